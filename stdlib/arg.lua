@@ -6,7 +6,7 @@ local M = {}
 
 ---@class moonlet.ArgOptions
 ---@field default any        the value without the option
----@field help string?       its line in --help
+---@field help string?       text of the argument in --help
 ---@field choices string[]?  the allowed values
 ---@field min number?        the least value, or the least length of a list
 ---@field max number?
@@ -15,10 +15,10 @@ local M = {}
 
 ---@class moonlet.PathArgOptions : moonlet.ArgOptions
 ---@field exists boolean?    the path must name a file or folder
----@field words boolean?     a text that names no file or folder is taken as a sentence
+---@field words boolean?     true: a text that names no file or folder is accepted as a sentence
 
 ---@class moonlet.Arg : moonlet.PathArgOptions
----@field many boolean?      it is a list and may be given several times
+---@field many boolean?      true for a list, which may be given several times
 ---@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"|"path"|"paths"|"target"|"checks"
 
 local fields = {
@@ -50,7 +50,7 @@ end
 
 -- `--help` prints the first sentence of each kind below.
 
---- Text.
+--- A text.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.string { default = "HEAD", help = "what to review" }.type --> "string"
@@ -85,7 +85,7 @@ M.boolean = declare "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- "8m", or seconds; the preset gets it as it was written.
+--- A duration such as "8m", or a number of seconds. The preset gets it as it was written.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.duration { default = "8m" }.default --> "8m"
@@ -93,24 +93,27 @@ M.list = declare "list"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.duration = declare "duration"
 
---- A path of the repository. On the command line it is relative to the current folder; the preset gets
---- it relative to the top of the work tree, as ctx:read expects. A path outside the repository is
---- refused.
+--- A path of the repository.
+--- On the command line the path is relative to the current folder.
+--- The preset gets the path relative to the top of the work tree, as ctx:read expects.
+--- A path outside the repository is rejected.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.path { required = true, exists = true, help = "the plan" }.type --> "path"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.path = declare "path"
---- Paths, comma separated or given several times; each is read like a path.
+--- Paths, comma separated or given several times. Each is converted like a path.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.paths { default = { "src" }, min = 1, help = "what may change" }.default[1] --> "src"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.paths = declare "paths"
---- A commit, A..B, staged, worktree, or a path or glob. On the command line paths are relative to the
---- current folder. A target that names nothing is refused before a run starts. m.facts.git accepts it.
+--- A commit, A..B, staged, worktree, or a path or glob.
+--- On the command line paths are relative to the current folder.
+--- A target that names nothing is rejected before a run starts.
+--- The preset passes the target to m.facts.git.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.target { default = "", help = "what to review" }.type --> "target"
@@ -118,8 +121,8 @@ M.paths = declare "paths"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.target = declare "target"
 
---- Commands for ctx:validate, as test:make test; comma separated or given several times. A user who
---- names them on a terminal or with --allow needs grants their programs.
+--- Commands for ctx:validate, as test:make test; comma separated or given several times.
+--- Naming a check on a terminal, or together with --allow needs, also allows its program to run.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.checks { required = true, min = 1, help = "what must pass" }.type --> "checks"
@@ -232,7 +235,8 @@ function M.complete(declared, given)
       if type(value) == "table" then value = { table.unpack(value) } end
     end
     if value == nil and arg.required then
-      record.refuse(("--%s is required"):format(name), arg.help)
+      record.refuse(arg.positional and ("%s is required (or --%s)"):format(name:upper(), name)
+        or ("--%s is required"):format(name), arg.help)
     end
     if value == nil and arg.type == "boolean" then value = false end
     if value == nil and arg.many then value = {} end

@@ -14,7 +14,7 @@ local longest = 366 * 24 * 3600 * 1000
 --- m.duration.ms(2) --> 2000
 --- ```
 ---@param value string|number
----@param what string? the name of the value in error messages
+---@param what string? name of the value in error messages
 ---@return integer ms
 function M.ms(value, what)
   what = what or "duration"

@@ -1,6 +1,6 @@
---- Collects deterministic facts about a repository, without a model: the changes against a base, by
---- file and by line. `facts.diff` is safe to print: secrets are redacted and files that contain
---- them are withheld. The hunks are git's raw text and never leave the process.
+--- Collects deterministic facts about the changes in a repository, without a model.
+--- `facts.diff` is safe to print: secrets are redacted and files that contain them are withheld.
+--- `hunks` contain git's output with its secrets, so they never leave the process.
 
 local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
@@ -91,7 +91,8 @@ local function joined(...)
   return all
 end
 
--- Returns the git calls that read a change, by name. They are independent, so they run in parallel.
+-- Returns the git calls that read a change, by name.
+-- The calls are independent, so they run in parallel.
 local function calls_for(target, env, opts)
   local spec = pathspec(target)
   local cap = opts.diff_cap or 8388608
@@ -172,7 +173,7 @@ local function add_entries(facts, status)
   for _, entry in ipairs(status.entries) do
     local path = entry.path
     if entry.untracked then
-      -- Ignore the files that moonlet itself writes.
+      -- Files that moonlet itself writes below .agent are ignored.
       if sub(path, 1, 7) ~= ".agent/" then
         local nested = sub(path, -1) == "/"
         if nested then path = sub(path, 1, -2) end
@@ -212,7 +213,7 @@ local function add_unseen(facts, result)
     if path and #facts.unseen < 20 then
       path = sub(path, -1) == "/" and sub(path, 1, -2) or path
       facts.unseen[#facts.unseen + 1] = { path = path, why = git.show_path(why, 80) }
-      facts.notes[#facts.notes + 1] = format("%s could not be looked at: %s", git.show_path(path, 120),
+      facts.notes[#facts.notes + 1] = format("%s could not be read: %s", git.show_path(path, 120),
         git.show_path(why, 80))
     end
   end
@@ -245,12 +246,12 @@ local function add_section(facts, name, result)
   if #shown > 0 then facts.sections[#facts.sections + 1] = { name = name, diff = concat(shown) } end
   if result.cut then
     facts.cut = true
-    facts.notes[#facts.notes + 1] = format("the %s diff is longer than was read; its end was not looked at", name)
+    facts.notes[#facts.notes + 1] = format("the %s diff is too long: its end was not read", name)
   end
 end
 
--- Returns the type of an untracked path from the folder's listing, because reading would follow a
--- link.
+-- Takes the type of an untracked path from a listing of its folder.
+-- Opening the path would follow a link.
 local function entry_type(ctx, path, cache)
   local dir, name = paths.split(path)
   local types = cache[dir]
@@ -365,14 +366,14 @@ local function check_path(ctx, facts, target)
     or ctx:read(target.path, { cap = 1, missing = "nil" })
   if there then return end
   if target.text == "HEAD" and not facts.head then
-    invalid(target.text, "there is no commit yet", "leave the target out to look at what is not committed")
+    invalid(target.text, "there is no commit yet", "leave out the target to see uncommitted changes")
   end
   invalid(target.text, "it is neither a commit, a range nor a path in this repository",
     "git log --oneline lists the commits, git ls-files the files")
 end
 
---- Reads the changes from git and from untracked files. It writes nothing and starts none of the
---- repository's programs.
+--- Reads the changes from git and from untracked files.
+--- Nothing is written, and none of the repository's programs is started.
 --- Errors: `invalid` not a repository, or an unknown target; `failed` git could not read it.
 --- ```lua
 --- local facts = m.facts.git(ctx, "", { untracked_files = 100 })
@@ -380,8 +381,7 @@ end
 --- facts.files[1].added --> 1
 --- ```
 ---@param ctx moonlet.Ctx
----@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
----   commit (its changes against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
+---@param target string? "" (work tree against HEAD), "staged", a commit, A..B, A...B, a path
 ---@param opts moonlet.facts.Options?
 ---@return moonlet.facts.Git
 function M.git(ctx, target, opts)
@@ -401,7 +401,7 @@ function M.git(ctx, target, opts)
   add_unseen(facts, results.status)
   if results.status.cut then
     facts.cut = true
-    facts.notes[#facts.notes + 1] = "the list of changed files is longer than was read"
+    facts.notes[#facts.notes + 1] = "the list of changed files is too long: its end was not read"
   end
   if target.kind == "worktree" or target.kind == "path" then
     add_entries(facts, status)
@@ -431,7 +431,8 @@ function M.git(ctx, target, opts)
   if results.paths then facts.paths = split_zero(results.paths.stdout or "") end
   check_path(ctx, facts, target)
   if target.root and facts.shallow then
-    facts.notes[#facts.notes + 1] = "the history is cut short here, so the whole tree reads as added"
+    facts.notes[#facts.notes + 1] =
+      "the history is cut short here, so the whole tree reads as added: git fetch --unshallow, or fetch-depth: 0"
   end
   for _, name in ipairs(settings.filters) do
     facts.notes[#facts.notes + 1] = format("the repository's own filter %s was not run", git.show_path(name, 60))
@@ -476,7 +477,7 @@ end
 --- m.facts.shown "plain words" --> "plain words"
 --- ```
 ---@param text string  a diff, or anything else
----@param path string? the path of the file that the text comes from
+---@param path string? path of the file that the text comes from
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
 
@@ -484,8 +485,7 @@ function M.shown(text, path) return clean.text(text, path) end
 --- ```lua
 --- m.facts.text(m.facts.git(ctx), { files = 10 }):find "src/a.lua" ~= nil --> true
 --- ```
----@param facts moonlet.facts.Git
----@param opts {files: integer?}?  the most files to list, 300 by default
+---@param opts {files: integer?}?  most files to list (default 300)
 ---@return string
 function M.text(facts, opts)
   local limit = opts and opts.files or 300

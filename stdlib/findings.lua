@@ -1,6 +1,5 @@
---- Defines the findings of reviews: the form an agent is asked to return, how it is normalised, and
---- how it is printed. Each text in a finding comes from an agent, so it is truncated and escaped
---- for Markdown here.
+--- Defines the findings of reviews: their form, how it is normalised, and how it is printed.
+--- Each text in a finding comes from an agent, so it is truncated and escaped for Markdown.
 
 local names = require "moonlet.git.names"
 
@@ -12,39 +11,39 @@ local flatten, cut = names.flatten, names.cut
 local M = {}
 
 ---@class moonlet.Finding
----@field id string              its origin: the review's name and its number in that review
+---@field id string              name of the review, and number of the finding in the review
 ---@field file string?           relative to the top of the work tree; nil for the whole change
 ---@field line integer?
 ---@field severity "critical"|"high"|"medium"|"low"|"info"
 ---@field lens string
 ---@field runner string?
----@field rule string?           the deterministic rule that reported it
----@field claim string           one sentence: the problem
+---@field rule string?           deterministic rule that reported the finding
+---@field claim string           the problem in one sentence
 ---@field evidence string        the observation
 ---@field fix string             the remedy
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
 ---@field status "open"|"refuted"|"unverified"|"unsupported"
----@field unjudged boolean?      true if its reviewer's stream does not list the lines that it read
----@field reason string?         why it is refuted, unverified, or a duplicate of another finding
+---@field unjudged boolean?      true if the reviewer's stream omits the lines that were read
+---@field reason string?         why the finding is refuted, unverified, or a duplicate
 ---@field merged_from moonlet.Finding[]
 
 ---@class moonlet.findings.Origin
 ---@field id string
----@field lens string?      the lens of the review that made it
----@field label string?     the name of an unknown lens
+---@field lens string?      lens of the review that reported the finding
+---@field label string?     name of an unknown lens
 ---@field runner string?
 ---@field root string?      absolute path of the work tree
----@field known table<string, boolean>?  the paths that exist
+---@field known table<string, boolean>?  existing paths
 
 ---@class moonlet.findings.PageOptions
 ---@field title string?
----@field checked string?   what was reviewed, in one line
+---@field checked string?   description of the reviewed material, in one line
 ---@field notes string[]?
 
 local null = core.json.null
 
---- Lists the severities of findings, from the gravest to the least.
+--- Lists the severities of findings, from the most to the least severe.
 --- ```lua
 --- m.findings.severities[1] --> "critical"
 --- ```
@@ -74,8 +73,8 @@ local ITEM = s.object({
   status = s.optional(s.string { max = 40 }),
 }, { open = true })
 
---- The schema of a review, or of a bare list of findings. It accepts any clear form (a line as
---- "12-14", "major" for high), because a repair round costs more than a tolerant parser.
+--- The schema of a review, or of a bare list of findings.
+--- The schema accepts any clear form, such as "12-14" for a line, which saves repair rounds.
 --- ```lua
 --- local review = ctx:agent { prompt = "Review src/a.lua. " .. m.findings.form, schema = m.findings.schema }
 --- m.merge.findings({ review.data }).findings[1].line --> 3
@@ -84,7 +83,7 @@ local ITEM = s.object({
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
---- This text in a prompt tells an agent the form of its review.
+--- Describes the form of a review to an agent, for use in a prompt.
 --- ```lua
 --- local prompt = "Review the change.\n\n" .. m.findings.form
 --- m.findings.form:find "severity" ~= nil --> true
@@ -148,8 +147,8 @@ local function escape_codes(text)
   end))
 end
 
---- Makes text safe to print. It is valid UTF-8; tabs and line breaks stay, and every other
---- invisible character is written as its code.
+--- Makes a text safe to print: invalid UTF-8 and invisible characters become escape codes.
+--- Tabs and line breaks are kept.
 --- ```lua
 --- m.findings.visible "a\27[31mb" --> "a\\u{1b}[31mb"
 --- ```
@@ -179,7 +178,7 @@ local function words(value, cap)
   return trim(cut(M.visible(sub(value, from, from + cap * 2)), cap))
 end
 
--- Redacts secrets. Reviewers are asked not to quote a secret, but some do.
+-- Redact secrets, because some reviewers quote secrets against their instructions.
 local function without_secrets(text)
   if #text < 8 then return text end
   local secrets = require "moonlet.secrets"
@@ -208,13 +207,13 @@ local function line_of(value)
   return digits and #digits <= 10 and whole(tonumber(digits)) or nil
 end
 
---- Makes a reviewer's path relative to `root`. It also returns the line if the path contained one.
+--- Makes a reviewer's path relative to `root`. Also returns the line if the path contained one.
 --- ```lua
 --- local path, line = m.findings.path("./src/a.lua:12") --> "src/a.lua", 12
 --- ```
 ---@param value any
 ---@param root string? absolute path of the work tree
----@param known table<string, boolean>? the paths that exist
+---@param known table<string, boolean>? existing paths
 ---@return string? path
 ---@return integer? line
 function M.path(value, root, known)
@@ -267,14 +266,13 @@ local STATUS = {
   uncertain = "unverified", unknown = "unverified",
 }
 
--- A finding about lines that its reviewer never read is not open, whatever status the reviewer gave
--- it.
+-- A finding about lines that its reviewer never read is unsupported.
 local function support_status(support, status)
   if support == "unsupported" and (status or "open") == "open" then return "unsupported" end
   return status or "open"
 end
 
---- Normalises a finding as an agent returned it. It never raises, whatever `raw` is.
+--- Normalises a finding as an agent returned it. It never raises an error.
 --- ```lua
 --- m.findings.normalise({ claim = "it leaks", severity = "major" }, { id = "r1" }).severity --> "high"
 --- ```
@@ -295,7 +293,7 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    -- Prefer the lens that the reviewer was asked for to the lens that it claims.
+    -- Prefer the lens in the reviewer's instructions to the lens in its answer.
     lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,

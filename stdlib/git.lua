@@ -1,5 +1,5 @@
---- Runs git so that a repository cannot make it start a program, wait for a terminal or take a
---- lock. The module also parses git's output (git/output.lua) and quotes names (git/names.lua).
+--- Runs git so that no repository can make it start programs, use the terminal or take locks.
+--- git/output.lua parses git's output, and git/names.lua quotes names.
 --- Every path that a person or a model will see goes through `show_path`.
 
 local environment = require "moonlet.git.environment"
@@ -18,13 +18,13 @@ M.parse_status, M.parse_changes, M.parse_diff = output.parse_status, output.pars
 M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.changed_lines, output.new_file_diff
 
 ---@class moonlet.git.RunOptions
----@field cap integer?      the most bytes of output to keep, 1 MB by default
+---@field cap integer?      most bytes of output to keep (default 1 MB)
 ---@field env table<string, string>?
 ---@field stdin string?
 ---@field cwd string?
----@field timeout string|number|nil  "2m" by default
+---@field timeout string|number|nil  default: "2m"
 ---@field journal boolean?  false: the call is not recorded in the journal
----@field clean (fun(stdout: string): string)|false|nil  redacts what is recorded; false: nothing is redacted
+---@field clean (fun(stdout: string): string)|false|nil  redacts the record; false: no redaction
 
 local HARDEN = {
   "--no-pager",
@@ -63,13 +63,13 @@ function M.command(args)
   return argv
 end
 
---- Returns options that make `git diff` print the same text whatever the user's configuration says.
+--- Returns options that make `git diff` independent of the user's configuration.
 --- ```lua
 --- local args = m.git.diff_args({ "diff", "--cached" }, { "HEAD" })
 --- args[#args] --> "HEAD"
 --- ```
----@param first string[] words before them, such as { "diff", "--cached" }
----@param last string[]? words after them, such as revisions and paths
+---@param first string[] words before the options, such as { "diff", "--cached" }
+---@param last string[]? words after the options, such as revisions and paths
 ---@return string[]
 function M.diff_args(first, last)
   local args = {}
@@ -106,7 +106,7 @@ function M.failure(result, doing)
   local err = { kind = "failed", message = format("git could not %s: %s", doing, M.first_line(text)) }
   if find(text, "must be run in a work tree", 1, true) then
     err.kind = "invalid"
-    err.message = "this repository is bare: it has no work tree to look at"
+    err.message = "this repository is bare: it has no work tree"
     err.hint = "run it in a clone, or add a work tree with: git worktree add DIR"
   elseif find(text, "not a git repository", 1, true) then
     err.kind = "invalid"
@@ -125,9 +125,10 @@ end
 -- Redacts the output of git, unless the caller passes another function.
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
---- Runs one git command that only reads. It raises only if git could not start; a failed command is
---- a result. The journal does not keep secrets of the output, so a resumed run asks git again.
---- Errors: `denied` git was not granted; `failed` git could not be started.
+--- Runs one read-only git command. A failed command is a result, not an error.
+--- The journal stores the output without secrets. If it had any, a resumed run calls git again.
+--- Errors: `denied` git was not granted;
+--- `failed` means that git could not be started.
 --- ```lua
 --- m.git.run(ctx, { "rev-parse", "--is-inside-work-tree" }).stdout --> "true\n"
 --- ```
@@ -167,8 +168,7 @@ function M.run_all(ctx, calls)
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
---- Refuses a target that is unsafe on a command line, such as a leading dash, control characters or
---- too many bytes.
+--- Explains why a target is unsafe on a command line, such as a leading dash; nil if it is safe.
 --- ```lua
 --- m.git.target_problem "main..HEAD" --> nil
 --- m.git.target_problem "--output=x" ~= nil --> true
@@ -177,7 +177,7 @@ end
 ---@return string? problem
 function M.target_problem(target)
   if #target > 4096 then return "it is longer than 4096 bytes" end
-  if find(target, "%c") then return "it holds a control character" end
+  if find(target, "%c") then return "it contains a control character" end
   for _, part in ipairs { target, match(target, "%.%.%.?(.*)$") or "" } do
     if sub(part, 1, 1) == "-" then return "it begins with a dash, which git would read as an option" end
   end
@@ -189,8 +189,7 @@ local STATES = {
   { "BISECT_LOG", "bisect" }, { "rebase-merge", "rebase" }, { "rebase-apply", "rebase" },
 }
 
--- Asks git for the state of a linked work tree. Its git folder is outside the jail, so ctx:list
--- cannot read it.
+-- Asks git for the state of a linked work tree, whose git folder ctx:list cannot read.
 local function state_by_git(ctx)
   local refs = { "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "refs/bisect/bad" }
   local words = { "merge", "cherry-pick", "revert", "rebase", "bisect" }
@@ -208,8 +207,8 @@ local function state_by_git(ctx)
   return states, match(results[1].stdout or "", "^true") ~= nil
 end
 
---- Returns git's operations in progress, such as { "merge" } or { "rebase" }, and whether the clone
---- is shallow.
+--- Returns git's operations in progress, such as { "merge" } or { "rebase" }.
+--- Also returns whether the clone is shallow.
 --- ```lua
 --- local states, shallow = m.git.state(ctx)
 --- #states --> 0
@@ -229,14 +228,14 @@ function M.state(ctx)
   return states, there.shallow == true
 end
 
---- Reads the settings of the repository's own configuration that affect later git calls. Git would
---- start the repository's filter drivers, so the returned environment switches them off.
+--- Reads the repository's settings that affect later git calls.
+--- The returned environment switches off the repository's filter drivers, which git would start.
 --- ```lua
 --- local call = m.git.config_call()
 --- local env, settings = m.git.read_config(m.git.run(ctx, call[1], call[2]))
 --- settings.sparse --> false
 --- ```
----@param result moonlet.ExecResult  the result of m.git.config_call
+---@param result moonlet.ExecResult  result of the call m.git.config_call()
 ---@return table<string, string> env
 ---@return {sparse: boolean, filters: string[]} settings
 function M.read_config(result)
@@ -264,8 +263,8 @@ function M.read_config(result)
   return env, settings
 end
 
---- Returns the arguments and options of the call that m.git.read_config parses. A resumed run
---- repeats this call.
+--- Returns the arguments and options of the call that m.git.read_config parses.
+--- The call is not journaled, so a resumed run reads git's configuration again.
 --- ```lua
 --- local call = m.git.config_call()
 --- m.git.run(ctx, call[1], call[2]).signal --> nil

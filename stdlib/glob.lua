@@ -50,7 +50,7 @@ local function match_name(pattern, name)
   return name:sub(1, 1) ~= "." or pattern:sub(1, 3) ~= "^.*"
 end
 
---- Backtracks only to the last **, because it can match every name that an earlier ** could.
+--- Backtracks only to the last **, which can match everything that an earlier ** could.
 local function match_segments(patterns, names)
   local p, n, star, from = 1, 1, nil, nil
   while n <= #names do
@@ -103,7 +103,7 @@ function M.compile(glob)
   end
 end
 
---- Returns true if the text contains a character that only globs use.
+--- Reports whether a text contains a character that only globs use.
 --- ```lua
 --- m.glob.is_glob "src/*.c" --> true
 --- ```

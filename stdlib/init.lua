@@ -1,5 +1,5 @@
---- The module `m` of `local m = require "moonlet"`, which presets and scripts build with. Its
---- functions have no side effects. Only the methods of ctx act.
+--- The module `m` of `local m = require "moonlet"`, which presets and scripts build with.
+--- The functions of `m` have no side effects. Only the methods of ctx have side effects.
 ---@class moonlet.m
 ---@field arg moonlet.arg
 ---@field duration moonlet.duration
@@ -41,7 +41,7 @@ M.preset = require("moonlet.preset").preset
 ---@return T[]
 function M.array(list) return core.json.array(list or {}) end
 
---- Returns true if a value stands for a branch that failed.
+--- Reports whether a value stands for a failed branch.
 --- ```lua
 --- local results = ctx:parallel({ "src/a.lua", "gone.lua" }, function(c, path)
 ---   if path == "gone.lua" then m.fail { message = "no " .. path } end
@@ -54,8 +54,7 @@ function M.array(list) return core.json.array(list or {}) end
 ---@return boolean
 function M.is_lost(value) return core.lost.record(value) ~= nil end
 
---- Returns the results of a fan-out without those of failed branches, and the items of these
---- results.
+--- Returns the results of the successful branches of a fan-out, and the items of those branches.
 --- Errors: `invalid` an argument that is not a list.
 --- ```lua
 --- local files = { "src/a.lua", "gone.lua" }
@@ -76,7 +75,7 @@ function M.found(results, items)
   local record = require "moonlet.record"
   if type(results) ~= "table" or items ~= nil and type(items) ~= "table" then
     core.lost.refuse(results)
-    record.refuse("m.found needs the results of a fan-out, and beside them its items or nothing",
+    record.refuse("m.found takes the results of a fan-out and, if wanted, its items",
       "m.found(results, items)")
   end
   local found, theirs = core.json.array {}, items and core.json.array {}
@@ -97,7 +96,7 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 ---@field hint string?   the remedy
 
 --- Raises an error with a hint for the user.
---- Errors: the error that it is given.
+--- Errors: the given error.
 --- ```lua
 --- local ok, err = pcall(m.fail, { kind = "invalid", message = "no such branch", hint = "name one with --branch" })
 --- err.hint --> "name one with --branch"
@@ -110,9 +109,9 @@ function M.fail(failure)
     at = core.text.place() }, 0)
 end
 
--- The modules that `m` loads on first use. Few presets need paths, secrets, redaction, passwords,
--- phrases, lenses or text, so they are required by their full names. `m.record` checks a preset's
--- own options.
+-- `m` loads these modules on first use.
+-- Few presets need paths, secrets, redaction, lenses or text, which have to be required by name.
+-- `m.record` checks a preset's own options.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
   pattern = true, patterns = true, prompt = true, record = true, schema = true,

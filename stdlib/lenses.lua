@@ -1,5 +1,4 @@
---- Defines the lenses of reviewers: their short names, their long names, and their texts in a
---- prompt.
+--- Defines the lenses of reviewers: their short names, long names and texts in a prompt.
 
 ---@class moonlet.lenses
 local M = {}

@@ -1,7 +1,8 @@
---- Merges the findings of several reviewers into one ranked list. Duplicates are found by place and
---- by similar claims; an independent second report corroborates a finding. No finding is dropped: a
---- duplicate is listed in `merged_from` of the finding that represents it. The result does not
---- depend on the order of the answers.
+--- Merges the findings of several reviewers into one ranked list.
+--- Findings with a near place and similar claims are duplicates.
+--- A duplicate by another reviewer corroborates the finding.
+--- No finding is dropped: `merged_from` of the representing finding lists its duplicates.
+--- The result does not depend on the order of the answers.
 
 local findings = require "moonlet.findings"
 
@@ -14,11 +15,10 @@ local M = {}
 
 local null = core.json.null
 
---- Lines this close may be the same place, because reviewers count lines differently.
+--- Nearby lines may be the same place, because reviewers count lines differently.
 local near_lines = 3
 local window = near_lines + 1
---- A claim is compared with at most this many claims of its place, so that 10,000 findings on one
---- line stay cheap.
+--- Limits comparisons per claim, so that 10,000 findings on one line stay cheap.
 local most_compared = 200
 local most_tokens = 120
 
@@ -43,7 +43,7 @@ local function stem(word)
   return word
 end
 
--- Scripts without spaces between words are split into pairs of characters.
+-- Texts in scripts without spaces between words are split into pairs of characters.
 local function pairs_of(run, add)
   local codes = {}
   if not utf8.len(run) then
@@ -79,8 +79,7 @@ function M.tokens(text)
   return list, set
 end
 
--- Returns the share of common words twice: of the words of both claims, and of the shorter claim's
--- words.
+-- Returns Jaccard index, overlap coefficient and number of common words of two sets of words.
 local function likeness(a, b)
   local small, big = a, b
   if #small.tokens > #big.tokens then small, big = big, small end
@@ -95,7 +94,7 @@ end
 local function alike(a, b)
   local same_line = a.line == b.line
   local same_review = a.review == b.review
-  -- If one reviewer repeats a claim for another line, it is another problem.
+  -- A reviewer that repeats a claim for another line means another problem.
   if same_review and not same_line then return false end
   if a.rule and b.rule then
     if a.rule ~= b.rule then return false end
@@ -112,8 +111,8 @@ local function alike(a, b)
   return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
 end
 
--- Makes an order of findings from functions that return one sort key each, the first one first.
--- They are called with the finding, and with the item that contains it.
+-- Makes a sort order from functions that return one key each, most important first.
+-- Each key function gets the finding and the item that contains it.
 local function order_by(...)
   local keys = { ... }
   return function(a, b)
@@ -213,7 +212,7 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Lists the places where a finding may be near another one: its own first, then both neighbours.
+-- Lists the places of findings near an item: the item's own place, then both neighbours.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -226,7 +225,7 @@ local function near(a, b)
     or a.line and b.line and math.abs(a.line - b.line) <= near_lines)
 end
 
--- Returns the cluster whose leader is most like an item, or nil if the item starts a new one.
+-- Returns the cluster whose leader is most similar to an item, or nil.
 local function home_of(item, index)
   local exact = index.exact[item.exact_key]
   if exact and alike(item, exact.leader) then return exact end
@@ -270,7 +269,7 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- Returns the other reviews that reported the finding. Reviews that ran the same rule do not count.
+-- Returns the other reviews that reported the finding, without reviews that ran the same rule.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -374,17 +373,17 @@ end
 ---@field message string
 
 ---@class moonlet.merge.Options
----@field lost moonlet.LostBranch[]?   the second result of ctx:parallel
----@field root string?                 the absolute path of the work tree
----@field known table<string, boolean>?  the reviewed paths
----@field lengths table<string, integer>?  the number of lines of each path
+---@field lost moonlet.LostBranch[]?   second result of ctx:parallel
+---@field root string?                 absolute path of the work tree
+---@field known table<string, boolean>?  reviewed paths
+---@field lengths table<string, integer>?  number of lines of each path
 
 ---@class moonlet.merge.Result
 ---@field findings moonlet.Finding[]    ranked
 ---@field unverified moonlet.Finding[]
 ---@field refuted moonlet.Finding[]
----@field unsupported moonlet.Finding[]  those whose reviewers never read the lines that they cite
----@field unjudged string[]      the reviews whose streams do not list the lines that they read
+---@field unsupported moonlet.Finding[]  findings on lines that their reviewers never read
+---@field unjudged string[]      reviews whose streams do not list the lines that they read
 ---@field lost moonlet.merge.Lost[]
 ---@field next_action string
 
@@ -392,7 +391,7 @@ end
 --- ```lua
 --- m.merge.lost({ branch = "tests", kind = "timeout", message = "too slow" }).review --> "tests"
 --- ```
----@param item any  an entry of the second result of ctx:parallel, or any error
+---@param item any  entry of the second result of ctx:parallel, or any error
 ---@return moonlet.merge.Lost
 function M.lost(item)
   if type(item) ~= "table" then
@@ -409,7 +408,7 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- Counts the other findings that are as severe as the first.
+-- Counts the findings after the first that are as severe as the first.
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do
@@ -417,7 +416,7 @@ local function others_as_grave(list)
   end
   if count < 2 then return "" end
   local one = list[1].severity .. " finding"
-  return format(", then the other %s", count_text(count - 1, one, one .. "s"))
+  return format(", then %s", count_text(count - 1, "other " .. one, "other " .. one .. "s"))
 end
 
 local function fix_first(list)
@@ -437,7 +436,7 @@ end
 --- m.merge.next_action(m.merge.findings {}, 2) --> "Go on: 2 reviews found nothing."
 --- ```
 ---@param result moonlet.merge.Result
----@param succeeded integer  the number of reviews that succeeded
+---@param succeeded integer  number of successful reviews
 ---@return string
 function M.next_action(result, succeeded)
   local first, lost = result.findings[1], result.lost[1]
@@ -460,7 +459,7 @@ end
 --- ```lua
 --- m.merge.paths({ findings = { { file = "src/a.lua", claim = "x" } } }, {})[1] --> "src/a.lua"
 --- ```
----@param review any  as for m.merge.findings
+---@param review any  see m.merge.findings
 ---@param opts {root: string?, known: table<string, boolean>?}
 ---@return string[]
 function M.paths(review, opts)
@@ -499,7 +498,7 @@ end
 --- #ranked.findings --> 1
 --- #ranked.findings[1].corroborated_by --> 1
 --- ```
----@param reviews table[]  the answers of reviewers: { findings = …, lens = …, runner = … }, or bare lists
+---@param reviews table[]  reviews: { findings = …, lens = …, runner = … }, or bare lists
 ---@param opts moonlet.merge.Options?
 ---@return moonlet.merge.Result
 function M.findings(reviews, opts)

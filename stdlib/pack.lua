@@ -1,5 +1,5 @@
---- Builds context packs, which say what a worker cannot infer from its task. Every part is
---- optional; `check` returns the missing parts.
+--- Builds context packs, which contain what a worker cannot infer from its task.
+--- Every part is optional; `check` returns the missing parts.
 local record = require "moonlet.record"
 
 local concat, format = table.concat, string.format
@@ -8,12 +8,12 @@ local concat, format = table.concat, string.format
 local M = {}
 
 ---@class moonlet.Pack
----@field goal string|string[]|nil         what a good result is
+---@field goal string|string[]|nil         description of a good result
 ---@field non_goals string|string[]|nil    what not to do
 ---@field constraints string|string[]|nil  style, limits, what must not change
 ---@field pointers string|string[]|nil     files, folders, documents, links
 ---@field decisions string|string[]|nil    earlier decisions, with their reasons
----@field success string|string[]|nil      the test that the work is done
+---@field success string|string[]|nil      test that the work is done
 
 local parts = {
   { "goal", "Goal", { "goal", "goals" } },
@@ -74,8 +74,7 @@ local function name_of(heading)
   end
 end
 
--- Returns the points of a section: its list items with their continuation lines, or else its
--- paragraphs.
+-- Returns the points of a section: its list items, or else its paragraphs.
 local function points_of(lines)
   local points, open = {}, false
   for _, line in ipairs(lines) do
@@ -93,9 +92,9 @@ local function points_of(lines)
   return points
 end
 
---- Parses a pack from Markdown: one section per part, under a heading such as "# Goal" or "## Prior
---- decisions". A title above the sections is ignored.
---- Errors: `invalid` an unknown heading, a heading that occurs twice, or a text without headings.
+--- Parses a pack from Markdown: one section per part, under a heading such as "# Goal".
+--- A title above the sections of a pack is ignored.
+--- Errors: `invalid` an unknown or repeated heading, or a text without headings.
 --- ```lua
 --- local pack = m.pack.parse("# Goal\nErrors name their line.\n\n# Constraints\n- no new dependency\n- Lua 5.4\n")
 --- pack.constraints[2] --> "Lua 5.4"
@@ -146,14 +145,14 @@ end
 ---@return moonlet.Pack
 function M.read(ctx, path)
   if type(ctx) == "string" then
-    record.refuse("m.pack.read needs ctx: whatever a preset reads is on record",
+    record.refuse("m.pack.read needs ctx, because it records what a preset reads",
       'm.pack.read(ctx, "pack.md"); m.pack.parse(text) takes a text')
   end
   return M.parse((ctx:read(path)), path)
 end
 
---- Declares the parts as arguments of a preset: --goal, --non-goals, --constraints, --pointers,
---- --decisions, --success and --pack FILE. `m.pack.of` makes the pack from them.
+--- Declares the parts as arguments of a preset: --goal, --non-goals, --constraints and so on.
+--- With --pack FILE the parts are read from a file. `m.pack.of` makes the pack from the arguments.
 --- ```lua
 --- m.pack.args().constraints.type --> "list"
 --- ```
@@ -161,7 +160,8 @@ end
 ---@return table<string, moonlet.Arg>
 function M.args(more)
   local arg = require "moonlet.arg"
-  local help = { goal = "what a good result is", non_goals = "what not to do", constraints = "what must be kept to",
+  local help = { goal = "what a good result is", non_goals = "what not to do", constraints = "the limits that a "
+    .. "result must respect",
     pointers = "where to look", decisions = "what was decided before, and why", success = "how we know it is done" }
   local args = { pack = arg.path { default = "", exists = true, help = "a Markdown file with the context pack" } }
   for _, part in ipairs(parts) do
@@ -172,8 +172,7 @@ function M.args(more)
   return args
 end
 
---- Makes the pack from the arguments of `m.pack.args`. An argument replaces that part of the file
---- of --pack.
+--- Makes the pack from the arguments of `m.pack.args`, which override the file of --pack.
 --- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- local pack = m.pack.of(ctx, { goal = "errors name their line", success = { "make test" } })

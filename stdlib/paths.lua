@@ -1,5 +1,5 @@
 --- Describes a file by its path only: documentation, code, configuration, test or generated file.
---- It compares whole words of the path, so "tokenizer" does not count as "token".
+--- Whole words of the path are compared, so "tokenizer" does not count as "token".
 
 local data = require "moonlet.paths.data"
 
@@ -63,8 +63,8 @@ local function any_dir(dirs, wanted)
   return false
 end
 
--- Describes a folder for all files in it. The cache stays small, because a change seldom has many
--- folders.
+-- Describes a folder once for all files in it.
+-- The cache stays small because a change has few folders.
 local function describe_dir(dir, cache)
   local known = cache[dir]
   if not known then
@@ -78,7 +78,7 @@ local function describe_dir(dir, cache)
   return known
 end
 
--- Returns true if the file name follows a naming convention for tests.
+-- Reports whether the file name follows a naming convention for tests.
 local function is_test(low, name)
   if find(low, "^test[_.-]") or find(low, "[_.-]tests?%.[%w]+$") or find(low, "[_.-]spec%.[%w]+$")
     or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py" or find(low, "[_.-]cy%.[jt]sx?$") then
@@ -92,8 +92,11 @@ local function read_by_tools(low)
     or find(low, "^constraints[%w_.-]*%.txt$") ~= nil
 end
 
+-- Reports whether the file is a manual page, such as doc/fd.1 or man/man5/git.5.
+local function is_manual_page(folder, ext) return folder.docs and find(ext, "^[1-9]$") ~= nil end
+
 local function docs_name(name, low, stem, ext)
-  if name == "install" then return false end -- A file named install is a script. The document is named INSTALL.
+  if name == "install" then return false end  -- a script; a text would be named INSTALL
   if data.not_docs[low] or read_by_tools(low) then return false end
   if data.docs_ext[ext] then return true end
   local bare = gsub(stem, "-.*$", "")
@@ -124,14 +127,13 @@ function M.describe(path, cache)
   local docker = find(low, "^dockerfile") or find(low, "^containerfile") or ext == "dockerfile"
   if data.locks[low] then
     d.kind, d.language, d.generated = "lock", data.locks[low], true
-  elseif docs_name(name, low, stem, ext) then
-    -- Plain text in a test folder is input or expected output of a test, so it is data and not
-    -- docs.
+  elseif docs_name(name, low, stem, ext) or is_manual_page(folder, ext) then
+    -- Plain text in a test folder is input or expected output of a test, so it is data.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not data.docs_name[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end
-  elseif read_by_tools(low) then
-    d.kind, d.language = "config", "ini"
+  elseif read_by_tools(low) or data.named_config[low] then
+    d.kind, d.language = "config", data.named_config[low] or "ini"
   elseif data.named[low] or docker then
     d.kind, d.language = "code", data.named[low] or "docker"
   elseif data.languages[ext] then

@@ -1,6 +1,7 @@
---- Defines the building blocks of patterns. A pattern checks its options first, adds each worker's
---- fields to its calls, and continues if an answer fails. `moonlet preset new NAME --pattern P`
---- copies a pattern to edit.
+--- Defines the building blocks of patterns.
+--- A pattern first checks its options.
+--- A pattern adds each worker's fields to the worker's calls, and tolerates failed workers.
+--- `moonlet preset new NAME --pattern P` copies a pattern for editing.
 local m = require "moonlet"
 local s = m.schema
 
@@ -8,7 +9,7 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.Worker   fields of moonlet.AgentCall that the pattern does not set itself
----@field name string?     its name; the verifier's name must differ from the implementer's
+---@field name string?     the verifier's name must differ from the implementer's
 ---@field runner string?
 ---@field model string?
 ---@field role string?
@@ -24,19 +25,19 @@ local M = {}
 ---@field web_search boolean?
 
 ---@class moonlet.patterns.Common
----@field agent moonlet.patterns.Worker?   fields that each agent call gets
+---@field agent moonlet.patterns.Worker?   fields for each agent call
 ---@field pack moonlet.Pack?
 ---@field data moonlet.prompt.Data[]?
 
----@class moonlet.patterns.Result   the fields that the results of all patterns have
+---@class moonlet.patterns.Result   the common fields of all patterns' results
 ---@field summary string
 ---@field next_action string
 ---@field details string[]
 ---@field lost moonlet.LostBranch[]
 
 ---@class moonlet.pattern.Sheet
----@field scores number[]   one for each candidate
----@field best integer[]    the indexes of the best candidates; more than one means a tie
+---@field scores number[]   one score for each candidate
+---@field best integer[]    indexes of the best candidates; several mean a tie
 ---@field reason string
 
 local own_fields = { name = true, prompt = true, schema = true, sandbox = true, writes = true,
@@ -48,7 +49,7 @@ local function refuse(message, hint) m.fail { kind = "invalid", message = messag
 
 local function shown(text) return core.text.printable(tostring(text), 60) end
 
--- Maps the kind of a required option to the hint of the error if the option is missing.
+-- Maps the kind of a required option to the hint for a missing option.
 local needed = { text = "say it in a sentence", checks = 'such as { "test:make test" }',
   scope = 'the files or folders that may change, such as { "src" }' }
 
@@ -72,7 +73,7 @@ local function check_texts(list, verb, name)
   return list
 end
 
--- Readers for the kinds of options. Each checks a value and returns its normal form.
+-- Each function checks a value of the kind that it is named after, and returns its normal form.
 local read = {}
 
 function read.texts(list, verb, name) return check_texts(list or {}, verb, name) end
@@ -103,12 +104,12 @@ end
 
 local function worker_of(opts, role) return opts[role] or {} end
 
--- Refuses a verifier that shares the implementer's name, session or options.
+-- Rejects a verifier that shares the implementer's name, session or options.
 local function check_verifier(opts, verb)
   for _, role in ipairs { "implementer", "verifier" } do
     for name in pairs(worker_of(opts, role)) do
       if own_fields[name] and name ~= "name" and name ~= "continues" then
-        refuse(("%s: %s.%s is the pattern's own"):format(verb, role, name),
+        refuse(("%s: %s.%s is set by the pattern itself"):format(verb, role, name),
           "a worker takes name, runner, model, …")
       end
     end
@@ -116,18 +117,18 @@ local function check_verifier(opts, verb)
   local doer, judge = worker_of(opts, "implementer"), worker_of(opts, "verifier")
   if rawequal(doer, judge) or (doer.name or "implementer") == (judge.name or "verifier")
     or judge.continues or doer.continues then
-    refuse(("%s: the verifier is its own implementer"):format(verb),
+    refuse(("%s: the verifier is also the implementer"):format(verb),
       "a verifier is another worker, with a name and a fresh session of its own")
   end
 end
 
---- Checks the options of a pattern before an agent starts, and returns them with their defaults.
---- The kind of a field is `text`, `texts`, `scope`, `checks`, `candidates`, `worker`, or a type of
---- m.record.check. A `!` marks a required field. Bounds follow the kind, as in "integer 1..9", and
---- the upper bound may be the name of another field. All patterns also accept `agent`, `pack` and
---- `data`.
---- Errors: `invalid` an unknown or missing option, a wrong type or a value out of bounds, or a
---- verifier that is also the implementer.
+--- Checks the options of a pattern before an agent starts, and fills in their defaults.
+--- The kind of an option is `text`, `texts`, `scope`, `checks`, `candidates` or `worker`.
+--- A type of m.record.check is also a kind. A `!` marks a required option.
+--- Bounds follow the kind, as in "integer 1..9"; the upper bound may name another option.
+--- All patterns also accept the options `agent`, `pack` and `data`.
+--- Errors: `invalid` an unknown or missing option, a wrong type, or a value out of bounds;
+--- `invalid` also means that the verifier is the implementer.
 --- ```lua
 --- local fields = { question = "text!", voters = "integer 2..9" }
 --- local opts = m.pattern.options("ask", { question = "is it ready?" }, fields, { voters = 3 })
@@ -150,7 +151,7 @@ function M.options(name, opts, fields, defaults)
   m.record.check(opts, known, name)
   for field in pairs(opts.agent or {}) do
     if own_fields[field] then
-      refuse(("%s: agent.%s is the pattern's own"):format(name, shown(field)),
+      refuse(("%s: agent.%s is set by the pattern itself"):format(name, shown(field)),
         "agent takes runner, model, timeout, idle, turns, retry, budget, env, inputs, web_search "
           .. "and the like")
     end
@@ -179,9 +180,9 @@ function M.options(name, opts, fields, defaults)
   return whole
 end
 
---- Adds the fields of a worker to a call. The call's own fields win over those of its role
---- (opts.judge and the like), and these over the fields of all workers (opts.agent). The worker
---- reads instruction files at the base of the change in opts.facts.
+--- Adds the fields of a worker to a call.
+--- The call's own fields have priority, then those of its role (opts.judge), then opts.agent.
+--- The worker reads instruction files at the base of the change in opts.facts.
 --- ```lua
 --- local opts = { agent = { timeout = "5m" }, judge = { model = "large" } }
 --- local call = m.pattern.call(opts, { prompt = "Which one is shorter?" }, "judge")
@@ -189,7 +190,7 @@ end
 --- ```
 ---@param opts moonlet.patterns.Common
 ---@param call moonlet.AgentCall
----@param role string?   the option with this worker's fields, and the worker's name unless they set one
+---@param role string?   option with the worker's fields, and default of the worker's name
 ---@return moonlet.AgentCall
 function M.call(opts, call, role)
   local whole, worker = {}, role and worker_of(opts, role) or {}
@@ -202,15 +203,15 @@ function M.call(opts, call, role)
   return whole
 end
 
---- Calls a function and tolerates its failure. It returns the function's result, or nil and a
---- description of the failure. A run that parks or was cancelled still raises, and so does a
---- mistake of the author.
+--- Calls a function and tolerates its failure.
+--- Returns the function's result, or nil and a description of the failure.
+--- A parked or cancelled run still raises an error, and so does a mistake of the author.
 --- ```lua
 --- local answer, lost = m.pattern.try("judge", function() m.fail { message = "no answer" } end)
 --- lost.branch --> "judge"
 --- ```
 ---@generic T
----@param name string     the name of the branch in the description of a failure
+---@param name string     name of the branch in the description of a failure
 ---@param fn fun(): T
 ---@return T? result
 ---@return moonlet.LostBranch? lost
@@ -230,7 +231,7 @@ end
 --- ```
 ---@param number integer
 ---@param one string
----@param many string?  the plural; by default `one` with an s
+---@param many string?  the plural; default: `one` with an s
 ---@return string
 function M.count(number, one, many)
   return ("%d %s"):format(number, number == 1 and one or many or one .. "s")
@@ -252,8 +253,8 @@ function M.numbered(findings)
   return table.concat(lines, "\n")
 end
 
---- Asks an agent to review `opts.artifact` or `opts.facts` through one lens. It returns a review
---- for m.merge.findings.
+--- Asks an agent to review `opts.artifact` or `opts.facts` through one lens.
+--- Returns a review for m.merge.findings.
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local review = m.pattern.reviewer(ctx, { artifact = "src/a.lua" }, "risks")
@@ -274,7 +275,7 @@ function M.reviewer(c, opts, lens, call)
     notes = rawget(data, "notes") }
 end
 
--- The schema requires every candidate, so an answer that omits one is sent back for repair.
+-- The schema requires every candidate, so an incomplete answer is repaired.
 local function sheet_of(count)
   local scores = {}
   for i = 1, count do
@@ -290,8 +291,7 @@ One JSON object and nothing else:
 "reason": "why the best one is the best"}
 Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 
---- Asks a judge to score candidates by `opts.criteria`. The judge does not learn who made a
---- candidate.
+--- Asks a judge to score candidates by `opts.criteria`. The judge does not see the authors.
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local texts = { { name = "a", text = "a short text" }, { name = "b", text = "a long text" } }
@@ -302,7 +302,7 @@ Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 ---@param opts moonlet.patterns.Common
 ---@param name string
 ---@param candidates {name: string, text: string}[]
----@param turn integer   the index of the first candidate in the prompt, so that each judge reads another order
+---@param turn integer   index of the first candidate in the prompt, to vary the order per judge
 ---@return moonlet.pattern.Sheet
 function M.judge(c, opts, name, candidates, turn)
   local data, place = {}, {}
@@ -334,7 +334,7 @@ end
 ---@param ctx moonlet.Ctx
 ---@param checks moonlet.ValidateCall[]
 ---@return moonlet.Validation[] failed
----@return moonlet.prompt.Data[] printed  the end of each failed check's output, for a prompt
+---@return moonlet.prompt.Data[] printed  end of each failed check's output, for a prompt
 function M.evidence(ctx, checks)
   local failed, printed = {}, {}
   for _, check in ipairs(checks) do
@@ -363,10 +363,10 @@ One JSON object and nothing else:
 it", "fix": "..."}]}
 pass is true only for what you saw to pass; with a problem it is false.]]
 
---- Verifies the work of an implementer. The host runs `opts.checks`, then the agent of
---- `opts.verifier` reads the work and the output of failed checks. It sets `pass` and `problems` of
---- the result. A failed check, or a verifier that does not pass the work, makes the verdict
---- `blocked`.
+--- Verifies the work of an implementer.
+--- The host runs `opts.checks`; then `opts.verifier` reads the work and the failed checks' output.
+--- Sets `pass` and `problems` of the result.
+--- A failed check, or a verifier that rejects the work, makes the verdict `blocked`.
 --- Errors: those of ctx:validate.
 --- ```lua
 --- local result = { problems = {}, lost = {} }

@@ -1,9 +1,9 @@
---- Defines orchestration patterns: plain functions of `(ctx, opts)` that a preset composes. Each
---- pattern has a preset of its name, and checks its options before it starts an agent.
+--- Defines orchestration patterns: plain functions of `(ctx, opts)` that a preset composes.
+--- Each pattern has a preset of its name, and checks its options before it starts an agent.
 ---
---- Every pattern accepts `agent` (fields for each of its calls, such as runner, model or timeout),
---- `pack` (a context pack) and `data` (material that is fenced in the prompts). Each result has
---- `summary`, `next_action` and `lost`. The agents' texts stay in the artifacts.
+--- Every pattern accepts `agent` (fields for each of its calls, such as runner or model).
+--- All patterns accept `pack` (a context pack) and `data` (material that prompts fence).
+--- Each result has `summary`, `next_action` and `lost`. The agents' texts stay in the artifacts.
 local names = { "triangulated_review", "review_fix", "scout_act_verify", "split_sections",
   "research", "options_sprint", "vote", "judge_panel", "until_green", "until_dry", "tournament" }
 
@@ -18,8 +18,8 @@ end
 
 local function inline(text) return require("moonlet.findings").inline(tostring(text), 2000) end
 
---- Formats the result of a pattern as a Markdown page: its summary, the next step, and the failed
---- branches. The agents' texts stay in the artifacts.
+--- Formats the result of a pattern as a Markdown page: summary, next step, failed branches.
+--- The agents' texts stay in the artifacts.
 --- ```lua
 --- local page = m.patterns.page({ summary = "2 of 3 agree", next_action = "Take it.", lost = {} }, "The vote")
 --- page:match "[^\n]+" --> "# The vote"

@@ -5,35 +5,36 @@ local record = require "moonlet.record"
 local M = {}
 
 ---@class moonlet.PresetSpec
----@field name string             its name on the command line, which is the name of its file
+---@field name string             name on the command line, and name of the preset's file
 ---@field summary string          one sentence for `moonlet preset list`
----@field run fun(ctx: moonlet.Ctx, args: table): any  returns the result of the run, a JSON value
+---@field run fun(ctx: moonlet.Ctx, args: table): any  returns the run's result, a JSON value
 ---@field args table<string, moonlet.Arg>?
 ---@field needs moonlet.Needs?
 ---@field budget moonlet.Limits?
----@field prompt_tokens integer?  the most tokens of each agent's prompt; the smallest of several budgets applies
----@field task_type string?       the kind of its work, for the runner `route`
+---@field prompt_tokens integer?  token budget of each agent's prompt; the smallest budget applies
+---@field task_type string?       kind of the preset's work, for the runner `route`
 ---@field private_inputs boolean? the journal keeps hashes of the inputs, not their text
----@field runner string?          the runner to use if the user and the configuration name no other
+---@field runner string?          default runner, if neither the user nor the config names one
 ---@field offline (fun(ctx: moonlet.Ctx, args: table): any)?  computes the answer without an agent
----@field check (fun(look: moonlet.Look, args: table))?  raises before the run starts if the run would be useless
+---@field check (fun(look: moonlet.Look, args: table))?  raises an error if the run would be useless
 
----@class moonlet.Needs    the rights that a preset declares; the user accepts them once for each version of its text
+---@class moonlet.Needs    rights that a preset declares; the user accepts them once per version
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
 ---@field optional string[]?   programs for ctx:exec that may be missing
----@field agents boolean|string[]|nil  true: it may start agents; a list: its calls choose from these runners
+---@field agents boolean|string[]|nil  true, or a list of the runners that agent calls choose from
 ---@field read string[]?       folders for ctx:read and ctx:list
----@field write string[]?      folders that its agents may write
----@field env string[]?        environment variables that its agents may see
+---@field write string[]?      folders that the preset's agents may write
+---@field env string[]?        environment variables that the preset's agents may see
+---@field host string[]?       functions of the program that embeds moonlet, for ctx.host
 ---@field presets string[]?    presets for ctx:preset, which may not need more than this preset
----@field repository boolean?  it only works in a git repository
+---@field repository boolean?  true: the preset works only in a git repository
 
 ---@class moonlet.Look    the read-only view of the repository for `check`
 ---@field repo string
 ---@field git boolean      true in a work tree of git
 ---@field inputs moonlet.Input[]
----@field reason string?    the text of --reason
----@field prompt_tokens integer?  the smallest token budget that applies to the run's prompts
+---@field reason string?    text of --reason
+---@field prompt_tokens integer?  smallest token budget for the run's prompts
 ---@field read fun(self: moonlet.Look, path: string, options: moonlet.ReadOptions?): string?, moonlet.Error?, boolean?
 
 ---@class moonlet.Preset : moonlet.PresetSpec
@@ -45,7 +46,7 @@ local fields = {
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean|table", read = "list", write = "list",
-  env = "list", presets = "list", optional = "list",
+  env = "list", presets = "list", optional = "list", host = "list",
 }
 local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
@@ -104,8 +105,8 @@ function M.preset(spec)
       "use at most 40 lower-case letters, digits and -")
   end
   if commands[spec.name] then
-    record.refuse(("preset name '%s' is a word of the command line"):format(spec.name),
-      "choose another: `moonlet run " .. spec.name .. "` would not reach it")
+    record.refuse(("preset name '%s' is the name of a moonlet command"):format(spec.name),
+      "choose another name: `moonlet run " .. spec.name .. "` would not reach it")
   end
   if spec.task_type and not spec.task_type:find("%S") then
     record.refuse(("preset %s: task_type is empty"):format(spec.name), "name one, or leave it out")
@@ -118,7 +119,7 @@ function M.preset(spec)
   }
   require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "optional", "read", "write", "env", "presets", "agents" } do
+  for _, list in ipairs { "programs", "optional", "read", "write", "env", "presets", "agents", "host" } do
     local items = preset.needs[list]
     for _, item in ipairs(type(items) == "table" and items or {}) do
       if type(item) ~= "string" then
@@ -142,10 +143,10 @@ end
 -- Returns the last declared preset and the place of its declaration.
 function M.last() return last, last_at end
 
--- Clears the last declared preset before another file is loaded.
+-- Forgets the last declared preset before another file is loaded.
 function M.forget() last, last_at = nil, nil end
 
--- Returns true for a value that m.preset returned.
+-- Reports whether a value is a preset that m.preset returned.
 function M.is(value) return type(value) == "table" and declared[value] == true end
 
 return M

@@ -1,6 +1,6 @@
---- Builds prompts for bounded work. A prompt states the goal and its limits, the files to read or
---- change, the form and place of the answer, when to stop and ask, and what must stay private. Text
---- from outside is fenced and labelled as data, so that an agent does not take it for instructions.
+--- Builds the prompts of workers.
+--- A prompt states the goal, its limits, the files, the form of the answer, and when to ask.
+--- Text from outside is fenced and labelled as data, so that agents do not obey it.
 
 local budget = require "moonlet.prompt.budget"
 local git = require "moonlet.git"
@@ -17,28 +17,28 @@ local M = {}
 
 ---@class moonlet.prompt.Fields
 ---@field task string                one sentence: what to do
----@field goal string                what a good result is
+---@field goal string                description of a good result
 ---@field non_goals string|string[]  what the task excludes
----@field inspect string|string[]    what may be read
----@field edits string|boolean|nil    the files that may change; false or nil: none
----@field output string|{path: string?, format: string}  the form of the answer
+---@field inspect string|string[]    what the agent may read
+---@field edits string|boolean|nil    files that may change; false or nil: none
+---@field output string|{path: string?, format: string}  form of the answer
 ---@field escalate string|string[]   when to stop and ask
 ---@field privacy string|string[]|nil   rules in addition to the standing rule
----@field lens string|string[]|nil      the lens to review it through
+---@field lens string|string[]|nil      lens of the review
 ---@field steps string|string[]|nil     the steps to take
 ---@field pack moonlet.Pack?  context that the agent cannot infer
 ---@field facts string|moonlet.facts.Git|nil
 ---@field data moonlet.prompt.Data[]?  material from outside, which the prompt fences
----@field role string?               the agent's role
+---@field role string?               role of the agent
 
 ---@class moonlet.prompt.Data   a fenced part of a prompt with material from outside
 ---@field label string
 ---@field text string
----@field limit integer?     the most bytes to include
----@field priority number?   the part with the lowest number is dropped first; 0 by default
+---@field limit integer?     most bytes to include
+---@field priority number?   the part with the lowest number is dropped first (default 0)
 ---@field required boolean?  the part is never dropped
 
----@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, which replace those of the role
+---@class moonlet.prompt.Common   fields that replace those of the role's template
 ---@field goal string?
 ---@field non_goals string|string[]|nil
 ---@field inspect string|string[]|nil
@@ -52,39 +52,39 @@ local M = {}
 ---@field role string?
 
 ---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
----@field lens string|string[]|nil   "correctness" by default
----@field artifact string?        a description of what is reviewed
+---@field lens string|string[]|nil   default: "correctness"
+---@field artifact string?        description of what is reviewed
 
 ---@class moonlet.prompt.Research : moonlet.prompt.Common
 ---@field topic string?
 
 ---@class moonlet.prompt.Implementer : moonlet.prompt.Common
 ---@field deliverable string?
----@field scope string            the files or sections that may change, or "nothing" for a text in the answer
+---@field scope string            files or sections that may change, or "nothing" for a text
 
 ---@class moonlet.prompt.Verifier : moonlet.prompt.Common
----@field success string?         the condition for the work to be complete
----@field edits string|boolean|nil the files that the verifier may change
+---@field success string?         condition for complete work
+---@field edits string|boolean|nil files that the verifier may change
 
 ---@class moonlet.prompt.Scout : moonlet.prompt.Common
 ---@field question string         what another agent will do, or needs to know
 
 ---@class moonlet.prompt.Judge : moonlet.prompt.Common
----@field criteria string[]       the criteria of the choice
----@field candidates string?      a description of the candidates
+---@field criteria string[]       criteria of the choice
+---@field candidates string?      description of the candidates
 
 ---@class moonlet.prompt.Planner : moonlet.prompt.Common
----@field goal string             the goal of the plan
+---@field goal string             goal of the plan
 
 ---@class moonlet.prompt.Part
 ---@field name string
 ---@field text string
----@field priority number?        the part with the lowest number is dropped first; 0 by default
+---@field priority number?        the part with the lowest number is dropped first (default 0)
 ---@field required boolean?       the part is never dropped
 
 ---@class moonlet.prompt.Compose
 ---@field parts moonlet.prompt.Part[]  in the order of the prompt
----@field budget integer?              the most tokens, by estimate
+---@field budget integer?              most tokens, estimated
 
 local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!", inspect = "string|table!",
   edits = "string|boolean", output = "string|table!", escalate = "string|table!", privacy = "string|table",
@@ -97,8 +97,8 @@ local facts_priority = 1
 local PRIVACY = "Do not copy private logs, conversations, credentials or personal data into your answer or into any " ..
   "file. Where such a thing matters, say where it is and of what kind, never what it says."
 
---- Cleans text from outside for a prompt: valid UTF-8 with tabs and line breaks, but no other
---- control characters.
+--- Cleans text from outside for a prompt: valid UTF-8 without control characters.
+--- Tabs and line breaks are kept.
 --- ```lua
 --- m.prompt.clean "a\0b" --> "a\\x00b"
 --- ```
@@ -139,14 +139,14 @@ local function clip(text, limit)
   return format("%s\n[cut here: %d of %d bytes shown]", sub(text, 1, stop), stop, #text)
 end
 
---- Fences text from outside and labels it as data. The fence is longer than any run of backticks in
---- the text.
+--- Fences text from outside and labels it as data.
+--- The fence is longer than any run of backticks in the text.
 --- ```lua
 --- local prompt = "Judge this.\n\n" .. m.prompt.fence("the diff", "+x = 1\n", 120000)
 --- ```
----@param label string the name of the text, such as "the diff"
+---@param label string name of the text, such as "the diff"
 ---@param text string
----@param limit integer? the most bytes of the text to include
+---@param limit integer? most bytes of the text to include
 ---@return string
 function M.fence(label, text, limit)
   local body = clip(M.clean(text), limit)
@@ -203,7 +203,7 @@ local function check_parts(fields, verb)
   for i, item in ipairs(fields.data or {}) do record.check(item, DATA, format("%s: data[%d]", verb, i)) end
 end
 
--- Joins a task's text with its facts and its material from outside, both fenced.
+-- Appends the facts and the material from outside to a task's text, both fenced.
 local function with_material(text, fields, more)
   local parts = { { name = "the task", text = text, required = true } }
   if fields.facts then
@@ -217,8 +217,8 @@ local function with_material(text, fields, more)
   return budget.join(parts)
 end
 
---- Builds the prompt of a worker. Without fields it returns only the preamble that every worker
---- gets. With fields it returns the whole prompt, which must state the limits of the task.
+--- Builds the prompt of a worker, which must state the limits of the task.
+--- Without fields only the preamble that every worker gets is returned.
 --- Errors: `invalid` a missing task, goal or output, or an unknown field.
 --- ```lua
 --- local prompt = m.prompt.worker {
@@ -252,8 +252,9 @@ function M.worker(fields)
   return with_material(concat(parts, "\n"), fields)
 end
 
---- Composes a prompt of parts within a token budget. Whole parts are dropped, the lowest priority
---- first. The prompt, the record of the call and the report name the dropped parts.
+--- Composes a prompt of parts within a token budget.
+--- Whole parts are dropped, lowest priority first.
+--- The prompt, the record of the call and the report name the dropped parts.
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt, composed = m.prompt.compose {
@@ -271,9 +272,9 @@ end
 ---@return moonlet.prompt.Composed
 function M.compose(options) return budget.compose(options) end
 
---- Shrinks a prompt to a smaller token budget by dropping parts of `data` and of
---- `m.prompt.compose`. This works only if the prompt contains a text that those functions made.
---- ctx:agent does this with its `prompt_tokens`.
+--- Shrinks a prompt to a token budget by dropping parts of `data` and of `m.prompt.compose`.
+--- The prompt must contain a text that those functions made.
+--- ctx:agent fits its prompt into `prompt_tokens` in the same way.
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt = m.prompt.reviewer { data = { { label = "old notes", text = ("an old note\n"):rep(4000) } } }
@@ -314,8 +315,7 @@ local function points(value)
   return text_of(value)
 end
 
--- Builds the prompt of a role from its template. The caller's fields replace the blocks of the
--- template.
+-- Builds the prompt of a role from its template. The caller's fields replace the template's blocks.
 local function of_role(role, opts, own, values, blocks, data)
   local verb, known = "prompt." .. role, {}
   for name, kind in pairs(ROLE_FIELDS) do known[name] = kind end

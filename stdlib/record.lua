@@ -1,5 +1,6 @@
---- Checks closed records, which are tables of options with known keys. The error for a wrong key
---- suggests the nearest known key. The records of a run are in moonlet.engine.journal.records.
+--- Checks closed records, which are tables of options with known keys.
+--- The error for a wrong key suggests the nearest known key.
+--- The records of a run are in moonlet.engine.journal.records.
 ---@class moonlet.record
 local M = {}
 
@@ -71,7 +72,7 @@ function M.suggest(name, names)
     .. (more > 0 and (" and %d more"):format(more) or "")
 end
 
---- Maps option names of other tools to the names of moonlet.
+--- Maps option names of other tools to moonlet's names.
 local synonyms = {}
 for name, others in pairs {
   schema = "returns output_schema response_format response_schema json_schema outputSchema output",
@@ -87,15 +88,14 @@ for name, others in pairs {
   web_search = "web search", summary = "description help",
   args = "arguments params inputs parameters", needs = "permissions grants allow",
   run = "main handler", choices = "enum options", default = "default_value", left = "remaining",
-  used = "spent", usd = "money cost dollars", wall = "time", agents = "calls",
+  exec = "shell sh system popen", used = "spent", usd = "money cost dollars", wall = "time", agents = "calls",
 } do
   for other in others:gmatch "%S+" do synonyms[other] = name end
 end
 
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
---- Returns a hint for an unknown name: the option of moonlet with that meaning, or the nearest
---- name.
+--- Returns a hint for an unknown name: moonlet's option of that meaning, or the nearest name.
 --- ```lua
 --- m.record.hint("output_schema", { schema = "table" }) --> "write schema"
 --- ```
@@ -187,7 +187,7 @@ end
 --- m.record.fault({ scores = { 1, nil, 3 } }, "result") --> "result.scores: item 2 is nil"
 --- ```
 ---@param value any
----@param path string  the name of the value in messages
+---@param path string  name of the value in messages
 ---@param depth integer?
 ---@return string? fault
 function M.fault(value, path, depth)
@@ -222,7 +222,7 @@ local function with_article(name)
   return (name == "nil" and "" or name:find "^[aeiou]" and "an " or "a ") .. name
 end
 
---- Returns the accepted types of a field in words.
+--- Describes the accepted types of a field in words.
 local function expected(wanted)
   local names = {}
   for _, option in ipairs(wish_of(wanted).options) do
@@ -242,8 +242,9 @@ local function first_field(fields)
   return names[1] and names[1] .. " = …" or ""
 end
 
---- Checks `value` against `fields`, a map of names to types; a trailing "!" means required. Types
---- are those of Lua, and integer, duration, list, callable, any. "a|b" allows either.
+--- Checks `value` against `fields`, a map of names to types.
+--- Types are those of Lua, and integer, duration, list, callable, any.
+--- A trailing "!" means required; "a|b" allows either.
 --- Errors: `invalid` an unknown key, a wrong type, or a missing key.
 --- ```lua
 --- m.record.check({ lens = "risks" }, { lens = "string!", need = "integer" }, "review")
@@ -251,7 +252,7 @@ end
 --- ```
 ---@param value table
 ---@param fields table<string, string>
----@param what string the record's name in messages
+---@param what string name of the record in messages
 ---@return table value
 function M.check(value, fields, what)
   if type(value) ~= "table" then

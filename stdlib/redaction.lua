@@ -1,6 +1,8 @@
---- Finds credentials in a text and takes them out. A preset that knows more kinds of private text
---- brings its own scanners. A finding has a place and a kind, never the text. The search is not
---- complete, and prefers to leave a line out.
+--- Finds credentials in a text and removes them.
+--- A preset that knows more kinds of private text supplies its own scanners.
+--- A finding has a place and a kind, but not the text.
+--- The search may miss credentials.
+--- If the search of a line takes too long, the whole line is redacted.
 
 local credentials = require "moonlet.redaction.credentials"
 
@@ -14,16 +16,16 @@ local line_cap = 2000
 ---@class moonlet.redaction.Hit
 ---@field from integer   first byte
 ---@field to integer     last byte
----@field kind string    for people: "e-mail address"
+---@field kind string    kind of the private text in words, such as "e-mail address"
 ---@field class string   "secret", or a class of the preset's own
 
 ---@alias moonlet.redaction.Add fun(from: integer, to: integer, kind: string)
 
 ---@class moonlet.redaction.Scanner
 ---@field class string | fun(kind: string): string
----@field scan fun(text: string, low: string, add: moonlet.redaction.Add)   `low` is the text in lower case
+---@field scan fun(text: string, low: string, add: moonlet.redaction.Add)   `low` is in lower case
 
--- Joins hits that overlap. The class "secret" is the gravest.
+-- Joins overlapping hits. The class "secret" has priority.
 local function joined(hits)
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end
@@ -42,8 +44,8 @@ local function joined(hits)
   return result
 end
 
--- Runs a scanner over a text. If matching takes too long, the text is scanned line by line, and a
--- line that still takes too long counts as a secret.
+-- Runs a scanner over a text. If matching takes too long, the text is scanned line by line.
+-- A line that still takes too long is reported as a secret.
 local function guarded(scan, text, low, add)
   local pending = {}
   local function collect(from, to, kind) pending[#pending + 1] = { from, to, kind } end
@@ -69,19 +71,19 @@ local function guarded(scan, text, low, add)
   end
 end
 
---- The scanner of credentials.
+--- Finds credentials.
 --- ```lua
 --- require("moonlet.redaction").credentials.class --> "secret"
 --- ```
 ---@type moonlet.redaction.Scanner
 M.credentials = { class = "secret", scan = credentials.scan }
 
---- The hits of the scanners in a text, in order, without overlaps.
+--- Returns the hits of the scanners in a text, in order, without overlaps.
 --- ```lua
 --- #require("moonlet.redaction").scan "plain words" --> 0
 --- ```
 ---@param text string
----@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
+---@param scanners moonlet.redaction.Scanner[]? default: the scanner of credentials
 ---@return moonlet.redaction.Hit[]
 function M.scan(text, scanners)
   local hits, low = {}, lower(text)
@@ -95,13 +97,14 @@ function M.scan(text, scanners)
   return joined(hits)
 end
 
---- Replaces each hit by its kind, and counts the hits. Line breaks stay, so line numbers do too.
+--- Replaces each hit by its kind, and counts the hits.
+--- Line breaks are kept, so line numbers do not change.
 --- ```lua
 --- local text, counts = require("moonlet.redaction").redact "plain words"
 --- counts.secret --> 0
 --- ```
 ---@param text string
----@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
+---@param scanners moonlet.redaction.Scanner[]? default: the scanner of credentials
 ---@return string text
 ---@return table<string, integer> counts by class
 function M.redact(text, scanners)
@@ -119,12 +122,12 @@ function M.redact(text, scanners)
   return table.concat(parts), counts
 end
 
---- Returns the gravest class of the hits in a text ("secret" first) and its kind, or nil.
+--- Returns the most severe class of the hits in a text ("secret" first) and its kind, or nil.
 --- ```lua
 --- require("moonlet.redaction").holds "plain words" --> nil
 --- ```
 ---@param text string
----@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
+---@param scanners moonlet.redaction.Scanner[]? default: the scanner of credentials
 ---@return string? class
 ---@return string? kind
 function M.holds(text, scanners)

@@ -3,8 +3,7 @@
 ---   local s = m.schema
 ---   schema = s.object { bugs = s.list(s.object { file = s.string(), line = s.optional(s.integer()) }) }
 ---
---- Fields are required unless they are marked optional. An object accepts no other fields unless it
---- is open.
+--- Fields are required unless they are optional. An object rejects other fields unless it is open.
 local check = require "moonlet.schema.check"
 local record = require "moonlet.record"
 
@@ -14,8 +13,8 @@ local M = {}
 local array = core.json.array
 local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- A builder has checked what it returns. A schema that the author wrote by hand is checked twice,
--- by itself and with the schema around it, because it may refer to that schema.
+-- A builder checks its result. A hand-written schema is checked inside its parent.
+-- A hand-written part of a schema may refer to its parent.
 local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
 end
@@ -37,20 +36,20 @@ local function build(name, schema, options, fields, words)
 end
 
 ---@class moonlet.SchemaOptions
----@field description string?  an explanation for the agent
+---@field description string?  explanation for the agent
 
 ---@class moonlet.ObjectOptions: moonlet.SchemaOptions
 ---@field open boolean?        other fields are allowed
 
 ---@class moonlet.ListOptions: moonlet.SchemaOptions
----@field min integer?         the least number of items
+---@field min integer?         least number of items
 ---@field max integer?
 ---@field unique boolean?
 
 ---@class moonlet.TextOptions: moonlet.SchemaOptions
----@field min integer?         the least number of characters
+---@field min integer?         least number of characters
 ---@field max integer?
----@field pattern string?      a regular expression (RE2)
+---@field pattern string?      regular expression (RE2)
 ---@field format "date-time"|"date"|"time"|"email"|"uri"|"uuid"|"ipv4"|"ipv6"|"regex"|nil
 
 ---@class moonlet.NumberOptions: moonlet.SchemaOptions
@@ -59,8 +58,8 @@ end
 
 local object_fields = { description = "string", open = "boolean" }
 
---- Returns the schema of an object. Its fields are required unless they are optional, and other
---- fields are refused unless it is open.
+--- Returns the schema of an object.
+--- Fields are required unless they are optional; other fields are rejected unless `open` is set.
 --- Errors: `invalid` a field without a schema, or an unknown option.
 --- ```lua
 --- local s = m.schema
@@ -91,7 +90,7 @@ function M.object(fields, options)
 end
 
 --- Returns the schema of a list whose items all follow one schema.
---- Errors: `invalid` missing schema of the items.
+--- Errors: `invalid` the schema of the items is missing.
 --- ```lua
 --- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
 --- ```

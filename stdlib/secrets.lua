@@ -1,7 +1,7 @@
---- Finds credentials in file names and in text, and takes them out of text that leaves the machine.
---- A finding has a place and a kind; it never holds the secret itself. Tuned against false alarms:
---- a well-known form is enough, a mere assignment must also look random and must not look like a
---- placeholder.
+--- Finds credentials in file names and in text, and redacts text that leaves the machine.
+--- A finding has a place and a kind, but never contains the secret itself.
+--- To avoid false alarms, an assigned value must look random and not like a placeholder.
+--- A well-known token form needs no assignment.
 
 local byte, find, format, lower = string.byte, string.find, string.format, string.lower
 local match, sub = string.match, string.sub
@@ -12,13 +12,13 @@ local M = {}
 
 ---@class moonlet.secrets.Options
 ---@field context "code"|"docs"|"test"|"generated"|nil
----@field loose boolean?    unquoted values count
----@field limit integer?    how many hits at most, 200 by default
+---@field loose boolean?    true: unquoted values are reported, too
+---@field limit integer?    most hits (default 200)
 
 ---@class moonlet.secrets.Hit
----@field from integer   first byte in the text that was scanned
+---@field from integer   first byte in the scanned text
 ---@field to integer     last byte
----@field kind string    its kind, for people: "AWS access key"
+---@field kind string    kind of the secret in words, such as "AWS access key"
 
 local SAMPLE = { example = true, sample = true, template = true, dist = true, tmpl = true, defaults = true,
   default = true, schema = true, md = true, ["in"] = true, j2 = true, erb = true, tpl = true }
@@ -34,7 +34,7 @@ local SURE = {
   [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
 }
 
--- These names show it only together with their folder.
+-- Lists files that contain secrets only if they are in a certain folder.
 local SURE_HOME = {
   [".aws/credentials"] = "cloud credentials", [".docker/config.json"] = "registry login",
   [".kube/config"] = "cluster credentials", [".cargo/credentials"] = "package registry login",
@@ -48,13 +48,13 @@ local SURE_END = {
 
 local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, der = true }
 
---- Says if a file's name alone shows that it holds secrets.
+--- Reports whether the name of a file is enough to show that the file contains secrets.
 --- ```lua
 --- require("moonlet.secrets").name ".env" --> "an environment file"
 --- ```
 ---@param path string
 ---@return string? what  for people; nil if the name shows nothing
----@return boolean? maybe the content decides (a .pem may hold a public certificate)
+---@return boolean? maybe  true if the content decides: a .pem may be a public certificate
 function M.name(path)
   local name = lower(match(path, "([^/]*)$"))
   if SURE[name] then return SURE[name] end
@@ -77,7 +77,7 @@ function M.name(path)
   return nil
 end
 
---- Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
+--- Returns the Shannon entropy in bits per byte; human text seldom exceeds 3.5.
 --- ```lua
 --- require("moonlet.secrets").entropy "aaaa" --> 0.0
 --- ```
@@ -103,19 +103,19 @@ local PLACEHOLDERS = {
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
   "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
   "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
-  -- Every installation of the local storage emulator has this key.
+  -- Every installation of Azure's storage emulator has this key, so the key is no secret.
   "eby8vdm02x",
 }
 
--- People type these as fillers; in code they count as keys.
+-- Lists filler texts. They are placeholders in documents and tests, but may be secrets in code.
 local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
---- True if a value only stands in for a secret.
+--- Reports whether a value is a placeholder for a secret, such as "your_key_here".
 --- ```lua
 --- require("moonlet.secrets").placeholder "your_key_here" --> true
 --- ```
 ---@param value string
----@param context string? "docs" and "test" know more such values than code does
+---@param context string? "docs" and "test" accept more placeholders than "code"
 ---@return boolean
 function M.placeholder(value, context)
   local text = lower(value)
@@ -128,13 +128,13 @@ function M.placeholder(value, context)
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
   local first = sub(text, 1, 1)
-  -- The value repeats one character, or a short piece.
+  -- Detect a value that repeats one character, or a short piece.
   return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
 end
 
 local FORMS = require "moonlet.secrets.forms"
 
--- Reports whether letters and digits run on for long, as they do not in a name with dashes.
+-- Detects a long run of letters and digits. A name with dashes has no such run.
 local function has_long_run(value)
   for run in string.gmatch(value, "%w+") do
     if #run >= 16 and find(run, "%d") then return true end
@@ -142,7 +142,7 @@ local function has_long_run(value)
   return false
 end
 
--- A secret value follows these names in lower-cased text.
+-- Lists the lower-case names to which code and config files assign secrets.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
   "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
@@ -153,7 +153,7 @@ local function add(hits, from, to, kind)
   hits[#hits + 1] = { from = from, to = to, kind = kind }
 end
 
--- No issued token holds these words. The published example keys do, and count in code.
+-- Lists words that issued tokens never contain. In code, only these words mark a placeholder.
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)
@@ -191,7 +191,7 @@ local function known_forms(text, hits, context)
   end
 end
 
--- Returns the text after the opening line of a key if it may be its body.
+-- Returns the text after the BEGIN line of a private key, which may be the key's data.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
   local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
@@ -219,7 +219,7 @@ local function private_keys(text, hits)
   end)
 end
 
--- Returns the value assigned to the name before the window, and its offset.
+-- Returns the value that the start of the window assigns, and the offset of the value.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
@@ -238,18 +238,19 @@ end
 
 local function looks_random(value, least_size, least_entropy, context)
   if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") then return false end
-  -- An AWS secret has this length and alphabet; its published example counts where code uses it.
+  -- An AWS secret has 40 such characters.
+  -- The published example key is also reported, except in documents.
   local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
   if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
-  -- A password is no URL, path, version or dotted name.
+  -- A password is not a URL, path, version or dotted name.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
     return false
   end
   return M.entropy(value) >= least_entropy
 end
 
--- Reports whether short lower-case words are joined to the name of something.
+-- Detects short lower-case words that are joined to a name.
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
@@ -259,17 +260,17 @@ local function identifier(value, password)
   return true
 end
 
--- The value of a key's name, and its start; the search begins with a short stretch, for most names
--- of secrets have none.
+-- Returns the value assigned to a key's name, and the position of the value.
+-- Tests the next 48 bytes first, because most occurrences of the names have no value.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
   opts.looks = opts.looks - 1
-  -- A call such as put("password", "…") assigns too, but a list of names does not.
+  -- A call such as put("password", "…") is an assignment, but a list of names is not.
   local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
   local line_end = find(text, "\n", after, true) or #text + 1
   local window = sub(text, after, math.min(line_end - 1, after + 600))
-  -- Prose has no assignments, except for a line of an environment.
+  -- Prose has no assignments, except for a line of an environment file.
   local loose = opts.loose or (opts.context == "docs" and find(window, "^[%w_]*=%S+%s*$")
     and find(sub(text, math.max(1, at - 80), at - 1), "[\n+ :>$`][A-Z][A-Z0-9_]*$")) or false
   local value, offset = assigned(window, loose, called)
@@ -277,7 +278,7 @@ local function value_of(text, low, at, after, opts)
   return value, after + offset - 1, called
 end
 
--- Adds the secret values that follow a name.
+-- Adds hits for the secret values that follow the name of a key.
 local function key_hits(text, low, key, hits, opts)
   local docs, header = opts.context == "docs", key == "authorization"
   local password = find(key, "pass", 1, true) or key == "_pwd"
@@ -288,12 +289,12 @@ local function key_hits(text, low, key, hits, opts)
       local skip, bare = match(value, "^(%a+%s+)(%S+)$")
       value, from = bare, from + #(skip or "")
     end
-    -- Skip "tokenize" and its like.
+    -- Skip "token" at the start of a word such as "tokenize".
     if not value or key == "token" and find(low, "^i[sz]", after) then return end
-    -- A person's password is shorter than an issued one.
+    -- Accept shorter passwords than tokens, because people choose short passwords.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
-    -- Hexadecimal digits have less entropy.
+    -- Hexadecimal digits have less entropy per character, so lower the threshold for a key.
     if docs and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
     if looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
       add(hits, from, from + #value - 1, header and "authorization header" or password and "hard-coded password"
@@ -341,7 +342,7 @@ end
 ---@param text string
 ---@param options moonlet.secrets.Options?
 ---@return moonlet.secrets.Hit[]
----@return boolean all false if the search was given up, because too much of the text looks like secrets
+---@return boolean all  false if the search stopped because of too many suspected secrets
 function M.scan(text, options)
   options = options or {}
   local opts = { context = options.context or "code", loose = options.loose, looks = 20000 }
@@ -367,7 +368,7 @@ function M.scan(text, options)
   return kept, opts.looks > 0 and #hits < hits.limit
 end
 
---- The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
+--- Replaces each hit by its kind. Line breaks inside a hit stay, so line numbers do not change.
 --- ```lua
 --- local secrets = require "moonlet.secrets"
 --- secrets.redact("x = 1", secrets.scan "x = 1") --> "x = 1"
@@ -384,7 +385,7 @@ function M.redact(text, hits)
     parts[#parts + 1] = format("[redacted: %s]", hit.kind)
     local at = find(text, "\n", hit.from, true)
     while at and at <= hit.to do
-      -- The first byte of a diff line is its mark, so it stays.
+      -- The first byte of a diff line marks its kind, so keep it.
       parts[#parts + 1] = match(sub(text, at, at + 1), "^\n[+ -]?") .. "[redacted]"
       at = find(text, "\n", at + 1, true)
     end

@@ -1,5 +1,5 @@
---- Redacts secrets in git's output and in texts of files before they are printed or stored. Files
---- that consist of secrets are withheld. Cleaning is idempotent.
+--- Redacts secrets in git's output and in files' texts before they are printed or stored.
+--- Files that consist of secrets are withheld. Cleaning is idempotent.
 
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -11,8 +11,7 @@ local concat = table.concat
 
 local M = {}
 
--- Finds the lines of ascending byte offsets in one file's diff: the first byte and the number of
--- each line.
+-- Maps byte offsets in one file's diff to lines: the first byte and the number of each line.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -54,10 +53,10 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
----@param chunk string    from "diff --git" on
+---@param chunk string    diff of one file, from "diff --git" on
 ---@param cleaned boolean?  true if the diff was cleaned before
----@return table[] secrets {kind, line} of each secret in an added line
----@return boolean? cut    true if the whole diff was withheld, because it has too many suspected secrets
+---@return table[] secrets  {kind, line} of each secret in an added line
+---@return boolean? cut    true if the whole diff was withheld for too many suspected secrets
 function M.chunk(path, chunk, cleaned)
   if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then return chunk, {} end
   local hits, all = secrets.scan(chunk, scan_options(path))
@@ -73,7 +72,7 @@ function M.chunk(path, chunk, cleaned)
 end
 
 --- Redacts the output of `git diff` file by file, so that it may be stored.
----@param text string  may begin with the lists of --raw and --numstat
+---@param text string  output that may begin with the lists of --raw and --numstat
 function M.diff(text)
   local _, patch = git.parse_changes(text)
   local parts, pos = { sub(text, 1, #text - #patch) }, 1
@@ -95,7 +94,7 @@ function M.file(path, text)
   return secrets.redact(text, hits)
 end
 
----@param path string?  the path of the file that the text comes from
+---@param path string?  path of the file that the text comes from
 function M.text(text, path)
   if path then return M.file(path, text) end
   if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end

@@ -1,6 +1,6 @@
---- Formats the result of a review as a Markdown page that is readable as plain text too. The next
---- action comes first, then the findings by severity. Each text comes from an agent, so it is
---- escaped.
+--- Formats the result of a review as a Markdown page that is readable as plain text, too.
+--- A review's page starts with the next action, then lists the findings by severity.
+--- Each text in a review comes from an agent, so it is escaped.
 
 local findings = require "moonlet.findings"
 
@@ -10,8 +10,7 @@ local concat = table.concat
 
 local M = {}
 
---- Print evidence and fix for this many findings. The rest get one line each and are complete in
---- findings.json.
+--- Evidence and fix are printed for the first 40 findings. Each later finding gets one line.
 local most_told = 40
 local evidence_lines = 6
 local evidence_bytes = 600
@@ -29,8 +28,8 @@ local function escape_underscores(text)
   end))
 end
 
--- Escapes Markdown outside of code spans. Addresses and @names become code, so that no viewer turns
--- them into links and mentions.
+-- Escapes Markdown outside of code spans.
+-- Addresses and @names become code, so that no viewer turns them into links and mentions.
 local function escape(text)
   text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
@@ -45,8 +44,7 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- Finds the next file name with a character to escape. Printed as code, the name can still be
--- copied.
+-- Finds the next file name with a character to escape. In a code span the name stays easy to copy.
 local function next_path(text, pos)
   for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
     word = match(word, "^(.-)%.*$")
@@ -165,7 +163,8 @@ end
 
 local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
 
--- Returns true if the findings come from several runners. Only then the page names them.
+-- Reports whether the findings come from several runners.
+-- The page of a single runner omits its name.
 local function several_runners(lists)
   local first
   for _, list in ipairs(lists) do
@@ -213,7 +212,7 @@ local function apart(say, title, list, why, several)
 end
 
 ---@param result table {findings, unverified, refuted, lost, next_action}
----@param opts {title: string?, checked: string?, notes: string[]?}? checked: what was reviewed, and by whom
+---@param opts {title: string?, checked: string?, notes: string[]?}? `checked`: scope of the review
 function M.page(result, opts)
   opts = opts or {}
   local lines = {}
@@ -229,13 +228,13 @@ function M.page(result, opts)
   if opts.checked then say(M.inline(opts.checked, 1000) .. "\n") end
   lost_reviews(say, lost)
   main_findings(say, list, several)
-  apart(say, "Unverified", unverified, "Nobody, and no rule, could make sure of these.", several)
+  apart(say, "Unverified", unverified, "No reviewer and no rule could confirm these.", several)
   apart(say, "Unsupported", unsupported, "Their reviewers were never shown the lines that they cite.", several)
   apart(say, "Refuted", refuted, "A reviewer looked into these, and they do not hold.", several)
   local notes = opts.notes or {}
   if #unjudged + #notes > 0 then say "## Notes\n" end
   if #unjudged > 0 then
-    say("- Nobody knows what these reviewers read, for their streams do not show it: "
+    say("- What these reviewers read is unknown, because their output does not show it: "
       .. M.inline(concat(unjudged, ", "), 400) .. ".")
   end
   for _, note in ipairs(notes) do say("- " .. M.inline(note, 400)) end

@@ -1,5 +1,4 @@
---- Sets environment variables that keep git from starting other programs, taking locks or asking on
---- a terminal.
+--- Sets variables that keep git from starting programs, taking locks or using the terminal.
 return {
   GIT_OPTIONAL_LOCKS = "0",
   GIT_TERMINAL_PROMPT = "0",

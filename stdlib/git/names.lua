@@ -1,5 +1,5 @@
---- Quotes names of files for people, shells and models. A path is a string of bytes, which may
---- contain newlines, quotes, invalid UTF-8 or invisible characters.
+--- Quotes names of files for people, shells and models.
+--- A path is any bytes: it may contain newlines, quotes, invalid UTF-8 or invisible characters.
 
 local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.sub
@@ -7,8 +7,7 @@ local concat = table.concat
 
 local M = {}
 
--- Returns true for a code point that is invisible or reorders text, so that one name could look
--- like another.
+-- Detects a code point that is invisible or reorders text, so that names could be confused.
 function M.invisible(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c
     or code == 0xfeff or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
@@ -25,7 +24,7 @@ function M.cut(text, cap)
   return sub(text, 1, stop) .. "..."
 end
 
--- Resolves "." and ".." in a relative path. Returns nil if the path leaves its first folder.
+-- Resolves "." and ".." in a relative path. Returns nil if the path leads above its start.
 function M.flatten(path)
   local parts = {}
   for part in string.gmatch(path, "[^/]+") do
@@ -47,14 +46,13 @@ local function octal(text)
   end))
 end
 
---- Returns a path, or any text from outside, as one line of valid UTF-8 without control or
---- invisible characters. If that changes the text, the result is in double quotes with C escapes,
---- as git writes such names.
+--- Returns any text as one line of valid UTF-8 without control or invisible characters.
+--- A text that had to be changed is quoted with C escapes, as git quotes names.
 --- ```lua
 --- m.git.show_path "a\nb.txt" --> [["a\nb.txt"]]
 --- ```
 ---@param path string
----@param limit integer? the longest result in bytes, 300 by default
+---@param limit integer? longest result in bytes (default 300)
 ---@return string
 function M.show_path(path, limit)
   limit = limit or 300
@@ -82,7 +80,7 @@ function M.show_path(path, limit)
   return M.cut(shown, limit)
 end
 
--- Returns true if a text is readable in a command line: valid UTF-8 without invisible characters.
+-- Detects valid UTF-8 without invisible characters, which is readable in a command line.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do

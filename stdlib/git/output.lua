@@ -1,5 +1,5 @@
---- Parses git's output: status, changed files, and diffs. Names are parsed only from NUL-separated
---- output. A truncated diff is parsed up to the point where it ends.
+--- Parses git's output: status, changed files, and diffs.
+--- Names are parsed only from NUL-separated output. A truncated diff is parsed up to the cut.
 
 local names = require "moonlet.git.names"
 
@@ -14,18 +14,18 @@ local M = {}
 ---@field new_start integer
 ---@field new_count integer
 ---@field section string     git's text after the second @@
----@field lines string[]     each starts with a space, plus, minus or backslash
+---@field lines string[]     lines that each start with a space, plus, minus or backslash
 
 ---@class moonlet.git.FileDiff
 ---@field path string
----@field old_path string?   the old path of a rename or a copy
+---@field old_path string?   old path of a rename or a copy
 ---@field status string      added, deleted, modified, renamed, copied
 ---@field old_mode string?
 ---@field new_mode string?
 ---@field binary boolean
 ---@field hunks moonlet.git.Hunk[]
----@field from integer       the first byte of this file's text in the parsed diff
----@field to integer         the end of this file's text in the parsed diff
+---@field from integer       first byte of this file's text in the parsed diff
+---@field to integer         last byte of this file's text in the parsed diff
 ---@field cut boolean?       a hunk is shorter than its header says
 
 ---@class moonlet.git.Status
@@ -69,8 +69,8 @@ function M.records(text)
   end
 end
 
--- Patterns of changed ("1"), renamed ("2") and unmerged ("u") entries. The pattern of unmerged
--- entries captures two modes, the others three.
+-- These patterns match changed ("1"), renamed ("2") and unmerged ("u") entries.
+-- The pattern for unmerged entries captures two modes, the other patterns three.
 local ENTRIES = {
   ["1"] = "^1 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ (.+)$",
   ["2"] = "^2 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ %a%d* (.+)$",
@@ -130,8 +130,8 @@ local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "r
 ---@return string
 function M.status_word(letter) return WORDS[letter] or "modified" end
 
---- Parses `git diff --raw --numstat -p -z` into a list of files with modes and counts, and the text
---- of the patch.
+--- Parses `git diff --raw --numstat -p -z`.
+--- Returns the files with modes and counts, and the text of the patch.
 --- ```lua
 --- local files, patch = m.git.parse_changes(":100644 100644 1234567 89abcde M\0a.lua\0002\t1\ta.lua\0\0diff")
 --- files[1].added --> 2
@@ -160,7 +160,7 @@ function M.parse_changes(text)
       if not path then break end
       local file = by_path[path]
       if not file or letter ~= "U" then
-        -- Git lists a conflict as U and as M. Keep the status of U and take the modes of M.
+        -- Git lists a conflict as U and as M. Keep the status of U and the modes of M.
         local status = file and file.status or WORDS[letter] or "modified"
         if not file then
           file = {}
@@ -192,7 +192,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Splits a "diff --git" line that no lines with names follow. Both names are equal in this case.
+-- Splits a "diff --git" line that no line with names follows. Both names are equal in that case.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -208,7 +208,7 @@ local function header_name(text)
   return sub(names.unquote(text), 3)
 end
 
--- Reads as many lines of a hunk as its header counts, and returns the position after them.
+-- Reads the number of lines that a hunk's header states, and returns the position after them.
 local function take_hunk(text, pos, hunk)
   local lines, count, size = hunk.lines, 0, #text
   local old_left, new_left = hunk.old_count, hunk.new_count
@@ -256,8 +256,7 @@ local function read_header(file, line)
   end
 end
 
---- Parses a unified diff as git prints it. It skips text that does not belong to a diff, so a
---- truncated diff is accepted.
+--- Parses a unified diff as git prints it. Skips all other text, so a truncated diff can be parsed.
 --- ```lua
 --- m.git.parse_diff(m.git.new_file_diff("a.lua", "return 1\n"))[1].hunks[1].new_count --> 1
 --- ```
@@ -303,8 +302,8 @@ function M.parse_diff(text)
   return files
 end
 
---- Iterates over the changed lines of a file: "+" and the new line number, or "-" and the old one,
---- and the text.
+--- Iterates over the changed lines of a file.
+--- The iterator returns "+" and the new line number, or "-" and the old number, then the text.
 --- ```lua
 --- for mark, line, text in m.git.changed_lines(m.git.parse_diff(m.git.new_file_diff("a.lua", "x = 1\n"))[1]) do
 ---   ctx:log(mark .. line .. " " .. text)
@@ -339,7 +338,7 @@ function M.changed_lines(file)
   end
 end
 
---- Returns the diff that git would print for a new text file. Untracked files need it.
+--- Returns the diff that git would print for a new text file. `git diff` omits untracked files.
 --- ```lua
 --- m.git.new_file_diff("a.lua", "x = 1\n"):match "@@.-@@" --> "@@ -0,0 +1,1 @@"
 --- ```
@@ -350,7 +349,7 @@ function M.new_file_diff(path, text)
   local name = names.show_path(path, #path * 4 + 2)
   local quoted = sub(name, 1, 1) == '"'
   local function with(prefix) return quoted and '"' .. prefix .. sub(name, 2) or prefix .. name end
-  -- The last line may lack its newline. Matching it with the other lines would take quadratic time.
+  -- The last line may lack its newline. Matching it with the others would take quadratic time.
   local whole = match(text, "^.*\n()") or 1
   local tail = sub(text, whole)
   local lines, count = gsub(sub(text, 1, whole - 1), "[^\n]*\n", "+%0")

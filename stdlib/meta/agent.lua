@@ -2,58 +2,59 @@
 --- Defines the types that ctx:agent takes and returns.
 
 ---@class moonlet.AgentCall
----@field name string?         the step's key; name every call in a script that you will edit between runs
----@field prompt string        the whole prompt; the agent reads nothing else of the script
----@field schema moonlet.Schema? the answer must be JSON of this schema; after one failed repair the call fails
----@field runner string?       overrides the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
----@field model string?        overrides the run's
----@field role string?         the role in the agent's prompt
----@field inputs string[]?     files that are copied for the agent; it can read nothing else
----@field sandbox "read-only"|"workspace-write"|nil  read-only by default
----@field writes string[]?     folders that it may write, in the shared work tree
----@field edits string[]?      files, folders or globs that it may change; any other change fails the step unmerged
----@field in_place boolean?    it writes to the user's work tree under an exclusive lock, not to a copy
----@field confine "host"|nil   the host's sandbox replaces the runner's own
+---@field name string?         the step's key; needed if you edit the script between runs
+---@field prompt string        the whole prompt; the agent sees nothing else of the script
+---@field schema moonlet.Schema? the answer must be JSON of this schema; one repair is tried
+---@field runner string?       overrides the run's runner: "codex", "claude", "command", "route", …
+---@field model string?        overrides the run's model
+---@field on string?           the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config
+---@field role string?         role in the agent's prompt
+---@field inputs string[]?     files that are copied for the agent, which can read nothing else
+---@field sandbox "read-only"|"workspace-write"|nil  default: read-only
+---@field writes string[]?     folders of the shared work tree that the agent may write
+---@field edits string[]?      paths or globs that the agent may change; other changes fail the step
+---@field in_place boolean?    write to the user's work tree under a lock, not to a copy
+---@field confine "host"|nil   use the host's sandbox instead of the runner's own
 ---@field network boolean?     false: no network, if the sandbox supports that
----@field web_search boolean?  the agent may search the web, if its program can
----@field env string[]?        names of environment variables that it may see
----@field argv string[]?       the program of the runner `command`; {prompt}, {prompt_file} and {out} are replaced
----@field events "codex"|"claude"|"gemini"|"opencode"|"moonlet"|nil  the format of the events that `argv` prints
----@field cwd string?          its working directory, from the top of the repository
----@field timeout string|number|nil  "30m" by default; 0 for no limit
----@field idle string|number|nil     the longest time without output, "10m" by default; 0 for no limit
----@field turns integer?       the most answers that its model may give
----@field retry integer?       how often a broken connection or a crash is retried
+---@field web_search boolean?  the agent may search the web, if the agent's program can
+---@field env string[]?        names of environment variables that the agent may see
+---@field argv string[]?       command line of the runner `command`, with {prompt} or {prompt_file}
+---@field events "codex"|"claude"|"gemini"|"opencode"|"moonlet"|nil  format of the events of `argv`
+---@field cwd string?          working directory of the agent, relative to the repository's top
+---@field timeout string|number|nil  default: "30m"; 0 for no limit
+---@field idle string|number|nil     longest time without output; default: "10m"; 0 for no limit
+---@field turns integer?       most answers of the model
+---@field retry integer?       number of retries after a broken connection or a crash
 ---@field budget moonlet.CallBudget?
----@field base string?         the revision that the agent's instruction files come from; HEAD by default
----@field prompt_tokens integer?  the most tokens of its prompt, by estimate; parts that exceed it are dropped
----@field task_type string?    the kind of work, for the runner `route`
----@field risk "low"|"medium"|"high"|nil  the risk of the work, for the runner `route`
+---@field base string?         revision of the agent's instruction files; default: HEAD
+---@field prompt_tokens integer?  token budget of the prompt; parts that exceed it are dropped
+---@field task_type string?    kind of work, for the runner `route`
+---@field risk "low"|"medium"|"high"|nil  risk of the work, for the runner `route`
 ---@field reason string?       forces work that `route` refuses; the reason is recorded
 ---@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run unmerged until a person answers
----@field cut "fail"|"allow"|nil  "allow" accepts a truncated answer; by default it fails
----@field loop "warn"|"end"|nil  an agent that makes the same tool calls without a new result is ended with "end"; otherwise, and by default, a warning says so
----@field continues string?     the session of an earlier result to continue, if the runner keeps sessions
+---@field cut "fail"|"allow"|nil  "allow" accepts a truncated answer, which fails by default
+---@field loop "warn"|"end"|nil  what happens to an agent that repeats itself; default: "warn"
+---@field continues string?     session of an earlier result, to continue it
 
 ---@class moonlet.CallBudget
----@field tokens integer?   the most tokens that one attempt may use, without its prompt
+---@field tokens integer?   most tokens of one attempt, without its prompt
 
 ---@class moonlet.AgentResult
 ---@field text string              the raw final answer
 ---@field data any                 the answer as a Lua value, if the call has a schema
----@field usage moonlet.Usage?     the sum of all attempts; nil if the runner reports none
+---@field usage moonlet.Usage?     sum of all attempts; nil if the runner reports none
 ---@field attempts moonlet.AttemptRecord[]  empty if mock answered
----@field files_changed string[]   the files that were merged from its worktree
----@field dir string               the folder of its artifacts
+---@field files_changed string[]   files that were merged from the agent's worktree
+---@field dir string               folder of the step's artifacts
 ---@field session string?          the agent's session, if its runner keeps sessions
 
 ---@class moonlet.AttemptRecord
 ---@field number integer
 ---@field status string         "ok", "failed", "invalid-output" or "abandoned"
----@field class string?         the kind of a failure: "quota", "rate", "timeout", "crashed", …
+---@field class string?         kind of a failure: "quota", "rate", "timeout", "crashed", …
 ---@field exit_code integer?
 ---@field duration_ms integer
 ---@field usage moonlet.Usage?
----@field model string?         the model that answered, if the runner reports it
+---@field model string?         model that answered, if the runner reports it
 ---@field warnings string[]?
 ---@field error string?

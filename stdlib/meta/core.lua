@@ -1,18 +1,18 @@
 ---@meta _
 
---- Declares `core`, the C++ functions that the library is built on, one table for each file of
---- lua/core. Scripts cannot reach it.
+--- Declares `core`, the C++ functions of the library; scripts cannot reach them.
+--- Each table of `core` belongs to one file of lua/core.
 
 ---@class core.archive
 ---@field adopt fun(home: userdata, staged: string, id: string, record: string, body: string): boolean?, moonlet.Error?
----  makes a complete folder of `.agent` the run `id`; false if that id is taken
+---  renames a complete folder of `.agent` to the run `id`; false if that id is taken
 ---@field extract fun(dir: userdata, name: string, manifest: string, files: table[], into: userdata): boolean?, moonlet.Error?
----  writes the files of an archive into an empty folder, or refuses it
+---  writes the files of an archive into an empty folder, or raises an error
 ---@field fits fun(name: string): boolean  true if an archive can hold a file of that name
 ---@field header fun(name: string, bytes: integer): string  returns the block that stands before a file in an archive
 ---@field manifest fun(dir: userdata, name: string): string?, moonlet.Error?  reads the manifest of an archive
 ---@field write fun(from: userdata, manifest: string, files: table[], dir: userdata, name: string): boolean?, moonlet.Error?
----  writes files as one archive: { { name, from, bytes, sha256 }, … }
+---  writes files { { name, from, bytes, sha256 }, … } as one archive
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
@@ -20,32 +20,33 @@
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
 ---  replaces run.json of a run that no process drives
 ---@field story fun(home: userdata, run: string, value: any?): table
----  returns the journal's content, checked against the files beside it; `value` names a large value
+---  returns the journal's content, checked against other files; `value` names a large value
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  returns the hash of every file in a folder
 
 ---@class core.clock
 ---@field iso fun(ms: integer): string  "2026-11-21T03:12:00.123Z"
 ---@field monotonic fun(): integer  ms
----@field parse fun(text: string): integer?  parses such a text into ms since 1970
----@field random_hex fun(bytes: integer): string  text
+---@field parse fun(text: string): integer?  parses an ISO time into ms since 1970
+---@field random_hex fun(bytes: integer): string  returns random bytes as hex digits
 ---@field wall fun(): integer  ms since 1970
 
 ---@class core.coroutine
 ---@field drive fun(coroutine: thread, ...: any): string, any
 ---  runs a coroutine: "ended", "failed", "yielded" or "waits", and the values
----@field wait_outside fun()  returns from the drive() around this coroutine, and continues at the next drive()
+---@field wait_outside fun()  suspends this coroutine: its drive() returns, and the next drive() continues it
 
 ---@class core.detach
----@field done fun(log: string)  redirects later output to the file, once the run has its id
----@field start fun(words: string[]): string?, moonlet.Error?  returns the first line that `moonlet word…` prints
+---@field done fun(log: string)  redirects later output to the file; called when the run has its id
+---@field start fun(words: string[]): string?, moonlet.Error?
+---  starts `moonlet word…` in the background and returns the first line that it prints
 
 ---@class moonlet.EventKind
 ---@field name string
 ---@field about string
 ---@field fields table<string, string>  name -> its meaning; the name of an optional field ends with ?
----@field line boolean?           false if people get no line for it
----@field not_in_line string[]?   fields that the line leaves out
+---@field line boolean?           false if the display for people omits events of this kind
+---@field not_in_line string[]?   fields that the display for people omits
 
 ---@class core.event
 ---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses how events are shown
@@ -60,12 +61,11 @@
 ---@field append fun(dir: userdata, path: string, lines: string): boolean?, moonlet.Error?
 ---  appends whole lines to a file that several processes may write
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
----  describes a file or link as a text that changes with its content; "" if nothing is there
+---  describes a file or link as a text that changes with its content; "" if the path does not exist
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  gives `name` the owner, group and attributes of the file `path` in `place`, or, if there is no
----  such file, the group that a new one would get
+---  gives `name` the owner, group and attributes of the file `path`, or the default group
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  true if a file makes programs start on the user's machine and no path in `writes` covers it
+---  true if a file starts programs on the user's machine and no path in `writes` covers it
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
 ---  makes a symbolic link in the folder itself
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
@@ -73,7 +73,7 @@
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
 ---  reads a file once, as an input of an agent
 ---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
----  takes an flock on a small file and waits for up to `ms`, 2000 by default
+---  locks a small file with flock and waits for up to `ms`, 2000 by default
 ---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  makes the folder and its parents
 ---@field make_new fun(path: string): boolean?, moonlet.Error?  makes a new directory that only this user can open
 ---@field make_root fun(path: string): userdata?, moonlet.Error?  opens a private directory, and makes it if needed
@@ -83,65 +83,71 @@
 ---  returns the text, whether it was truncated, and the size of the file
 ---@field remove fun(dir: userdata, path: string): boolean?, moonlet.Error?  removes a tree; a missing path is fine
 ---@field remove_empty fun(dir: userdata, path: string): boolean?, moonlet.Error?
----  removes an empty folder; returns true if it was empty
+---  removes a folder if it is empty; returns true if the folder was removed
 ---@field rename fun(dir: userdata, from: string|integer, to: string): boolean?, moonlet.Error?
 ---  renames within the directory and replaces a file at `to`
 ---@field root fun(path: string): userdata?, moonlet.Error?  opens a directory, or returns nil and an error
----@field set_mode fun(dir: userdata, path: string, mode: integer): boolean?, moonlet.Error?  true, or nil and an error
+---@field set_mode fun(dir: userdata, path: string, mode: integer): boolean?, moonlet.Error?  sets the mode bits
 ---@field stat fun(dir: userdata, path: string): table?, moonlet.Error?
 ---  describes the file itself; a link at the end is not followed
 ---@field swap fun(dir: userdata, path: string, other: string, name: string): boolean?, moonlet.Error?
 ---  exchanges two files, or moves one if the other is missing
 ---@field sync fun(dir: userdata, names: string[]): boolean?, moonlet.Error?
 ---  syncs these files to disk, with one wait for all if the system supports that
----@field take fun(text: string, cap: integer): table  returns what load returns, for a text
+---@field take fun(text: string, cap: integer): table  describes a text as load() describes a file
 ---@field unlock fun(handle: userdata)
 ---@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  writes atomically and durably
 
+---@class core.host
+---@field call fun(name: string, arguments: table, step: string): any  calls a function of the program; raises its error
+---@field config fun(): string?  returns the config file that the program chose; "" for none, nil for the user's own
+---@field functions fun(): table<string, {effect: "act"|"observe", summary: string}>  lists the program's functions
+---@field presets fun(): table<string, table<string, string>>  returns the program's presets: name, file, text
+
 ---@class core.frames
 ---@field closed fun(fn: function): any
----  sets fn(table, key), which a script calls for a missing field; nil for library code, which may test any field
+---  sets fn(table, key), called by scripts for a missing field; nil for library code
 ---@field keep fun(fn: function): function
 ---  wraps fn so that the caller's frame stays on the stack, even for a tail call `return fn(…)`
 ---@field lines fun(fn: function): string?, integer?, integer?  returns the file and the lines of a script's function
 ---@field locals fun(): any  names the variables that are visible in the innermost script function
----@field stack fun(): table[]  returns nil after a kill, when no more Lua may run
+---@field stack fun(): table[]  returns the stack; nil after a kill, when no more Lua may run
 
 ---@class core.journal
 ---@field append fun(body: table, durable: boolean)  waits until the record is synced to disk
 ---@field collect fun(on: boolean)  turns garbage collection on or off
 ---@field note fun(body: table)  adds a record that the next durable record syncs to disk; never waits
----@field open fun(): fun(): integer?, table?  the records of the run, in order
+---@field open fun(): fun(): integer?, table?  iterates over the journal
 ---@field value fun(order: integer, name: string): any  returns a large value, or nil and the fault
 ---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
 ---  returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
 
 ---@class core.json
----@field array fun(table: table?): any  the table, marked as a JSON array even when empty
+---@field array fun(table: table?): any  marks a table as a JSON array, even an empty one
 ---@field decode fun(text: string): any  raises `invalid` with the line and the column
 ---@field decode_record fun(text: string): any  decodes what encode_record() wrote
----@field encode fun(value: any, indent: integer?): string  text
+---@field encode fun(value: any, indent: integer?): string  returns JSON
 ---@field encode_record fun(value: any, indent: integer?): string
----  returns the host's own form of a record, with spaces around the values
+---  returns the host's own JSON form of a record, with spaces around the values
 ---@field is_array fun(value: any): boolean  true if the table is marked as a JSON array
 ---@field validate fun(schema: table, value: any): string?  describes why a value does not fit; nil if it fits
 ---@field null userdata
 
 ---@class core.ledger
 ---@field attempts fun(home: userdata, filter: table, limit: integer): table[]
----  returns the attempts of agents with their tokens and costs, those of the newest runs first
+---  returns the attempts of agents with tokens and costs, newest runs first
 ---@field complete fun(home: userdata): table  adds runs that are on disk and not yet in the ledger
----@field differs fun(home: userdata, id: string, text: string): string[]  places where rows and record differ
----@field forget fun(home: userdata, id: string): boolean  removes a run; true if it was there
+---@field differs fun(home: userdata, id: string, text: string): string[]  lists differences between rows and record
+---@field forget fun(home: userdata, id: string): boolean  removes a run; true if the ledger had it
 ---@field get fun(home: userdata, id: string): any  returns a run with its steps
 ---@field list fun(home: userdata, filter: table, limit: integer): any[]  returns { run, … }, newest first
----@field mark_stale fun(home: userdata)  has the ledger rebuilt before its next use, because a write failed
+---@field mark_stale fun(home: userdata)  records that a write failed, so that the next use rebuilds the ledger
 ---@field present fun(home: userdata): boolean  true if the ledger exists and is intact
----@field put fun(home: userdata, id: string, text: string): boolean  true
----@field rebuild fun(home: userdata): table  rebuilds it from the files, also if it is damaged
+---@field put fun(home: userdata, id: string, text: string): boolean  writes the rows of a run
+---@field rebuild fun(home: userdata): table  rebuilds the ledger from the files, even if it is damaged
 ---@field strays fun(home: userdata): any[]  returns the rows that belong to no run
 ---@field usage fun(home: userdata, filter: table, by: string): table[]
----  sums up by all, day, runner, model, run or preset
+---  sums up usage by all, day, runner, model, run or preset
 
 ---@class core.line
 ---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
@@ -150,7 +156,7 @@
 ---  answers "complete" and continues to read; the word begins at byte `from`, counted from 0
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  opens a prompt; says whether it edits lines and prints prompts; nil if it may not read the terminal
+---  opens a prompt, and returns whether it edits lines and prints prompts; nil without a terminal
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
 ---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
@@ -163,65 +169,65 @@
 
 ---@class core.lost
 ---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  makes the value that stands for a failed branch
----@field record fun(value: any): moonlet.LostBranch?  returns the fields of such a value
----@field refuse fun(value: any)  raises the error `lost` for such a value
+---@field record fun(value: any): moonlet.LostBranch?  returns the fields of a lost value
+---@field refuse fun(value: any)  raises the error `lost` for a lost value
 
 ---@class core.process
----@field default_cap integer  bytes of each output stream that are captured unless `cap` says otherwise
----@field largest_cap integer  the most bytes that `cap` may be
+---@field default_cap integer  default of `cap`, the number of bytes captured from each output stream
+---@field largest_cap integer  maximum of `cap`
 ---@field attempt fun(step: string, name: string, present: boolean?): "none"|"running"|"exited"|"lost"
 ---  returns the state of an attempt that an earlier host started
 ---@field confinement fun(): {abi: integer}?, string?  returns the Landlock version, or why there is none
 ---@field end_finished fun(attempt: userdata)
----  ends an attempt whose answer is complete; `why` of its exit is "finished" then
----@field hold_idle fun(attempt: userdata, held: boolean)  stops or restarts the clock of its idle limit
+---  ends an attempt whose answer is complete, so that `why` of its exit is "finished"
+---@field hold_idle fun(attempt: userdata, held: boolean)  stops or restarts the idle clock
 ---@field query fun(call: {argv: string[], env: string[], cap: integer?}): {code: integer, out: string}?, moonlet.Error?
 ---  runs a program that only reads, before the run starts
 ---@field newest_descendant fun(attempt: string): integer?
----  returns the start, in ms since 1970, of the youngest living process below an attempt's main one, or nil
+---  returns the start time (ms since 1970) of an attempt's newest living child process, or nil
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
----  true if the system lists processes, so that every process of a step can be ended
+---  true if the system can list processes, so that every process of a step can be ended
 ---@field recorded fun(home: userdata, run: string, step: string, name: string): string, table?
----  returns the state of an attempt of a run that another process drives, or nobody; and its exit
----@field stop fun(step: string, name: string): any  ends a running attempt, and returns what take returns
+---  returns state and exit of an attempt of another process's run
+---@field stop fun(step: string, name: string): any  ends a running attempt, and returns its exit like take()
 ---@field take fun(step: string, name: string): table  waits for the exit of a recorded attempt and returns it
 
 ---@class core.run
 ---@field begin_sync fun()  starts the sync that sync() waits for, in parallel with other work
----@field check_id fun(text: string, what: string)  raises unless the text has the form of an id
+---@field check_id fun(text: string, what: string)  raises an error unless the text has the form of an id
 ---@field create fun(call: table): table  creates a run, or opens one to continue it
 ---@field discard fun()  removes a run that never began
 ---@field end_children fun()  ends all running children, then the keeper
 ---@field finish fun(unchanged: boolean)  ends the run and releases its lock
 ---@field make_home fun(home: userdata)  makes .agent if it does not exist
 ---@field home fun(folder: string): table  finds .agent; writes nothing
----@field is_ours fun(): boolean  true until another host takes over the run
+---@field is_ours fun(): boolean  true unless another host drives the run now
 ---@field make_dirs fun(path: string, later: boolean)  makes a folder beneath `.agent`
 ---@field manifest fun(list: table): string  returns the text of input-manifest.md
 ---@field read fun(path: string, cap: integer): string  returns nil and an error if it fails
 ---@field read_tail fun(path: string, cap: integer): string?
 ---  returns the last bytes of a file, or nil if it cannot be read
----@field read_value fun(name: string, cap: integer): string?  raises if the file exists but cannot be read
+---@field read_value fun(name: string, cap: integer): string?  raises an error if the file exists but is unreadable
 ---@field redact fun(text: string): string  replaces secrets by their names
 ---@field remove fun(path: string)  removes a file or folder beneath `.agent`, if it exists
 ---@field remove_temporary fun()  removes the recorded temporary folders once no child lives
 ---@field rename fun(from: string|integer, to: string)  renames within `.agent`; returns false for a missing file
----@field size fun(path: string): integer  returns nil for a missing file; raises if it cannot be read
+---@field size fun(path: string): integer  returns nil for a missing file; raises an error if it is unreadable
 ---@field step_name fun(key: string): string  returns the folder name of a step
 ---@field still_runs fun(): boolean  true if a keeper still has a process of an earlier host
 ---@field sweep fun(path: string)  removes the incomplete files that a killed host left in a folder of the run
----@field sync fun()  waits until all writes of `later` are durable
+---@field sync fun()  waits until all writes with `later` are on disk
 ---@field write fun(path: string, text: string, later: boolean)
 ---  writes a file beneath `.agent`, redacted and atomically; durable now, or later by sync()
----@field write_run fun(text: string)  run.json, durably
+---@field write_run fun(text: string)  writes run.json durably
 ---@field write_value fun(name: string, text: string, durable: boolean)
 ---  writes a journal value too large for a line; durable now, or before the next durable record
 
 ---@class core.LiveKeeper
 ---@field id string        the id of the run or session
----@field place string     the absolute path of its folder
----@field removed boolean  true if that folder was deleted
+---@field place string     the absolute path of the run's or session's folder
+---@field removed boolean  true if the run's or session's folder was deleted
 ---@field label string     the name of the program that runs
 ---@field pid integer
 ---@field age_ms integer
@@ -229,14 +235,14 @@
 
 ---@class core.runs
 ---@field end_keeper fun(place: string, grace_ms: integer)
----  ends a run or session whose folder at `place` was deleted, and waits for its end
+---  ends a run or session whose folder at `place` was deleted, and waits until it has ended
 ---@field end_orphans fun(home: userdata, run: string)  ends the processes and the keeper of a run without a driver
 ---@field holder fun(home: userdata, run: string): integer?  returns the pid of the process that drives the run
 ---@field index_error fun(): moonlet.Error?  explains why keepers cannot be added to the index of live ones
 ---@field keepers fun(): core.LiveKeeper[]  lists the live keepers of this user in all folders
 ---@field left fun(home: userdata, run: string): integer  counts the living processes of a run's steps
 ---@field live fun(home: userdata): table[]  lists every living process
----@field request_cancel fun(home: userdata, run: string)  asks the process that drives the run to end it
+---@field request_cancel fun(home: userdata, run: string)  asks the process that drives the run to cancel it
 ---@field sweep fun(home: userdata): {run: string, killed: integer}[]  ends the orphans of dead hosts
 
 ---@class core.script
@@ -244,11 +250,11 @@
 ---  makes the environment of a script for load_in()
 ---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
----  on_missing(name, environment) supplies a missing global; on_new(environment, name, value) refuses a new one
+---  on_missing(name, environment) supplies a missing global; on_new may reject a new one
 ---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
----  loads a Lua file of a built-in preset, "NAME/init.lua", like load() a text
----@field notes fun(): table  {file name -> annotations} of the public library, and patterns in full
+---  loads a Lua file of a built-in preset, such as "NAME/init.lua", as load() loads a text
+---@field notes fun(): table  {file name -> annotations} of the public library; for patterns, the whole file
 ---@field preset_file fun(name: string): string?  returns the text of the file, or nil if it does not exist
 ---@field presets fun(): string[]  lists the files of the built-in presets
 ---@field tests fun(): table  {file name -> text} of the presets' tests
@@ -261,17 +267,17 @@
 ---@class core.session
 ---@field append fun(home: userdata, id: string, name: string, lines: string)  appends to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
----  hands it to the user at this terminal until they press the key; returns "key", "ended" or "gone"
+---  connects the session to this terminal until `key` is pressed; returns "key", "ended" or "gone"
 ---@field hook fun(argv: string[], env: string[], wall_ms: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
 ---  runs a user's program for an event with a time limit in ms
----@field kill fun(home: userdata, id: string, grace_ms: integer)  asks all its processes to end, and kills them after that time
----@field list fun(home: userdata): string[]  lists ids, oldest first, also of running sessions whose folders are gone
+---@field kill fun(home: userdata, id: string, grace_ms: integer)  asks all processes to end, and kills them after the grace time
+---@field list fun(home: userdata): string[]  lists ids, oldest first, even if a running session's folder is gone
 ---@field look fun(home: userdata, id: string, history: integer?): string  returns screen and state as JSON
 ---@field make fun(home: userdata): string  makes the folder of a new session and returns its id
 ---@field processes fun(home: userdata, id: string): table[]  lists its processes: pid, age_ms, main, deadline_ms
 ---@field replay fun(bytes: string, rows: integer, cols: integer, history: integer?): string
 ---  returns the screen that the bytes would produce, as JSON
----@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  resizes its terminal
+---@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  resizes the terminal
 ---@field start fun(home: userdata, id: string, call: table): integer?, moonlet.Error?
 ---  starts the program on a terminal and returns its pid
 ---@field status fun(home: userdata, id: string): string, table  returns "none", "running", "exited" or "lost", and its exit
@@ -285,7 +291,7 @@
 ---@field env_matching fun(pattern: string): table  returns the variables whose names match the Lua pattern
 ---@field find_program fun(name: string): string?  searches PATH and skips its relative folders
 ---@field is_writable fun(path: string): boolean?, moonlet.Error?  tests the path, or the folder to make it in
----@field keeper_program fun(): string?, moonlet.Error?  returns its path, or nil and the fault
+---@field keeper_program fun(): string?, moonlet.Error?  returns the keeper's path or an error
 ---@field reader_is_gone fun(): boolean  true if standard output was closed by its reader
 ---@field print fun(stream: integer, text: string)  prints to 1 (results) or 2 (messages to the user)
 ---@field real_path fun(path: string): any  returns the absolute path with all links resolved, or nil
@@ -294,31 +300,31 @@
 
 ---@class core.task
 ---@field as_error fun(table: table): any  makes the table print as its message
----@field cancel_scope fun(scope: userdata, error: any)  every await inside raises `error` from now on
----@field check fun()  raises if the running task is cancelled or its time is over
+---@field cancel_scope fun(scope: userdata, error: any)  makes every later await in the scope raise `error`
+---@field check fun()  raises an error if the running task is cancelled or its time is over
 ---@field close_scope fun(scope: userdata)  leaves the scope and all scopes inside it
 ---@field current fun(): userdata  returns the identity of the running task
----@field expire_at_turn fun(scope: userdata, order: integer, error: any)  cancels the scope with `error` at its turn
----@field hold_turn fun(order: integer)  delays this turn and later ones until release_turn(order)
+---@field expire_at_turn fun(scope: userdata, order: integer, error: any)  cancels the scope with `error` at turn `order`
+---@field hold_turn fun(order: integer)  delays this turn and all later turns until release_turn(order)
 ---@field join fun(task: userdata)  waits for the task's end; outcome() returns its result
----@field open_scope fun(call: table): userdata  scope
+---@field open_scope fun(call: table): userdata  opens a scope
 ---@field outcome fun(task: userdata): boolean?, any  returns nil while it runs, true and its results, or false and its error
 ---@field park fun()  waits until no other task can continue
 ---@field pending_error fun(scope: userdata?): any
----  returns the error that the next await of the running task, or of a task in `scope`, would raise
+---  returns the error that the next await of the running task, or of one in `scope`, would raise
 ---@field release_turn fun(order: integer)  ends hold_turn
 ---@field scope_error fun(scope: userdata): any  returns the error that cancelled this scope itself
 ---@field sleep fun(ms: integer)
----@field spawn fun(scope: userdata, fn: function, ...: any): userdata  task
+---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  starts a task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  stops the clock of its time limit, or of all shields around the task; start_clock(scope?) undoes one call
+---  stops the clock of the scope's time limit, or of all shields, until start_clock(scope?)
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until every task waits and no lower order is pending; without an order, after all that have one
----@field watch fun(task: userdata, delta: integer)  counts the tasks that will read its outcome
+---  waits until every task waits and no lower order is pending; without an order, has the last turn
+---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
----  waits like an observer: no other task depends on it, so it does not keep a run from parking
+---  sleeps as an observer, which does not keep a run from parking
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input
@@ -336,18 +342,34 @@
 ---@field base64 fun(text: string): string  encodes bytes on one line
 ---@field clean fun(text: string): string  replaces malformed UTF-8 with U+FFFD
 ---@field cut fun(text: string, cap: integer, note: string?): string
----  keeps head and tail, with a line that counts the omitted bytes
+---  truncates the middle of a text, and adds a line with the number of omitted bytes
 ---@field fit fun(text: string, columns: integer, in_middle: boolean?): string
----  truncates a text to so many columns of a terminal
+---  truncates a text to a number of columns of a terminal
 ---@field gzip fun(text: string): string  compresses a text
----@field is_utf8 fun(text: string): boolean  bool
----@field json_size fun(text: string): integer  estimates its size as a JSON string
+---@field is_utf8 fun(text: string): boolean
+---@field json_size fun(text: string): integer  estimates the size of a text as a JSON string
 ---@field place fun(): string?  returns "file:line" of the innermost script function
----@field printable fun(text: string, cap: integer?): string  makes one line for a message
+---@field printable fun(text: string, cap: integer?): string  makes one printable line of a text, for a message
 ---@field question fun(text: string): string?, string[]?  returns the last [QUESTION] of an agent's text and its options
 ---@field sha256 fun(text: string): string  returns 64 hex digits
 ---@field strip fun(text: string): string  removes control characters, so that a terminal can print the text
----@field width fun(text: string): integer  counts its columns on a terminal
+---@field width fun(text: string): integer  counts the columns of a text on a terminal
+
+---@class moonlet.IndexFacts
+---@field folders string[]         folders of the index's files
+---@field attributes string[]      paths of the files named .gitattributes
+---@field has_flags boolean        true if an entry is marked assume-unchanged or skip-worktree
+---@field has_submodules boolean
+
+---@class core.tree
+---@field facts_of_index fun(dir: userdata, name: string, id_bytes: integer): moonlet.IndexFacts?, moonlet.Error?
+---  reads a git index; refuses one that is split or sparse, or of an unknown version
+---@field sizes fun(top: userdata, paths: string[]): integer[]?, moonlet.Error?
+---  returns the sizes of the files at these paths; -1 for a path without a file
+---@field update fun(top: userdata, lists: userdata, old: string?, fresh: string?, only: string[]?, skip: string[]?): {before: table<string, string>, after: table<string, string>, files: integer}?, moonlet.Error?
+---  compares the tree `top` with the list `old` in the folder `lists`; returns the types by path
+---  (f, d, l or o) of each entry that differs, and the number of files in `old`. Writes the present
+---  list to `fresh`. `only` names the paths to compare, `skip` the paths to omit
 
 ---@class core
 ---@field archive core.archive
@@ -358,6 +380,7 @@
 ---@field event core.event
 ---@field file core.file
 ---@field frames core.frames
+---@field host core.host
 ---@field journal core.journal
 ---@field json core.json
 ---@field ledger core.ledger
@@ -374,4 +397,5 @@
 ---@field task core.task
 ---@field terminal core.terminal
 ---@field text core.text
+---@field tree core.tree
 core = {}

@@ -1,12 +1,12 @@
 ---@meta _
 
---- Declares ctx, the methods of a run. A preset's `run` and each branch of a fan-out get it as an
---- argument; a script has it as a global.
+--- Declares ctx, the methods of a run.
+--- A preset's `run` and each branch of a fan-out get it as an argument, a script as a global.
 
----@class moonlet.Ctx    the methods and fields of a run; each body (branch, scope, task) gets its own ctx
+---@class moonlet.Ctx    methods and fields of a run; each branch, scope and task has its own ctx
 local ctx = {}
 
---- The top folder of the git work tree, or else the working directory.
+--- Names the top folder of the git work tree, or else the working directory.
 --- ```lua
 --- ctx:log("working in " .. ctx.repo)
 --- ```
@@ -41,7 +41,7 @@ ctx.run_id = ""
 ---@type string
 ctx.task_id = ""
 
---- The budget of this body, which methods read one number at a time.
+--- The budget of the current body. Each of its methods reads one number.
 --- ```lua
 --- local rounds = 0
 --- while rounds < 2 and ctx.budget:left "tokens" > 20000 do
@@ -59,23 +59,39 @@ ctx.budget = nil
 ---@type moonlet.Input[]
 ctx.inputs = {}
 
+--- The functions of the program that embeds moonlet, by name; the moonlet command provides none.
+--- A call is a journaled step, with one table of arguments and a JSON value as the result.
+--- The right is `needs = { host = { "close_ticket" } }`.
+--- ```lua
+--- local m = require "moonlet"
+--- return m.preset {
+---   name = "close", summary = "Closes a ticket.", needs = { host = { "close_ticket" } },
+---   run = function(c) return c.host.close_ticket { id = 7 } end,
+--- }
+--- ```
+---@type table<string, fun(arguments: table?): any>
+ctx.host = {}
+
 ---@class moonlet.Input
----@field spec string       the text of --input
+---@field spec string       text of --input
 ---@field kind "file"|"glob"|"cmd"|"diff"
----@field path string?      the path of a file
----@field argv string[]?    the words of a command
+---@field path string?      path of a file
+---@field argv string[]?    words of a command
 ---@field text string?      nil for a binary file
 ---@field bytes integer
 ---@field sha256 string
 ---@field cut boolean?      true if the text is truncated
 ---@field binary boolean?
 
---- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed
---- run replays the recorded answer without a charge.
---- Errors: `invalid` a wrong option or a malformed schema; `denied` a right that was not granted;
---- `budget` a limit is reached; `quota` the provider refuses until a reset; `timeout` the agent
---- took too long; `failed` it crashed, or its answer does not fit the schema after one repair;
---- `cancelled`.
+--- Calls one agent, checks its answer, and records both.
+--- The call is one journaled step: a resumed run replays the recorded answer without a charge.
+--- Errors: `invalid` a wrong option or a malformed schema;
+--- `denied` means that a right was not granted;
+--- `budget` means that a limit is reached;
+--- `quota` means that the provider refuses until a reset;
+--- `timeout` means that the agent took too long;
+--- `failed` means a crash, or an answer that does not fit the schema after one repair;
+--- `cancelled` means that the run or its scope was cancelled.
 --- ```lua
 --- local answer = ctx:agent {
 ---   name = "bugs",
@@ -89,31 +105,31 @@ ctx.inputs = {}
 function ctx:agent(call) end
 
 ---@class moonlet.AnyOptions
----@field name string?            part of the keys of its steps; by default the name of the method
----@field key (fun(item: any): string|integer)?  returns the key of a branch; by default its index
----@field limit integer?          the most branches that run at once; by default the limit of the run
----@field timeout string|number|nil  the time for all branches: "8m", or seconds
+---@field name string?            prefix of the branches' keys; default: the method's name
+---@field key (fun(item: any): string|integer)?  returns the key of a branch; default: its index
+---@field limit integer?          most branches that run at once; default: the run's limit
+---@field timeout string|number|nil  time for all branches: "8m", or seconds
 
 ---@class moonlet.FanOutOptions : moonlet.AnyOptions
----@field need integer?           how many must succeed; by default the first failure cancels the others
----@field settle boolean?         true: each result is an outcome, and failures do not raise
+---@field need integer?           number of branches that must succeed; by default all
+---@field settle boolean?         true: each result is an outcome, and failures raise no error
 
----@class moonlet.Outcome    the result of one branch of a fan-out with `settle`
+---@class moonlet.Outcome    result of one branch of a fan-out with `settle`
 ---@field ok boolean
----@field value any               the result of the branch
----@field error moonlet.Error?    the error that it raised
+---@field value any               result of the branch
+---@field error moonlet.Error?    error that the branch raised
 
 ---@class moonlet.LostBranch
----@field branch string           its key: the result of `key`, or its index
+---@field branch string           key of the branch: the result of `key`, or the branch's index
 ---@field kind string
 ---@field message string
 
----@class moonlet.Lost    stands for a failed branch; m.is_lost and tostring accept it, any other use raises
+---@class moonlet.Lost    stands for a failed branch; only m.is_lost and tostring accept it
 
---- Runs a function in parallel for each item. `results[i]` belongs to `items[i]`. A failed branch's
---- result is a lost value, and a nil result becomes m.null.
---- Errors: `quorum` fewer than `need` succeeded, or no branch did; without `need` and `settle` the
---- error of the first failed branch.
+--- Runs a function in parallel for each item. `results[i]` belongs to `items[i]`.
+--- A failed branch's result is a lost value, and a nil result becomes m.null.
+--- Errors: `quorum` fewer than `need` branches succeeded, or none;
+--- without `need` and `settle`, the first failed branch's error is raised.
 --- ```lua
 --- local files = { "src/a.lua", "src/b.lua" }
 --- local results, lost = ctx:parallel(files, function(c, file)
@@ -130,9 +146,10 @@ function ctx:agent(call) end
 ---@return moonlet.LostBranch[] lost
 function ctx:parallel(items, fn, options) end
 
---- Sends each item through stages without a barrier: one item may be in the last stage while
---- another is in the first. A stage is fn(c, value, item) and gets the value of the stage before
---- it. The results have the form of ctx:parallel's.
+--- Sends each item through stages without a barrier.
+--- One item may be in the last stage while another item is in the first.
+--- A stage is fn(c, value, item) and gets the value of the stage before it.
+--- The results of ctx:pipeline have the form of ctx:parallel's.
 --- Errors: those of ctx:parallel.
 --- ```lua
 --- local sizes = ctx:pipeline({ "src/a.lua", "src/b.lua" },
@@ -149,8 +166,7 @@ function ctx:parallel(items, fn, options) end
 ---@overload fun(self: moonlet.Ctx, items: T[], one: (fun(c: moonlet.Ctx, value: T, item: T): A), two: (fun(c: moonlet.Ctx, value: A, item: T): B), options?: moonlet.FanOutOptions): B[], moonlet.LostBranch[]
 function ctx:pipeline(items, ...) end
 
---- Runs a function in parallel for each item. It returns the first success and cancels the other
---- branches.
+--- Runs a function for each item, returns the first success, and cancels the other branches.
 --- Errors: `quorum` every branch failed.
 --- ```lua
 --- local text, index = ctx:any({ "src/none.lua", "src/a.lua" }, function(c, path)
@@ -168,19 +184,19 @@ function ctx:pipeline(items, ...) end
 function ctx:any(items, fn, options) end
 
 ---@class moonlet.ScopeOptions
----@field name string?              part of the keys of its steps; "scope" by default
+---@field name string?              part of the keys of the scope's steps; default: "scope"
 ---@field timeout string|number|nil "8m", or seconds
----@field budget moonlet.Limits?    limits for all its work
+---@field budget moonlet.Limits?    limits for all work in the scope
 
 ---@class moonlet.Limits
 ---@field tokens integer?
 ---@field usd number?
 ---@field wall string|number|nil   a duration: "20m"
----@field agents integer?          the most agents to start
----@field processes integer?       the most commands to start
+---@field agents integer?          most agents to start
+---@field processes integer?       most commands to start
 
---- Runs a function as a scope. It returns after every task in the scope has ended and every process
---- was reaped.
+--- Runs a function as a scope.
+--- ctx:scope returns after every task in the scope has ended and every process was reaped.
 --- Errors: `timeout` or `budget` of the scope, or the error of its function.
 --- ```lua
 --- local text = ctx:scope({ name = "draft", timeout = "5m", budget = { agents = 2 } }, function(s)
@@ -197,7 +213,7 @@ function ctx:scope(options, fn) end
 ---@class moonlet.Task    a function that runs in parallel with the body that spawned it
 local task = {}
 
---- Waits for the task. It returns the results of the task's function, or raises its error.
+--- Waits for the task. Returns the results of the task's function, or raises its error.
 --- Errors: the error that the task's function raised.
 --- ```lua
 --- local task = ctx:spawn("count", function() return 3 end)
@@ -206,20 +222,20 @@ local task = {}
 ---@return any
 function task:join() end
 
---- Runs a function in parallel with the body. The body waits for it at its end. An error that is
---- never joined cancels the sibling tasks.
+--- Runs a function in parallel with the body. The body waits for the function before it ends.
+--- An error that is never joined cancels the sibling tasks.
 --- ```lua
 --- local tests = ctx:spawn("tests", function(c) return c:exec { "true" }.code end)
 --- local docs = ctx:spawn("docs", function(c) return c:exec { "true" }.code end)
 --- tests:join() + docs:join() --> 0
 --- ```
----@param name string  part of the keys of its steps
+---@param name string  part of the keys of the function's steps
 ---@param fn fun(c: moonlet.Ctx): any
 ---@return moonlet.Task
 function ctx:spawn(name, fn) end
 
---- Runs a function at the end of the body, even if the body failed, timed out or was cancelled. The
---- function has its own ten seconds.
+--- Runs a function at the end of the body, even if it failed, timed out or was cancelled.
+--- A finalizer has its own time limit of ten seconds.
 --- ```lua
 --- ctx:finally(function() ctx:exec { "rm", "-f", "server.pid" } end)
 --- ```
@@ -236,10 +252,10 @@ function ctx:finally(fn) end
 function ctx:yield() end
 
 ---@class moonlet.StepInput
----@field input any?   if it changes, a resumed run repeats the step
+---@field input any?   value whose change makes a resumed run repeat the step
 
---- Runs a named function once. A resumed run returns the recorded result if `input` is unchanged.
---- The result must be one JSON value.
+--- Runs a named function once, whose result must be one JSON value.
+--- A resumed run returns the recorded result if `input` is unchanged.
 --- Errors: the error of the function.
 --- ```lua
 --- local plan = ctx:step("plan", { input = "src" }, function(c) return { files = #c:list "src" } end)
@@ -252,8 +268,9 @@ function ctx:yield() end
 ---@return R
 function ctx:step(name, options, fn) end
 
---- Runs another preset as a scope of this run. `needs.presets` must name it. It has its own rights
---- and limits, within those of the calling preset, and its `ctx:write` uses its own folder.
+--- Runs another preset as a scope of this run. `needs.presets` must name it.
+--- The nested preset has its own rights and limits, within those of the calling preset.
+--- `ctx:write` of a nested preset uses its own folder.
 --- Errors: `denied` the preset is not declared; `invalid` an argument; and the preset's own errors.
 --- ```lua
 --- m.preset {
@@ -264,21 +281,22 @@ function ctx:step(name, options, fn) end
 --- }
 --- ```
 ---@param name string
----@param args table<string, any>?  its arguments, named as on the command line
+---@param args table<string, any>?  arguments of the preset, named as on the command line
 ---@return any result  the result of the preset
 function ctx:preset(name, args) end
 
 ---@class moonlet.PlanCall
 ---@field steps string[]?   3 to 6 short sentences
----@field at integer?       the index of the step in progress, 1 by default; one past the end when all are done
----@field calls integer?    the most agent calls that will follow, for a dry run
+---@field at integer?       index of the current step (default 1); one past the end: all done
+---@field calls integer?    most agent calls that will follow, for a dry run
 ---@field checks (string|moonlet.ValidateCall)[]?  commands that ctx:validate will run
 
---- Prints the plan of larger work, with exactly one step in progress, and writes it to plan.md in
---- the artifacts. It asks for the grants of `checks` now, before an agent is paid. A dry run lists
---- them.
---- Errors: `invalid` fewer than 3 steps or more than 6, a step that is not a short sentence, or a
---- check that cannot be started; `denied` a check whose program was not granted.
+--- Prints the plan of larger work, with exactly one step in progress.
+--- The plan is also written to plan.md in the artifacts.
+--- Asks for the grants of `checks` now, before an agent costs money; a dry run lists them.
+--- Errors: `invalid` fewer than 3 steps or more than 6, or a step that is not a short sentence;
+--- `invalid` also means that a check cannot be started;
+--- `denied` means that a check's program was not granted.
 --- ```lua
 --- local steps = { "Read the code.", "Make the change.", "Run the tests." }
 --- ctx:plan { steps = steps }
@@ -292,42 +310,45 @@ function ctx:plan(call) end
 --- ctx:phase("review", 3)
 --- ```
 ---@param name string
----@param planned integer?  the expected number of its steps
+---@param planned integer?  expected number of steps in the phase
 function ctx:phase(name, planned) end
 
---- Prints a line for people who watch. `print` does the same.
+--- Prints a line for people who watch. `print` also prints such a line.
 --- ```lua
 --- ctx:log "two files to go"
 --- ```
 ---@param ... any  texts are printed unchanged, tables as JSON
 function ctx:log(...) end
 
----@class moonlet.ExecCall    the program and its words, as list items or in argv
----@field argv string[]?          replaces the list items
----@field name string?            the step's key; "exec" by default
+---@class moonlet.ExecCall    a program and its arguments, as list items or in argv
+---@field argv string[]?          words of the command, instead of list items
+---@field name string?            the step's key; default: "exec"
 ---@field cwd string?             relative to the top of the repository
 ---@field env table<string, string>?  variables to set
 ---@field stdin string?
----@field timeout string|number|nil   "10m" by default
----@field cap integer?            the most bytes to keep of each stream, 1 MB by default, 32 MB at most
----@field check boolean?          true: an exit code other than 0 raises
+---@field timeout string|number|nil   default: "10m"
+---@field cap integer?            most bytes to keep of each stream (default 1 MB, at most 32 MB)
+---@field check boolean?          true: an exit code other than 0 raises an error
 ---@field journal boolean?        false: the call is not recorded, and a resumed run repeats it
 ---@field clean (fun(text: string): string)?  redacts the recorded output; the program must only read
 ---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
+---@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config; `cwd` is
+---  an absolute path on that machine, and without `cwd` the program starts in an empty folder
 
 ---@class moonlet.ExecResult
----@field code integer        the exit code
----@field signal integer?     the signal that ended it
+---@field code integer        exit code
+---@field signal integer?     signal that ended the program
 ---@field stdout string
 ---@field stderr string
 ---@field cut boolean         true if the output is truncated
----@field redacted boolean?   true if the output is the recorded one, without its secrets
+---@field redacted boolean?   true if the output was replayed from a record without secrets
 
---- Runs a program without a shell. A program that exits with an error does not raise, so check
---- `code`.
---- Errors: `denied` a program that was not granted, or a sandbox that this kernel cannot enforce;
---- `failed` it could not start, or with `check` its exit code is not 0; `timeout`.
+--- Runs a program without a shell.
+--- A nonzero exit code raises no error, so check `code`.
+--- Errors: `denied` a program that was not granted, or a sandbox that this kernel lacks;
+--- `failed` means that the program could not start, or with `check` that its exit code is not 0;
+--- `timeout` means that the program ran too long.
 --- ```lua
 --- local git = ctx:exec { "git", "status", "--short", timeout = "1m" }
 --- git.code --> 0
@@ -336,11 +357,14 @@ function ctx:log(...) end
 ---@return moonlet.ExecResult
 function ctx:exec(call) end
 
---- Starts a program on a terminal. It ends with the scope that started it, unless `detach` is set.
---- The start and each input are recorded in advance, so a resumed run finds the session again and
---- types nothing twice.
---- Errors: `denied` a program that was not granted; `invalid` a missing program; `timeout` the
---- expected output did not come; `failed` the program had exited; `lost` its keeper was killed.
+--- Starts a program on a terminal. The program ends with its scope, unless `detach` is set.
+--- The start of a session and each input are recorded in advance.
+--- A resumed run finds the session again and types nothing twice.
+--- Errors: `denied` a program that was not granted;
+--- `invalid` means that the program is missing;
+--- `timeout` means that the expected output did not come;
+--- `failed` means that the program had exited;
+--- `lost` means that the session's keeper was killed.
 --- ```lua
 --- local s = ctx:session { "sh", "-c", "read name; echo hello $name; read rest", timeout = "1m" }
 --- s:send "you"
@@ -352,12 +376,13 @@ function ctx:exec(call) end
 function ctx:session(call) end
 
 ---@class moonlet.ValidateCall
----@field command string|string[]   the words of the command; it runs without a shell
+---@field command string|string[]   words of the command, which runs without a shell
 ---@field kind "typecheck"|"lint"|"test"|"build"|"custom"|nil
 ---@field required boolean?         false: a failure does not block the run
 ---@field name string?              the step's key
----@field timeout string|number|nil typecheck and lint 3 minutes, test and build 10, custom 5
----@field timeout_ms integer?       the timeout in milliseconds, as packets write it
+---@field timeout string|number|nil default: 3m (typecheck, lint), 10m (test, build), else 5m
+---@field on string?              the machine; see moonlet.ExecCall
+---@field timeout_ms integer?       the timeout in ms, as in packets
 ---@field cwd string?
 ---@field env table<string, string>?
 
@@ -366,17 +391,17 @@ function ctx:session(call) end
 ---@field command string
 ---@field argv string[]
 ---@field status "passed"|"failed"|"timeout"
----@field why string?          the reason, if it did not pass
+---@field why string?          reason, if the check did not pass
 ---@field exit_code integer?
 ---@field duration_ms integer
----@field stdout string        the end of its standard output
+---@field stdout string        end of the check's standard output
 ---@field stderr string
----@field dir string           the folder with the whole output
+---@field dir string           folder with the check's whole output
 
---- Runs a check of the repository on the host. A failed required check makes the verdict `blocked`,
---- even if the script continues.
---- Errors: `invalid` a command that needs a shell, or an unknown kind; `denied` a program that was
---- not granted.
+--- Runs a check of the repository on the host.
+--- A failed required check makes the verdict `blocked`, even if the script continues.
+--- Errors: `invalid` a command that needs a shell, or an unknown kind;
+--- `denied` means that a program was not granted.
 --- ```lua
 --- local check = ctx:validate "test:true"
 --- check.status --> "passed"
@@ -386,12 +411,13 @@ function ctx:session(call) end
 function ctx:validate(call) end
 
 ---@class moonlet.VerdictCall
----@field by string       the name of the verifier; a later verdict of that name replaces this one
+---@field by string       name of the verifier; a later verdict of that name replaces this one
 ---@field pass boolean
----@field why string?     the reason, for the report
+---@field why string?     reason, for the report
 
---- Records the verdict of a verifier on some work. A negative verdict makes the verdict of the run
---- `blocked`, as a failed check does. A positive one does not count as evidence.
+--- Records the verdict of a verifier on some work.
+--- A negative verdict makes the verdict of the run `blocked`, like a failed check.
+--- A positive verdict does not count as evidence.
 --- ```lua
 --- ctx:verdict { by = "verifier", pass = true, why = "each error names its line" }
 --- ```
@@ -400,11 +426,12 @@ function ctx:verdict(call) end
 
 ---@class moonlet.RequireCall
 ---@field command string|string[]
----@field exit_code integer?      0 by default
----@field repetitions integer?    how often it must exit with that code, 1 by default
----@field artifacts string[]?     files that it must write, none of them empty
+---@field exit_code integer?      default: 0
+---@field repetitions integer?    number of runs that must exit with that code (default 1)
+---@field artifacts string[]?     files that the command must write, none of them empty
+---@field on string?              the machine; see moonlet.ExecCall
 ---@field name string?
----@field timeout string|number|nil  "5m" by default
+---@field timeout string|number|nil  default: "5m"
 ---@field cwd string?
 ---@field env table<string, string>?
 
@@ -417,10 +444,9 @@ function ctx:verdict(call) end
 ---@field runs moonlet.Validation[]
 ---@field artifacts moonlet.Artifact[]
 
---- Demands evidence. The host runs the command itself and checks that the files exist. An agent's
---- claim does not count.
---- Errors: `failed` the evidence is missing; the verdict becomes `blocked`, even if the error is
---- caught.
+--- Demands evidence: the host runs the command itself and checks that the files exist.
+--- An agent's claim that a command passed is not evidence.
+--- Errors: `failed` the evidence is missing; even if caught, it makes the verdict `blocked`.
 --- ```lua
 --- local evidence = ctx:require { command = "true", repetitions = 2, artifacts = { "src/a.lua" } }
 --- evidence.artifacts[1].path --> "src/a.lua"
@@ -430,19 +456,19 @@ function ctx:verdict(call) end
 function ctx:require(call) end
 
 ---@class moonlet.GateCall
----@field action string    the action that a person is asked to approve
+---@field action string    action that a person is asked to approve
 ---@field why string?
----@field show string?     the text that the approval is bound to
----@field timeout string|number|nil  when it is over, the answer is no
+---@field show string?     text that the approval is bound to
+---@field timeout string|number|nil  time after which the gate is rejected
 ---@field name string?
 
 ---@class moonlet.Approval
----@field by string        the name of the person
+---@field by string        name of the person
 ---@field note string?
 
---- Asks a person for approval. If no person is at a terminal, the run parks as `needs-human` until
---- `moonlet answer`.
---- Errors: `rejected` the answer is no, or the time is over; `--gates deny` rejects at once.
+--- Asks a person for approval.
+--- If no person is at a terminal, the run parks as `needs-human` until `moonlet answer`.
+--- Errors: `rejected` a rejection, a timeout, or `--gates deny`.
 --- ```lua
 --- local yes = ctx:gate { action = "publish the report", why = "three reviewers agree", show = "the report" }
 --- ctx:log("approved by " .. yes.by)
@@ -453,13 +479,13 @@ function ctx:gate(call) end
 
 ---@class moonlet.QuestionCall
 ---@field text string
----@field options string[]?  the answers to choose from
+---@field options string[]?  answers to choose from
 ---@field show string?
 ---@field timeout string|number|nil
 ---@field name string?
 
 --- Asks a person a question and parks the run until the answer comes.
---- Errors: `rejected` the time is over, or `--gates deny`.
+--- Errors: `rejected` a timeout, or `--gates deny`.
 --- ```lua
 --- local branch = ctx:question { text = "Which branch?", options = { "main", "next" } }
 --- ctx:log("on " .. branch)
@@ -469,8 +495,8 @@ function ctx:gate(call) end
 function ctx:question(call) end
 
 ---@class moonlet.ReadOptions
----@field cap integer?     the most bytes to read, 1 MB by default
----@field missing "nil"|nil  "nil": an unreadable file returns nil and an error instead of raising
+---@field cap integer?     most bytes to read (default 1 MB)
+---@field missing "nil"|nil  "nil": return nil and an error for an unreadable file
 
 --- Reads a file of the repository as text.
 --- Errors: `denied` a folder that was not granted; `invalid` a file that cannot be read.
@@ -484,11 +510,11 @@ function ctx:question(call) end
 ---@return string text
 ---@return moonlet.Error? err
 ---@return boolean? cut       true if the text is truncated
----@return boolean? redacted  true in a resumed run if the file has changed; the recorded text lacks its secrets
+---@return boolean? redacted  true if the text was replayed from a record without secrets
 function ctx:read(path, options) end
 
 ---@class moonlet.ListFolderOptions
----@field missing "nil"|nil  "nil": a missing folder returns nil and an error instead of raising
+---@field missing "nil"|nil  "nil": return nil and an error for a missing folder
 
 ---@class moonlet.Entry
 ---@field name string
@@ -505,7 +531,7 @@ function ctx:read(path, options) end
 ---@return moonlet.Error? err
 function ctx:list(path, options) end
 
---- Writes a file to the run's artifact folder. The end of the run prints `findings.md`.
+--- Writes a file to the run's artifact folder. `findings.md` is printed when the run ends.
 --- Errors: `invalid` a malformed path, or the name of a file that the host writes itself.
 --- ```lua
 --- ctx:write("findings.md", "# Findings\n\nNone.\n")
@@ -530,8 +556,8 @@ function ctx:sleep(time) end
 ---@return integer
 function ctx:now() end
 
---- Returns a random integer from `low` to `high` (or from 1 to `low`), or without arguments a
---- number in [0, 1). A resumed run gets the recorded number.
+--- Returns a random integer from `low` to `high`, or from 1 to `low`.
+--- Without arguments the number is in [0, 1). A resumed run gets the recorded number.
 --- ```lua
 --- local dice = ctx:random(6)
 --- dice >= 1 and dice <= 6 --> true

@@ -48,9 +48,9 @@
 
 ---@class moonlet.facts.Options
 ---@field survey (fun(name: string, path: string): boolean)?  chooses tracked files to list
----@field diff_cap integer?         the most bytes of the diff
----@field untracked_files integer?  the most untracked files to read
----@field untracked_bytes integer?  the most bytes to read of each of them
+---@field diff_cap integer?         most bytes of the diff
+---@field untracked_files integer?  most untracked files to read
+---@field untracked_bytes integer?  most bytes to read of each untracked file
 ---@field journal boolean?          false: a resumed run asks git again
 
 ---@class moonlet.facts.Git
@@ -71,6 +71,6 @@
 ---@field cut boolean                  true if something was truncated
 ---@field unseen {path: string, why: string}[]  folders that git could not open
 ---@field notes string[]               gaps in the facts, for people
----@field commits {id: string, author: string, time: string, subject: string}[]?  the commits of a range
+---@field commits {id: string, author: string, time: string, subject: string}[]?  commits of a range
 ---@field paths string[]?              files under a path target, changed or not
----@field survey string[]?             the tracked files that `opts.survey` chose
+---@field survey string[]?             tracked files that `opts.survey` chose

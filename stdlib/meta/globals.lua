@@ -1,7 +1,7 @@
 ---@meta _
 
---- The ctx of a script, which is a Lua file that does not return a preset. A preset gets its ctx as
---- the first argument of `run`.
+--- The ctx of a script, which is a Lua file that does not return a preset.
+--- A preset gets its ctx as the first argument of `run`.
 ---@type moonlet.Ctx
 ctx = nil
 

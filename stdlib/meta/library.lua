@@ -1,23 +1,23 @@
 ---@meta _
 
----@class moonlet.Error    the error table that pcall returns from the host, the library or m.fail
+---@class moonlet.Error    error table that pcall returns from the host, the library or m.fail
 ---@field kind "invalid"|"denied"|"limit"|"timeout"|"cancelled"|"budget"|"quota"|"quorum"|"rejected"|"lost"|"failed"
 ---@field message string
----@field hint string?       the remedy
+---@field hint string?       remedy
 ---@field at string?         the author's file and line
----@field step string?       the key of the step
+---@field step string?       key of the step
 ---@field retryable boolean?
----@field cause any          the first failure that led to it
+---@field cause any          first failure that led to this error
 
 ---@alias moonlet.Schema table  a JSON Schema (draft-07), built with m.schema or written as a table
 
 ---@alias moonlet.BudgetKind "tokens"|"usd"|"wall"|"agents"|"processes"
 
----@class moonlet.BudgetView    reads a budget; wall is in seconds
+---@class moonlet.BudgetView    reads a budget; `wall` is in seconds
 local budget = {}
 
---- Returns what may still be used under the tightest budget, without the reservations of siblings.
---- It is at least 0, and math.huge without a limit.
+--- Returns what may still be used under the tightest budget, without reservations of siblings.
+--- The remaining amount is at least 0, and math.huge without a limit.
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:left "tokens" > 20000 --> true
@@ -47,7 +47,7 @@ function budget:limit(kind) end
 ---@class moonlet.m
 local m = {}
 
---- The null of JSON, which a Lua table can contain, unlike nil.
+--- Stands for the null of JSON. Unlike nil, m.null can be stored in a Lua table.
 --- ```lua
 --- m.json.encode { a = m.null } --> '{"a":null}'
 --- ```
@@ -67,8 +67,8 @@ m.json = {}
 ---@return string
 function m.json.encode(value, indent) end
 
---- Decodes a JSON text. Integers stay integers, null becomes m.null, and a list stays marked as an
---- array.
+--- Decodes a JSON text. Integers stay integers, and null becomes m.null.
+--- A decoded list stays marked as an array.
 --- Errors: `invalid` malformed JSON, or a duplicate key.
 --- ```lua
 --- m.json.decode('{"n": [1, 2]}').n[2] --> 2
@@ -87,9 +87,9 @@ function m.json.decode(text) end
 function m.asset(file) end
 
 ---@class moonlet.RouteSpec
----@field task_type string?  such as "test-gaps"
+---@field task_type string?  kind of work, such as "test-gaps"
 ---@field risk "low"|"medium"|"high"|nil
----@field force boolean?     accept work that is refused; it needs a reason
+---@field force boolean?     true to accept refused work; needs a reason
 ---@field reason string?
 ---@field config table?      replaces the user's config
 
@@ -101,8 +101,8 @@ function m.asset(file) end
 ---@field forced boolean?
 
 --- Chooses the runner and the model for a kind of work.
---- Errors: `denied` work that a sidecar should not do ("escalate"); `invalid` an unknown risk or a
---- misspelt kind.
+--- Errors: `denied` means that the work needs a stronger reviewer ("escalate");
+--- `invalid` means an unknown risk or a misspelt kind.
 --- ```lua
 --- m.route { task_type = "test-gaps" }.runner --> "codex"
 --- ```
@@ -123,54 +123,54 @@ m.runner = {}
 
 ---@class moonlet.RunnerEvent
 ---@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"
----@field text string?        of text, warning, error and retry
----@field name string?        of tool
----@field detail string?      of tool: one line
----@field status string?      of tool: "running", "ok", "failed", "denied"; of done: "ok", "failed"
----@field exit_code integer?  of tool
+---@field text string?        text of a text, warning, error or retry event
+---@field name string?        name of the tool
+---@field detail string?      one line about the tool's call
+---@field status string?  of a tool: "running", "ok", "failed", "denied"; of a done event: "ok", "failed"
+---@field exit_code integer?  exit code of the tool
 ---@field usage moonlet.Usage?
----@field attempt integer?    of retry
----@field delay_ms integer?   of retry
----@field model string?       of session
----@field id string?          of session
+---@field attempt integer?    number of the retry
+---@field delay_ms integer?   delay before the retry
+---@field model string?       model of the session
+---@field id string?          id of the session
 
 ---@class moonlet.RunnerExit
 ---@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"finished"|"lost"|"not_started"
 ---@field code integer?
 ---@field signal integer?
----@field stderr_tail string?   the last 64 KB of standard error
----@field error moonlet.Error?  the error, if the program could not start
+---@field stderr_tail string?   last 64 KB of standard error
+---@field error moonlet.Error?  set if the program could not start
 ---@field late true?            the agent reported its end only after a limit had stopped it
 
 ---@class moonlet.RunnerAnswers
----@field file string?     the text of output.md
----@field stdout string?   the output of programs that print no events
----@field cut integer|false|nil  the size of the answer, if it is truncated
----@field limits {wall: integer?, idle: integer?, turns: integer?}?  milliseconds, for messages
----@field now integer?     milliseconds since 1970, to compute the time of a reset
+---@field file string?     text of output.md
+---@field stdout string?   output of a program that prints no events
+---@field cut integer|false|nil  size of a truncated answer
+---@field limits {wall: integer?, idle: integer?, turns: integer?}?  ms, for messages
+---@field now integer?     present time in ms since 1970, to compute the time of a quota reset
 
 ---@class moonlet.RunnerResult
 ---@field status "ok"|"failed"
----@field class string?         the kind of a failure
+---@field class string?         kind of a failure
 ---@field text string           the answer
----@field cut integer|false     the size of the answer, if it is truncated
+---@field cut integer|false     size of a truncated answer
 ---@field usage moonlet.Usage?
----@field model string?         the model that the agent reported
+---@field model string?         model that the agent reported
 ---@field error moonlet.Error?
----@field files_changed string[]  the files that the agent says it changed
----@field denied {tool: string, detail: string?}[]  actions that its sandbox or the user denied
+---@field files_changed string[]  files that the agent claims to have changed
+---@field denied {tool: string, detail: string?}[]  actions that the sandbox or the user denied
 ---@field warnings string[]
 
 ---@class moonlet.Usage
 ---@field input_tokens integer?
 ---@field cached_input_tokens integer?
----@field cache_write_tokens integer?  the part of the input that was written into the provider's cache
+---@field cache_write_tokens integer?  part of the input that was written into the provider's cache
 ---@field output_tokens integer?
 ---@field reasoning_output_tokens integer?
 ---@field total_tokens integer?
 ---@field cost_usd number?
 ---@field cost_is "reported"|"estimate"|nil
----@field partial boolean?    true if some usage is unknown, so the sum is a lower bound
+---@field partial boolean?    true if some usage is unknown, so that the sum is a lower bound
 ---@field estimated boolean?  true if some tokens are estimated
 
 --- Returns the runner that parses the events of a format.
@@ -183,11 +183,11 @@ m.runner = {}
 function m.runner.events(name) end
 
 ---@class moonlet.RunnerReader
----@field state moonlet.RunnerState  the state to pass to `finish`
+---@field state moonlet.RunnerState  state to pass to `finish`
 ---@field feed fun(self: moonlet.RunnerReader, bytes: string): moonlet.RunnerEvent[]
 ---@field close fun(self: moonlet.RunnerReader): moonlet.RunnerEvent[]
 
---- Makes an incremental parser of a format. It takes bytes and returns events.
+--- Makes an incremental parser of a format. It reads bytes and returns events.
 --- Errors: `invalid` an unknown format.
 --- ```lua
 --- local reader = m.runner.reader "moonlet"

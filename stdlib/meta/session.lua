@@ -4,33 +4,33 @@
 
 ---@class moonlet.SessionCall
 ---@field argv string[]?          replaces the list items of the table
----@field cwd string?             relative to the top of the repository, which is the default
+---@field cwd string?             relative to the top of the repository (the default)
 ---@field env table<string, string>?  variables to add to the usual ones
----@field timeout string|number|nil  the program is ended after this time
----@field idle string|number|nil     the program is ended after this time without output
----@field rows integer?           the rows of its terminal, 40 by default
----@field cols integer?           the columns of its terminal, 120 by default
----@field agent "codex"|"claude"|nil  the agent whose prompts are recognised; by default the command decides
----@field writes boolean?         it may write to the work tree; it waits until other writers have ended
----@field detach boolean?         it keeps running after the scope has ended
----@field name string?            the step's key; "session" by default
+---@field timeout string|number|nil  time after which the program is ended
+---@field idle string|number|nil     time without output after which the program is ended
+---@field rows integer?           rows of the terminal (default 40)
+---@field cols integer?           columns of the terminal (default 120)
+---@field agent "codex"|"claude"|nil  agent whose prompts are recognised; default: from the command
+---@field writes boolean?         true: may write to the work tree, after other writers have ended
+---@field detach boolean?         true: the program continues after the scope has ended
+---@field name string?            the step's key; default: "session"
 
 ---@class moonlet.SendOptions
----@field enter boolean?   press Enter afterwards; true by default if there are no `keys`
----@field keys string[]?   press these after the text: "ctrl-c", "up", "enter", "escape" …
----@field name string?     the step's key; "send" by default
+---@field enter boolean?   press Enter afterwards; default: true without `keys`
+---@field keys string[]?   keys to press after the text: "ctrl-c", "up", "enter", "escape", …
+---@field name string?     the step's key; default: "send"
 
 ---@class moonlet.ExpectOptions
----@field timeout string|number|nil  "1m" by default
----@field name string?     the step's key; "expect" by default
+---@field timeout string|number|nil  default: "1m"
+---@field name string?     the step's key; default: "expect"
 
 ---@class moonlet.ScreenOptions
----@field name string?     the step's key; "screen" by default
+---@field name string?     the step's key; default: "screen"
 
 ---@class moonlet.Expected
 ---@field text string         the match or its first capture; for "prompt" the kind of prompt
----@field offset integer      the position after the match in the log
----@field state string?       the state of the session; nil for a pattern
+---@field offset integer      position after the match in the log
+---@field state string?       state of the session; nil for a pattern
 ---@field exit_code integer?
 
 ---@class moonlet.SessionEnd

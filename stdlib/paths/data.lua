@@ -1,12 +1,13 @@
---- Endings and names of files, and their kinds.
+--- Maps endings and names of files to kinds.
 local set = require("moonlet.text").set
 
 return {
   docs_ext = set "md markdown mdown mkd rst txt text adoc asciidoc org tex bib rtf textile wiki pod typ",
   docs_name = set [[readme changelog changes history news authors contributors contributing maintainers credits todo
     roadmap faq security support governance install copying license licence notice thanks acknowledgements
-    code_of_conduct codeofconduct release_notes releasing hacking upgrading releases agents claude gemini]],
-  -- Text by its ending, but something reads it.
+    code_of_conduct codeofconduct release_notes releasing hacking upgrading releases agents claude gemini
+    .mailmap .git-blame-ignore-revs]],
+  -- Files with these names end like plain text, but programs read them.
   not_docs = set [[cmakelists.txt meson_options.txt robots.txt runtime.txt version.txt ads.txt security.txt
     conanfile.txt packages.txt versions.txt symbols.txt]],
   asset_ext = set [[png jpg jpeg gif webp bmp ico avif tif tiff svg mp3 mp4 wav ogg webm mov flac woff woff2 ttf otf
@@ -14,7 +15,7 @@ return {
   binary_ext = set [[exe dll so dylib a o obj lib bin class jar war ear pyc pyd whl egg zip tar gz tgz bz2 xz 7z rar
     zst deb rpm apk ipa dmg iso img msi wasm node sqlite sqlite3 db dat pkl pickle npy npz h5 onnx pt pth
     safetensors parquet ko elf rlib swf]],
-  data_ext = set "csv tsv jsonl ndjson geojson arff diff patch out snap golden approved",
+  data_ext = set "csv tsv jsonl ndjson geojson arff diff patch out snap golden approved po pot",
   languages = {
     c = "c", h = "c", cc = "cpp", cpp = "cpp", cxx = "cpp", hpp = "cpp", hh = "cpp", hxx = "cpp", ipp = "cpp",
     inl = "cpp", cu = "cpp", m = "objc", mm = "objc", cs = "csharp", java = "java", kt = "kotlin", kts = "kotlin",
@@ -32,12 +33,15 @@ return {
     htm = "html", xhtml = "html", hbs = "html", ejs = "html", j2 = "template", jinja = "template", tmpl = "template",
     tpl = "template", erb = "template", cmake = "cmake", mk = "make", mak = "make", ninja = "ninja", bzl = "starlark",
     nix = "nix", awk = "awk", sed = "sed", tcl = "tcl", coffee = "coffee", elm = "elm", purs = "purescript",
+    y = "c", l = "c", yy = "cpp", ll = "cpp", perl = "perl", m4 = "autotools", ac = "autotools", styl = "css",
+    xsl = "xml", xslt = "xml",
   },
   config = {
     json = "json", json5 = "json", jsonc = "json", yaml = "yaml", yml = "yaml", toml = "toml", ini = "ini", cfg = "ini",
     conf = "ini", properties = "ini", env = "ini", xml = "xml", plist = "xml", config = "ini", service = "ini",
     editorconfig = "ini", lock = "lock", csproj = "xml", sln = "ini", vcxproj = "xml", props = "xml", targets = "xml",
     rules = "ini", desktop = "ini", xcconfig = "ini", pbxproj = "ini", storyboard = "xml", resx = "xml", avsc = "json",
+    wrap = "ini",
   },
   named = {
     makefile = "make", gnumakefile = "make", dockerfile = "docker", containerfile = "docker", rakefile = "ruby",
@@ -46,9 +50,11 @@ return {
     build = "starlark", ["build.bazel"] = "starlark", workspace = "starlark", ["module.bazel"] = "starlark",
     tiltfile = "starlark", configure = "shell", ["configure.ac"] = "autotools", ["makefile.am"] = "make",
     gradlew = "shell", mvnw = "shell", [".bashrc"] = "shell", [".profile"] = "shell", [".zshrc"] = "shell",
-    [".envrc"] = "shell", ["go.mod"] = "gomod", install = "shell", sconstruct = "python",
+    [".envrc"] = "shell", install = "shell", sconstruct = "python",
     snakefile = "python", procfile = "ini",
   },
+  -- Configuration that its ending does not show.
+  named_config = { ["go.mod"] = "gomod", ["go.work"] = "gomod", pipfile = "toml" },
   locks = {
     ["package-lock.json"] = "node", ["npm-shrinkwrap.json"] = "node", ["yarn.lock"] = "node",
     ["pnpm-lock.yaml"] = "node",

@@ -4,23 +4,23 @@ local M = {}
 
 ---@class moonlet.patterns.JudgePanel : moonlet.patterns.Common
 ---@field candidates (string|{name: string, text: string})[]  two to eight
----@field criteria string[]       the criteria that the judges apply
----@field judges integer?         two to five; 3 by default
----@field need integer?           how many judges must succeed; 2 by default
----@field goal string?            the purpose of the candidates
+---@field criteria string[]       criteria of the judges
+---@field judges integer?         two to five (default 3)
+---@field need integer?           number of judges that must succeed (default 2)
+---@field goal string?            purpose of the candidates
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Ranked
 ---@field name string
----@field score number            the mean of all judges' scores
----@field spread number           the highest score minus the lowest
+---@field score number            mean of all judges' scores
+---@field spread number           highest score minus lowest
 
 ---@class moonlet.patterns.Panel : moonlet.patterns.Result
 ---@field winner string?          nil if the best are tied
 ---@field tied string[]
 ---@field ranking moonlet.patterns.Ranked[]
----@field disagreements string[]  candidates whose scores differ much between judges
----@field reasons string[]        one for each judge
+---@field disagreements string[]  candidates whose scores differ widely between judges
+---@field reasons string[]        reason of each judge
 
 local far = 4
 
@@ -41,10 +41,11 @@ local function rank(candidates, sheets)
   return ranking
 end
 
---- Has judges score the candidates independently, each in another order. The mean scores rank the
---- candidates, and disagreements are reported. It costs one call for each judge.
---- Errors: `invalid` missing criteria, one candidate, or a number out of bounds; `quorum` too few
---- judges succeeded.
+--- Has judges score the candidates independently, each in another order.
+--- The mean scores rank the candidates, and disagreements are reported.
+--- The pattern costs one call for each judge.
+--- Errors: `invalid` missing criteria, one candidate, or a number out of bounds;
+--- `quorum` means that too few judges succeeded.
 --- ```lua
 --- local texts = { "a short text", "a long text" }
 --- local panel = m.patterns.judge_panel(ctx, { candidates = texts, criteria = { "it is short" } })

@@ -3,15 +3,15 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.OptionsSprint : moonlet.patterns.Common
----@field goal string             the goal that each option must reach
----@field criteria string[]       the criteria of the choice
----@field angles string[]?        two or three directions, one worker each; "the simplest", "the most thorough"
+---@field goal string             goal of each option
+---@field criteria string[]       criteria of the choice
+---@field angles string[]?        two or three directions, one worker each
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Chosen : moonlet.patterns.Result
 ---@field options {name: string, text: string, score: number?}[]
----@field choice string?          the name of the refined option; nil if the judge failed
----@field tied string[]           the options with equal scores, if there are several
+---@field choice string?          name of the refined option; nil if the judge failed
+---@field tied string[]           options with equal scores, if there are several
 ---@field reason string
 ---@field text string             the refined option
 
@@ -30,9 +30,10 @@ local function refine(ctx, opts, chosen, others, reason)
     pack = opts.pack, data = data } })).text
 end
 
---- Has workers propose two or three alternatives, a judge choose by stated criteria, and a worker
---- refine the choice. It costs one call for each angle, and two more.
---- Errors: `invalid` missing criteria, or more than three angles; `quorum` every worker failed.
+--- Has workers propose alternatives, a judge choose by criteria, and a worker refine the choice.
+--- The pattern costs one call for each angle, and two more.
+--- Errors: `invalid` missing criteria, or more than three angles;
+--- `quorum` means that every worker failed.
 --- ```lua
 --- local done = m.patterns.options_sprint(ctx, { goal = "an outline of the guide", criteria = { "it is short" } })
 --- done.choice --> "the most thorough"

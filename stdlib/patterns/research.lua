@@ -4,20 +4,20 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.Research : moonlet.patterns.Common
----@field topic string            the subject to decide or understand
+---@field topic string            subject to decide or understand
 ---@field questions string[]      one to six, one worker each
----@field need integer?           how many questions must be answered; 1 by default
+---@field need integer?           number of questions that must be answered (default 1)
 ---@field scholarly boolean?      true: sources are cited in APA 7
 
 ---@class moonlet.patterns.Source
 ---@field source string
----@field why string              the reason why the source matters
+---@field why string              relevance of the source
 
 ---@class moonlet.patterns.Brief : moonlet.patterns.Result
 ---@field points string[]         the synthesis, in 5 to 10 points
 ---@field sources moonlet.patterns.Source[]
 ---@field disagreements string[]  contradictions between sources, and open questions
----@field actions string[]        the next actions, the most urgent first
+---@field actions string[]        next actions, most urgent first
 
 local points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 })
 local sources = s.list(s.object { source = s.string { min = 1, max = 2000 },
@@ -53,11 +53,12 @@ local function synthesise(ctx, opts, found, questions)
   return ctx:agent(call).data
 end
 
---- Has one worker per question collect sources in parallel. A synthesis turns them into a brief
---- that ends in next actions. Workers search the web if their runner can. It costs one call for
---- each question, and one more.
---- Errors: `invalid` a missing topic, or more than six questions; `quorum` too few questions were
---- answered.
+--- Has one worker per question collect sources in parallel.
+--- A synthesis turns the sources into a brief that ends in next actions.
+--- Workers search the web if their runner can.
+--- The pattern costs one call for each question, and one more.
+--- Errors: `invalid` a missing topic, or more than six questions;
+--- `quorum` means that too few questions were answered.
 --- ```lua
 --- local questions = { "what is lock-free?", "who uses it?" }
 --- local brief = m.patterns.research(ctx, { topic = "which queue?", questions = questions })

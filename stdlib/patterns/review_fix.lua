@@ -3,21 +3,21 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.ReviewFix : moonlet.patterns.Common
----@field artifact string         a description of what is reviewed and fixed
----@field scope string|string[]   the files or folders that may change
----@field lenses string[]?        one to four; "correctness" by default
----@field top integer?            how many issues to fix, the gravest first; 3 by default
----@field least string?           the least severity to fix; "low" by default
+---@field artifact string         description of what is reviewed and fixed
+---@field scope string|string[]   files or folders that may change
+---@field lenses string[]?        one to four (default "correctness")
+---@field top integer?            number of issues to fix, most severe first (default 3)
+---@field least string?           least severity to fix (default "low")
 ---@field checks (string|table)[]?  commands that the host runs after the fix, as for ctx:validate
----@field implementer moonlet.patterns.Worker?      the name and other fields of its call
----@field verifier moonlet.patterns.Worker?         the name and other fields of its call
+---@field implementer moonlet.patterns.Worker?  fields of the implementer's call, such as the name
+---@field verifier moonlet.patterns.Worker?     fields of the verifier's call, such as the name
 
 ---@class moonlet.patterns.Fixed : moonlet.patterns.Result
----@field issues moonlet.Finding[]  the issues of the review, ranked
----@field fixed moonlet.Finding[]   the issues that the implementer was asked to fix
+---@field issues moonlet.Finding[]  ranked issues of the review
+---@field fixed moonlet.Finding[]   issues that the implementer was asked to fix
 ---@field files_changed string[]
 ---@field pass boolean            true if the checks passed and the verifier agrees
----@field problems string[]       the problems that the checks and the verifier reported
+---@field problems string[]       problems that the checks and the verifier reported
 
 local function review(ctx, opts)
   ctx:phase("review", #opts.lenses)
@@ -37,11 +37,11 @@ local function most_important(issues, top, least)
   return list
 end
 
---- Has reviewers rank the issues of an artifact. An implementer fixes the top ones, the host runs
---- the checks, and another worker verifies the result. It costs one call for each lens, and two
---- more.
---- Errors: `invalid` a missing scope, a number out of bounds, or a verifier that is also the
---- implementer.
+--- Has reviewers rank the issues of an artifact, and an implementer fix the top ones.
+--- The host runs the checks, and another worker verifies the result.
+--- The pattern costs one call for each lens, and two more.
+--- Errors: `invalid` a missing scope, or a number out of bounds;
+--- `invalid` also means that the verifier is the implementer.
 --- ```lua
 --- local done = m.patterns.review_fix(ctx, { artifact = "src/a.lua", scope = "src", top = 1 })
 --- #done.fixed --> 1

@@ -4,27 +4,27 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.ScoutActVerify : moonlet.patterns.Common
----@field goal string             the result to reach
----@field scope string|string[]   the files or folders that may change
----@field question string?        the question for the scout; the goal by default
----@field success string?         the test that the work is done
----@field choose (fun(c: moonlet.Ctx, seen: moonlet.patterns.Seen): string)?  returns the approach instead of the scout
+---@field goal string             result to reach
+---@field scope string|string[]   files or folders that may change
+---@field question string?        question for the scout (default: the goal)
+---@field success string?         test that the work is done
+---@field choose (fun(c: moonlet.Ctx, seen: moonlet.patterns.Seen): string)?  returns the approach
 ---@field checks (string|table)[]?  commands that the host runs after the work, as for ctx:validate
----@field implementer moonlet.patterns.Worker?      the name and other fields of its call
----@field verifier moonlet.patterns.Worker?         the name and other fields of its call
+---@field implementer moonlet.patterns.Worker?  fields of the implementer's call, such as the name
+---@field verifier moonlet.patterns.Worker?     fields of the verifier's call, such as the name
 
 ---@class moonlet.patterns.Seen
 ---@field places {file: string, line: integer?, why: string}[]
----@field how string              a description of how it works now
+---@field how string              description of how the code works now
 ---@field constraints string[]
 ---@field missing string[]?
----@field advice string?          the approach that the scout suggests
+---@field advice string?          approach that the scout suggests
 
 ---@class moonlet.patterns.Acted : moonlet.patterns.Result
----@field seen moonlet.patterns.Seen  the report of the scout
+---@field seen moonlet.patterns.Seen  report of the scout
 ---@field approach string
 ---@field files_changed string[]
----@field answer string           the text of the implementer
+---@field answer string           text of the implementer
 ---@field pass boolean            true if the checks passed and the verifier agrees
 ---@field problems string[]
 
@@ -64,9 +64,9 @@ local function brief(opts, seen, approach)
   return pack
 end
 
---- Has a scout gather the least context. The orchestrator condenses it and chooses the approach, an
---- implementer does the work, the host runs the checks, and another worker verifies the result. It
---- costs three calls.
+--- Has a scout gather the least context, from which the orchestrator chooses the approach.
+--- An implementer does the work, the host runs the checks, and another worker verifies the result.
+--- The pattern costs three agent calls.
 --- Errors: `invalid` a missing goal or scope, or a verifier that is also the implementer.
 --- ```lua
 --- local done = m.patterns.scout_act_verify(ctx, { goal = "errors name their line", scope = "src" })

@@ -5,20 +5,20 @@ local M = {}
 
 ---@class moonlet.patterns.Section
 ---@field name string
----@field task string?          the work on this section; opts.task by default
----@field paths string[]?       the files or folders of the section
----@field text string?          the text of a section that is not a file
+---@field task string?          work on this section (default: opts.task)
+---@field paths string[]?       files or folders of the section
+---@field text string?          text of a section that is not a file
 
 ---@class moonlet.patterns.SplitSections : moonlet.patterns.Common
----@field task string             the work on each section
+---@field task string             work on each section
 ---@field sections moonlet.patterns.Section[]  two to twelve, with disjoint paths
 ---@field write boolean?          true: the workers edit their own paths; false: they answer with a text
----@field need integer?           how many sections must succeed; all but one by default
+---@field need integer?           number of sections that must succeed (default: all but one)
 ---@field consistency string[]?   what must be uniform in all sections: terms, names, style
 
 ---@class moonlet.patterns.Sections : moonlet.patterns.Result
 ---@field sections {name: string, text: string, files_changed: string[]}[]
----@field text string             the merged text, or the workers' reports if they edit files
+---@field text string             merged text, or the workers' reports if they edit files
 ---@field conflicts string[]      inconsistencies between sections
 
 local merged = s.object { text = s.string { max = 400000 },
@@ -37,8 +37,7 @@ local function refuse(message, hint)
   m.fail { kind = "invalid", message = "split_sections: " .. message, hint = hint }
 end
 
--- Returns the part of a path before its first wildcard, with a trailing slash. An empty result
--- stands for every path.
+-- Returns the part of a path before its first wildcard, with a trailing slash; "" means any path.
 local function root_of(path)
   local root = ""
   for part in path:gmatch "[^/]+" do
@@ -48,7 +47,7 @@ local function root_of(path)
   return root
 end
 
--- Refuses sections with overlapping paths, because two workers would write the same file.
+-- Rejects sections with overlapping paths, because two workers would write the same file.
 local function check_disjoint(section, other)
   for _, path in ipairs(section.paths) do
     for _, theirs in ipairs(other.paths) do
@@ -116,10 +115,11 @@ local function unite(ctx, opts, found)
   return ctx:agent(m.pattern.call(opts, { name = "merge", schema = merged, prompt = prompt })).data
 end
 
---- Gives each worker one section of the work. A last worker merges the sections and checks their
---- consistency. It costs one call for each section, and one more.
---- Errors: `invalid` fewer than two or more than twelve sections, or overlapping paths; `quorum`
---- too few sections succeeded.
+--- Gives each worker one section of the work.
+--- A last worker merges the sections and checks their consistency.
+--- The pattern costs one call for each section, and one more.
+--- Errors: `invalid` fewer than two or more than twelve sections, or overlapping paths;
+--- `quorum` means that too few sections succeeded.
 --- ```lua
 --- local ok, err = pcall(m.patterns.split_sections, ctx, { task = "shorten it", write = true,
 ---   sections = { { name = "all", paths = { "src" } }, { name = "one", paths = { "src/a.lua" } } } })

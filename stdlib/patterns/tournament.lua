@@ -4,8 +4,8 @@ local M = {}
 
 ---@class moonlet.patterns.Tournament : moonlet.patterns.Common
 ---@field candidates (string|{name: string, text: string})[]  two to sixteen
----@field criteria string[]       the criteria that the judge of a match applies
----@field goal string?            the purpose of the candidates
+---@field criteria string[]       criteria of the judges
+---@field goal string?            purpose of the candidates
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Match
@@ -19,8 +19,7 @@ local M = {}
 ---@field text string
 ---@field matches moonlet.patterns.Match[]
 
--- Pairs neighbouring candidates. If their number is odd, the last one reaches the next round
--- without a match.
+-- Pairs neighbouring candidates. An odd last candidate reaches the next round without a match.
 local function pairs_of(field)
   local matches = {}
   for i = 1, #field - 1, 2 do matches[#matches + 1] = { field[i], field[i + 1] } end
@@ -34,11 +33,11 @@ local function decide(pair, sheet)
   return pair[sheet.best[1]], sheet.reason
 end
 
---- Has candidates meet in pairs. The better one by stated criteria reaches the next round, until
---- one candidate remains. It costs one call for each match, which is one fewer than there are
---- candidates.
---- Errors: `invalid` missing criteria, one candidate, or more than sixteen; `quorum` every judge of
---- a round failed.
+--- Has judges compare candidates in pairs.
+--- The better candidate of each pair reaches the next round.
+--- A tournament costs one call for each match, one fewer than there are candidates.
+--- Errors: `invalid` missing criteria, one candidate, or more than sixteen;
+--- `quorum` means that every judge of a round failed.
 --- ```lua
 --- local texts = { "a short text", "a long text" }
 --- local cup = m.patterns.tournament(ctx, { candidates = texts, criteria = { "it is short" } })

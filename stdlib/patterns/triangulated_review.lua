@@ -4,22 +4,21 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.TriangulatedReview : moonlet.patterns.Common
----@field artifact string?        a description of what is reviewed
+---@field artifact string?        description of what is reviewed
 ---@field lenses string[]?        two to four
----@field need integer?           how many reviews must succeed; 2 by default
+---@field need integer?           number of reviews that must succeed (default 2)
 ---@field facts string|moonlet.facts.Git|nil
 ---@field prompt (fun(lens: string): string)?     replaces m.prompt.reviewer
 ---@field also table[]?           other reviews to merge, such as those of linters
 ---@field merge moonlet.merge.Options|(fun(reviews: table[]): moonlet.merge.Options)|nil
----@field verify boolean?         true: a verifier settles the findings that reviewers dispute; true by default
----@field verifier moonlet.patterns.Worker?         fields of its call: runner, model, …
+---@field verify boolean?         let a verifier settle disputed findings (default true)
+---@field verifier moonlet.patterns.Worker?         fields of the verifier's call: runner, model, …
 
 ---@class moonlet.patterns.Review : moonlet.merge.Result
 ---@field summary string
----@field disagreements integer   the number of disputed findings
+---@field disagreements integer   number of disputed findings
 
--- The schema requires a verdict on every disputed finding, so an answer that omits one is sent back
--- for repair.
+-- The schema requires a verdict on every disputed finding, so an incomplete answer is repaired.
 local function judgements_of(count)
   local judgements = {}
   for i = 1, count do
@@ -34,8 +33,7 @@ One JSON object and nothing else:
 {"judgements": {"1": {"verdict": "confirmed" | "refuted" | "unclear", "reason": "what you saw, and where"}}}
 Give one for each number of the list.]]
 
--- Severities two ranks apart are a dispute: one reviewer would stop the work, and the other would
--- not.
+-- Reports whether reviewers dispute a finding, with severities at least two ranks apart.
 local function is_split(finding)
   for _, other in ipairs(finding.merged_from) do
     local apart = m.findings.rank(other.severity) - m.findings.rank(finding.severity)
@@ -91,11 +89,11 @@ local function verify(ctx, opts, result, disputed)
   end
 end
 
---- Has reviewers with different lenses read one artifact in parallel. Their findings become one
---- ranked list, and a verifier settles disputed findings. It costs at most one call more than there
---- are lenses.
---- Errors: `invalid` fewer than two or more than four lenses, or a repeated lens; `quorum` too few
---- reviews succeeded.
+--- Has reviewers with different lenses read one artifact in parallel.
+--- The reviewers' findings become one ranked list, and a verifier settles disputed findings.
+--- The pattern costs at most one call more than there are lenses.
+--- Errors: `invalid` fewer than two or more than four lenses, or a repeated lens;
+--- `quorum` means that too few reviews succeeded.
 --- ```lua
 --- local review = m.patterns.triangulated_review(ctx, { artifact = "src/a.lua", lenses = { "correctness", "risks" } })
 --- #review.findings[1].corroborated_by --> 1

@@ -3,16 +3,16 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.UntilDry : moonlet.patterns.Common
----@field artifact string         a description of what is searched
----@field lenses string[]?        used in turn, one per round; correctness, risks, tests by default
----@field rounds integer?         two to twenty; 6 by default
----@field dry integer?            how many rounds in a row without a new finding end the search; 2 by default
+---@field artifact string         description of what is searched
+---@field lenses string[]?        used in turn, one per round (default: correctness, risks, tests)
+---@field rounds integer?         two to twenty (default 6)
+---@field dry integer?            rounds without a new finding that end the search (default 2)
 
 ---@class moonlet.patterns.Dry : moonlet.merge.Result
 ---@field summary string
 ---@field rounds integer
 ---@field dry boolean             true if the search ended because nothing new was found
----@field found_by_round integer[]  the number of new findings in each round
+---@field found_by_round integer[]  number of new findings in each round
 
 local function known(reviews)
   local list = m.merge.findings(reviews).findings
@@ -24,9 +24,11 @@ local function known(reviews)
   return table.concat(lines, "\n"), #list
 end
 
---- Has reviewers search in rounds for problems that earlier rounds missed, until some rounds in a
---- row find nothing new. It costs at most one call for each round.
---- Errors: `invalid` fewer than two rounds, or more than twenty; `quorum` every round failed.
+--- Has reviewers search in rounds for problems that earlier rounds missed.
+--- The search ends after some consecutive rounds without a new finding.
+--- The pattern costs at most one call for each round.
+--- Errors: `invalid` fewer than two rounds, or more than twenty;
+--- `quorum` means that every round failed.
 --- ```lua
 --- local hunt = m.patterns.until_dry(ctx, { artifact = "src/a.lua" })
 --- hunt.rounds --> 3

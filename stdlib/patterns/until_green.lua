@@ -3,16 +3,16 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.UntilGreen : moonlet.patterns.Common
----@field goal string?            the goal of the implementer; by default, that the checks pass
----@field scope string|string[]   the files or folders that may change
+---@field goal string?            goal of the implementer (default: the checks pass)
+---@field scope string|string[]   files or folders that may change
 ---@field checks (string|table)[]  commands that the host runs, as for ctx:validate
----@field rounds integer?         one to ten; 3 by default
+---@field rounds integer?         one to ten (default 3)
 ---@field implementer moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Green : moonlet.patterns.Result
 ---@field green boolean           true if the host saw all checks pass
----@field rounds integer          how often an implementer worked
----@field failed string[]         the checks that still fail
+---@field rounds integer          number of rounds in which an implementer worked
+---@field failed string[]         checks that still fail
 ---@field files_changed string[]
 
 local function names_of(failed)
@@ -31,9 +31,9 @@ local function add_files(all, files)
   end
 end
 
---- Has the host run the checks and an implementer work on the failures, until all pass or the
---- rounds are used up. An agent's claim does not count as evidence. It costs at most one call for
---- each round.
+--- Has the host run the checks and an implementer work on the failures, until all pass.
+--- An agent's claim does not count as evidence.
+--- The pattern costs at most one call for each round.
 --- Errors: `invalid` a missing check or scope, or more than ten rounds.
 --- ```lua
 --- local done = m.patterns.until_green(ctx, { checks = { "test:true" }, scope = "src" })
@@ -78,7 +78,8 @@ function M.until_green(ctx, opts)
   result.failed, result.green = names_of(failed), #failed == 0
   local rounds = m.pattern.count(result.rounds, "round")
   result.summary = result.green and "green after " .. rounds
-    or ("%s still fail after %s"):format(m.pattern.count(#failed, "check"), rounds)
+    or ("%s still %s after %s"):format(m.pattern.count(#failed, "check"),
+      #failed == 1 and "fails" or "fail", rounds)
   result.next_action = not result.green
     and "Look at this check yourself: " .. result.failed[1] .. "."
     or #result.files_changed > 0 and "Take the change." or "Go on: there was nothing to do."

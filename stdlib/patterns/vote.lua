@@ -6,12 +6,12 @@ local M = {}
 ---@class moonlet.patterns.Vote : moonlet.patterns.Common
 ---@field question string
 ---@field choices string[]        two to ten
----@field voters integer?         two to nine; 3 by default
----@field need integer?           how many votes a choice needs; by default more than half of the voters
+---@field voters integer?         two to nine (default 3)
+---@field need integer?           votes that a choice needs (default: more than half)
 
 ---@class moonlet.patterns.Voted : moonlet.patterns.Result
 ---@field winner string?          nil if no choice has enough votes
----@field tied string[]           the choices with the most votes, if there are several
+---@field tied string[]           choices with the most votes, if there are several
 ---@field tally table<string, integer>
 ---@field votes {voter: string, choice: string, reason: string}[]
 ---@field need integer
@@ -30,9 +30,11 @@ local function count(votes, choices)
   return tally, most, leaders
 end
 
---- Has voters answer a question independently. A choice wins if it has enough votes, and a tie is
---- reported. It costs one call for each voter.
---- Errors: `invalid` one choice, or more than nine voters; `quorum` every voter failed.
+--- Has voters answer a question independently.
+--- A choice wins if it has enough votes, and a tie is reported.
+--- A vote costs one call for each voter.
+--- Errors: `invalid` one choice, or more than nine voters;
+--- `quorum` means that every voter failed.
 --- ```lua
 --- local voted = m.patterns.vote(ctx, { question = "keep it?", choices = { "yes", "no" } })
 --- voted.winner --> "yes"

@@ -1,7 +1,6 @@
---- Fits a prompt into a token budget by dropping the parts with the lowest priority. Tokens are
---- estimated from bytes. The prompt and the record of the call name the dropped parts. The module
---- caches the parts of recent prompts by their text, so that a smaller budget can be applied to a
---- text later.
+--- Fits a prompt into a token budget by dropping the parts with the lowest priority.
+--- Tokens are estimated from bytes. The prompt and the record list the dropped parts.
+--- The parts of recent prompts are cached by the prompts' text, to apply a smaller budget later.
 local record = require "moonlet.record"
 
 local concat, format = table.concat, string.format
@@ -13,15 +12,15 @@ local bytes_a_token = 4
 
 ---@class moonlet.prompt.Cut
 ---@field name string
----@field tokens integer  by estimate
+---@field tokens integer  estimated tokens of the part
 
 ---@class moonlet.prompt.Composed
----@field tokens integer    by estimate
+---@field tokens integer    estimated tokens of the prompt
 ---@field budget integer?
----@field cut moonlet.prompt.Cut[]  the dropped parts, the lowest priority first
+---@field cut moonlet.prompt.Cut[]  dropped parts, lowest priority first
 
---- Estimates the tokens of a text. Characters beyond ASCII count as one token each, because scripts
---- without spaces need that many.
+--- Estimates the tokens of a text. Each character beyond ASCII counts as one token.
+--- Scripts without spaces between words need about one token for each character.
 function M.tokens(text)
   local ascii = select(2, string.gsub(text, "[\0-\127]", ""))
   local others = select(2, string.gsub(text, "[\xc2-\xf4]", ""))
@@ -52,8 +51,7 @@ local function check(options)
   return parts
 end
 
--- Returns the note in the prompt that names the dropped parts, or only counts them if the names
--- would be too long.
+-- Returns the prompt's note with the names of the dropped parts, or only their number.
 local function note_of(cut, budget, short)
   if #cut == 0 then return nil end
   if short then return format("[%d %s left out]", #cut, #cut == 1 and "part" or "parts") end
@@ -85,8 +83,7 @@ local function no_room(parts, budget)
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
--- Returns the parts that may be dropped, the lowest priority first. Among equal priorities the last
--- part comes first.
+-- Returns the parts that may be dropped: lowest priority first, and of equal ones the last first.
 local function expendable(parts)
   local list = {}
   for i, part in ipairs(parts) do
@@ -168,15 +165,14 @@ end
 ---@return string, moonlet.prompt.Composed
 function M.compose(options) return remembered_text(check(options), options.budget) end
 
---- Joins the parts of a prompt, each of which ends with a line break, and caches them. Part names
---- may repeat.
+--- Joins parts of a prompt and caches them. Each ends with a line break; names may repeat.
 ---@param parts {name: string, text: string, priority: number?, required: boolean?}[]
 function M.join(parts)
   for _, part in ipairs(parts) do part.priority, part.required = part.priority or 0, part.required or false end
   return (remembered_text(parts))
 end
 
--- Finds the newest cached prompt that equals the text, or else the longest cached prompt inside it.
+-- Finds the newest cached prompt that equals the text, or else the longest one that it contains.
 local function find(prompt)
   local best
   for _, entry in ipairs(remembered) do
@@ -207,8 +203,8 @@ local function parts_of(prompt)
   return parts
 end
 
---- Fits a prompt, with the parts in front of it, into a budget. A prompt that fits is returned
---- unchanged.
+--- Fits a prompt, with the parts in front of it, into a budget.
+--- A prompt that fits is returned unchanged.
 ---@param before table[]?  parts whose fields are all set
 ---@return string text  all parts, joined
 ---@return moonlet.prompt.Composed? told  nil if nothing was dropped
@@ -221,10 +217,10 @@ function M.fit(prompt, budget, before)
   return made(all, budget)
 end
 
---- Returns the smaller of two budgets. A nil means no limit.
+--- Returns the smaller of two budgets; nil means no limit.
 function M.least(one, other) return one and other and math.min(one, other) or one or other end
 
----@param options table   the options of the run's command line
+---@param options table   options of the run's command line
 ---@param preset moonlet.Preset?
 function M.of_run(options, packet, preset)
   return M.least(options.prompt_tokens, M.least(packet and packet.prompt_tokens, preset and preset.prompt_tokens))
@@ -235,14 +231,13 @@ function M.check_budget(tokens, what)
   record.refuse(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more")
 end
 
---- Joins parts and the prompt behind them into one text.
+--- Puts parts in front of a prompt and returns the text.
 function M.in_front(parts, prompt)
   if not parts[1] then return prompt end
   return text_of(parts, {}, nil):gsub("\n+$", "") .. "\n\n" .. prompt
 end
 
---- Returns the parts that were dropped from a prompt, or from a prompt inside a composed one, or
---- nil.
+--- Returns the parts that were dropped from a prompt, or from a cached prompt inside it; or nil.
 ---@return moonlet.prompt.Composed?
 function M.of(prompt)
   local best

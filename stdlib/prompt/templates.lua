@@ -1,13 +1,13 @@
---- Loads the templates of worker prompts. Each role has one text, in blocks that begin with a label
---- in capitals (`TASK: …`). The user's config and the folder `prompts/` of a preset may replace
---- each template.
+--- Loads the templates of worker prompts.
+--- Each role has one text, in blocks that begin with a label in capitals (`TASK: …`).
+--- The user's config and the folder `prompts/` of a preset may replace each template.
 local record = require "moonlet.record"
 
 local concat, format, gsub, match = table.concat, string.format, string.gsub, string.match
 
 local M = {}
 
---- The roles that have a template. The template `worker` is the start of every prompt.
+--- The template `worker` is the start of every prompt.
 M.roles = { "worker", "reviewer", "research", "implementer", "verifier", "scout", "judge", "planner" }
 
 local first_line = "CONTEXT: WORKER"
@@ -15,8 +15,7 @@ local first_line = "CONTEXT: WORKER"
 ---@type (fun(role: string): string?, string?)?  returns a replacement of the built-in text, and its origin
 local replaced
 
---- Sets the function that supplies replacements of templates. With nil the built-in templates
---- apply.
+--- Sets the function that replaces templates; nil restores the built-in ones.
 ---@param fn (fun(role: string): string?, string?)?
 function M.replace(fn) replaced = fn end
 
@@ -27,8 +26,7 @@ function M.text(role)
   return require("moonlet.prompts." .. role), "the built-in template " .. role
 end
 
---- Returns the start of every worker's prompt. Its first line marks the reader as a worker, even if
---- a replaced template lacks that line.
+--- Returns the start of every worker's prompt, whose first line marks the reader as a worker.
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")
   if not match(text .. "\n", "^" .. first_line .. "%s*\n") then text = first_line .. "\n" .. text end
@@ -57,7 +55,7 @@ function M.blocks(text)
   return blocks
 end
 
---- Replaces each `{{name}}` of a template by a text. Raises for a name without one.
+--- Replaces each `{{name}}` of a template by a text. Raises an error for a name without one.
 function M.fill(text, values, origin)
   return (gsub(text, "{{([%w_]+)}}", function(name)
     local value = values[name]
@@ -75,8 +73,8 @@ local function shown(block)
   return block.label .. ":" .. (match(text, "^[\n-]") and "\n" or " ") .. gsub(text, "^\n+", "")
 end
 
---- Renders the template of a role. The texts of `values` replace its marks. A block of `blocks`
---- replaces the block with its label, or is appended.
+--- Fills in a role's template: each {{name}} in it becomes the text `values[name]`.
+--- A data block in `blocks` replaces the template's block of the same label; a new label is appended.
 ---@param blocks {label: string, text: string?}[]
 function M.render(role, values, blocks)
   local text, origin = M.text(role)

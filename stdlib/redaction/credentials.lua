@@ -1,5 +1,5 @@
---- Finds credentials as people write them down: published forms, the word after "password is" in
---- several languages, logins, and strings that look random. It errs towards finding.
+--- Finds credentials as people write them: published forms, "password is …", logins.
+--- Strings that look random are also reported, because false alarms are better than misses.
 
 local forms = require "moonlet.secrets.forms"
 local secrets = require "moonlet.secrets"
@@ -23,14 +23,14 @@ local function tokens(text, add)
   for _, form in ipairs(forms) do
     each(text, form[1], function(from, to)
       local rest = match(sub(text, to + 1, to + 4097), "^[%w_%-%.%+/=]*")
-      -- A name with dashes or underscores, such as a style sheet's class, has its words joined.
+      -- Names with dashes or underscores, such as CSS classes, are not tokens.
       if form.rest and not find(sub(text, from - 1, from - 1), "[%w_]") and #rest >= form.rest
         and (find(rest, "%d") or find(rest, "%u") and find(rest, "%l")) then
         add(from, to + #rest, "access token")
       end
     end)
   end
-  -- Chat bots have tokens of this form.
+  -- Finds tokens of chat bots, which have the form 123456789:letters.
   for from, number, rest, to in gmatch(text, "()%f[%w](%d+):([%w_%-]+)()") do
     if #number >= 8 and #number <= 10 and #rest > 30 and #rest < 50 then add(from, to - 1, "access token") end
   end
@@ -45,8 +45,7 @@ local function private_keys(text, add)
   end)
 end
 
--- Returns how often letters, digits and case change within a text: names change at word boundaries,
--- random text everywhere.
+-- Counts how often letters, digits and case change: random text changes most.
 local function restless(text)
   local changes = 0
   for _, seam in ipairs { "%f[%d]", "%f[%u]", "%f[%l]", "%f[^%w]" } do
@@ -73,7 +72,7 @@ local function urls(text, add)
     local scheme = match(sub(text, math.max(1, at - 24), at - 1), "[%w+.-]*$")
     local url = match(sub(text, to + 1, to + 2000), "^[^%s\"'`<>|%)]+") or ""
     local login, key = match(url, "^[^/]*:[^@]+@[%w.-]+"), match(url, "^[%w_%-]+%f[@]")
-    -- The scheme and the host go too, because with the login they give access.
+    -- Redact scheme and host, too, because with the login they give access.
     if login and not find(login, "[<{$]") then add(at - #scheme, to + #login, "login in a URL") end
     if key and #key >= 16 and find(key, "%d") and find(key, "%a") or lower(scheme) == "otpauth"
       or find(url, "^hooks%.slack%.com/services/.") or find(url, "^discord[app]*%.com/api/webhooks/.") then
@@ -96,7 +95,7 @@ local LABELS = {
     .. "auth|geheimnis|schlüssel|zugangsdaten|webhook",
 }
 
--- These words describe a password and are none.
+-- Lists words that follow "password" in prose and are not a password.
 local DESCRIBES = set [[
   required optional string none null nil true false empty hidden text the a an in from see stored
   ask set your rotated change changed never must should prompt env environment variable file yes no
@@ -164,7 +163,7 @@ local function labelled(text, low, add)
         if find(sub(low, to + 1, to + 1), "%a") then return end
         if find(sub(low, from - 1, from - 1), "%a") and group ~= "pass" then return end
         local window = sub(text, to + 1, math.min((find(text, "\n", to + 1, true) or #text + 1) - 1, to + 400))
-        -- "with password sommer" holds a password; "password sommer" may be a heading.
+        -- "with password sommer" contains a password; "password sommer" may be a heading.
         local given = group == "pass" and GIVES[match(sub(low, math.max(1, from - 8), from - 1), "(%a+)%s$") or ""]
         local offset, size = value_after(window, group, given)
         if group == "pass" and not offset then offset, size = phrase(window) end
@@ -176,7 +175,7 @@ end
 
 --- Calls add(from, to, kind) for each credential of the text.
 ---@param text string
----@param low string the text in lower case
+---@param low string  the text in lower case
 ---@param add fun(from: integer, to: integer, kind: string)
 function M.scan(text, low, add)
   for _, hit in ipairs(secrets.scan(text, { context = "code", loose = true, limit = 5000 })) do

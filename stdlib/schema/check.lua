@@ -1,18 +1,17 @@
---- Checks schemas before anything is paid. An unknown keyword, or a part without one, is an error
---- with its place.
+--- Checks schemas before any call is paid. An unknown keyword is an error with its place.
 local record = require "moonlet.record"
 
 local M = {}
 
 local null = core.json.null
---- Marks the schema that m.schema.any() makes.
+--- Marks the schema that m.schema.any() returns.
 M.any_mark = "x-any"
 
 local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,
   any = true }
 local deepest = 100
 
---- These keywords contain one schema, a list of schemas, or schemas by name.
+--- Keywords that contain one schema, a list of schemas, or schemas by name.
 local one = { additionalItems = true, additionalProperties = true, contains = true, propertyNames = true,
   ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
 local several = { allOf = true, anyOf = true, oneOf = true }
@@ -52,7 +51,8 @@ local function check_words(schema, what, place)
   local says, unknown = schema[M.any_mark] == true, nil
   for key in pairs(schema) do
     if type(key) ~= "string" then
-      refuse(what, place, "a schema has named keywords, and this has a list", "lists stand in enum, required or anyOf")
+      refuse(what, place, "a schema has named keywords, but this is a list", "put the list under enum, required "
+        .. "or anyOf")
     end
     if not keywords[key] and not annotations[key] and not key:find "^x%-" then unknown = unknown or key end
     says = says or keywords[key] and not annotations[key]
@@ -61,10 +61,10 @@ local function check_words(schema, what, place)
     local near = record.nearest(unknown, known_words())
     refuse(what, place, ("'%s' is not a keyword of a schema"):format(core.text.printable(unknown, 60)),
       near and ("did you mean '%s'?"):format(near)
-        or "fields stand in properties, or write m.schema.object { " .. unknown .. " = … }")
+        or "put the fields under properties, or write m.schema.object { " .. unknown .. " = … }")
   end
   if not says then
-    refuse(what, place, "a schema without a keyword takes anything", "write m.schema.any() where that is meant")
+    refuse(what, place, "a schema without a keyword accepts any value", "write m.schema.any() if that is intended")
   end
 end
 
@@ -76,7 +76,7 @@ local function check_part(part, what, place, depth)
     refuse(what, place, ("it is the text '%s', not a schema"):format(core.text.printable(part, 40)),
       builders[part] and ("write m.schema.%s()"):format(part) or "write m.schema.string(), or another builder")
   end
-  if part == true then refuse(what, place, "it takes anything", "write m.schema.any() where that is meant") end
+  if part == true then refuse(what, place, "it accepts any value", "write m.schema.any() if that is intended") end
   if part ~= false then check(part, what, place, depth + 1) end
 end
 
@@ -110,7 +110,7 @@ function check(schema, what, place, depth)
 end
 
 --- Raises `invalid` for a schema that no answer can be checked against.
----@param what string  what messages call it
+---@param what string  name of the schema in messages
 function M.check(schema, what)
   check(schema, what, "#", 0)
   local ok, err = pcall(core.json.validate, schema, null)
@@ -120,7 +120,7 @@ function M.check(schema, what)
   if at and at ~= "" and not text:find(at, 1, true) then text = ("%s (at %s)"):format(text, at) end
   record.refuse(("%s is not a usable JSON Schema: %s"):format(what, text),
     type(err) == "table" and type(err.hint) == "string" and err.hint ~= "" and err.hint
-      or "nothing was started; mend the schema")
+      or "nothing was started; correct the schema")
 end
 
 function M.check_part(part, what) check_part(part, what, "#", 0) end

@@ -1,8 +1,8 @@
---- Runs one attempt of an agent: builds its command line, starts its process and reads its output.
---- outcome.lua turns the returned evidence into an outcome, and retry.lua decides whether to try
---- again.
+--- Runs one attempt of an agent: builds its command line, starts its process, reads its output.
+--- outcome.lua turns the evidence into an outcome, and retry.lua decides whether to retry.
 local background = require "moonlet.engine.base.background"
 local startup_files = require "moonlet.engine.base.startup_files"
+local far_attempt = require "moonlet.engine.agent.far.attempt"
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
@@ -26,30 +26,29 @@ local M = {}
 
 local answer_cap = 8 << 20
 local log_cap = 64 << 20
-local read_grace_ms = 2000 -- Reading the last events may overrun the agent's limit by this.
+local read_grace_ms = 2000  -- reading the last events may take this long after the time limit
 local stderr_cap = 64 << 10
 
 ---@class moonlet.Attempt   immutable
 ---@field kind "first"|"retry"|"repair"|"adopted"  adopted: started by an earlier host process
 ---@field number integer
 ---@field prompt string
----@field repairs boolean        repairs the last answer; an adopted attempt may, too
----@field state "running"|"exited"|nil  state of an adopted attempt
----@field tries integer?         attempts so far with this input, if `number` differs from that
----@field seen any               journaled baseline of the work tree, if there is one
----@field tree string?           its worktree under an earlier host
----@field resumes integer?       number of the attempt whose conversation it continues
----@field told boolean?          a person has already seen which protected paths it changed
+---@field repairs boolean        true for a repair of an answer; also set for adopted attempts
+---@field state "running"|"exited"|nil  set for an adopted attempt
+---@field tries integer?         number of attempts with this input, if it differs from `number`
+---@field seen any               journaled baseline of the work tree
+---@field tree string?           worktree that an earlier host gave the attempt
+---@field resumes integer?       number of the attempt whose conversation is continued
+---@field told boolean?          a person has seen which protected paths the attempt changed
 
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
 
---- Returns an immutable attempt with these fields.
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- Returns the attempt with the full prompt, in place of a repair or a resumed conversation.
+--- Returns a copy with the full prompt instead of a repair prompt or a resumed conversation.
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -86,8 +85,9 @@ local function write_file(run, path, text)
   if not written then error(err, 0) end
 end
 
---- Reports whether the agent may write files that start programs. A worktree allows it because the
---- merge holds such files back; otherwise `writes` must name one.
+--- Reports whether the agent may write startup files, which start programs on this machine.
+--- An agent in a worktree may write startup files, because the merge holds them back for review.
+--- Any other agent may write startup files only if its `writes` names one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
     if startup_files.has(path) then return true end
@@ -110,7 +110,7 @@ local function command_of(job, attempt)
   }, call))
 end
 
---- Reads the rest of an agent's transcripts before their folder is removed.
+--- Reads an agent's transcripts to their ends before their folder is removed.
 local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
@@ -145,7 +145,7 @@ end
 
 local function start(job, attempt, env)
   local run, dir, step = job.run, job.dir, job.step
-  if job.absent then error(job.absent, 0) end
+  if job.absent and not job.on then error(job.absent, 0) end
   local made = command_of(job, attempt)
   local private = job.temporary and job.temporary .. "/"
   for _, path in ipairs(made.state_dirs or {}) do
@@ -155,15 +155,19 @@ local function start(job, attempt, env)
   make_links(job, made.links or {})
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = job.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
-  if made.reads and made.reads[1] then sidecar.write_manifest(job, job.key, job.dir, made.reads) end
-  local names = { table.unpack(made.env_names or {}) }
+  if made.reads and made.reads[1] or job.lease.place.kept then
+    sidecar.write_manifest(job, job.key, job.dir, made.reads)
+  end
+  -- The account on the other machine has its own login, so do not send the local one.
+  local names = job.on and {} or { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = sandbox.of(job, made)
   step.sandbox = held.text
   for _, more in ipairs { made.env or {}, job.lease.place.env or {}, worker.environment } do
     for name, value in pairs(more) do env[name] = value end
   end
-  local exit = run_child {
+  if job.on then env.PATH = nil end -- That of the account there counts.
+  local child = {
     step = job.key, attempt = adoption.id(job.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.lease.place.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
@@ -171,6 +175,12 @@ local function start(job, attempt, env)
     wall_ms = job.limits.wall, idle_ms = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
+  local exit
+  if job.on then
+    exit = far_attempt.run(job, attempt, child, made, held.rules)
+  else
+    exit = run_child(child)
+  end
   exit.argv = made.argv
   return exit
 end
@@ -180,11 +190,12 @@ local function run_process(job, attempt)
   local run = job.run
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = job.key, taken_over = true, text = attempt.state == "running"
-      and "it is still running since the earlier host: waiting for it"
+      and "it still runs since an earlier host started it: waiting for it"
       or "it ended under the earlier host: its result is used" })
     local temporary = sandbox.find_temporary(job)
     job.temporary = temporary
     local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
+    if job.on then exit = far_attempt.collect(job, attempt, exit) end
     look_at_transcripts(job, temporary)
     sandbox.forget(job)
     local made, problem = pcall(command_of, job, attempt)
@@ -195,7 +206,7 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Reads the rest of the output. Returns false if the agent's time limit ends first.
+--- Reads the remaining output. Returns false if the agent's time limit ends first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
   local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
@@ -205,7 +216,7 @@ local function read_rest(job, reading, exit)
   return all
 end
 
---- Reads the answer. Of a file over the limit it returns the head and tail, and the full size.
+--- Reads the answer. For a file over the limit, returns its head and tail and its full size.
 local function read_answer(run, path, bytes)
   local text, cut = files.read_left(run, path, answer_cap)
   if not cut then return text, false end
@@ -227,7 +238,7 @@ local function answers_of(job, runner, exit)
   return { stdout = printed or "", cut = cut, limits = job.limits }
 end
 
---- Returns an error if the disk refused or lost a part of the output that the answer needs.
+--- Returns an error if a part of the output that the answer needs did not reach the disk.
 local function loss(job, runner, exit)
   if not (exit.why == "finished" or exit.why == "exited" and exit.code == 0) then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
@@ -236,7 +247,7 @@ local function loss(job, runner, exit)
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"
   elseif bytes < (exit.stdout_kept or 0) then
-    -- The keeper's log reaches the disk before the output: a system crash can lose printed bytes.
+    -- The keeper logs sizes before the output reaches the disk, so a system crash may lose output.
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
@@ -245,8 +256,9 @@ local function loss(job, runner, exit)
     hint = hint .. ": the agent is asked again" }
 end
 
---- Returns why the answer of an attempt under another host was lost, or nil if it is complete.
+--- Explains why the answer of an attempt of an earlier host is incomplete; nil if it is complete.
 function M.lost(job, number)
+  if job.on then return nil end -- The other machine still has its output.
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
@@ -260,7 +272,7 @@ local function is_late(job, runner, state, exit)
   return not before.state.done
 end
 
---- Reads what the attempt has left, by the rules of its runner.
+--- Collects the evidence that an attempt left behind.
 ---@return moonlet.AttemptEvidence
 local function collect(job, runner, exit, reading)
   local dir = job.dir
@@ -287,13 +299,13 @@ function M.write_exit(job, exit, answer)
   job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
 end
 
---- Returns the text and usage of an attempt whose step has a new input since.
+--- Returns the text and usage of an earlier attempt whose step now has another input.
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()
     return collect(job, job.runner, exit, reading_of(job, job.runner, function() end))
   end)
-  -- The output cannot be parsed if another runner has started the attempt.
+  -- The output cannot be parsed if the attempt was started by another runner.
   if not read then return "", nil end
   local answer = evidence.answer
   M.write_exit(job, exit, answer)
@@ -311,12 +323,12 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- Returns the usage of an unfinished attempt from its events so far, or nil.
+--- Returns the usage of an unfinished attempt so far, or nil.
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
---- Runs one attempt and returns its evidence. The caller holds the slot.
+--- Runs one attempt and returns its evidence. The caller has acquired a slot.
 ---@return moonlet.AttemptEvidence
 function M.run(job, attempt)
   job.ended, job.reading = nil, nil

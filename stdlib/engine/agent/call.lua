@@ -1,5 +1,5 @@
---- ctx:agent gives one bounded piece of work to one agent, with its own artifact directory. The
---- agent sees a prompt, never a conversation, and its answer is checked before anyone uses it.
+--- Implements ctx:agent, which gives one bounded task to one agent.
+--- The agent receives a prompt, never a conversation, and its answer is checked before use.
 local files = require "moonlet.engine.base.files"
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
@@ -36,11 +36,11 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
---- Journals an attempt before it starts. An adopted attempt is in the journal already.
+--- Journals an attempt before it starts. An adopted attempt is already in the journal.
 local function record_attempt(job, hash, attempt, need)
   if attempt.state then return end
   local place = job.lease.place
-  -- The prompt of a repair round cannot be rebuilt from the journal, so it must reach the disk now.
+  -- A repair prompt cannot be rebuilt from the journal, so it must reach the disk now.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repairs)
   journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = job.lease:stored(),
     need = need, runner = job.runner.name, model = job.model, tree = place.tree, resumes = attempt.resumes,
@@ -57,19 +57,19 @@ local function book_unended(job, attempt)
   return used
 end
 
---- Runs one attempt, from reserving its budget to its outcome. Also returns the attempt itself,
---- which differs from the given one if its workspace had to be new.
+--- Runs one attempt, from reserving its budget to its outcome.
+--- Also returns the attempt that ran, which is a new one if its workspace had to be replaced.
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
   local need = metering.reserve(job, attempt.prompt)
-  -- An adopted attempt passed this check when it started.
+  -- An adopted attempt passed the circuit breaker's check when it started.
   if not attempt.state then retry.check(job) end
   metering.retake(job, attempt.number, hash, own_budget)
   local outcome = budget.with(own_budget, need, function(note, grow)
     attempt = job.lease:acquire(attempt)
     job.watch = limits.new(job, attempt.prompt, own_budget, grow)
     local evidence = slots.during(job, attempt.state, function(waited)
-      -- While this job waited, another job may have learned that the provider refuses the account.
+      -- While this job waited, another job may have learnt that the provider refuses the account.
       if not attempt.state and (job.call.in_place or waited) then retry.check(job, true) end
       record_attempt(job, hash, attempt, need)
       local ran, found = pcall(attempts.run, job, attempt)
@@ -99,19 +99,18 @@ end
 
 ---@class moonlet.NextStep    decision after an attempt
 ---@field attempt moonlet.Attempt?  the next attempt; nil ends the call
----@field tries integer?       attempts so far with this input
 ---@field wait_ms integer?     delay before the next attempt
 ---@field text string?         warning that announces the next attempt
----@field keep boolean?        the next attempt keeps the workspace
----@field error table?         error of the call, instead of the attempt's own
+---@field keep boolean?        true if the next attempt keeps the workspace
+---@field error table?         error of the call, instead of the attempt's error
 ---@field parks boolean?       the run parks until the provider can be asked again
 
---- Reports whether an attempt failed while no host watched it, and thus may be retried.
+--- Reports whether an attempt may be retried because it failed while no host was running.
 local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
 
---- Decides that an attempt, which failed before the run was resumed, is repeated.
+--- Repeats an attempt that failed before the run was resumed.
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
     attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
@@ -119,7 +118,7 @@ local function again(attempt, outcome, repairs, prompt)
       outcome.error.message) }
 end
 
---- Decides what follows an answer that violates its schema: one repair round, then a failure.
+--- Handles an answer that violates its schema: one repair round, then a failure.
 local function after_invalid(job, attempt, outcome)
   local prompt = core.run.redact((resolved_call.prompt(job)))
   if not attempt.repairs and not job.lease.touched then
@@ -131,7 +130,7 @@ local function after_invalid(job, attempt, outcome)
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
 end
 
---- Decides what follows a failed attempt. An agent that changed protected paths is not asked again.
+--- Handles a failed attempt. An agent that changed protected paths is not asked again.
 local function after_failure(job, attempt, outcome, tries)
   if failed_unheard(job, attempt) then return again(attempt, outcome, attempt.repairs, attempt.prompt) end
   local decision = retry.after(job, outcome, tries)
@@ -148,8 +147,9 @@ local function after_failure(job, attempt, outcome, tries)
       prompt = attempt.prompt, resumes = resumes } }
 end
 
---- Decides what follows an attempt. A repair round keeps the workspace of the answer that it
---- repairs. A retry starts in a new one, unless its runner resumes the conversation.
+--- Decides what follows an attempt.
+--- A repair round keeps the workspace of the answer that it repairs.
+--- A retry gets a new workspace, unless its runner resumes the conversation.
 ---@return moonlet.NextStep
 local function after(job, attempt, outcome, tries)
   if outcome.status == "failed" then return after_failure(job, attempt, outcome, tries) end
@@ -166,10 +166,10 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
---- Raises an error in a run that is resumed only to carry out a review.
+--- Raises an error if a resumed run that only merges a review would call an agent.
 local function check_review(job)
   if not job.run.reviewing then return end
-  error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
+  error({ kind = "failed", message = ("a review may not ask an agent, but '%s' would be asked again: the preset or the "
     .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
 end
 
@@ -178,7 +178,8 @@ local function all_attempts(job, last, hash, own_budget)
   check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
-  -- An attempt that ended just before its host died is recorded again below.
+  -- The attempt ended just before its host died.
+  -- Drop its entry, because it is recorded again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   while true do
     local started = core.clock.monotonic()
@@ -205,14 +206,14 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
---- Reports whether a resumed run adopts the last attempt, because it ended or waits for a repair.
+--- Reports whether a resumed run would adopt the step's last attempt.
 local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
   if not last then return false end
   if last.spent then return last.repairs or job.runner.resumes or false end
   if job.ended then return job.ended ~= "cancelled" end
-  -- This host has not seen the process end.
+  -- The process may have ended while no host was running, so a resumed run must examine it.
   local state = adoption.state(key, adoption.id(key, last.attempt), true)
   return state == "exited" or state == "running"
 end
@@ -222,14 +223,14 @@ local function run_attempts(job, last, hash, own_budget)
   retry.ended(job)
   if ok then return result end
   local asked, kept = pcall(is_taken_up, job)
-  -- A worktree that a resumed run may use again is kept, unless its branch lost in a ctx:any.
+  -- Keep the worktree for a resumed run, unless another branch of a ctx:any has won.
   job.lease:release(false, (not asked or kept) and not fan_out.has_lost())
   local list = journal.attempts(job.run, job.key)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route that its step began with. Another route would pay for the step
---- again.
+--- Returns the call with the route that its step began with.
+--- With another route, the step would be paid twice.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -267,7 +268,7 @@ local function do_agent(job, last, hash, own_budget)
   step.model = usage.model_of(outcome.attempts) or job.model
   write_answer(job, outcome)
   step.duration_ms = core.clock.monotonic() - step.started
-  -- The usage includes failed attempts, because they are paid for too.
+  -- The usage includes failed attempts, because they cost money, too.
   step.usage = usage.of_attempts(outcome.attempts)
   sidecar.write_agent(job, outcome)
   if outcome.status ~= "ok" then error(outcome.error, 0) end
@@ -279,7 +280,7 @@ local function do_agent(job, last, hash, own_budget)
     held = job.lease.held, waits = job.lease.waits, beside = step.beside and core.json.array(step.beside) }
 end
 
---- Writes output.md again if it differs from the answer in the journal, or was lost in a power cut.
+--- Rewrites output.md if it differs from the answer in the journal, or was lost in a power cut.
 local function restore(job, value)
   local run, path, text = job.run, job.dir .. "/output.md", core.text.clean(value.text)
   local told = core.run.redact(text)
@@ -287,13 +288,13 @@ local function restore(job, value)
   if kept == text or kept == told or not kept and err.kind ~= "invalid" then return end
   if kept then
     run.emit("warning", { step = job.key,
-      text = "its output.md was not the answer that the journal has: it is written again" })
+      text = "its output.md differs from the answer in the journal: it is written again" })
   end
   run.open_directory(job.dir, true)
   run.write_artifact(path, text, true)
 end
 
---- Returns why an attempt that ended without a host is repeated after it is adopted; nil if it is not.
+--- Explains why an adopted attempt is repeated; nil if it is not.
 local function why_repeated(job, attempt)
   if attempt.state ~= "exited" or not job.run.journal.retry then return nil end
   local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
@@ -301,7 +302,7 @@ local function why_repeated(job, attempt)
   return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
 end
 
---- Returns what a resume would do with the step: adopt a running attempt or start a paid one.
+--- Predicts what a resume would do with the step: adopt a running attempt or start a paid one.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
@@ -313,14 +314,14 @@ local function foresee(job, last, hash, own_budget)
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
---- Records two facts for usage reports: whether the step may change files, and whether it inherits
---- its model.
+--- Records whether the step may change files, and whether it inherits the run's model.
+--- The report on what changes have cost needs both (engine/task/spending.lua).
 local function note_origin(job, step)
   step.writes = job.sandbox == "workspace-write" or nil
   step.inherits = job.call.model == nil or nil
 end
 
---- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
+--- Runs the step. Returns its answer, and its worktree if the answer is a question.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
@@ -374,15 +375,15 @@ local function with_agreed_prompt(resolved, key, dir)
   return resolved_call.with_prompt(resolved, agreed)
 end
 
---- Returns the call as its step makes it: with the approved prompt, the route that the step began
---- with, and the instruction files of its runner.
+--- Returns the call that the step executes.
+--- The call gets the approved prompt, the step's first route, and the runner's instruction files.
 local function for_step(resolved, key, dir)
   resolved = with_agreed_prompt(resolved, key, dir)
   if resolved.runner.made then return resolved end
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds the step that an earlier clean-up of the same body paid for. Returns its key and call.
+--- Finds an equal step of an earlier clean-up of the same body. Returns its key and call.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
@@ -391,7 +392,7 @@ local function paid_before(resolved, key)
   if found ~= key then return found, in_step(found) end
 end
 
---- Writes the prompt of a dry run and ends the step there.
+--- Writes the prompt of a dry run and ends the step without an agent.
 local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
@@ -433,7 +434,7 @@ local function check_fields(call)
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end
 
---- Resolves the call of the step `key`, with the changes of `moonlet run replay --step`.
+--- Resolves the call of a step, with the changes of `moonlet run replay --step`.
 local function resolve(state, call, key)
   local run = state.run
   local change = run.options.step
@@ -471,7 +472,6 @@ local function step_of(ctx, call, asked, key)
 end
 
 --- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
----@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits
@@ -483,8 +483,8 @@ local function one_step(ctx, call, asked)
   return state.run.forecast:watch(key, function() return step_of(ctx, call, asked, key) end)
 end
 
---- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,
---- dir }, or raises an error if the call failed.
+--- Implements ctx:agent{ name, prompt, … }. Raises an error if the call failed.
+--- Returns { text, data, usage, attempts, files_changed, dir }.
 function M.agent(ctx, call)
   context.of(ctx)
   record.check(call, agent_fields.types, "ctx:agent")

@@ -1,28 +1,29 @@
---- The circuit breaker stops further calls on a credential that a provider has refused. Each
---- credential has a small file in the user's state folder, which every moonlet process of this user
---- reads. The breaker opens with the first refusal and closes at the provider's reset time.
---- Repeated refusals back off exponentially, and a successful call resets the backoff. A rate limit
---- opens it for seconds.
+--- The circuit breaker stops further calls on a credential that a provider has refused.
+--- Each credential has a file in the user's state folder, shared by all of the user's processes.
+--- The breaker opens at the first refusal and closes at the provider's reset time.
+--- Repeated refusals back off exponentially, and a successful call resets the backoff.
+--- After a rate limit, the breaker is open only for seconds.
 local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
 local record_cap = 64 * 1024
---- A quota refusal without a reset time lasts this long.
+--- Sets how long a quota refusal without a reset time lasts.
 local default_quota_ms = 15 * 60 * 1000
---- A refused login is tried again after this time, or as soon as the login has changed.
+--- A refused login is tried again after ten minutes, or as soon as the login has changed.
 local auth_ms = 10 * 60 * 1000
 local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
 --- Providers report whole seconds, so a call within the reported second may be too early.
 local whole_second_ms = 1000
 --- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
---- The second refusal in a row opens the breaker this long, each further one four times as long.
+--- The second refusal in a row opens the breaker for five seconds.
+--- Each further refusal opens the breaker four times longer.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
---- The backoff after a rate limit starts with the first value and doubles with each refusal.
+--- The backoff after a rate limit starts with `first_rate_ms` and doubles with each refusal.
 local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
---- A refusal older than this does not count towards the backoff of the next one.
+--- An old refusal does not count towards the backoff of the next refusal.
 local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
 --- Keeps refusals in memory if the state folder cannot be written.
 local remembered = {}
@@ -33,7 +34,7 @@ local function folder(make)
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 
---- Reads a breaker file. Ignores a file that is malformed, so that a foreign file stops no call.
+--- Reads a breaker file. Ignores a malformed file, so that it cannot stop calls.
 local function read(root, name)
   local text = root and core.file.read(root, name .. ".json", record_cap)
   if not text then return remembered[name] end
@@ -67,7 +68,7 @@ end
 ---@field message string
 ---@field runner string
 
---- Returns the refusal that is in force for a credential, or nil if there is none.
+--- Returns the refusal that is in force for a credential, or nil without a refusal.
 ---@param credential string  a hash that identifies the account
 ---@param login string?      hash of the current login; a new login may try again
 ---@return moonlet.Refusal?
@@ -94,12 +95,12 @@ function M.closed()
   return list
 end
 
---- Opens the breaker for a credential. The refusal that lasts longest counts, unless `anew` says
---- that a call was made in spite of it.
+--- Opens the breaker for a credential until the latest of all refusals ends.
+--- `anew` marks a call that was made despite a refusal. Its refusal replaces the earlier refusal.
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 function M.trip(credential, refusal)
   local now = core.clock.wall()
-  -- Clocks differ, and some providers report the last reset, so a time in the past is ignored.
+  -- Ignore a reset time in the past. Clocks differ, and some providers report the previous reset.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
   local until_ms = told or now + closed_ms[refusal.class]
   local root = folder(true)
@@ -108,10 +109,10 @@ function M.trip(credential, refusal)
   local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
   if is_other and refusal.class == "rate" and before["until"] > now then
     if held then core.file.unlock(held) end
-    return now -- A quota or login refusal is graver than a rate limit.
+    return now  -- A quota or login refusal is more severe than a rate limit.
   end
   if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
-  -- Calls that ran at the same time and were refused together count as one refusal.
+  -- Concurrent calls that were refused together count as one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
   local together = before and refusal.class == "rate" and before["until"] > now
   local least_ms = together and before["until"] or now + patience(refusal.class, times)
@@ -126,7 +127,7 @@ function M.trip(credential, refusal)
 end
 
 --- Closes the breaker after a successful call.
----@param since integer?  start of a call that was made in spite of a refusal, Unix time in ms
+---@param since integer?  start of a call that was made despite a refusal, Unix time in ms
 function M.succeeded(credential, since)
   remembered[credential] = nil
   local root = folder()
@@ -134,7 +135,7 @@ function M.succeeded(credential, since)
   if not found then return end
   local is_over = found["until"] <= core.clock.wall()
     or since and math.type(found.tripped) == "integer" and found.tripped <= since
-  -- If another process has opened the breaker since, it stays open.
+  -- The breaker stays open if another process has opened it since.
   if is_over then core.file.remove(root, credential .. ".json") end
 end
 

@@ -1,14 +1,14 @@
---- Shortens answers that are too long to keep to their head and tail, with a note of how much is
---- missing. Such an answer fails its call unless the call allows a cut.
+--- Truncates answers that are too long: keeps head and tail, with a note about the missing bytes.
+--- A truncated answer fails its call unless the call allows it.
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
-local margin = 64 << 10 -- This is longer than any secret that the cut could split.
-local encoded_cap = 12 << 20 -- An invalid byte takes six bytes of JSON.
+local margin = 64 << 10  -- longer than any secret that the cut could split
+local encoded_cap = 12 << 20  -- in JSON an invalid byte takes six bytes
 
---- Returns the head and tail of a file longer than `cap`, redacted first: a cut splits secrets.
+--- Returns the head and tail of a file. Redacts the file first, because a cut could split a secret.
 ---@param bytes integer  size of the whole file
 function M.ends(run, path, cap, bytes)
   local half = cap // 2
@@ -17,8 +17,8 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Shortens an answer to the journal's limit. Returns its original size too if it was cut.
----@param cut integer|false|nil  original size, if `whole` was cut before
+--- Truncates an answer to the journal's limit. Also returns its original size if it was truncated.
+---@param cut integer|false|nil  original size, if `whole` is already truncated
 function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)
   if size <= encoded_cap then return whole, cut end
@@ -32,10 +32,10 @@ function M.bound(whole, cut)
 end
 
 ---@class moonlet.CutReport
----@field error table?          set if the cut fails the call
----@field warnings string[]?    warnings of the runner, and of a cut that the call allows
+---@field error table?          set if the truncation fails the call
+---@field warnings string[]?    the runner's warnings, and a warning about an allowed truncation
 
---- Turns a cut into an error, or into a warning if the call allows it.
+--- Returns an error for a truncated answer, or a warning if the call allows truncation.
 ---@param status string   status of the answer
 ---@param warnings string[]?  warnings of the runner
 ---@return moonlet.CutReport

@@ -1,9 +1,9 @@
---- Represents one execution of a resolved call as a step. It inherits the immutable fields of the
---- call and declares the mutable ones, each with the one module that writes it.
+--- Represents the execution of a resolved call as a step.
+--- An execution inherits the call's immutable fields; each mutable field is written by one module.
 local M = {}
 
 ---@class moonlet.Asked         options of an agent that may ask
----@field from moonlet.Waiting?  the worktree in which it asked its last question
+---@field from moonlet.Waiting?  worktree in which the agent asked its last question
 
 ---@class moonlet.Execution: moonlet.ResolvedCall
 ---@field resolved moonlet.ResolvedCall

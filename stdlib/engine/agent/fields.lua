@@ -1,21 +1,22 @@
---- Lists the fields of ctx:agent in one table. The argument check, the step's input hash and the
---- runner's call are derived from it, and a test compares it with the types for editors.
+--- Lists the fields of ctx:agent in one table.
+--- The argument check, the step's input hash and the runner's call are derived from the fields.
+--- A test compares the table of fields with the types for editors.
 local M = {}
 
 ---@class moonlet.AgentField
 ---@field type string       type for record.check; "string!" means required
 ---@field input boolean | fun(job: moonlet.ResolvedCall): any
----   With `true`, a resumed run asks the agent again if the value has changed. With `false`, it
----   does not. A function computes the value that is compared.
----@field runner boolean?   pass the value unchanged to the runner
+---   true: a resumed run asks the agent again if the value has changed. false: it does not.
+---   A function computes the value that is compared.
+---@field runner boolean?   true: the value is passed to the runner unchanged
 
---- The input hash uses the effective role, because a call without one inherits the role of the run.
+--- A call without a role inherits the run's, so the input hash uses the effective role.
 local function role(job) return job.call.role or job.run.options.agent_role end
 local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or nil end
 
 ---@type table<string, moonlet.AgentField>
 M.all = {
-  name = { type = "string", input = false }, -- The step's key contains the name.
+  name = { type = "string", input = false },  -- part of the step's key
   prompt = { type = "string!", input = true },
   runner = { type = "string", input = function(job) return job.runner.name end },
   model = { type = "string", input = function(job) return job.model end },
@@ -38,14 +39,15 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false }, -- It only selects the runner.
+  task_type = { type = "string", input = false },  -- only selects the runner
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
-  loop = { type = "string", input = false }, -- It only ends an agent that learns nothing new.
+  loop = { type = "string", input = false },  -- only ends an agent in a loop
+  on = { type = "string", input = function(job) return job.on end },
   continues = { type = "string", input = true, runner = true },
 }
 

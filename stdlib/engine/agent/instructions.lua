@@ -1,7 +1,8 @@
---- Gives instruction files (such as AGENTS.md) to agents: the project's, as committed at the base
---- of the change, and the user's own if the config asks for them (runners.NAME.instructions).
---- Uncommitted versions are not given, because they may be part of the change under review. A
---- resumed run uses the files on record.
+--- Adds instruction files (such as AGENTS.md) to agents' prompts.
+--- The project's files are read as committed at the base of the change.
+--- Uncommitted versions are ignored, because they may be part of the change under review.
+--- The user's own files are added if the config asks for them (runners.NAME.instructions).
+--- A resumed run uses the files on record.
 local committed_files = require "moonlet.engine.workspace.committed_files"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local journal = require "moonlet.engine.journal.journal"
@@ -72,7 +73,7 @@ local function shown(revision, id)
   return revision:sub(1, 12) == short and short or ("%s (%s)"):format(core.text.printable(revision, 80), short)
 end
 
---- Warns that a file of the work tree is not given to agents because it is not committed.
+--- Warns that agents do not get an uncommitted instruction file of the work tree.
 local function say_new(run, name, revision, id)
   if revision ~= head then
     say(run, ("%s is new since %s, so agents are not given it"):format(name, shown(revision, id)))
@@ -112,7 +113,7 @@ local function committed(run, names, revision)
   end
 end
 
---- Reads an instruction file outside of a git repository, where no committed version exists.
+--- Reads an instruction file outside of a git repository, where no version is committed.
 local function uncommitted(run, names)
   for _, name in ipairs(names) do
     local whole, err, cut = core.file.read(run.home.root, name, file_cap)
@@ -150,7 +151,7 @@ local function observe(run, names, revision, paths)
   return list
 end
 
---- Returns the instruction files for these names. The first result is kept for the whole run.
+--- Returns the instruction files with these names. The first result is cached for the whole run.
 local function files_of(run, names, revision, paths)
   local key = ("/instructions/%s@%s+%s"):format(table.concat(names, ","), revision, table.concat(paths, ","))
   local given = state_of(run).given
@@ -166,8 +167,9 @@ local function files_of(run, names, revision, paths)
   return found
 end
 
---- Adds instruction files to the call. An agent that sees only its inputs gets none, and neither
---- does one whose prompt a person has edited, because the edited prompt contains them already.
+--- Adds instruction files to the call.
+--- An agent that sees only its inputs gets no instruction files.
+--- A prompt that a person has edited already contains the instructions.
 function M.add(resolved)
   local run, runner, call = resolved.run, resolved.runner, resolved.call
   local names = runner.instructions or {}
@@ -195,7 +197,7 @@ local function nested_files(run, names)
   return list
 end
 
---- Returns the entries of input-manifest.md: files given to the agent or read by its program.
+--- Returns the entries of input-manifest.md: files in the prompt or read by the program.
 ---@param reads string[]?  absolute paths that the program reads
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

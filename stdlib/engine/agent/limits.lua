@@ -1,6 +1,6 @@
---- Enforces an attempt's limits of turns, tokens and dollars, those of its call and of the budgets
---- around it. progress.lua checks while the agent runs, and attempt.lua checks once more at the
---- end, because a quick agent may pass a limit between two checks.
+--- Enforces the limits of an attempt, which are those of its call and of the outer budgets.
+--- progress.lua checks while the agent runs.
+--- attempt.lua checks again at the end, because a quick agent may pass a limit in between.
 local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
@@ -11,18 +11,17 @@ local usage = require "moonlet.engine.runner.usage"
 local M = {}
 
 ---@class moonlet.Watch   checks the limits of one attempt
----@field is_limited boolean  the agent may pass a limit while it runs
----@field passed table?     error of the limit that was passed first
+---@field is_limited boolean  a limit must be checked while the agent runs
+---@field passed table?     error of the limit that was exceeded first
 ---@field private job moonlet.Execution
 ---@field private prompt string
----@field private most integer?   tokens that the call allows, including the prompt
+---@field private most integer?   most tokens of the call, including the prompt
 ---@field private grow fun(used: table): table?
 local Watch = {}
 Watch.__index = Watch
 
 --- Returns a watch over the limits of an attempt.
----@param own_budget moonlet.Budget?
----@param grow fun(used: table): table?  adds usage to the outer budgets, as budget.with() does
+---@param grow fun(used: table): table?  adds usage to the outer budgets, see budget.with()
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)
   local own = job.call.budget and job.call.budget.tokens
@@ -42,7 +41,7 @@ local function own_error(watch, state, tokens)
     return outcome.error("limit", ("%s took more than %s"):format(name, counted(most, "turn")),
       { hint = "give it more turns, or less to do" })
   end
-  -- A program that counts its turns ends by itself and reports its usage.
+  -- A program that limits its own turns ends by itself and reports its usage.
   if state and not job.runner.limits_turns and stream.asks_beyond(state, most) then
     return outcome.error("limit", ("%s took all of its %d turns and was not done"):format(name, most),
       { hint = "give it more turns, or less to do" })
@@ -57,11 +56,11 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
---- Ends the agent at the next look, for a reason of another kind. The first reason counts.
+--- Ends the agent at the next check for another reason. Only the first reason is kept.
 ---@param err table
 function Watch:stop(err) self.passed = self.passed or err end
 
---- Adds the usage of a running attempt to its budgets. Returns an error if it has passed a limit.
+--- Adds the usage of a running attempt to its budgets. Returns an error if a limit is exceeded.
 ---@param state moonlet.RunnerState?  nil for a program without an event stream
 ---@param printed integer?  bytes printed so far by a program without an event stream
 function Watch:look(state, printed)
@@ -73,8 +72,8 @@ function Watch:look(state, printed)
   return self.passed
 end
 
---- Returns an error if a finished attempt has passed a limit of its own call. An answer that has
---- passed only an outer limit, such as the run's, is kept, and the budget reports the overshoot.
+--- Returns an error if a finished attempt has exceeded a limit of its own call.
+--- If only an outer limit is exceeded, the answer is kept and the budget reports the overshoot.
 ---@param state moonlet.RunnerState?
 ---@param answer moonlet.RunnerResult
 function Watch:at_end(state, exit, answer)

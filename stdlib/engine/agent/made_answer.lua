@@ -1,5 +1,4 @@
---- The runner `mock` makes up its answers. They cost nothing, and a resumed run reads them from the
---- journal.
+--- Answers a call with the runner `mock`, which costs nothing. A resume replays the answer.
 local sidecar = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"

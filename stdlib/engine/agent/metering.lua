@@ -1,5 +1,5 @@
---- Meters an agent call: reserves the budget of an attempt, and computes its usage and cost. If a
---- runner reports no usage, tokens are estimated at four bytes each.
+--- Meters an agent call: reserves an attempt's budget and computes its usage and cost.
+--- If a runner reports no usage, tokens are estimated at four bytes each.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local record = require "moonlet.record"
@@ -14,7 +14,7 @@ local M = {}
 local warned_of_run = per_run(function() return {} end)
 
 local default_answer_tokens = 4000
---- These runners ask no model, so they cost nothing.
+--- The runners mock and cassette ask no model, so they cost nothing.
 local is_made = { mock = true, cassette = true }
 
 --- Estimates the tokens of a text, or of a number of bytes.
@@ -32,18 +32,24 @@ local function dollars(price, input, output)
   return (input * price.input + output * price.output) / 1e6
 end
 
---- Returns the error for a USD limit without a known cost or price, which nobody could enforce.
-local function unwatched(name, model)
+--- Returns a hint that tells the user how to add the price of a model to the config.
+---@param model string?  nil if the call names no model
+function M.price_hint(model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
+  return ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, "
+    .. "in USD for a million tokens"):format(
+    model and "" or "name the model with --model, and ", key)
+end
+
+--- Builds the error for a USD limit that cannot be enforced for lack of a cost or price.
+local function unwatched(name, model)
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
     :format(name, model or "its model")
-  local hint = ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, in USD for a million tokens; "
-    .. "or lift the limit with --budget usd=none"):format(model and "" or "name the model with --model, and ", key)
-  return record.invalid(message, hint)
+  return record.invalid(message,
+    M.price_hint(model) .. "; or lift the limit with --budget usd=none")
 end
 
 --- Rejects a plan whose USD limit cannot be enforced. A dry run warns when it reaches the call.
----@param plan table  plan that the command line made
 function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
@@ -59,11 +65,9 @@ end
 
 --- Reports whether a limit in USD can be enforced for a call.
 ---@param job moonlet.ResolvedCall
----@return boolean
 function M.is_watched(job) return job.runner.reports_cost == true or price_of(job) ~= nil end
 
 --- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
----@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
   if not own_budget or M.is_watched(job) then return end
   if not budget.is_limited(own_budget, "usd") then return end
@@ -75,7 +79,7 @@ function M.check(job, own_budget)
   run.emit("warning", { text = ("a run will be refused: %s; %s"):format(err.message, err.hint) })
 end
 
---- Returns the most that an attempt is expected to use, to be reserved in the budgets.
+--- Returns the largest expected usage of an attempt. The budgets reserve this usage.
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
@@ -86,15 +90,15 @@ end
 
 --- Returns the usage with an estimated cost if the runner reported none.
 ---@param reported moonlet.Usage?
----@param model string?  model that answered
+---@param model string?  the model that answered
 function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- Returns what an attempt used: at least its prompt, but nothing if a rate limit refused it.
----@param class string?  class of its failure
+--- Returns what an attempt used: at least its prompt, or nothing after a rate limit.
+---@param class string?  class of the attempt's failure
 ---@param told moonlet.Usage?
----@param text string|integer   its answer, or the size of it in bytes
+---@param text string|integer   the answer, or the size of the answer in bytes
 ---@return table<string, number>
 function M.used(job, prompt, class, told, text)
   local price = price_of(job)
@@ -105,23 +109,21 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Takes an attempt's recorded usage off the budget, because its repetition reserves it anew.
----@param own_budget moonlet.Budget?
+--- Refunds an attempt's recorded usage, because its repetition reserves the budget again.
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
   if amounts and own_budget then budget.forget(own_budget, amounts) end
 end
 
---- Returns how often a prompt may be sent. A runner that does not parse output sends it once,
---- because it cannot recognise a transient refusal.
+--- Returns how often a prompt may be sent.
+--- A runner that does not parse output sends it once, as it cannot recognise a transient refusal.
 local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end
 
 --- Returns the worst case of a call, with every retry and repair.
 ---@param job moonlet.ResolvedCall
----@param prompt string
----@return table<string, number> amounts  `usd` is nil where the price is unknown
+---@return table<string, number> amounts  `usd` is nil if the price is unknown
 function M.most(job, prompt)
   local tries, most = tries_of(job), { agents = 0, processes = 0, tokens = 0, usd = 0 }
   local function add(amounts)
@@ -137,7 +139,6 @@ end
 --- Adds the worst case of a prepared call to `worst`.
 ---@param worst table
 ---@param job moonlet.ResolvedCall
----@param prompt string
 ---@return table<string, number>? most
 function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1

@@ -1,6 +1,6 @@
---- Builds the outcomes of agent calls. The outcome of an attempt combines its process's exit, its
---- parsed answer, its workspace check and its schema check. The outcome of a call combines the last
---- attempt and the end of the lease.
+--- Builds the outcomes of agent calls.
+--- An attempt's outcome combines process exit, parsed answer, workspace check and schema check.
+--- A call's outcome combines the last attempt and the end of the lease.
 local metering = require "moonlet.engine.agent.metering"
 local citations = require "moonlet.engine.agent.citations"
 local context = require "moonlet.engine.context.context"
@@ -13,15 +13,15 @@ local usage = require "moonlet.engine.runner.usage"
 local M = {}
 
 ---@class moonlet.AttemptEvidence   everything known about an attempt that has ended
----@field exit table                 exit record of its process
----@field answer moonlet.RunnerResult  the runner's reading: status, text, error, usage, model, denied, warnings
+---@field exit table                 exit record of the attempt's process
+---@field answer moonlet.RunnerResult  parsed output of the agent
 ---@field so_far (fun(ended: boolean): moonlet.Usage?)?  computes usage from an unfinished stream
----@field passed table?              error of a limit that it passed
----@field seen string[]?             output of its tools; nil if its stream hides that
----@field unread boolean?            it printed more events than could be read in time
+---@field passed table?              error of the limit that was exceeded
+---@field seen string[]?             output of the agent's tools; nil if the stream hides it
+---@field unread boolean?            true if more events were printed than could be read in time
 ---@field lost table?                error of an answer that the disk refused or lost
 ---@field refused table?             provider's refusal that a cassette replays
----@field normalise (fun(data: any, schema: table): any)?  restores the schema's shape of the answer
+---@field normalise (fun(data: any, schema: table): any)?  undoes the changes for strict schemas
 
 ---@class moonlet.AttemptOutcome   outcome of one attempt
 ---@field status "ok"|"failed"|"invalid-output"
@@ -78,7 +78,7 @@ local function judge(job, evidence, cut, workspace)
   return "ok"
 end
 
---- Marks an error as the machine's if it could not start a program that exists.
+--- Blames the machine for an error if it could not start an existing program.
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
@@ -86,10 +86,11 @@ local function mark_not_started(job, evidence, err)
   end
 end
 
---- After these failures the end of an attempt's output may be missing.
+--- After a failure of these classes, the end of an attempt's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
---- Returns the reported usage, or that of the events so far if a failed attempt reported none.
+--- Returns the reported usage.
+--- For a failed attempt without a report, returns the usage in its events.
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
   if status == "ok" or evidence.lost or not evidence.so_far then return answer.usage end
@@ -98,7 +99,7 @@ function M.reported(evidence, status)
   return evidence.so_far(was_ended)
 end
 
---- Adds the step and the command that shows its log to the error of an attempt.
+--- Adds the step's key and the command that shows its log to an error.
 local function located(job, err)
   if not err then return nil end
   local copy = copy_of(err)
@@ -142,7 +143,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   }
 end
 
---- Adds the place where the work is kept to the error of a call.
+--- Adds the place of kept work to the error of a call.
 local function with_hint(err, hint)
   if not hint or type(err) ~= "table" then return err end
   local copy = copy_of(err)
@@ -152,13 +153,13 @@ end
 
 ---@class moonlet.LeaseEnd   result of ending a lease
 ---@field error table?          set if the agent changed protected paths
----@field put_aside string?     where unmerged work is kept
+---@field put_aside string?     path of unmerged work that is kept
 ---@field files_changed string[]
 ---@field warnings string[]
 
 --- Returns the outcome of a call after its last attempt.
----@param last moonlet.AttemptOutcome      outcome of the last attempt
----@param err table?                error that replaces the attempt's own
+---@param last moonlet.AttemptOutcome
+---@param err table?                replaces the attempt's own error
 function M.of_call(last, attempts, lease_end, err)
   local failed = lease_end.error or last.status ~= "ok"
   err = lease_end.error or failed and (err or last.error) or nil

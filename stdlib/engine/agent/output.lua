@@ -5,7 +5,7 @@ local schemas = require "moonlet.engine.runner.schema"
 
 local M = {}
 
---- Parses the whole answer as JSON, or else its only fenced block.
+--- Parses the whole answer as JSON, else its only fenced block.
 local function parse_json(text)
   local ok, value = pcall(core.json.decode, text)
   if ok then return value end
@@ -21,13 +21,15 @@ local function parse_json(text)
   return nil, value.message
 end
 
---- Checks an answer against a schema. Returns the data, or nil with the problems in full for the
---- agent and in one line for people.
----@param normalise (fun(data: any, schema: table): any)?  restores the schema's shape of the answer
+--- Checks an answer against a schema.
+--- Returns the data, or nil with the problems in full for the agent and in one line for people.
+---@param normalise (fun(data: any, schema: table): any)?  undoes the changes for strict schemas
 function M.check(schema, text, normalise)
+  if not text:find "%S" then return nil, "the answer is empty", "it is empty" end
   local data, why = parse_json(text)
   if data == nil then
-    return nil, "the answer is not JSON: " .. tostring(why), "it is not JSON: " .. tostring(why)
+    why = tostring(why):gsub("^not valid JSON at ", "")
+    return nil, "the answer is not JSON: " .. why, "it is not JSON: " .. why
   end
   if normalise then data = normalise(data, schema) end
   data = schemas.shaped(data, schema)
@@ -36,7 +38,7 @@ function M.check(schema, text, normalise)
   return data
 end
 
---- Redacts a decoded value: JSON escapes can hide a secret from the redaction of the raw output.
+--- Redacts a decoded value, because JSON escapes can hide a secret in the raw output.
 ---@generic T
 ---@param value T
 ---@return T
@@ -53,7 +55,7 @@ function M.redacted(value)
   return value
 end
 
---- Returns a repair round's prompt: the call's prompt and the problems of the last answer.
+--- Builds a repair round's prompt: the call's prompt and the problems of the last answer.
 function M.repair_prompt(prompt, answer, problems)
   return table.concat({
     prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,

@@ -1,6 +1,7 @@
---- Follows an agent's events while it runs. It reports progress, suspends the idle limit while a
---- tool runs, and stops an agent that is done, has passed a limit or waits for a provider that
---- refused it. The events come from the attempt's only reader, reading.lua.
+--- Follows an agent's events while it runs and reports its progress.
+--- The idle limit is suspended while a tool runs.
+--- An agent is stopped if it is done, exceeds a limit, or waits for a provider that refused it.
+--- The events come from the attempt's only reader, reading.lua.
 local background = require "moonlet.engine.base.background"
 local lines = require "moonlet.engine.base.lines"
 local sandbox = require "moonlet.engine.agent.sandbox"
@@ -10,24 +11,24 @@ local task = core.task
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
-local limited_ms = 50 -- A limit is checked this often.
+local limited_ms = 50  -- interval of checking a limit
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
-local done_grace_ms = 5000 -- An agent that is done may take this long to exit.
-local wait_grace_ms = 3000 -- A program's own first retry comes sooner.
-local refused_grace_ms = 1000 -- Waiting does not help after a login or quota refusal.
+local done_grace_ms = 5000  -- time to exit for an agent that is done
+local wait_grace_ms = 3000  -- a program's own first retry comes sooner
+local refused_grace_ms = 1000  -- waiting does not help after a login or quota refusal
 local most_broken_off = 3
 
 ---@class moonlet.Follower
 ---@field reading moonlet.Reading
----@field held boolean?           the idle limit is suspended; nil if unknown after a takeover
+---@field held boolean?           the idle limit is suspended; nil if unknown after an adoption
 ---@field told boolean?
 ---@field told_doing string?
 ---@field told_tokens integer?
----@field tree_at integer?        next time to look at its processes
----@field has_process boolean?    a tool runs as a process
----@field waiting table?          refusal that the program waits out
+---@field tree_at integer?        time of the next check of the agent's processes
+---@field has_process boolean?    true if a tool runs as a process
+---@field waiting table?          refusal whose end the program waits for
 ---@field waiting_since integer?
 ---@field done_at integer?
 
@@ -39,7 +40,7 @@ local function tell(job, seen, doing, tokens)
     limit_ms = limit and limit > 0 and limit or nil })
 end
 
---- Returns the last complete line of output. Half a line could hold half a secret.
+--- Returns the last complete line of output, because half a line could contain half a secret.
 local function last_line(job)
   local text = core.run.read_tail(job.dir .. "/stdout.log", tail_size) or ""
   if #text == tail_size then text = text:match "\n(.*)$" or "" end
@@ -80,7 +81,8 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Stops an agent that is done, has passed a limit or waits too long. Returns true if it did.
+--- Stops an agent that is done, has passed a limit or waits too long.
+--- Returns true if it was stopped.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
@@ -121,12 +123,12 @@ local function follow_lines(job, id)
   until passed
 end
 
---- Calls fn, which waits for an attempt's process, and follows that process meanwhile. If fn raises
---- an error, the rest of the output is read within a short time.
+--- Follows an attempt's process while fn waits for it.
+--- If fn raises an error, the remaining output is read within a short time.
 ---@generic T
 ---@param reading moonlet.Reading?  nil for a runner without an event stream
 ---@param id string             id of the attempt
----@param taken_over boolean    an earlier host has started the process
+---@param taken_over boolean    an earlier host started the process
 ---@param fn fun(): T
 ---@return T
 function M.during(job, reading, id, taken_over, fn)

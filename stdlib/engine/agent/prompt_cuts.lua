@@ -1,5 +1,5 @@
---- Records the parts that were left out of prompts to keep them within their token budget
---- (prompt_tokens, m.prompt.compose). Manifest and report list them.
+--- Records the parts that prompts lost to their token budget (prompt_tokens, m.prompt.compose).
+--- The manifest and the report list the dropped parts.
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -35,7 +35,7 @@ function M.section(run, key)
     table.concat(names_of(told), "\n- "))
 end
 
---- Returns the lines for the run's report.
+--- Formats the dropped parts of all prompts for the run's report.
 function M.lines(run)
   local lines = {}
   for i, item in ipairs(noted(run)) do

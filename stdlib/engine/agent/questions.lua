@@ -1,6 +1,6 @@
---- Lets agents ask questions. An agent asks by ending its answer with [QUESTION], and the run parks
---- for the user's answer. A new step then asks the agent again, with that answer, in the worktree
---- of the first step. The worktree is merged at the end.
+--- Lets agents ask the user: an agent ends its answer with [QUESTION], and the run parks.
+--- A new step passes the user's reply to the agent, in the worktree of the first step.
+--- The worktree of an agent that asks is merged at the end.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -9,7 +9,7 @@ local gate = require "moonlet.engine.effects.gate"
 
 local M = {}
 
-local most = 3 -- An agent may ask at most this many questions.
+local most = 3  -- most questions of an agent
 
 local how_to_ask = [[
 
@@ -33,7 +33,7 @@ local function with_answers(prompt, answers, waits)
   return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
 end
 
---- Raises the error of an unanswered question, without the worktree unless a resume can use it.
+--- Raises the error of an unanswered question. The worktree is kept only if a resume can use it.
 local function unanswered(run, err, waits)
   local kind = type(err) == "table" and rawget(err, "kind")
   if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then
@@ -43,7 +43,7 @@ local function unanswered(run, err, waits)
   error(err, 0)
 end
 
---- Implements ctx:agent{ asks = true, … } by calling `ask` until the agent has no more questions.
+--- Implements ctx:agent{ asks = true, … }: calls `ask` until the agent has no more questions.
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
 function M.agent(ctx, call, ask)
   local run, waits = context.of(ctx).run, nil
@@ -56,7 +56,7 @@ function M.agent(ctx, call, ask)
   for name, value in pairs(call) do copy[name] = value end
   copy.asks = nil
   while true do
-    -- A runner that keeps the conversation needs only the last answer.
+    -- A runner that continues the conversation needs only the last reply.
     copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers, waits)
     local result
     result, waits = ask(ctx, copy, { from = waits })

@@ -1,24 +1,24 @@
---- Reads the output of one attempt exactly once, most of it while the process runs and the rest at
---- its end. It owns the readers of output, log and transcripts, and the runner's state, and emits
---- what the agent says and does as events.
+--- Reads the output of one attempt exactly once, mostly while the process runs.
+--- A Reading owns the readers of output, log and transcripts, and the runner's state.
+--- A Reading emits the agent's texts and tool calls as events.
 local cooperative = require "moonlet.engine.base.cooperative"
 local stream = require "moonlet.engine.runner.stream"
 
 local M = {}
 
-local most_batches = 32 -- A batch is 64 KB. The limit keeps a chatty agent from blocking others.
-local most_ms = 20 -- One pass takes at most this time.
-local most_told = 500 -- An attempt emits at most this many events.
+local most_batches = 32  -- batches of 64 KB per pass, so that a chatty agent does not block others
+local most_ms = 20  -- longest time of one pass
+local most_told = 500  -- most events of one attempt
 local longest_text = 2000
 local longest_detail = 120
-local part_size = 256 << 10 -- One pass reads this many bytes of a transcript.
-local list_every_ms = 2000 -- A subagent may start a new transcript at any time.
+local part_size = 256 << 10  -- bytes of a transcript that one pass reads
+local list_every_ms = 2000  -- interval of looking for new transcripts of subagents
 
 ---@class moonlet.Reading
 ---@field state moonlet.RunnerState
 ---@field doing string?      current tool, or ""
 ---@field tokens integer?    tokens so far
----@field on_tool (fun(event: table))?  hears of each event of a tool
+---@field on_tool (fun(event: table))?  is called with each event of a tool
 ---@field private runner table
 ---@field private path string  path of stdout.log, below .agent
 ---@field private log_path string
@@ -81,7 +81,7 @@ local function take(reading, at_end)
   return true
 end
 
---- Reads the new lines. Returns false if time ran out, and raises if the file cannot be read.
+--- Reads the new lines. Returns false if time ran out. Raises an error if the file cannot be read.
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()
@@ -109,7 +109,7 @@ local function take_log(reading, at_end)
   return true
 end
 
---- Reads the new lines of a program's log. Some programs log there while they print nothing.
+--- Reads the new lines of a program's log, where some programs report progress.
 function Reading:look_at_log()
   if not self.runner.log then return end
   self.state.log_was_read = true
@@ -133,7 +133,7 @@ local function take_transcript(reading, file)
   return true
 end
 
---- Reads what was added to the program's transcripts since the last call.
+--- Reads what was appended to the program's transcripts since the last call.
 ---@param scratch string?  folder of the program's own state
 ---@param at_end boolean?  read to the end
 function Reading:look_at_transcripts(scratch, at_end)
@@ -153,7 +153,7 @@ function Reading:look_at_transcripts(scratch, at_end)
   note_tokens(self)
 end
 
---- Reads the rest after the process has ended, and yields to other tasks meanwhile.
+--- Reads the remaining output after the process has ended, and lets other tasks run in between.
 ---@param until_ms integer?  deadline on the monotonic clock
 ---@return boolean all  false if the deadline passed first
 function Reading:finish(until_ms)

@@ -1,5 +1,5 @@
---- Recovers agent calls from earlier hosts. It chooses the attempt that a resumed run begins with,
---- and ends attempts that the run no longer needs.
+--- Recovers agent calls from earlier hosts.
+--- Chooses the attempt that a resumed run starts with, and ends attempts that became useless.
 local attempt = require "moonlet.engine.agent.attempt"
 local files = require "moonlet.engine.base.files"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
@@ -16,8 +16,8 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Settles an attempt that worked in place when its host died. If the keeper had to end it, a
---- person sees what it changed, and these changes are returned.
+--- Settles an attempt that worked in place when its host died.
+--- If the keeper had to end the attempt, a person reviews its changes, which are returned.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -30,8 +30,8 @@ local function settle_in_place(run, step, last, state)
   return state, found
 end
 
---- Ends an attempt that ran when its host died and whose input has changed since. Its usage remains
---- on the step's bill. If it worked in place, a person sees its changes first.
+--- Ends a running attempt of an earlier host whose input has changed since.
+--- The run still pays for the ended attempt. A person reviews what it changed in place.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -41,7 +41,7 @@ function M.abandon(job, earlier)
   local started = core.clock.monotonic()
   local seen = baseline.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
-  -- A person has seen the changes that this returns, and has decided about them.
+  -- `told` contains changes that a person has reviewed.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and adoption.stop(key, id) or adoption.take(key, id)
@@ -64,7 +64,7 @@ function M.abandon(job, earlier)
   end
 end
 
---- Gives up a running attempt of an agent because the run was resumed with the runner mock.
+--- Abandons a running attempt, because the run was resumed with the runner mock.
 function M.give_up(run, key, dir)
   local last = run.journal and run.journal.begins[key]
   local id = last and not last.spent and adoption.id(key, last.attempt)
@@ -79,25 +79,26 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises an error if keeper.log has an attempt that the journal lacks: the journal was cut off.
+--- Raises an error if the journal was truncated, so that keeper.log has an attempt that it lacks.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
   error(infrastructure_error.mark { kind = "failed",
-    message = ("the journal was cut off: keeper.log has a start of '%s', which it does not know"):format(key),
+    message = ("the journal was cut off: keeper.log has a start of '%s', which the journal lacks"):format(key),
     at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
-    hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+    hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
 end
 
---- Returns the number of the attempt whose conversation can be continued, because its answers are
---- paid for. Returns nil if the runner keeps no conversations or the input has changed.
+--- Returns the number of the attempt whose conversation, already paid for, can be continued.
+--- Returns nil if the runner keeps no conversations or the input has changed.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end
   if last.runner ~= job.runner.name or last.input_hash ~= hash then return nil end
   return last.resumes or last.attempt
 end
 
---- Returns the attempt after one that failed. A refused repair round is repeated: it is paid for.
+--- Returns the attempt after a failed attempt.
+--- A refused repair round is repeated, so that the answer that it repairs is not paid for again.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
@@ -110,13 +111,13 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- Returns the attempt that a resume would start with, and starts nothing. The record of a
---- forecast is a copy, in which a question to a person may be journaled.
+--- Predicts the attempt that a resume would start with, and starts nothing.
+--- The forecast works on a copy of the record, so a question to a person may be journaled there.
 ---@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the present input
 ---@return moonlet.Attempt
----@return string? why  an attempt with another input is given up first
+---@return string? why  set if an attempt with another input is abandoned first
 function M.foresee(job, last, hash)
   local why
   if last and not last.spent and last.input_hash ~= hash then
@@ -130,9 +131,9 @@ function M.foresee(job, last, hash)
   return M.first_attempt(job, last, hash), why
 end
 
---- Returns the attempt to start with: the first, one of an earlier host, or its successor.
+--- Returns the attempt to start with, which may be an earlier host's attempt or its successor.
 ---@param last table?  begin record of the last attempt
----@param hash string  hash of its input
+---@param hash string  hash of the step's input
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
   local prompt = core.run.redact((resolved_call.prompt(job)))
@@ -146,7 +147,7 @@ function M.first_attempt(job, last, hash)
   local lost = state == "exited" and attempt.lost(job, last.attempt)
   if lost then state = "lost" end
   local told = state == "lost" and in_place or workspace_lease.was_told(run, key, last.attempt)
-  -- The prompt of a repair round contains the answer to repair, so it is read from its file.
+  -- A repair prompt contains the answer to repair, so it is read from its file.
   if last.repair then prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt end
   local again = { kind = last.repair and "repair" or "retry", number = last.attempt, prompt = prompt, tree = last.tree,
     seen = last.seen, told = told }
@@ -154,8 +155,8 @@ function M.first_attempt(job, last, hash)
     local how = run.sealed and run.sealed.ended and "ended with the run" or "lost"
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
     run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
-      or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "goes on" or "is repeated") })
-    -- Changes made in place are on record already, and later changes come from others.
+      or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "continues" or "is repeated") })
+    -- Changes made in place are on record already, so later changes are not the agent's.
     if in_place then again.seen = nil end
     return attempt.new(again)
   elseif state == "none" then

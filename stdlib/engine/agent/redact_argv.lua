@@ -1,5 +1,5 @@
---- Masks arguments that look like credentials before a command line is recorded. The environment is
---- the better place for credentials, but some programs accept them only as arguments.
+--- Masks arguments that look like credentials before a command line is recorded.
+--- The environment is a better place for credentials, but some programs only accept arguments.
 local secrets = require "moonlet.secrets"
 
 local M = {}
@@ -25,7 +25,7 @@ local function is_secret(value)
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- Masks the values after secret names in linear time, because an argument may be a long prompt.
+--- Masks the values after secret names, in linear time because an argument may be a long prompt.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do
@@ -56,8 +56,8 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
---- Masks one argument. `before` is the argument in front of it, which may be a secret's name. Never
---- raises an error, because a failed record must not lose the result of the call.
+--- Masks one argument. The argument before it may be the name of a secret.
+--- Never raises an error, because a failed record must not lose the result of the call.
 function M.mask(word, before)
   local ok, shown = pcall(mask, word, before)
   return ok and shown or M.unreadable
@@ -70,7 +70,7 @@ function M.masked(argv)
   return list
 end
 
---- Returns the runners with the arguments that `changed(name, args)` gives, if it gives some.
+--- Replaces each runner's arguments with `changed(name, args)`, if that returns any.
 local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
@@ -90,7 +90,7 @@ function M.of_runners(runners)
   return with_args(runners, function(_, args) return M.masked(args) end)
 end
 
---- Returns the recorded runners, with masked arguments restored from the current config.
+--- Restores masked arguments of recorded runners from the current config.
 function M.restored(recorded, now)
   return with_args(recorded, function(name, args)
     local current = type(now[name]) == "table" and now[name].args

@@ -1,5 +1,4 @@
---- Resolves an agent call: its runner, program, model, limits and sandbox. The result applies to
---- all attempts.
+--- Resolves an agent call to its runner, program, model, limits and sandbox, for all attempts.
 local record = require "moonlet.record"
 local budget = require "moonlet.prompt.budget"
 local duration = require "moonlet.duration"
@@ -14,9 +13,11 @@ local routing = require "moonlet.engine.agent.routing"
 local runners = require "moonlet.engine.load.runners"
 local workspace = require "moonlet.engine.workspace.workspace"
 
+local remote_steps = require "moonlet.engine.remote.steps"
+
 local M = {}
 
-local instructions_priority = 1000 -- Other material is cut first.
+local instructions_priority = 1000  -- other material is cut first
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
@@ -28,7 +29,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field config table          the runner's entry of the user's config
 ---@field argv string[]?        command line of the runner `command`
 ---@field program string?       path of the runner's program
----@field absent table?         error if the program is missing but needed
+---@field absent table?         error if a required program is missing
 ---@field model string?
 ---@field limits {wall: integer, idle: integer, turns: integer?}
 ---@field prompt_tokens integer?  token budget of the prompt
@@ -75,7 +76,7 @@ local function copy_of(call)
   return copy
 end
 
---- Makes a runner of any program. `events` names the runner whose event format the program prints.
+--- Makes a runner of any program. `events` names the event format that the program prints.
 local function command_runner(events)
   local reader = events and readers.events(events)
   local runner = { name = "command", title = "the agent" }
@@ -102,7 +103,7 @@ local function credential_of(job)
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- Other variables may not belong to an account, so only the secrets granted to the call count.
+  -- Only secrets granted to the call identify the account; other variables may be unrelated.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -110,8 +111,8 @@ local function credential_of(job)
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
---- Returns a hash that changes with each login. It is not part of the account's identity, because
---- programs renew their logins by themselves and keep the account.
+--- Returns a hash that changes with each login.
+--- A login does not identify the account, because programs renew logins and keep the account.
 local function login_of(job)
   local parts = {}
   for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
@@ -153,7 +154,7 @@ local function find_program(job)
     ("install it, or set runners.%s.program in the config"):format(job.runner.name))
 end
 
---- Returns the route of the call, or else of the run. Raises an error if a rule refuses the work.
+--- Returns the route of the call, else of the run. Raises an error if a rule refuses the work.
 local function route(run, call)
   local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
   -- The runner mock replaces every other runner.
@@ -174,13 +175,13 @@ local function resolve(run, call, spec)
   return command_runner(call.events), run.config.runners.command or {}, argv
 end
 
---- Returns the runner that made a recording, because it can parse it.
+--- Returns the runner that made a recording, because only that runner can parse the recording.
 local function recorded_runner(run, call)
   if call.runner == "command" then return command_runner(call.events) end
   return (runners.get(call.runner, run.config))
 end
 
---- Returns the prompt cut to its budget, with the role in front if the runner has no option for it.
+--- Returns the prompt within its budget, with the role first if the runner has no option for it.
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -223,7 +224,7 @@ local function check_rights(run, call, starts)
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
 end
 
---- Rejects a missing input, unless a step that a dry run skipped could have created it.
+--- Rejects a missing input, unless a skipped step of a dry run could have created it.
 local function check_inputs(run, call)
   local seen = run.checking
   if run.mocked or seen and #seen.commands > 0 then return end
@@ -235,7 +236,8 @@ local function check_inputs(run, call)
   end
 end
 
---- Checks a call for the runner mock as for a real agent. A script declares no needs.
+--- Checks a call for the runner mock like a call for a real agent.
+--- Without a preset, no writes are declared.
 local function check_as_real(run, call)
   local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
   check_rights(run, call, declares)
@@ -282,6 +284,14 @@ function M.of(run, call, routed)
   job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
   if runner.name == "mock" then check_as_real(run, call) end
   if runner.made then return frozen(job) end
+  job.on = runner.name ~= "cassette" and (call.on or run.options.on) or nil
+  if job.on then
+    remote_steps.check(run, job.on)
+    if call.in_place or call.writes or call.asks then
+      error(record.invalid(("ctx:agent: on = '%s' needs a worktree of its own"):format(job.on),
+        "leave out in_place, writes and asks"), 0)
+    end
+  end
   if runner.name == "cassette" then
     job.cassette = routed.runner
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
@@ -292,7 +302,7 @@ function M.of(run, call, routed)
   job.confine = confine_of(run, call)
   job.confined = is_confined(job)
   job.program, job.absent = find_program(job)
-  -- A refusal on a cassette must not block real calls, so a cassette has its own credential.
+  -- A cassette has its own credential, so that a replayed refusal does not block real calls.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
   if not job.cassette then job.login = function() return login_of(job) end end
   return frozen(job)

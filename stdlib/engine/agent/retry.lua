@@ -1,5 +1,5 @@
---- Decides whether a failed attempt is retried, and when. The host retries instead of the agent's
---- program, so that every try is on record and no provider that has refused is asked again.
+--- Decides whether and when a failed attempt is retried.
+--- The host retries instead of the agent's program, so that every try is on record.
 local duration = require "moonlet.duration"
 local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local per_run = require "moonlet.engine.base.per_run"
@@ -13,11 +13,10 @@ local most_tries = 3
 local first_wait_ms = 2000
 local longest_wait_ms = 60 * 1000
 local poll_ms = 50
---- A provider that asks for a longer delay than this is treated as out of quota.
+--- A provider that asks for a delay of more than ten minutes is treated as out of quota.
 local longest_patience_ms = 10 * 60 * 1000
 
---- Limits the time of retries after rate limits if the provider gives no time. Most rate limits
---- last a minute. The attempt's own limit applies too.
+--- Limits retries after rate limits without a reset time; most rate limits last a minute.
 local longest_rate_ms = 10 * 60 * 1000
 
 --- Returns the exponential backoff with jitter, at least as long as the provider asked for.
@@ -40,7 +39,7 @@ local function quota_error(job, message, until_ms)
   job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
   return { kind = "quota", class = "quota", until_ms = until_ms,
     message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
-    hint = "moonlet wait goes on by itself at that time; moonlet resume asks again at once" }
+    hint = "moonlet wait continues by itself at that time; moonlet resume asks again at once" }
 end
 
 --- Returns how often a prompt may be sent if the call or the config limits it, else nil.
@@ -52,9 +51,9 @@ end
 --- Returns how often a prompt may be sent in the worst case.
 function M.most(job) return asked_most(job) or most_tries end
 
---- Reports whether this job may ask although the provider has refused. One job of a resumed run
---- may, once, because the user may have bought quota or logged in. The other jobs wait for its
---- outcome.
+--- Reports whether this job may ask although the provider has refused.
+--- One job of a resumed run may ask once, because the user may have bought quota or logged in.
+--- Other jobs wait for the outcome of the job that asks.
 local function may_ask(job, holds)
   local run = job.run
   if not run.asks_again then return false end
@@ -63,7 +62,7 @@ local function may_ask(job, holds)
     probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- A job that holds the work tree must not wait for one that may wait for the work tree.
+  -- A job with the work tree's lock must not wait for a job that may wait for that lock.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
@@ -73,21 +72,21 @@ local function probe_of(job)
   return probe and probe.job == job and probe or nil
 end
 
---- Ends a job's exclusive permission to ask, whatever its outcome.
+--- Ends a job's exclusive permission to call a provider again that has refused a call.
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
 end
 
---- Returns the time until an account is open again, with jitter.
+--- Returns the time until an account can be used again, with jitter.
 local function pause_of(until_ms)
   local left = math.max(0, until_ms - core.clock.wall())
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises an error if any process has seen the credential refused. Waits for a rate limit.
----@param holds boolean?  the job holds the work tree
+--- Raises an error if a process has seen the credential refused. Waits for a rate limit.
+---@param holds boolean?  the job has locked the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
@@ -108,7 +107,8 @@ function M.check(job, holds)
   end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
-    hint = ("log in again, or give another key: that is tried at once; this one by moonlet resume, or not %s")
+    hint = ("log in again, or set another key: a new login is tried at once, the old one only by moonlet resume, "
+      .. "or not %s")
       :format(until_text(refusal.until_ms)) }, 0)
 end
 
@@ -138,7 +138,7 @@ end
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- A login that is missing on this machine was not refused, so other calls may go ahead.
+  -- A login that is missing on this machine was not refused, so other calls may continue.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,
@@ -148,7 +148,7 @@ function M.after(job, outcome, tries)
     if class == "auth" then return {} end
     return { error = quota_error(job, err.message, until_ms), parks = true }
   end
-  -- Only the worktree was lost, so the next try needs no backoff.
+  -- The class `gone` means that only the worktree was lost, so the next try needs no backoff.
   if class == "gone" then return { wait_ms = 0 } end
   if not err.retryable then return {} end
   local asked = err.retry_after_ms
@@ -163,7 +163,7 @@ function M.after(job, outcome, tries)
     local tired = {}
     for key, value in pairs(err) do tired[key] = value end
     tired.message = ("%s (tried %d times)"):format(err.message, tries)
-    tired.hint = "try again later: moonlet resume goes on"
+    tired.hint = "try again later: moonlet resume continues"
     return { error = tired }
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end

@@ -1,6 +1,6 @@
---- Chooses the runner for a run and for each of its agent calls from runner, task type, risk and
---- reason, or refuses the work. The rules are in route.lua. A call's own fields override the
---- command line, which overrides the preset.
+--- Chooses the runner for a run and its agent calls, or refuses the work.
+--- The choice depends on runner, task type, risk and reason; route.lua has the rules.
+--- A call's own fields override the command line, which overrides the preset.
 local route = require "moonlet.engine.load.route"
 local route_table = require "moonlet.engine.load.route_table"
 local runners = require "moonlet.engine.load.runners"
@@ -22,7 +22,7 @@ local null = core.json.null
 ---@field chosen boolean        the runner "route" was asked to choose
 
 ---@class moonlet.Routed
----@field runner table          result of runners.parse(), but never "route"; or runners.none
+---@field runner table          result of runners.parse(), never "route"; or runners.none
 ---@field model string?         model chosen by the route
 ---@field task_type string?     task type as given
 ---@field record moonlet.RouteRecord?  nil if no route was asked for
@@ -51,7 +51,7 @@ local function by_rule(work, asked, config)
     force = work.reason ~= nil, config = config }
   local is_chosen, why = asked.name == "route", found.why
   -- A runner that the user named is never replaced.
-  if not is_chosen and not found.forced then why = "the runner was named, and nothing speaks against it" end
+  if not is_chosen and not found.forced then why = "the runner was named, and no rule speaks against it" end
   return { runner = is_chosen and runners.parse(found.runner, config) or asked,
     model = is_chosen and found.model or nil,
     record = recorded(work, found.task_type, why, found.forced or false, is_chosen) }
@@ -67,7 +67,7 @@ local function decide(work, asked, config)
 end
 
 --- Returns the default route of a run. Raises a refusal before the run starts.
----@param plan table   plan with runner, options, preset and config
+---@param plan table   with runner, options, preset and config
 ---@return moonlet.Routed
 function M.of_run(plan)
   route_table.check_risk(plan.options.risk, "--risk")
@@ -77,8 +77,8 @@ function M.of_run(plan)
   error(routed, 0)
 end
 
---- Returns the route of a call. Raises `denied` for work that must not go to an agent.
----@param asked table   requested runner, as runners.parse() returns it
+--- Returns the route of a call. Raises `denied` for work that agents must not do.
+---@param asked table   requested runner, in the form of runners.parse()
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
   if asked == run.runner and not (call.task_type or call.risk or call.reason) then return run.routed end
@@ -92,7 +92,6 @@ end
 ---@param routed moonlet.Routed   current route
 ---@param begun table             begin record of the step's last attempt
 ---@param model string?           model that the call would use now
----@param config moonlet.Config
 ---@return moonlet.Routed?
 function M.as_begun(routed, begun, model, config)
   local rec = routed.record
@@ -100,11 +99,11 @@ function M.as_begun(routed, begun, model, config)
   if begun.runner == routed.runner.name and begun.model == model then return nil end
   local ok, runner = pcall(runners.parse, begun.runner, config)
   if not ok then return nil end
-  local record = recorded({ risk = rec.risk }, rec.task_type, "it was begun there", rec.forced, true)
+  local record = recorded({ risk = rec.risk }, rec.task_type, "the work began there", rec.forced, true)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Lists the routes that a run's calls may take; with an open task type, all of the config's.
+--- Lists the possible routes of a run's calls; without a task type, all of the config's.
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }

@@ -1,6 +1,6 @@
---- Selects the kernel sandbox of an agent. Sandboxes do not nest, so a step uses exactly one: the
---- runner's own, or else the host's. If neither exists, record, header and report show that, and a
---- step that writes is refused without --unconfined.
+--- Selects the kernel sandbox of an agent: the runner's own, or else the host's.
+--- Sandboxes do not nest, so a step uses exactly one.
+--- Without any sandbox, record and report say so, and a writing step needs --unconfined.
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
 local real_paths = require "moonlet.engine.workspace.real_paths"
@@ -14,19 +14,19 @@ local M = {}
 ---@field text string      description for people and model.json
 
 local most_names = 8
---- These runners start no process.
+--- The runners mock and cassette start no process.
 local without_process = { mock = true, cassette = true }
 
---- Returns the folder for an agent's temporary files. Its name is deterministic, so that a host
---- that adopts the call finds it. It is recorded before it is created, so that a later host can
---- remove it.
+--- Returns the folder for an agent's temporary files.
+--- The folder's name is deterministic, so that a host that adopts the call finds it.
+--- The folder is recorded before it is created, so that a later host can remove it.
 local function temporary_place(job)
   return temporary_dir.path(), "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
 end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes a temporary folder, unless another host has taken over the run.
+--- Removes a temporary folder, unless another host drives the run now.
 local function forget_one(job, name)
   if not core.run.is_ours() then return end
   local base = temporary_place(job)
@@ -36,11 +36,11 @@ local function forget_one(job, name)
     local parent = core.file.root(folder)
     if parent and not core.file.remove(parent, name) then gone = false end
   end
-  -- The record stays if the folder could not be removed, so that the end of the run tries again.
+  -- If the folder could not be removed, the record stays and the end of the run tries again.
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
---- Removes the temporary folder of an earlier attempt, even one of another TMPDIR.
+--- Removes the temporary folder of an earlier attempt, even under another TMPDIR.
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
@@ -67,7 +67,7 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() forget_one(job, name) end end
     if made == nil then error(why, 0) end
-    -- Somebody else's content under this name could pose as the agent's settings.
+    -- A foreign folder of this name could pose as the agent's settings, so use a random name.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -94,7 +94,7 @@ local function in_one_of(folders, path)
   return false
 end
 
---- Rejects a runner's command that asks to write outside of the step's folders.
+--- Rejects a runner's command that wants to write outside of the step's folders.
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
@@ -103,8 +103,8 @@ local function check_writable(job, made)
   for _, path in ipairs(made.writable or {}) do
     local real = real_paths.real(path)
     if not real or not in_one_of(allowed, real) then
-      refuse(job, "writable", path, job.sandbox == "read-only" and "is not for a read-only step to write"
-        or "is none of the step's folders")
+      refuse(job, "writable", path, job.sandbox == "read-only" and "may not be written by a read-only step"
+        or "is not one of the step's folders")
     end
   end
 end
@@ -126,9 +126,8 @@ local function kept_apart(job)
   return list
 end
 
---- Rejects a state folder through which a step could write forbidden paths, also by a symbolic
---- link. If the user chose the path (`chosen`), it must also lie outside of the repository and
---- moonlet's folders.
+--- Rejects a state folder through which a step could write forbidden paths, even by a link.
+--- A path `chosen` by the user must be outside of the repository and moonlet's folders.
 local function check_state_dir(job, path, chosen)
   local real = real_paths.real(path)
   if not real then refuse(job, "state_dirs", path, "leads nowhere") end
@@ -137,7 +136,7 @@ local function check_state_dir(job, path, chosen)
   home = home and home:sub(1, 1) == "/" and real_paths.real(home)
   if home and real_paths.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
   if chosen and not real:find("^/[^/]+/.") then
-    refuse(job, "state_dirs", path, "is no folder of a program's own")
+    refuse(job, "state_dirs", path, "is not a folder that belongs to the program")
   end
   for _, apart in ipairs(kept_apart(job)) do
     if real_paths.holds(real, apart) then refuse(job, "state_dirs", path, "is, or holds, " .. apart) end
@@ -147,7 +146,7 @@ local function check_state_dir(job, path, chosen)
   if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
 end
 
---- Returns the paths of the runner's state, including those that the user's config adds.
+--- Returns the runner's state paths, including those that the user's config adds.
 local function state_of(job, made)
   local list = { table.unpack(made.state_dirs or {}) }
   for _, path in ipairs(list) do check_state_dir(job, path, job.runner.own) end
@@ -158,7 +157,7 @@ local function state_of(job, made)
   return list
 end
 
---- Returns the writable paths, and those of the runner's state. Creates missing state folders.
+--- Returns the writable paths and the runner's state paths. Creates missing state folders.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -201,14 +200,14 @@ local function host_rules(job, made)
     whole and "; records and git's settings are compared afterwards" or "") }
 end
 
---- Returns why the host's sandbox is not used in a run, or nil if it is used.
+--- Explains why a run does not use the host's sandbox; nil if it does.
 function M.absence(run)
   if run.options.unconfined then return "--unconfined" end
   local support, why = core.process.confinement()
   return not support and why or nil
 end
 
---- Returns M.absence for the head of a run; nil without a process or with an own sandbox.
+--- Returns M.absence() for the run's header; nil if no process starts or the runner has a sandbox.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end
@@ -231,7 +230,7 @@ function M.of(job, made)
   local _, why = core.process.confinement()
   if job.sandbox == "workspace-write" then
     error({ kind = "denied", message = ("a step that writes cannot be confined here: %s"):format(why),
-      hint = "say --unconfined to run it with your own rights" }, 0)
+      hint = "pass --unconfined to run it with your own rights" }, 0)
   end
   return { text = "none: the agent has your own rights: " .. why }
 end

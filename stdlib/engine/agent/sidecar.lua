@@ -1,5 +1,4 @@
---- Writes the files that the host adds to a step's folder: model.json, model.md, the form of
---- decision.md and the manifest of inputs.
+--- Writes a step's model.json, model.md, decision.md and input-manifest.md.
 local instructions = require "moonlet.engine.agent.instructions"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local redact_argv = require "moonlet.engine.agent.redact_argv"
@@ -121,13 +120,13 @@ function M.write_agent(job, result)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
 
---- Returns the text of decision.md after a person has decided. `rec` is the run's record.
+--- Formats decision.md after a person has decided. `rec` is the run's record.
 function M.decision(rec, decision, why, by)
   return ([[
 # Decision
 
 - Run: %s (%s)
-- Preset: %s, which came to: %s
+- Preset: %s, which ended with: %s
 - Decision: %s
 - By: %s, %s
 - Why: %s
@@ -135,7 +134,7 @@ function M.decision(rec, decision, why, by)
     core.clock.iso(core.clock.wall()), why and core.text.clean(why) or "not said")
 end
 
---- Returns the text of decision.md before a person has decided.
+--- Formats decision.md before a person has decided.
 function M.decision_form(run)
   return ([[
 # Decision
@@ -149,14 +148,23 @@ Open. Nobody has decided yet what to do with this result.
 ]]):format(run.id, run.task_id, run.preset_name)
 end
 
---- Writes input-manifest.md if the step has inputs of its own, or its prompt was cut.
----@param reads string[]?  absolute paths that its program reads by itself
+--- Returns the manifest section about folders that earlier steps left in the worktree.
+local function kept_section(job)
+  local kept = job.lease and job.lease.place and job.lease.place.kept or {}
+  if #kept == 0 then return "" end
+  return ("\n## Kept in the worktree\n\nFolders of earlier steps or of the set-up, which no merge contains:\n\n- %s\n")
+    :format(table.concat(kept, "\n- "))
+end
+
+--- Writes input-manifest.md if the step has its own inputs, a cut prompt or kept folders.
+---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)
-  if #more == 0 and cuts == "" then return end
+  local kept = kept_section(job)
+  if #more == 0 and cuts == "" and kept == "" then return end
   local list = dir == run.sidecar and { table.unpack(run.inputs or {}) } or {}
   table.move(more, 1, #more, #list + 1, list)
-  run.write_artifact(dir .. "/input-manifest.md", core.run.manifest(list) .. cuts)
+  run.write_artifact(dir .. "/input-manifest.md", core.run.manifest(list) .. cuts .. kept)
 end
 
 return M

@@ -1,5 +1,5 @@
---- Limits the agents of all the user's runs to `limits.parallel`. Each slot is a lock on a small
---- file in the state folder, and the kernel releases the lock when its host dies.
+--- Limits the agents of all the user's runs to `limits.parallel`.
+--- Each slot is a lock on a small file, which the kernel releases when its host dies.
 local background = require "moonlet.engine.base.background"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -8,16 +8,16 @@ local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
 ---@class moonlet.SlotState
----@field root any           folder of the locks; false if there is none
+---@field root any           folder of the locks; false if the locks cannot be used
 ---@field line table[]       queue of waiting calls in this run
----@field look_at integer    next time to look at the holders
+---@field look_at integer    time of the next check of the slots' owners
 ---@field told integer       earliest time of the next report
----@field stopped_told integer  earliest time of the next report about a stopped holder
+---@field stopped_told integer  earliest time of the next report about a stopped owner
 local state_of = per_run(function() return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 } end)
 
 local poll_ms = 50
 local told_after_ms = 1000
---- A waiting host moves up within one poll. A stopped one at the head blocks the queue this long.
+--- A stopped host at the head blocks the queue for two seconds; a live one advances in one poll.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400
@@ -29,7 +29,7 @@ local function lock(root, name, who)
   return held
 end
 
---- Takes a free slot, or returns nil.
+--- Locks a free slot, or returns nil.
 local function take(root, limit, who)
   for i = 1, limit do
     local held = lock(root, "slot-" .. i, who)
@@ -58,7 +58,7 @@ local function is_stopped(pid)
   return text ~= nil and text:match "^.*%) ([tT]) " ~= nil
 end
 
---- Describes the processes that hold slots, and reports whether one of them is stopped.
+--- Describes the processes that own slots, and reports whether one of them is stopped.
 local function holders(root, limit)
   local list, seen, stopped = {}, {}, false
   for i = 1, limit do
@@ -68,7 +68,7 @@ local function holders(root, limit)
       seen[pid] = true
       local hint = ""
       if is_stopped(pid) then
-        stopped, hint = true, (", which is stopped: kill -CONT %s lets it go on"):format(pid)
+        stopped, hint = true, (", which is stopped: kill -CONT %s lets it continue"):format(pid)
       end
       list[#list + 1] = ("%s (process %s%s)"):format(core.text.printable(who, 200), pid, hint)
     end
@@ -78,7 +78,7 @@ local function holders(root, limit)
   return table.concat(list, "; "), stopped
 end
 
---- Reports from time to time who holds the slots. A stopped holder is reported at once.
+--- Periodically reports who owns the slots. A stopped owner is reported at once.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
   local state = state_of(run)
@@ -118,7 +118,7 @@ local function wait(run, key, root, limit, who)
   return held
 end
 
---- Takes a slot at once if no other call waits.
+--- Acquires a slot at once if no other call waits.
 local function take_at_once(run, root, limit, who)
   if state_of(run).line[1] then return nil end
   local place = lock(root, "line", who)
@@ -127,7 +127,7 @@ local function take_at_once(run, root, limit, who)
   return held
 end
 
---- Runs fn at once for an adopted agent, and takes a slot when one becomes free.
+--- Runs fn at once for an adopted agent, and acquires a slot when one becomes free.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(background.during, function()
@@ -141,7 +141,7 @@ local function adopted(root, limit, who, fn)
   return result
 end
 
---- Calls fn, which runs an agent, while a slot is held. fn is told whether it had to wait.
+--- Calls fn, which runs an agent, with an acquired slot.
 ---@generic T
 ---@param state string?  state of an adopted attempt: running or exited
 ---@param fn fun(waited: boolean): T

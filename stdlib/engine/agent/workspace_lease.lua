@@ -1,6 +1,6 @@
---- Leases a workspace to an agent call for all its attempts, and merges or discards the changes of
---- the last one. A changed protected path fails the step, whatever the agent answered. Discarded
---- changes are reported.
+--- Leases a workspace to an agent call for all its attempts.
+--- When the lease ends, it merges the changes of the last attempt, or discards and reports them.
+--- A changed protected path fails the step, whatever the agent answered.
 local runners = require "moonlet.engine.load.runners"
 local startup_files = require "moonlet.engine.base.startup_files"
 local attempts = require "moonlet.engine.agent.attempt"
@@ -22,14 +22,14 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches what dead attempts changed in place, by the key of their journal fact.
+--- Caches the changes that attempts made in the user's work tree before they died with their host.
 local found_of_run = per_run(function() return {} end)
 
 local cancel_patience_ms = 10 * 1000
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
---- Reports whether a call has its own worktree, which replaces the worktree of an earlier attempt.
+--- Reports whether a call works in its own worktree.
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
@@ -42,7 +42,7 @@ end
 ---@field private job moonlet.Execution
 ---@field private changed string[]?     changes of an unfinished attempt at the release
 ---@field private warnings string[]     warnings of the release
----@field private put_aside string?     where unmerged work is kept
+---@field private put_aside string?     path of unmerged work that is kept
 ---@field private watching moonlet.TreeWatch?  watches the work tree of an unconfined agent
 local Lease = {}
 Lease.__index = Lease
@@ -57,20 +57,19 @@ function M.held(run, held)
   return list
 end
 
---- Returns a lease without a workspace.
 function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
---- Acquires a workspace unless a repair keeps the present one. Returns the attempt to run. If a
---- repair or a conversation has lost its worktree, that attempt has the full prompt.
+--- Acquires a workspace unless a repair keeps the present one, and returns the attempt to run.
+--- An attempt that should continue in a lost worktree gets a new one and the full prompt.
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
-  -- A merge holds back the startup files of every runner that the user has.
+  -- Load all of the user's runners, because a merge holds back the startup files of each.
   for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
@@ -83,7 +82,7 @@ function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
---- Lists files that changed while an unconfined agent ran, without those that it may write.
+--- Lists files that changed while an unconfined agent ran, except those that it may write.
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
@@ -92,12 +91,13 @@ end
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
-    return { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; resume asks it again",
+    return { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; moonlet resume asks the "
+      .. "agent again",
       message = ("the agent's worktree %s, so nothing of it is merged"):format(ruin) }
   end
   if self.place.anew and attempt.state then
     return { kind = "failed", class = "gone", retryable = true,
-      message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
+      message = ("attempt %d ended well, but the worktree with its changes is missing"):format(attempt.number) }
   end
   return self.place.breach()
 end
@@ -116,11 +116,11 @@ local function warn(lease, text)
 end
 
 function M.ended_text(paths)
-  return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
+  return ("it was ended after it had changed %d %s: %s"):format(#paths, #paths == 1 and "file" or "files",
     kept_worktrees.shown(paths))
 end
 
---- Returns the changes of a discarded attempt. An unfinished one makes them a warning.
+--- Returns the changes of a discarded attempt. If the attempt is unfinished, only warns about them.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -139,7 +139,7 @@ local function tell(lease, what, err)
   warn(lease, ("%s: %s"):format(what, tostring(type(err) == "table" and err.message or err)))
 end
 
---- Releases the workspace without merging. A cancelled call does that too, within a short time.
+--- Releases the workspace without merging. If the call was cancelled, this takes only a short time.
 ---@param has_end boolean?  the last attempt has an end record, which lists its changes
 ---@param kept boolean?     keep the workspace for a resumed run
 ---@return string[]? changed  changes of an attempt with an end record
@@ -162,8 +162,8 @@ end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
 
---- Returns what an attempt changed in the user's tree before it died with its host. This is read
---- only once, because a person may change files later while the run waits.
+--- Returns what an attempt changed in the user's tree before it died with its host.
+--- The result is cached, because a person may change files while the run waits.
 ---@param last table   begin record of the attempt
 ---@return moonlet.Found
 function M.found(run, key, last)
@@ -179,7 +179,7 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- Collects the unique texts of a field from the attempts since the step's last end.
+--- Collects the texts of a field from the attempts since the step last ended, without duplicates.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -222,26 +222,27 @@ end
 --- Warns if an agent was expected to write and changed no file.
 local function idle_writer(job, paths)
   if job.sandbox ~= "workspace-write" or job.cassette or #paths > 0 then return nil end
-  local text = "the agent was to write, and changed no file"
+  local text = "the agent was asked to write, but changed no file"
   job.run.emit("warning", { step = job.key, text = text })
   return text
 end
 
---- Warns about files that start programs if the agent wrote them where no merge holds them back.
+--- Warns about startup files that the agent wrote in place, because no merge holds them back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
     if startup_files.has(path, job.call.writes) then found[#found + 1] = path end
   end
   if #found == 0 then return false end
-  local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
+  local text = ("written in place, and starts programs on this machine: %s; check it before you open the folder")
     :format(kept_worktrees.shown(found))
   job.run.emit("warning", { step = job.key, text = text })
   warnings[#warnings + 1] = text
   return true
 end
 
---- Merges the last attempt. Returns the changed paths, those left out, and if it has warned.
+--- Merges the last attempt.
+--- Returns the changed paths, the paths that are held back for review, and whether it has warned.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -258,7 +259,7 @@ local function merge(lease, warnings, asks)
   lease.place = nil
   local ok, paths, warning, held = pcall(place.finish, gate.mass_deletion)
   if not ok then
-    -- The hint goes to the warnings too, because a script may catch and discard the error.
+    -- Warn with the hint, too, because a script may catch and discard the error.
     if type(paths) == "table" and paths.hint then lease.warnings = { paths.hint } end
     error(paths, 0)
   end
@@ -268,7 +269,7 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt: merges acceptable changes, lists those of all.
+--- Ends the lease after the last attempt. Merges its changes and lists those of all attempts.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
@@ -293,7 +294,7 @@ function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end
 
---- Reports whether a person has seen which protected paths an attempt changed.
+--- Reports whether the journal already lists the protected paths that an attempt changed.
 function M.was_told(run, key, number)
   if (run.journal.ended[key] or 0) < number then return false end
   for _, entry in ipairs(journal.attempts(run, key)) do
@@ -302,7 +303,7 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns what a discarded attempt left: the protected paths that it changed, or its changes.
+--- Returns the protected paths that a discarded attempt changed, or else its other changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
 function M.left(run, seen, told)

@@ -1,11 +1,11 @@
---- Runs a background task during a wait and ends it with that wait. The task uses task.watch_sleep,
---- so that a run which only waits for a person can still park.
+--- Runs a background task during a wait, and ends it with that wait or waits for it too.
+--- The task uses task.watch_sleep, so that a run which only waits for a person can still park.
 local task = core.task
 
 local M = {}
 
---- Calls fn(…) and returns its results. `watcher` runs meanwhile and is cancelled afterwards. Its
---- errors are ignored.
+--- Calls fn(…) and returns its results, while `watcher` runs beside it.
+--- Errors of `watcher` are ignored.
 ---@param watcher fun()
 ---@return any ...
 function M.during(watcher, fn, ...)
@@ -17,6 +17,25 @@ function M.during(watcher, fn, ...)
   task.close_scope(scope)
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
+end
+
+--- Calls fn(…) while `other` runs beside it, and waits for both. If fn(…) raises an error, cancels
+--- `other`.
+---@param other fun(): any
+---@return boolean ok     `other` raised no error
+---@return any result     of `other`, or its error
+---@return any ...        results of fn(…)
+function M.both(other, fn, ...)
+  local scope, ok, result = task.open_scope {}, false, nil
+  task.spawn(scope, function() ok, result = pcall(other) end)
+  local results = table.pack(pcall(fn, ...))
+  if not results[1] then
+    task.cancel_scope(scope, { kind = "cancelled", message = "the work beside it has failed" })
+  end
+  task.wait_scope(scope)
+  task.close_scope(scope)
+  if not results[1] then error(results[2], 0) end
+  return ok, result, table.unpack(results, 2, results.n)
 end
 
 return M

@@ -1,5 +1,5 @@
---- Lets long loops yield to other tasks. They yield after a time rather than after a number of
---- files, because disks differ in speed.
+--- Lets long loops yield to other tasks.
+--- Yielding depends on time and not on a number of files, because disks differ in speed.
 local M = {}
 
 local longest_ms = 50
@@ -14,7 +14,7 @@ function M.new()
   end
 end
 
---- Removes a folder and its content file by file. Succeeds if the folder does not exist.
+--- Removes a folder and its content file by file. A missing folder is not an error.
 ---@return true? removed, any error
 function M.remove(root, path)
   local pause = M.new()

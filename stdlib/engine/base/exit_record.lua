@@ -1,4 +1,4 @@
---- Returns the readable copy of a process's exit for exit.json.
+--- Builds the readable copy of a process's exit for exit.json.
 local null = core.json.null
 
 local function or_null(value)

@@ -1,4 +1,4 @@
---- Describes the end of a process in words, from the field `why` of its exit.
+--- Describes in words how a process ended, from the field `why` of its exit.
 local duration = require "moonlet.duration"
 
 local M = {}
@@ -18,14 +18,14 @@ local texts = {
   idle = function(_, limit)
     return ("printed nothing for %s and was ended"):format(limit and duration.text(limit) or "too long")
   end,
-  -- The keeper was cancelled, because a person who cancels never sees this text.
+  -- This text is never shown for a step that the user cancelled, so only the keeper can have ended.
   cancelled = function() return "was ended with its keeper" end,
   finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,
   not_started = function() return "could not be started" end,
 }
 
---- Returns the end of a sentence that begins with the program's name.
+--- Returns a phrase such as "ended with exit code 1", to follow the program's name.
 ---@param exit table  result of core.process
 ---@param limits {wall: integer?, idle: integer?}?  ms
 function M.of(exit, limits) return texts[exit.why](exit, limits and limits[exit.why]) end

@@ -1,5 +1,5 @@
---- Reads and writes the host's own files. A missing file reads as nil. Any other failure raises an
---- infrastructure error, because the file may well exist.
+--- Reads and writes the host's own files. A missing file reads as nil.
+--- Any failure but a missing file raises an infrastructure error, because the file may exist.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
@@ -7,7 +7,7 @@ local M = {}
 function M.fail(err) error(infrastructure_error.mark(err), 0) end
 
 local function found(value, err, ...)
-  -- The kind `invalid` means that the path does not exist.
+  -- Errors of kind `invalid` mean that the path does not exist.
   if value == nil and err.kind ~= "invalid" then M.fail(err) end
   return value, err, ...
 end
@@ -44,8 +44,8 @@ function M.read_path(path, cap)
   return core.file.read(root, name, cap)
 end
 
---- Reads a file that an agent may have left, or returns nil. A failed read raises an infrastructure
---- error, because the file may contain an answer.
+--- Reads a file that an agent may have written, or returns nil.
+--- A failed read raises an infrastructure error, because the file may contain an answer.
 ---@return string? text, boolean? cut
 function M.read_left(run, path, cap)
   local text, err, cut = run.read_artifact(path, cap)

@@ -1,4 +1,4 @@
---- Reports the user's hooks that are slow or fail, and sets their time limit.
+--- Reports user hooks that are slow or fail, and sets their time limit.
 local background = require "moonlet.engine.base.background"
 local duration = require "moonlet.duration"
 
@@ -7,10 +7,10 @@ local M = {}
 M.wall_ms = 10000
 local told_after_ms = 1000
 
---- Returns a message such as "the hook done (notify-send) did not finish within 10s and was ended".
+--- Formats "the hook done (notify-send) did not finish within 10s and was ended".
 function M.failed(name, argv, why) return ("the hook %s (%s) %s"):format(name, argv[1], why) end
 
---- Calls fn(…), which runs a hook. Prints a note to standard error if that takes long.
+--- Calls fn(…), which runs a hook. Prints a note to standard error if it takes long.
 ---@return any ...
 function M.during(name, argv, fn, ...)
   return background.during(function()

@@ -1,13 +1,11 @@
---- Marks infrastructure errors: failures of the host's own files, such as a full disk. They do not
---- end the step in which they occur, and are not recorded as its outcome.
+--- Marks infrastructure errors: failures of the host's own files, such as a full disk.
+--- An infrastructure error does not end its step, and is not recorded as the step's outcome.
 local M = {}
 
--- Marked errors are listed here instead of having a field, so that a script can neither forge nor
--- read the mark.
+-- Marks are in this table and not in the errors, so that a script can neither forge nor read them.
 local known = setmetatable({}, { __mode = "k" })
 
---- System failures of files have these kinds. Errors of any other kind are a script's mistake or
---- end the run.
+--- Only errors of these kinds can be infrastructure errors.
 local kinds = { failed = true, denied = true, lost = true }
 
 function M.is(err) return type(err) == "table" and known[err] == true end
@@ -22,7 +20,7 @@ end
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
   if not results[1] then
-    -- In a cancelled task the error may be the cancellation.
+    -- Do not mark the error in a cancelled task, because it may be the cancellation itself.
     error(core.task.pending_error() == nil and M.mark(results[2]) or results[2], 0)
   end
   return table.unpack(results, 2, results.n)

@@ -1,8 +1,7 @@
 --- Splits a text into lines.
 local M = {}
 
---- Returns the lines of a text without line ends. A text that ends with a line end has an empty
---- last line.
+--- Returns the lines of a text. The empty line after a final line feed counts.
 function M.of(text)
   local list = {}
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do list[#list + 1] = line end

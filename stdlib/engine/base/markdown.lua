@@ -1,11 +1,10 @@
---- Formats Markdown for a terminal: headings, lists, quotes, code and tables are laid out for a
---- width, without markup.
+--- Formats Markdown for a terminal: headings, lists, quotes, code and tables.
 local page = require "moonlet.engine.base.page"
 
 local M = {}
 
---- Returns the text of a code span and the position after it. As many backticks must close the span
---- as opened it.
+--- Returns the text of a code span and the position after it.
+--- A code span is closed by as many backticks as opened it.
 local function span_at(text, pos, ticks)
   local from = pos + #ticks
   for stop, found, after in text:gmatch("()(`+)()", from) do
@@ -32,7 +31,7 @@ local function without_code(text, keep)
   return table.concat(parts) .. text:sub(pos)
 end
 
---- Removes the markup of emphasis, code and links, and escapes. Text inside of code is unchanged.
+--- Removes markup and escapes of emphasis and links. Text inside of code is unchanged.
 local function inline(text)
   local codes = {}
   text = without_code(text, function(code)
@@ -86,7 +85,6 @@ local function add_table(lines, out, rows)
   end
 end
 
----@param out moonlet.Page
 function M.lines(text, out)
   local lines, fence, rows, paragraph = {}, nil, nil, nil
   local function flush()

@@ -1,5 +1,5 @@
---- Describes the terminal or pipe that text is formatted for. Colour never carries meaning by
---- itself.
+--- Describes the terminal or pipe that text is formatted for.
+--- Colour only repeats what the text says, because some terminals have none.
 local M = {}
 
 ---@class moonlet.Page
@@ -13,8 +13,8 @@ local tones = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", 
 local widest = 100
 local longest_quoted = 256 * 1024
 
---- Returns the page of standard output, or of stream 2. For a pipe, help text gets 80 columns, and
---- nothing is coloured.
+--- Returns the page of standard output, or of stream 2.
+--- A pipe gets 80 columns for help text, and no colours.
 ---@return moonlet.Page
 function M.out(stream)
   local found = core.terminal.page(stream)
@@ -23,7 +23,6 @@ function M.out(stream)
     terminal = true }
 end
 
----@param page moonlet.Page
 function M.paint(page, tone, text)
   if not page.colour or text == "" then return text end
   return ("\27[%sm%s\27[0m"):format(tones[tone], text)
@@ -31,7 +30,7 @@ end
 
 function M.pad(text, columns) return text .. (" "):rep(columns - core.text.width(text)) end
 
---- Splits a word that is wider than a line, so that none of it is lost.
+--- Splits a word that is wider than a line, so that no part of it is lost.
 local function split_word(word, columns, lines)
   while core.text.width(word) > columns do
     local part, stop = 0, 0
@@ -48,8 +47,7 @@ local function split_word(word, columns, lines)
   return word
 end
 
---- Wraps a text between words and keeps its line ends. The text must be valid UTF-8 without control
---- characters.
+--- Wraps valid UTF-8 without control characters between words, and keeps its line ends.
 function M.wrap(text, columns)
   columns = math.max(columns, 8)
   local lines = {}
@@ -70,8 +68,9 @@ function M.wrap(text, columns)
   return lines
 end
 
---- Quotes text that a person must judge, with a bar before each line, so that it cannot pass for
---- moonlet's own output. Colours are removed and other escape sequences become visible.
+--- Quotes text that a person must judge with a bar before each line.
+--- The bar keeps quoted text from passing for moonlet's own output.
+--- Colours are removed and other escape sequences become visible.
 function M.quote(text, columns)
   local lines = {}
   local said = text:gsub("\27%[[%d;:]*m", ""):gsub("\r\n", "\n"):gsub("\t", "    "):gsub("\n*$", "")
@@ -84,9 +83,8 @@ function M.quote(text, columns)
   return lines
 end
 
---- Adds a text after its name and wraps it as one paragraph, because a line broken by the terminal
---- could pass for a separate one.
----@param page moonlet.Page
+--- Adds a text after its name, wrapped as one paragraph.
+--- The terminal would break an unwrapped line, whose second part could pass for another line.
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
@@ -95,18 +93,16 @@ function M.hang(lines, page, name, text, cap)
 end
 
 --- Adds a hint, indented by two columns. A command stays on one line, so that it can be copied.
----@param page moonlet.Page
 function M.add_hint(lines, page, hint)
   local wrapped = hint:find "^moonlet " and { hint } or M.wrap(hint, page.columns - 2)
   for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
 end
 
---- Lays out rows of cells as columns that are as wide as their widest cell. If the page is too narrow, the cells of
---- one column are cut.
----@param out moonlet.Page
+--- Formats rows of cells as columns, as wide as their widest cell.
+--- If the page is too narrow, one column is truncated.
 ---@param rows string[][]
----@param cut integer?   number of the column that may be cut
----@param right integer? numbers of this column and later ones are aligned to the right
+---@param cut integer?   number of the column that may be truncated
+---@param right integer? first column that is aligned to the right
 ---@return string[] lines
 function M.columns(out, rows, cut, right)
   local widths, whole, lines = {}, -2, {}
@@ -129,11 +125,10 @@ function M.columns(out, rows, cut, right)
   return lines
 end
 
---- Adds a row of two columns and wraps the second one. A left part that is too wide gets its own
---- line.
----@param page moonlet.Page
+--- Adds a row of two columns, of which the second is wrapped.
+--- A left part that is too wide gets its own line.
 ---@param indent integer   columns before `left`
----@param column integer   start of `right`
+---@param column integer   column in which `right` starts
 function M.row(lines, page, indent, left, column, right)
   local start = (" "):rep(indent) .. left
   local wrapped = M.wrap(right, page.columns - column)

@@ -1,5 +1,5 @@
---- Finds runs and sessions that still run although their folders were removed, as by `git clean
---- -fdx`. The index of live keepers in the user's state folder lists them.
+--- Finds runs and sessions that still run although their folders were removed.
+--- The index of live keepers in the user's state folder lists runs without a folder, too.
 local command_line = require "moonlet.engine.base.command_line"
 
 local M = {}
@@ -7,12 +7,12 @@ local M = {}
 ---@class moonlet.Removed
 ---@field id string
 ---@field kind "runs"|"sessions"
----@field top string       folder that contained `.agent`
+---@field top string       folder in which `.agent` was
 ---@field place string
 ---@field label string     name of the run or session
----@field pid integer      process id of its keeper
+---@field pid integer      process id of the keeper
 ---@field age_ms integer
----@field children table[]  its processes in the form of core.runs.live
+---@field children table[]  processes of the run or session, as in core.runs.live
 
 --- Lists all of this user's removed runs and sessions, the oldest first.
 ---@return moonlet.Removed[]
@@ -48,7 +48,7 @@ end
 
 function M.warning()
   local err = core.runs.index_error()
-  return err and "moonlet ps will not find this if its .agent is removed: " .. err.message or nil
+  return err and "moonlet ps will not find this run if its .agent folder is removed: " .. err.message or nil
 end
 
 ---@param kind "runs"|"sessions"

@@ -1,18 +1,17 @@
---- Tells which files of a repository make programs start on the user's machine. The host has the
---- list; a runner of the user's own declares more.
+--- Lists the files of a repository that start programs on the user's machine.
+--- The host has a built-in list, and a runner of the user's own can add more.
 local M = {}
 
 local declared = {}
 
---- Adds files or folders, in any folder of a repository.
+--- Adds names of files or folders, in any folder of a repository.
 ---@param names string[]
 function M.declare(names)
   for _, name in ipairs(names) do declared[name:lower()] = true end
 end
 
 ---@param path string  relative to the repository
----@param writes string[]?  places that a call names, which count as wanted
----@return boolean
+---@param writes string[]?  paths that a call may write on purpose
 function M.has(path, writes)
   if core.file.is_startup(path, writes) then return true end
   if not next(declared) then return false end

@@ -1,21 +1,25 @@
---- Manages the budgets of a run and its scopes: agents, processes, tokens and USD. Before a start,
---- its worst case is reserved in every enclosing budget, and replaced by the real usage afterwards.
---- The scheduler enforces wall time.
+--- Manages the budgets of a run and its scopes: agents, processes, tokens and USD.
+--- A start reserves its worst case in every enclosing budget.
+--- Real usage later replaces the reservation.
+--- Budgets count wall time, and the scheduler enforces its limit.
 local past_spend = require "moonlet.engine.journal.past_spend"
 local record = require "moonlet.record"
 
 local M = {}
 
---- Limits an agent call: one attempt may use this much in addition to its prompt.
+--- Lists the limits of an agent call: one attempt may use this much in addition to its prompt.
 M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 local names_of_one = { agents = "agent start", processes = "process", tokens = "token" }
 
+--- A step needs exactly one of these, so messages do not say how many it needs.
+local is_single = { agents = true, processes = true }
+
 local function name_of(kind, amount) return amount == 1 and names_of_one[kind] or names[kind] end
 
---- Applies if a run's budget sets no limit for agents.
+--- Limits the agents of a run whose budget sets no limit on agents.
 M.default_agents = 100
 
 M.most = past_spend.most
@@ -23,13 +27,13 @@ M.most = past_spend.most
 --- Adds two amounts. Rounds prices to 1e-12 dollars, so that three times 0.1 is 0.3.
 function M.plus(one, other)
   local sum = one + other
-  -- Rounding has no effect above this size, because floats are less precise there.
+  -- Large floats are too coarse for rounding to 1e-12.
   if math.type(sum) == "integer" or math.abs(sum) >= 9000 then return sum end
   return math.floor(sum * 1e12 + 0.5) / 1e12
 end
 local plus = M.plus
 
---- Multiplies an amount, up to the maximum.
+--- Multiplies an amount by a count, up to the maximum.
 function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
@@ -56,9 +60,7 @@ function M.shown(kind, amount)
 end
 local shown = M.shown
 
---- Formats the limits of a preset in the syntax of --budget: "wall=20m, agents=10", or "" if it has
---- none.
----@param preset moonlet.Preset
+--- Formats a preset's limits in the form of --budget, such as "wall=20m, agents=10"; "" for none.
 function M.text_of(preset)
   local parts = {}
   for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
@@ -70,19 +72,19 @@ end
 
 ---@class moonlet.Budget
 ---@field parent moonlet.Budget?
----@field what string            name in messages
+---@field what string            name of the budget in messages
 ---@field limits table<string, number>
 ---@field spent table<string, number>
 ---@field reserved table<string, number>
 ---@field running table<string, number>  usage that running attempts have reported so far
----@field refused table?         error of the first start that it refused
----@field path string            prefix of the keys that count in it
+---@field refused table?         error of the first start that the budget refused
+---@field path string            prefix of the keys of the scope's steps
 ---@field history moonlet.History?  usage under earlier hosts; set in the outermost budget
 ---@field over table<string, number>  usage of overspent kinds at the last report
 ---@field exceeded moonlet.Budget[]?  overspent budgets; set in the outermost budget
 ---@field tell fun(text: string)?  reports overspent budgets
----@field wall {limit: number?, used: fun(): integer?}?  wall time: limit in seconds, usage in ms
----@field on_agent fun()?  called when an agent has reserved its share; set in the outermost budget
+---@field wall {limit: number?, used: fun(): integer?}?  limit in seconds, usage in ms
+---@field on_agent fun()?  called when an agent reserves its share; set in the outermost budget
 
 function M.check(limits, what, fields)
   record.check(limits, fields or M.fields, what)
@@ -95,7 +97,7 @@ function M.check(limits, what, fields)
   end
 end
 
---- Iterates over a budget and those around it, the innermost first.
+--- Iterates over a budget and its enclosing budgets, innermost first.
 local function around(budget)
   local node = { parent = budget }
   return function()
@@ -121,13 +123,12 @@ local function note_exceeded(budget, kind)
 end
 
 ---@class moonlet.BudgetOptions
----@field what string     name in messages
----@field path string     prefix of the keys that count in it
+---@field what string     name of the budget in messages
+---@field path string     prefix of the keys of the scope's steps
 ---@field history moonlet.History?   usage under earlier hosts, for the outermost budget
 ---@field tell fun(text: string)?    reports overspent budgets, for the outermost budget
 
---- Opens a budget inside `parent`, where nil means no limit. Usage under earlier hosts counts as
---- spent.
+--- Opens a budget inside `parent`. Usage under earlier hosts counts as spent.
 ---@param parent moonlet.Budget?
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
@@ -145,7 +146,6 @@ function M.open(parent, limits, options)
 end
 
 --- Records that a limit was reached, even if the script catches the error.
----@param budget moonlet.Budget?
 function M.note_refusal(budget, err)
   if not budget then return end
   local root = outermost(budget)
@@ -158,9 +158,13 @@ local function hint_of(budget, kind, wanted)
 end
 
 local function exceeded(budget, kind, amount)
-  local text = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(budget.what,
-    shown(kind, budget.limits[kind]), name_of(kind, budget.limits[kind]), shown(kind, budget.spent[kind]),
-    shown(kind, budget.reserved[kind]), shown(kind, amount))
+  local spent, reserved = budget.spent[kind], budget.reserved[kind]
+  local text = ("%s allows %s %s, and %s %s used%s%s"):format(budget.what,
+    shown(kind, budget.limits[kind]), name_of(kind, budget.limits[kind]), shown(kind, spent),
+    spent == 1 and "is" or "are",
+    reserved > 0 and (", %s reserved"):format(shown(kind, reserved)) or "",
+    amount > 0 and not is_single[kind]
+      and ("; the next step may need %s"):format(shown(kind, amount)) or "")
   local wanted = math.max(budget.limits[kind] * 2, budget.spent[kind] + budget.reserved[kind] + amount)
   local err = { kind = "budget", message = text, hint = hint_of(budget, kind, wanted) }
   M.note_refusal(budget, err)
@@ -177,13 +181,13 @@ local function tell_overshoot(budget, kind)
   end
 end
 
---- Returns the error of an overspent limit, or nil if there is none.
+--- Returns the error of an overspent limit, or nil if no limit is overspent.
 ---@param root moonlet.Budget
 function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- Adopting an attempt subtracts its usage, so the limit may no longer be exceeded.
+    -- Adopting an attempt refunds its usage, so the limit may no longer be exceeded.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
@@ -192,7 +196,6 @@ function M.exceeded(root)
 end
 
 --- Raises an error if an enclosing budget is overspent, so that nothing more starts.
----@param budget moonlet.Budget?
 function M.check_spent(budget)
   for node in around(budget) do
     for _, kind in ipairs(counted) do
@@ -202,8 +205,8 @@ function M.check_spent(budget)
   end
 end
 
---- Describes by how much limits were exceeded at the end. With `grown`, leaves out lines that were
---- reported before.
+--- Describes how far the final usage exceeds each limit.
+--- With `grown`, only limits that were exceeded further since the last report are listed.
 ---@param root moonlet.Budget
 function M.overshoot(root, grown)
   local lines = {}
@@ -218,12 +221,11 @@ function M.overshoot(root, grown)
   return lines
 end
 
---- Reserves what a start may use. Raises `budget` and reserves nothing if an enclosing budget has
---- too little left.
----@param budget moonlet.Budget
+--- Reserves what a start may use.
+--- Raises `budget` and reserves nothing if an enclosing budget has too little left.
 ---@param amounts table<string, number>
----@param allowed boolean?  skip the check, because the work is running already
----@return table reservation  must be settled
+---@param allowed boolean?  skip the check, because the work is already running
+---@return table reservation  reservation that the caller must settle
 function M.reserve(budget, amounts, allowed)
   amounts = bounded(amounts)
   for node in around(not allowed and budget or nil) do
@@ -237,15 +239,15 @@ function M.reserve(budget, amounts, allowed)
   for node in around(budget) do
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
   end
-  -- New work ends the replay, because all recorded steps are replayed by then.
+  -- New work means that the replay has ended, because recorded steps are replayed first.
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
   return { budget = budget, amounts = amounts, used = {} }
 end
 
---- Updates the usage of a running attempt and raises its reservation if the usage is larger.
---- Returns an error if an enclosing limit is passed.
+--- Updates the usage of a running attempt; larger usage raises its reservation.
+--- Returns an error if an enclosing limit is exceeded.
 ---@param used table<string, number>
 local function grow(reservation, used)
   local err
@@ -268,7 +270,7 @@ local function grow(reservation, used)
   return err
 end
 
---- Replaces a reservation by the real usage. An unknown amount counts as reserved.
+--- Replaces a reservation by the real usage. If an amount is unknown, the reserved amount is kept.
 local function settle(reservation, used)
   used = used and bounded(used)
   for node in around(reservation.budget) do
@@ -281,8 +283,7 @@ local function settle(reservation, used)
   end
 end
 
---- Subtracts an attempt's recorded usage, because the attempt will be reserved again.
----@param budget moonlet.Budget
+--- Refunds an attempt's recorded usage before the attempt is reserved again.
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
   for node in around(budget) do
@@ -290,10 +291,9 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves the amounts, calls `fn`, and settles with what it used. If `fn` raises an error, its
---- last note counts. `fn` may call `grow` with its usage so far, which returns an error if a limit
---- is passed.
----@param budget moonlet.Budget?
+--- Reserves the amounts, calls `fn`, and settles with the usage that `fn` returns.
+--- If `fn` raises an error, settles with the usage that it last passed to note().
+--- `fn` may call grow() with its usage so far, which returns an error if a limit is exceeded.
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()
@@ -307,7 +307,6 @@ function M.with(budget, amounts, fn, allowed)
   return result
 end
 
----@param budget moonlet.Budget
 function M.is_limited(budget, kind)
   for node in around(budget) do
     if node.limits[kind] then return true end
@@ -315,13 +314,11 @@ function M.is_limited(budget, kind)
   return false
 end
 
---- Returns the usage up to the current point of the replay, so that a resumed script sees the same
---- values as before.
+--- Returns the usage up to this point of the replay, as the script saw it the first time.
 local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
----@param budget moonlet.Budget
 ---@param used fun(): integer?  returns milliseconds used so far
 function M.start_wall(budget, limit_ms, used)
   if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
@@ -334,7 +331,6 @@ local function limit_of(budget, kind)
   return budget.limits[kind]
 end
 
----@param budget moonlet.Budget?
 ---@return number  math.huge without a limit
 function M.limit(budget, kind)
   local limit = math.huge
@@ -342,7 +338,6 @@ function M.limit(budget, kind)
   return limit
 end
 
----@param budget moonlet.Budget?
 function M.used(budget, kind)
   if kind == "wall" then
     while budget and not budget.wall do budget = budget.parent end
@@ -351,7 +346,6 @@ function M.used(budget, kind)
   return budget and math.max(0, spent(budget, kind)) or 0
 end
 
----@param budget moonlet.Budget?
 ---@return number  math.huge without a limit
 function M.left(budget, kind)
   local left = math.huge

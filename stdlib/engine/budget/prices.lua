@@ -1,11 +1,12 @@
---- Reads prices of models from the user's config, in dollars for a million tokens. None are built
---- in, because prices change too often.
+--- Reads prices of models from the user's config, in dollars per million tokens.
+--- No prices are built in, because they change too often.
 ---
 ---   prices = { ["gpt-5"] = { input = 1.25, cached = 0.125, output = 10 }, ["claude-opus-*"] = { … } }
 ---
---- A key is a model's name and also matches its dated editions: "gpt-5" matches "gpt-5-2025-08-07",
---- but not "gpt-5-pro", which costs twelve times as much. A key that ends with "*" or "-" is a
---- prefix. A name has priority over a prefix, and a longer key over a shorter one.
+--- A key is a model's name and also matches its dated editions.
+--- "gpt-5" matches "gpt-5-2025-08-07", but not "gpt-5-pro", which costs much more.
+--- A key that ends with "*" or "-" is a prefix.
+--- A model's full name has priority over a prefix, and a longer key over a shorter one.
 local record = require "moonlet.record"
 
 local M = {}
@@ -56,8 +57,8 @@ function M.of(model, prices)
   return best
 end
 
---- Estimates the cost in dollars, or returns nil if the price or a token count is unknown. Cached
---- tokens without a price of their own cost as much as others.
+--- Estimates the cost in dollars; nil if the price or a token count is unknown.
+--- Cached tokens without a price of their own cost as much as others.
 function M.estimate(usage, model, prices)
   local price = M.of(model, prices)
   if not price or not usage.input_tokens or not usage.output_tokens then return nil end

@@ -13,22 +13,22 @@ local M = {}
 M.known = {
   key = { value = "KEY", help = "which gate or question, where there are several" },
   note = { value = "TEXT", help = "why, for the record" },
-  sha = { value = "HASH", help = "the hash of what you were shown: refused if it is another one by now" },
+  sha = { value = "HASH", help = "the hash of what you were shown; refused if it has changed since" },
   by = { value = "NAME", help = "who answers (default: the user of this shell)" },
 }
 for name, option in pairs(resume.known) do M.known[name] = option end
 
---- The answers that a gate or question takes.
+--- Describes the answers that a gate or question accepts.
 local function expected(item)
   if item.kind == "gate" then return "approve or reject" end
   if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end
-  return "say something"
+  return "write a text"
 end
 
 local function pick(id, rec, key)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   if #open == 0 then
-    error(record.invalid(("%s waits for no answer"):format(id), "moonlet show " .. id), 0)
+    error(record.invalid(("%s does not wait for an answer"):format(id), "moonlet show " .. id), 0)
   end
   if not key then
     if #open == 1 then return open[1] end
@@ -56,7 +56,7 @@ function M.main(words, output)
   end
   local item = pick(id, rec, found.key)
   if found.sha and found.sha ~= item.shown then
-    error(record.invalid(("%s asks something else by now at '%s'"):format(id, core.text.printable(item.key, 80)),
+    error(record.invalid(("%s now asks something else at '%s'"):format(id, core.text.printable(item.key, 80)),
       "moonlet run show " .. id), 0)
   end
   local text = table.concat(rest, " ", 2)
@@ -65,7 +65,7 @@ function M.main(words, output)
   end
   local value, option = gate.read_answer(item, text)
   if not value then
-    options.refuse(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind), expected(item))
+    options.refuse(("'%s' is not an answer to the %s"):format(core.text.printable(text, 80), item.kind), expected(item))
   end
   local now = core.clock.wall()
   local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,

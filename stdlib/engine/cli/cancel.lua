@@ -1,5 +1,4 @@
---- `moonlet cancel R-007`: ends a run, even if another process drives it, and stops its orphaned
---- processes.
+--- `moonlet cancel R-007` ends a run and its orphans, even if another process drives it.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
@@ -12,6 +11,7 @@ local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local worktree = require "moonlet.engine.workspace.worktree"
 local values = require "moonlet.engine.journal.values"
+local under_way = require "moonlet.engine.remote.under_way"
 local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
@@ -21,11 +21,11 @@ M.known = options.with_common {
 }
 local poll_ms = 50
 
---- Asks the host that drives the run to end it, and waits until it has.
+--- Asks the host that drives the run to end the run, and waits until the run has ended.
 local function ask_holder(home, id, limit)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
-    -- Repeat the request, because a new host discards requests to the host before it.
+    -- Repeat the request, because a new host discards requests made to its predecessor.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
@@ -35,8 +35,7 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- Returns true if there is something to cancel: the run has not ended, or waits for a person or a
---- quota.
+--- Reports whether the run is unfinished, or waits for a person or a quota.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
 --- Copies the fields that bind the run's files, before the record is replaced.
@@ -44,8 +43,7 @@ local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Writes the record into the ledger. If another host has written a newer record meanwhile, writes
---- that one.
+--- Writes the record into the ledger. If another host has replaced it, writes the new record.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)
@@ -53,8 +51,8 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run without a host, and binds its files to it. Returns false if a host
---- has driven the run since the record was read.
+--- Writes the record of a run without a host, and binds the run's files to the record.
+--- Returns false if a host has driven the run since the record was read.
 local function put_record(home, id, rec, was)
   local root = store.root(home)
   local tree = seal.tree(root, rec.sidecar)
@@ -85,18 +83,17 @@ local function close_record(home, id, rec)
   return put_record(home, id, rec, was)
 end
 
---- Returns true if the script may still have to clean up, because the run parked or its host was
---- killed.
+--- Reports whether the run may owe clean-ups of its script, or has attempts on other machines.
 local function may_owe(home, id, rec)
-  if rec.ended then return rec.cleanup == true end
+  if rec.ended then return rec.cleanup == true or under_way.of(store.root(home), id)[1] ~= nil end
   -- A run that was only prepared, or that never began, has nothing to clean up.
   if rec.options and rec.options.dry_run then return false end
   local journal = core.file.stat(store.root(home), "runs/" .. id .. "/steps.jsonl")
   return journal ~= nil and journal.size > 0
 end
 
---- Resumes the script only to clean up. Returns false if a host has driven the run since the record
---- was read; then the record must be read again.
+--- Resumes the script only to clean up.
+--- Returns false if a host has driven the run since, so that the record must be read again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")
@@ -107,13 +104,13 @@ local function clean_up(home, id, rec)
   end)
   if not ok and store.is_stale(err) then return false end
   if not ok and not core.runs.holder(home.handle, id) then
-    core.system.print(2, ("moonlet: what %s leaves is not cleaned up: %s\n"):format(id,
+    core.system.print(2, ("moonlet: %s is not cleaned up: %s\n"):format(id,
       core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
   end
   return true
 end
 
---- Returns the run with its work tree, for interrupted merges, or nil if the work tree is gone.
+--- Returns the run and its work tree, to roll back an interrupted merge; nil without a work tree.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
   if not ok then return nil end
@@ -144,24 +141,23 @@ local function end_half_merge(home, id, rec)
   interrupted_merge.bring_back(place)
   if interrupted_merge.is_half_merged(place) then
     error({ kind = "failed", hint = ("moonlet cancel %s tries it again"):format(id),
-      message = ("%s has ended, and its interrupted merge is still in the work tree in part"):format(id) }, 0)
+      message = ("%s has ended, and part of its interrupted merge is still in the work tree"):format(id) }, 0)
   end
   return put_record(home, id, rec, bound(rec))
 end
 
---- Reports the worktrees that agents left after the host died, because their content may be paid
---- for.
+--- Reports worktrees that agents left when the host died. Their content may be paid for.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
-    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s takes up what is in it, "
+    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s continues with its changes, "
       .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))
   end
   return paths
 end
 
---- Ends a run without a host and the processes under its keeper, and closes its record. Returns the
---- new record, or nil if a new host drives the run and must be asked instead.
+--- Ends a run without a host, ends the processes under its keeper, and closes its record.
+--- Returns the new record, or nil if a new host drives the run and must be asked instead.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end

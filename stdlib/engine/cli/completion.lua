@@ -1,5 +1,5 @@
---- `moonlet completion SHELL` prints a shell's completion. The shell asks moonlet itself for the words, so they come
---- from the table of verbs, the presets and the runs as they are then.
+--- `moonlet completion SHELL` prints a shell's completion.
+--- The shell asks moonlet for the words, so they match the present verbs, presets and runs.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
@@ -55,7 +55,7 @@ complete -c moonlet -F -n __moonlet_has_none
 ]==],
 }
 
---- Collects candidates that begin as the word does.
+--- Collects candidates that start with the word.
 local function collector(word)
   local list, seen = {}, {}
   return list, function(candidate, about)
@@ -75,7 +75,7 @@ local function add_presets(add)
   end
 end
 
---- States of the runs that a verb has a use for; of the others it takes any.
+--- Lists the run states that are useful to a verb; a verb that is not listed accepts any.
 local states_for = {
   answer = function(name) return name == "needs-human" end,
   ["run resume"] = function(name) return name ~= "ok" and name ~= "prepared" and name ~= "findings" end,
@@ -98,7 +98,7 @@ local function add_runs(add, word, verb)
   end
 end
 
---- The steps of the run that the words name.
+--- Adds the steps of the run that the words name.
 local function add_steps(add, run)
   pcall(function()
     local home = repository.open(nil)
@@ -119,7 +119,7 @@ local function add_sessions(add)
   for i = math.max(1, #ids - most_runs + 1), #ids do add(ids[i]) end
 end
 
---- The words before the last one, without options and their values.
+--- Returns the words before the last one, without options and their values.
 local function arguments(words, known)
   local list, i = {}, 1
   while i < #words do
@@ -130,7 +130,7 @@ local function arguments(words, known)
   return list
 end
 
---- The options that may stand there: those of the verb, and the arguments of the preset that the words name.
+--- Returns the options of the verb, and the arguments of the preset that the words name.
 local function options_of(verb, words)
   local known = verbs.options(verb)
   if verb.name ~= "run" then return known end
@@ -148,7 +148,7 @@ local function add_options(add, known)
   end
 end
 
---- The values of an option: those that it declares, those that its help lists, or the names that there are.
+--- Adds the values of an option: the declared values, those in its help, or existing names.
 local function add_values(add, name, option)
   if option.choices then
     for _, choice in ipairs(option.choices) do add(choice) end
@@ -163,7 +163,8 @@ local function add_values(add, name, option)
   end
 end
 
---- Adds values behind the others of a list: "a,b" offers "a,b" and what may follow "a,".
+--- Completes the last item of a comma-separated list.
+--- Items that the list already has are not offered.
 local function add_to_list(add, word, name, option)
   local before = option.many and word:match "^.*," or ""
   local there = {}
@@ -173,13 +174,13 @@ local function add_to_list(add, word, name, option)
   end, name, option)
 end
 
---- Candidates for the last of the words.
----@param words string[]  without moonlet itself
----@return string[]  each with its explanation behind a tab
+--- Returns the completions of the last word.
+---@param words string[]  words of the command line after `moonlet`
+---@return string[]  completions, each with an explanation after a tab
 function M.candidates(words)
   local given = {}
   for i, word in ipairs(words) do
-    -- bash takes --name=value apart
+    -- bash splits --name=value at "=".
     if word ~= "=" then given[#given + 1] = word elseif i == #words then given[#given + 1] = "" end
   end
   local word = given[#given] or ""
@@ -217,7 +218,7 @@ function M.candidates(words)
     if takes:find "SESSION" then add_sessions(add) end
     if takes:find "RUN" then
       add_runs(add, word, verb.name)
-      return list -- the newest first
+      return list  -- newest first
     end
     for choice in (takes:match "^%l[%l|]+" or ""):gmatch "%l+" do add(choice) end
   elseif place == 2 and takes:find "STEP" then

@@ -1,5 +1,4 @@
---- `moonlet decide R-007 …`: writes decision.md, which records whether a person or the main agent
---- takes a result.
+--- `moonlet decide R-007 …` records in decision.md that a result is accepted or rejected.
 local person = require "moonlet.engine.base.person"
 local options = require "moonlet.engine.cli.options"
 local sidecar = require "moonlet.engine.agent.sidecar"
@@ -15,9 +14,9 @@ M.known = options.with_common {
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
-local tries = 5 -- another process may resume the run meanwhile
+local tries = 5  -- repeats if a process resumes the run before the write
 
---- Indents the further lines of a reason, so that none can be mistaken for a field of decision.md.
+--- Indents the further lines of a reason, so that none looks like a field of decision.md.
 local function shown(why)
   local lines = {}
   for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
@@ -26,8 +25,8 @@ local function shown(why)
   return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
 end
 
---- Records a decision about an ended run and writes decision.md. If the run was resumed meanwhile,
---- reads the new result first.
+--- Records a decision about an ended run and writes decision.md.
+--- If the run was resumed since its result was read, the new result is read first.
 local function put_decision(home, run, decision, why, by)
   local err
   for _ = 1, tries do

@@ -1,4 +1,4 @@
---- `moonlet doc [NAME]`: the reference of what presets and scripts may use.
+--- `moonlet doc [NAME]` prints the reference of what presets and scripts may use.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.cli.doc.page"
 local record = require "moonlet.record"
@@ -15,7 +15,7 @@ M.known = {
 
 local function plain(name) return (name:lower():gsub(":", "."):gsub("^moonlet%.", "")) end
 
---- True if `asked` is the name, the end of it, or the module that it belongs to.
+--- Reports whether the text `asked` is a name, the end of a name, or its module.
 local function fits(name, asked)
   name = plain(name)
   return name == asked or name:sub(-#asked - 1) == "." .. asked
@@ -26,7 +26,7 @@ local function in_group(entry, asked)
   return group == asked or group == "m." .. asked
 end
 
---- The entries that a name means: one of exactly this name, or all that end so, or all of a module.
+--- Finds the entries of a name: exact matches, else the named module, else names with that end.
 local function find(name)
   local asked = plain(name):gsub("^c%.", "ctx.")
   local exact, ends, group, names = {}, {}, {}, {}
@@ -41,7 +41,7 @@ local function find(name)
   if #group > 0 then return group, asked end
   if #ends > 0 then return ends end
   local near = record.nearest(name, names)
-  options.refuse(("there is nothing called '%s'"):format(core.text.printable(name, 60)),
+  options.refuse(("there is no public name '%s'"):format(core.text.printable(name, 60)),
     (near and ("did you mean '%s'? "):format(near) or "") .. "moonlet doc lists every name")
 end
 

@@ -1,4 +1,4 @@
---- `moonlet doctor`: checks if this machine and repository are fit, and says what to do if not.
+--- `moonlet doctor` checks whether this machine and repository are fit, and suggests remedies.
 local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local config_module = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
@@ -16,7 +16,8 @@ local consent = require "moonlet.engine.effects.consent"
 local M = {}
 
 M.known = {
-  repo = { value = "DIR", help = "the repository or folder to look at (default: here)" },
+  repo = { value = "DIR", help = "the repository or folder to check (default: here)" },
+  on = { value = "MACHINE", help = "check a machine of the config: ssh:NAME or slurm" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
@@ -43,7 +44,7 @@ local function check_home(checks, folder)
   return home
 end
 
--- Rights by the Landlock version from which each is enforced.
+-- Lists the rights by the Landlock version that first enforces them.
 local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
 
 local function check_confinement(checks)
@@ -58,14 +59,14 @@ end
 
 local function check_processes(checks)
   if core.process.sees_processes() then
-    checks.add("processes", "ok", "all that an agent starts can be seen and ended")
+    checks.add("processes", "ok", "every process that an agent starts can be found and ended")
   else
     checks.add("processes", "bad", "/proc cannot be read: a process that leaves the session of its agent outlives it",
       "mount /proc")
   end
 end
 
---- The version of a program, without starting it: of the package that brings it, or of a folder named after it.
+--- Finds the version of a program without starting it, from its package or its folder's name.
 local function version_of(name, path)
   local real = core.system.real_path(path) or path
   local folder = shared.parent(real)
@@ -82,7 +83,7 @@ local function version_of(name, path)
   return real:match("%f[%d]%d+%.%d+%.%d+%f[^%w.]") or "version unknown"
 end
 
---- The visible credential of an agent: a key in the environment, or a file; nil if there is none.
+--- Returns the visible credential of an agent: a variable or a file; nil if there is none.
 local function login_of(runner, config)
   for _, name in ipairs(shared.secret_names(runner.secrets or {}, config.env)) do
     if shared.has(config, name) then return name end
@@ -101,11 +102,11 @@ local function check_agent(checks, name, path, config)
   if not runner.login_files then return checks.add(name, "ok", path) end
   local login = login_of(runner, entry)
   checks.add(name, "ok", ("%s at %s, %s"):format(version_of(name, path), path,
-    login and "logs in with " .. login or "no login is seen"),
+    login and "logs in with " .. login or "no login was found"),
     not login and ("log in with %s itself, or set its key"):format(name) or nil)
 end
 
---- The built-in agent: its program, the server that it asks, and its login there.
+--- Checks the built-in agent: its program, its server, and its login on the server.
 local function check_executor(checks, config)
   local runner, entry = runners.get("executor", config)
   local found, why = runner.detect(entry)
@@ -117,7 +118,7 @@ local function check_executor(checks, config)
     and 'export OPENAI_API_KEY="sk-...", or set OPENAI_BASE_URL to a server on this machine' or nil)
 end
 
---- Accounts with an open circuit breaker, whichever run opened it.
+--- Reports accounts with an open circuit breaker, whichever run opened it.
 local function check_accounts(checks)
   for _, closed in ipairs(circuit_breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())
@@ -176,7 +177,8 @@ local function check_presets(checks, home)
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
         found[name].origin)
     elseif not consent.is_given(found[name], err) then
-      checks.add("preset " .. name, "ask", "its rights are not accepted for this text of it, so a run asks for them",
+      checks.add("preset " .. name, "ask", "its rights are not accepted for this version of its text, so a run "
+        .. "asks for them",
         ("read it, then moonlet run %s --allow needs"):format(name))
     end
   end
@@ -206,14 +208,42 @@ local function listed(names, last)
   return ("%s %s %s"):format(table.concat(names, ", ", 1, #names - 1), last, names[#names])
 end
 
---- Returns a line that names what can be run on this machine now.
+--- Formats a line that names what can run on this machine now.
 local function ready_text(checks)
-  if not checks.healthy then return "Mend what is bad above, then look again: moonlet doctor" end
+  if not checks.healthy then return "Correct what is bad above, then check again: moonlet doctor" end
   local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""
   local runners_here = table.move(checks.agents, 1, #checks.agents, 1, {})
   runners_here[#runners_here + 1] = "mock"
   return ("You can run %severy preset with --runner %s%s"):format(without, listed(runners_here, "or"),
     #checks.agents == 0 and " (made-up answers); for an agent install " .. listed(runner_names.agents, "or") or "")
+end
+
+--- Reports the state of another machine: its system, free space, programs and old attempts.
+local function check_machine(checks, on)
+  local machine = require("moonlet.engine.remote.machines").of(config_module.current(), on)
+  local answer, err = require("moonlet.engine.remote.probe").of(machine)
+  if not answer then
+    checks.add(on, "bad", err.message, err.hint)
+    return
+  end
+  if not answer.version then
+    checks.add(on, "ok", "it answers; the first step copies the keeper to " .. machine.dir)
+    return
+  end
+  checks.add(on, "ok", ("%s: %s %s, %d processors"):format(answer.machine, answer.system, answer.arch,
+    answer.processors))
+  if answer.free_bytes then
+    checks.add("space", "ok", ("%d MB free in %s"):format(answer.free_bytes >> 20, answer.root))
+  end
+  for _, name in ipairs { "git", "codex", "claude", "gemini", "opencode" } do
+    local path = answer.programs[name]
+    if path or name == "git" then
+      checks.add(name, path and "ok" or "bad", path or "not found", not path and "worktrees need git there" or nil)
+    end
+  end
+  for _, left in ipairs(answer.attempts) do
+    checks.add("attempt", left.state or "left", ("%s/attempts/%s %s"):format(machine.dir, left.nonce, left.step or ""))
+  end
 end
 
 function M.main(words)
@@ -224,6 +254,7 @@ function M.main(words)
   checks.add("moonlet", "ok", core.system.version)
   local keeper, why = core.system.keeper_program()
   checks.add("keeper", keeper and "ok" or "bad", keeper or why)
+  if found.on then check_machine(checks, found.on) end
   check_confinement(checks)
   check_processes(checks)
   check_programs(checks)

@@ -1,4 +1,4 @@
---- `moonlet run export` and `moonlet run import`: a finished run as one file, and the record of one back.
+--- `moonlet run export` writes a finished run to one file; `moonlet run import` reads it back.
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local place = require "moonlet.engine.export.place"
@@ -21,7 +21,7 @@ local export_known = options.with_common {
   content = { help = "otlp: with prompts and answers" },
 }
 
---- Lines about what the file does not hold. Files that a page never shows are only counted.
+--- Lists the files that the export omits. Files that an HTML page never displays are only counted.
 local function left_lines(left)
   local lines, missing, unshown = {}, {}, 0
   for _, item in ipairs(left) do
@@ -52,6 +52,9 @@ local function check(found, rest)
   end
   if not found.output then
     error(options.usage("--output is missing", ("moonlet export %s --as %s -o FILE"):format(rest[1], found.as)), 0)
+  end
+  if found.output == "-" then
+    error(options.usage("an export is not written to standard output", "--output FILE names the file"), 0)
   end
   if found.content and found.as ~= "otlp" then
     error(options.usage("--content is for --as otlp", "a page and an archive have prompts and answers anyway"), 0)
@@ -104,7 +107,6 @@ M.verbs = {
   import = { known = options.with_common() },
 }
 
----@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words) return (words[2] == "export" and export or import)(words) end
 

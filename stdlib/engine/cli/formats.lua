@@ -1,6 +1,7 @@
---- Findings for machines: lines for editors, annotations for GitHub Actions, SARIF 2.1.0 for code scanning. Each has
---- the findings that the report and --fail-on count. Those that were not verified stay in the report and the envelope;
---- SARIF also has the refuted and the suppressed ones, as suppressed.
+--- Formats findings for machines: editors, GitHub Actions, SARIF 2.1.0 for code scanning.
+--- Each export format contains the findings that the report and --fail-on count.
+--- Unverified findings are only in the report and the envelope.
+--- SARIF also lists the refuted and the suppressed findings, marked as suppressed.
 local findings = require "moonlet.findings"
 local names = require "moonlet.git.names"
 local options = require "moonlet.engine.cli.options"
@@ -11,15 +12,15 @@ local M = {}
 local null = core.json.null
 local forms = { lines = true, github = true, sarif = true }
 
---- Raises for options about findings that are not understood.
----@param form string?  of --format
+--- Raises an error if --fail-on, --format or a related option is invalid.
+---@param form string?  the value of --format
 function M.check(found, form)
   local severity = found["fail-on"]
   if severity then
     local known = false
     for _, name in ipairs(findings.severities) do known = known or name == severity end
     if not known then
-      options.refuse(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
+      options.refuse(("--fail-on '%s' is not a severity"):format(core.text.printable(severity, 40)),
         record.suggest(severity, findings.severities))
     end
   end
@@ -33,13 +34,13 @@ function M.check(found, form)
   end
 end
 
---- A field of a finding as text; nil for none. Results are data of a script: any field may be anything.
+--- Returns a text field of a finding, or nil. A script's result may contain anything.
 local function text_of(item, key)
   local value = rawget(item, key)
   return type(value) == "string" and value ~= "" and core.text.clean(value) or nil
 end
 
---- The name of a file, in bytes: git's quotes around one that is no UTF-8 are undone.
+--- Returns the bytes of a file name. Git quotes a name that is not valid UTF-8.
 local function path_of(item)
   local path = rawget(item, "file")
   if type(path) ~= "string" or path == "" then return nil end
@@ -51,7 +52,7 @@ local function percent(bytes)
   return (bytes:gsub(".", function(char) return ("%%%02X"):format(char:byte()) end))
 end
 
---- Readers keep numbers of lines in 32 bits.
+--- Programs that read these formats store line numbers in 32 bits.
 local most_lines = 0x7fffffff
 
 local function line_of(item)
@@ -59,7 +60,7 @@ local function line_of(item)
   return line and line > 0 and line <= most_lines and line or nil
 end
 
---- The findings of a result, each with how it was settled: nil, "refuted" or "suppressed".
+--- Collects the findings of a result with their state: nil, "refuted" or "suppressed".
 local function collect(result)
   local list = {}
   local function add(name, settled)
@@ -98,8 +99,8 @@ local function escaped(text, is_property)
   return (text:gsub("[%%\r\n:,]", codes))
 end
 
---- A file's name as a property. The reader decodes a few characters alone: others that cannot be seen, and bytes that
---- are no UTF-8, stay as %XX in the name that it shows.
+--- Encodes a file name as a property of a workflow command.
+--- GitHub decodes only a few characters, so it displays other invisible characters as %XX.
 local function file_property(path)
   local shown = path:gsub(core.text.is_utf8(path) and utf8.charpattern or "[%c\128-\255]", function(char)
     if char ~= "\r" and char ~= "\n" and findings.visible(char) ~= char then return percent(char) end
@@ -107,7 +108,7 @@ local function file_property(path)
   return escaped(shown, true)
 end
 
---- Workflow commands, which show up beside the line in a pull request.
+--- Formats workflow commands, which GitHub displays beside the line of a pull request.
 local function github_text(list)
   local lines = {}
   for _, one in ipairs(list) do
@@ -126,10 +127,10 @@ local function github_text(list)
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
 end
 
---- A text that stays the same when lines move: without numbers, and with each gap as one blank.
+--- Removes digits and joins white space, so that moved lines do not change a fingerprint.
 local function settled_text(text) return ((text or ""):gsub("%d+", ""):gsub("%s+", " ")) end
 
---- Gives each finding a fingerprint of its file, rule and quoted line; equal ones are counted in their order.
+--- Gives each finding a fingerprint of file, rule and quoted line. Numbers equal fingerprints.
 local function fingerprints(list)
   local seen = {}
   for _, one in ipairs(list) do
@@ -142,15 +143,15 @@ local function fingerprints(list)
 end
 
 local levels = { critical = "error", high = "error", medium = "warning", low = "note", info = "note" }
---- GitHub sorts alerts by this number.
+--- GitHub sorts alerts by the number `security-severity`.
 local weights = { critical = "9.5", high = "8.0", medium = "5.5", low = "3.0", info = "1.0" }
 
---- A path as the reference of a URI.
+--- Escapes a path for a URI.
 local function uri(path)
   return (path:gsub("[^%w/._~-]", percent))
 end
 
---- True for a path that leads out of the repository.
+--- Reports whether a path leads out of the repository.
 local function is_outside(path)
   local depth = 0
   for part in path:gmatch "[^/]+" do
@@ -160,8 +161,9 @@ local function is_outside(path)
   return path:sub(1, 1) == "/"
 end
 
---- The place of a finding. Code scanning asks for one: a finding about a whole file stands in its first line, one
---- about the whole change at the top of the repository.
+--- Returns the place of a finding, which code scanning requires.
+--- A finding about a file is placed at its first line.
+--- A finding about the whole change is placed at the top folder of the repository.
 local function location_of(item)
   local file, line, evidence = path_of(item) or ".", line_of(item), text_of(item, "evidence")
   return { physicalLocation = {
@@ -176,13 +178,13 @@ local function sentence(text)
   return text:find "[.!?…]$" and text or text .. "."
 end
 
---- The rule of a finding: that of its deterministic rule, or the lens that it was seen through.
+--- Returns the rule of a finding: its deterministic rule, or the lens of its reviewer.
 local function rule_of(item)
   local name = text_of(item, "rule") or text_of(item, "lens") or "review"
   return (name:gsub("[^%w._-]", "-"))
 end
 
---- The name of a rule in the form that the format asks for: "CommandFromText".
+--- Converts a rule's name to the form that SARIF requires: "CommandFromText".
 local function pascal(id)
   return id:gsub("%f[%w]%l", string.upper):gsub("[^%w]", "") .. "Finding"
 end
@@ -241,7 +243,23 @@ local function sarif_text(list, envelope)
   }, 2) .. "\n"
 end
 
---- The findings of a run in one of the forms.
+--- Formats, for standard error, what a review has checked and what limited it.
+--- Without this text, a review that read nothing would look like one that found nothing.
+---@param result any  a review's result; its `checked` has `text` and `notes`
+---@return string
+function M.status(result)
+  local checked = type(result) == "table" and result ~= null and rawget(result, "checked")
+  if type(checked) ~= "table" or checked == null then return "" end
+  local lines = { text_of(checked, "text") }
+  local notes = rawget(checked, "notes")
+  for _, note in ipairs(type(notes) == "table" and notes ~= null and notes or {}) do
+    if type(note) == "string" then lines[#lines + 1] = "Note: " .. note end
+  end
+  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 1000) .. "\n" end
+  return table.concat(lines)
+end
+
+--- Formats the findings of a run.
 function M.text(form, envelope)
   local list = collect(envelope.result)
   if form == "sarif" then return sarif_text(list, envelope) end

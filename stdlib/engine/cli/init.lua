@@ -1,6 +1,6 @@
---- `moonlet init`: makes a folder ready for presets. An editor learns the types of ctx and m from `.luarc.json`, which
---- keeps all that it holds; a folder without presets gets a first one. `.luarc.json` can be shared: it names a folder
---- of the user's home, into which the types are copied.
+--- `moonlet init` prepares a folder for presets, and writes a first preset if there is none.
+--- `.luarc.json` gets the types of ctx and m for editors, and keeps its other settings.
+--- `.luarc.json` can be shared: the types are copied to a folder below each user's home.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -9,29 +9,29 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
-  runner = { value = "R", help = "write this default runner into your config, and do no more" },
+  runner = { value = "R", help = "only write this default runner into your config" },
 }
 
 local file_name, file_cap = ".luarc.json", 1 << 20
-local shared_types = "/.local/share/moonlet/lua" -- below the home, whatever the prefix of the installation is
+local shared_types = "/.local/share/moonlet/lua"  -- below HOME
 local globals = { "ctx", "m", "args" }
 local first_preset = "hello"
 
---- The folder with the installed types: beside the executable in a build folder, below the prefix else.
+--- Returns the folder of the installed types, or of the types in a build folder.
 local function types_folder()
   local program, why = core.system.keeper_program()
   program = program and (core.system.real_path(program) or program)
   local folder = program and program:match "^(.*)/[^/]+$"
   for _, place in ipairs(folder and { folder:match "^(.*)/[^/]+$" or "", folder } or {}) do
     local path = place .. "/share/moonlet/lua"
-    -- In a build folder it is a link to the source.
+    -- In a build folder, the path of the types is a link to the source.
     if core.system.real_path(path .. "/moonlet/meta/ctx.lua") then return path end
   end
   error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
     or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
 end
 
---- Copies the Lua files of a folder that the other one does not have as they are. The engine is no part of the types.
+--- Copies the Lua files that are missing or differ, without the engine.
 local function copy(from, to)
   local source, target = core.file.root(from), nil
   for _, entry in ipairs(source and core.file.list(source, ".") or {}) do
@@ -48,7 +48,7 @@ local function copy(from, to)
   end
 end
 
---- Puts the types where `.luarc.json` of every user can name them. Returns that folder as it is written there.
+--- Copies the types to a folder that every user's `.luarc.json` can name, and returns its path.
 local function share_types(types)
   local home = core.system.env "HOME"
   if not home or home:sub(1, 1) ~= "/" then return types end
@@ -58,8 +58,8 @@ local function share_types(types)
   return "~" .. shared_types
 end
 
---- The table and the key of a setting: { workspace = { library = … } }, or { ["workspace.library"] = … } where the
---- file has that form already, with or without "Lua." in front.
+--- Finds the table and key of a setting: { workspace = { library = … } }.
+--- If .luarc.json uses "workspace.library" or "Lua.workspace.library", that form is kept.
 local function place_of(settings, group, name)
   for _, key in ipairs { group .. "." .. name, "Lua." .. group .. "." .. name } do
     if settings[key] ~= nil then return settings, key end
@@ -76,7 +76,7 @@ local function add_to_list(settings, group, name, values)
   if where[key] == nil then where[key] = core.json.array {} end
   local list, changed = where[key], false
   if not core.json.is_array(list) then
-    error(record.invalid(("%s: %s.%s is no list"):format(file_name, group, name), "make it one, or take it out"), 0)
+    error(record.invalid(("%s: %s.%s is not a list"):format(file_name, group, name), "make it one, or take it out"), 0)
   end
   for _, value in ipairs(values) do
     local found = false
@@ -89,7 +89,7 @@ local function add_to_list(settings, group, name, values)
   return changed
 end
 
---- Puts the settings into what the file holds. Another moonlet's folder of types is replaced by this one's.
+--- Adds the settings to those of `.luarc.json`, and replaces the types folder of another moonlet.
 local function change(settings, types)
   local where, key = place_of(settings, "workspace", "library")
   local changed = false
@@ -117,7 +117,7 @@ local function by_hand(types)
     core.json.encode(core.json.array(globals)))
 end
 
---- Writes the settings of the editor. Returns "made", "changed" or "kept".
+--- Writes the editor's settings. Returns "made", "changed" or "kept".
 local function write_settings(root, types)
   local text, err, cut = core.file.read(root, file_name, file_cap)
   if not text and core.file.stat(root, file_name) then error(err, 0) end
@@ -166,11 +166,11 @@ function M.main(words)
     lines[#lines + 1] = "\n  moonlet run hello --runner mock --allow needs   without an agent"
     lines[#lines + 1] = "  moonlet preset test hello --allow needs         its test"
   else
-    lines[#lines + 1] = "\n  moonlet preset list                             the presets that are there"
-    lines[#lines + 1] = "  moonlet preset new NAME                         another one, with its test"
+    lines[#lines + 1] = "\n  moonlet preset list                             the presets that you can run"
+    lines[#lines + 1] = "  moonlet preset new NAME                         another preset, with its test"
   end
   lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
-  lines[#lines + 1] = "  moonlet doctor                                  which agents are here"
+  lines[#lines + 1] = "  moonlet doctor                                  which agents are installed"
   return options.envelope(result), 0,
     table.concat(lines, "\n") .. "\n"
 end

@@ -1,5 +1,5 @@
---- `moonlet log`: prints a run's events, or the output of one step. `run attach` displays a run
---- that another process drives, as its own terminal would.
+--- `moonlet log` prints a run's events, or the output of one step.
+--- `run attach` displays a run that another process drives, as the terminal of that process would.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
@@ -10,14 +10,14 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
-  follow = { letter = "f", help = "go on until the run or the step ends" },
+  follow = { letter = "f", help = "continue until the run or the step ends" },
 }
 
 local null = core.json.null
 local poll_ms, part_size, json_cap = 200, 1 << 20, 16 << 20
 
---- Returns a function that reads what was appended to a file since its last call. With
---- `whole_lines` it keeps an incomplete line for the next call.
+--- Returns a function that reads what was appended to a file since its last call.
+--- With `whole_lines`, an incomplete line is kept for the next call.
 local function reader(root, path, whole_lines)
   local from, rest = 0, ""
   return function(at_end)
@@ -38,8 +38,7 @@ local function is_over(home, id)
   return rec.ended or not core.runs.holder(home.handle, id)
 end
 
---- Passes new output to `take` until `is_done` reports the end and everything is read, or until the
---- reader of standard output is gone.
+--- Passes new output to `take` until `is_done` and everything is read, or the reader has gone.
 local function drain(readers, is_done, take)
   while not core.system.reader_is_gone() do
     local over, some = is_done(), false
@@ -85,7 +84,7 @@ local function step_watch(root, rec, step)
   end
 end
 
---- Returns the envelope of --json: the run's events, or stdout and stderr of one step.
+--- Builds the envelope of --json: the run's events, or stdout and stderr of one step.
 local function as_json(home, root, rec, step)
   local result
   if step then
@@ -96,6 +95,15 @@ local function as_json(home, root, rec, step)
     result = { events = core.json.array(step_files.events(root, rec)) }
   end
   return { ok = true, command = "run log", run = store.envelope(home, rec), result = result, error = null }, 0
+end
+
+--- Prints new output until the run or step ends. On Ctrl-C, prints that the run continues.
+local function follow(id, ...)
+  local ok, err = pcall(drain, ...)
+  if ok then return end
+  if not core.task.pending_error() then error(err, 0) end
+  core.system.print(2, ("%s continues.  moonlet log %s -f shows it again, moonlet cancel %s ends it\n"):format(id, id,
+    id))
 end
 
 local function log(words)
@@ -113,14 +121,18 @@ local function log(words)
     local folder = step_files.folder(root, rec, step)
     if step.kind ~= "agent" and not core.file.stat(root, folder) then
       options.refuse(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
-        "agents and validations have logs; what ctx:exec gives is the script's to keep")
+        "agents and validations have logs; the script itself gets the output of ctx:exec")
     end
     local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }
-    local has_ended = step_watch(root, rec, step)
-    drain(files, function() return not found.follow or has_ended() or is_over(home, id) end, print_text)
+    local has_ended, is_silent = step_watch(root, rec, step), true
+    follow(id, files, function() return not found.follow or has_ended() or is_over(home, id) end, function(...)
+      is_silent = false
+      print_text(...)
+    end)
+    if is_silent then core.system.print(2, step_files.name(step.key) .. " has printed nothing\n") end
   else
     local function is_done() return not found.follow or is_over(home, id) end
-    drain({ reader(root, rec.sidecar .. "/events.jsonl", true) }, is_done, function(_, text)
+    follow(id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, is_done, function(_, text)
       each_event(text, function(...)
         local line = core.event.line(...)
         if line ~= "" then core.system.print(1, line .. "\n") end
@@ -145,7 +157,7 @@ local function attach(words)
   end)
   core.event.display "none"
   if not ok and core.task.pending_error() then
-    core.system.print(1, ("%s goes on.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
+    core.system.print(1, ("%s continues.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
       id, id))
     return nil, 0
   end

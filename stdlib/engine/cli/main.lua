@@ -1,4 +1,4 @@
---- The command line: finds the verb, prints its result and returns the exit code.
+--- Runs a command line: finds the verb, prints its result and returns the exit code.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -9,8 +9,8 @@ local M = {}
 --- The output format is detected before options are parsed, because their errors need it.
 local output = { json = false, events = false }
 
---- Wraps a text for a terminal. A command, or a text with a word wider than the terminal, is not
---- wrapped, so that it can be copied.
+--- Wraps a text for a terminal.
+--- Commands and texts with long words are not wrapped, so that they can be copied.
 local function wrapped(text)
   local out = page.out()
   local columns = out.columns - 2
@@ -20,10 +20,10 @@ local function wrapped(text)
   return table.concat(page.wrap(text, columns), "\n  ")
 end
 
---- Formats an error with its hint and the script's stack frames, safe for a terminal. An error of a
---- script begins with its place, as compilers print it: "presets/x.lua:12: message".
+--- Formats an error with its hint and the script's stack frames, safe for a terminal.
+--- A script's error starts with its place, like a compiler's: "presets/x.lua:12: message".
 local function error_text(err)
-  -- After a cancellation, the line that the script had reached is of no interest.
+  -- Omit the script's position after a cancellation, because it does not explain the error.
   local is_cancelled = err.kind == "cancelled"
   local at = not is_cancelled and err.at ~= core.json.null and err.at or nil
   local frames, line = not is_cancelled and traces.of(err) or {}, at and at:find ":%d+$"
@@ -43,10 +43,12 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope. `text` is the answer. `about.is_whole` means that `text` already contains
---- the error; otherwise `about` has what is printed beside the answer, such as the problems.
+--- Prints an envelope. `text` is the answer.
+--- `about.is_whole` means that `text` already contains the error.
+--- Without `is_whole`, `about` contains further text to print, such as the problems.
 --- Returns the encoded envelope if it was printed as JSON.
 local function present(envelope, text, about)
+  if output.silent then return nil end
   if output.json or output.events then
     local encoded = core.json.encode_record(envelope)
     core.system.print(1, encoded .. "\n")
@@ -75,7 +77,7 @@ end
 --- Returns the help of moonlet, of one verb or of a group of verbs.
 local function help(words)
   local kind = words[2] == "--all" and "all" or words[2]
-  if kind == "man" then return require("moonlet.engine.cli.manual").text() end
+  if kind == "man" then return require("moonlet.engine.cli.doc.manual").text() end
   if not kind or kind == "all" then return verbs.overview(kind == "all") end
   local asked = table.move(words, 2, #words, 1, {})
   local verb = verbs.find(asked)
@@ -123,9 +125,32 @@ function M.main(words)
   return code, encoded or core.json.encode_record(envelope)
 end
 
---- Ends the command after the engine killed Lua: it exceeded its time or memory, ignored a
---- cancellation, or waited for an event that cannot come. The engine calls this in place of the
---- main task.
+--- Carries out a request of the embedding program. Prints nothing and asks no person.
+---@param verb "run"|"resume"|"answer"
+---@param target string      a preset, a file or a packet; or the id of a run
+---@param arguments table    arguments by name or as a list; or the text of an answer
+---@param given table        options by name
+---@return integer code, string envelope
+function M.start(verb, target, arguments, given)
+  output.silent, output.command = true, verb == "resume" and "run resume" or verb
+  local ok, envelope, code = pcall(function()
+    given.json = true
+    if verb == "run" then
+      local request = { target = target, repo = given.repo, arguments = arguments, options = given }
+      return require("moonlet.engine.cli.run").start_request(request, output)
+    end
+    local words = verb == "resume" and { "run", "resume" } or { "answer" }
+    table.move(options.words_of(given), 1, 1000, #words + 1, words)
+    table.move({ "--", target, table.unpack(arguments) }, 1, #arguments + 2, #words + 1, words)
+    return require("moonlet.engine.cli." .. verb).main(words, output)
+  end)
+  if not ok then envelope, code = failure(output.command, envelope) end
+  envelope.command = output.command
+  return code, core.json.encode_record(envelope)
+end
+
+--- The engine calls this function instead of the main task after it killed Lua.
+--- Lua exceeded its time or memory, ignored a cancellation, or waited for an impossible event.
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)

@@ -1,4 +1,4 @@
---- Command lines: named options, each known beforehand; a wrong name suggests the near one.
+--- Parses command lines. An unknown option is rejected, and the nearest name is suggested.
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
 
@@ -6,14 +6,14 @@ local M = {}
 
 ---@class moonlet.Option
 ---@field value string?   the value's name in help; nil for a switch
----@field many boolean?   may be given again and again
+---@field many boolean?   true: the option may be repeated
 ---@field help string
 ---@field hidden boolean?
----@field common boolean?  in the short help of a verb that has many
----@field group string?    the heading above it in help (default "options")
----@field letter string?   "f": it may be written -f
----@field positional boolean? words without a name are its values
----@field choices string[]? values that completion offers
+---@field common boolean?  listed in the short help of a verb with many options
+---@field group string?    heading in the help (default "options")
+---@field letter string?   "f" allows -f
+---@field positional boolean? true: the option takes the words without an option
+---@field choices string[]? values for completion
 
 local common = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
@@ -21,10 +21,10 @@ local common = {
   help = { help = "this text" },
 }
 
---- True for an option that nearly all verbs have.
+--- Reports whether nearly all verbs have this option.
 function M.is_common(name) return common[name] ~= nil end
 
---- The options of a verb about a repository: its own, and those that all of them have.
+--- Adds the options that all verbs about a repository have.
 function M.with_common(own)
   local all = {}
   for name, option in pairs(common) do all[name] = option end
@@ -42,28 +42,28 @@ M.usage = usage
 --- Raises an error in the command line.
 function M.refuse(message, hint) error(usage(message, hint), 0) end
 
---- Raises for words beyond those that a command takes.
----@param command string  "session log"
+--- Raises an error if there are more words than a command takes.
+---@param command string  name of the command, such as "session log"
 function M.no_more(rest, most, command, hint)
   if not rest[most + 1] then return end
   M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
 end
 
---- The envelope of a command that has no run; its name is put in at the end.
+--- Builds the envelope of a command without a run. The caller sets `command` later.
 ---@param ok boolean?  default true
 function M.envelope(result, ok)
   return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
 end
 
---- Raises if an option has a value that is none of two words.
----@param word string?  nil where it was not given
+--- Raises an error unless an option has one of two values.
+---@param word string?  nil if the option was not given
 function M.check_word(name, word, one, other)
   if word == nil or word == one or word == other then return end
   error(usage(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
     ("write --%s %s or --%s %s"):format(name, one, name, other)), 0)
 end
 
---- The whole number that an option has; raises for another value.
+--- Converts an option's value to a positive integer, or raises an error.
 function M.whole_number(text, name, most)
   local number = math.tointeger(tonumber(text))
   if number and number >= 1 and number <= most then return number end
@@ -73,7 +73,7 @@ end
 
 local most_tokens = 1000000000
 
---- The tokens that an option has; nil where it was not given.
+--- Converts an option's value to a number of tokens; nil if it was not given.
 function M.tokens(text, name) return text and M.whole_number(text, name, most_tokens) end
 
 local function set(found, name, option, value)
@@ -87,7 +87,7 @@ local function set(found, name, option, value)
   end
 end
 
---- Gives an option a value, as `--NAME VALUE` does. Raises if it has one already and takes only one.
+--- Sets an option like `--NAME VALUE`. Raises an error if it is set and cannot be repeated.
 M.set = set
 
 local function lookup(known, name, list)
@@ -100,11 +100,11 @@ local function lookup(known, name, list)
   local near = record.nearest(name, list)
   local dashed = {}
   for i, other in ipairs(list) do dashed[i] = "--" .. other end
-  error(usage(("there is no option --%s"):format(core.text.printable(name, 60)),
+  error(usage(("unknown option --%s"):format(core.text.printable(name, 60)),
     near and ("did you mean '--%s'?"):format(near) or record.suggest("", dashed)), 0)
 end
 
---- Parses words into options and the rest. Everything after "--" is rest.
+--- Parses words into options and positional words. All words after "--" are positional.
 function M.parse(words, known, start)
   local found, rest, names = {}, {}, {}
   for name, option in pairs(known) do
@@ -125,7 +125,7 @@ function M.parse(words, known, start)
     name = name or word:match("^%-%-(.+)$") or letters[word]
     if not name then
       if #word > 1 and word:sub(1, 1) == "-" then
-        error(usage(("'%s' is no option"):format(core.text.printable(word, 60)),
+        error(usage(("unknown option '%s'"):format(core.text.printable(word, 60)),
           "options begin with two dashes; after -- everything is an argument"), 0)
       end
       rest[#rest + 1] = word
@@ -156,17 +156,68 @@ function M.parse(words, known, start)
   return found, rest
 end
 
+local function as_texts(value, name)
+  if type(value) == "number" and math.type(value) == "float" and value == math.floor(value) then
+    value = math.tointeger(value)
+  end
+  if type(value) == "string" or type(value) == "number" then return { tostring(value) } end
+  for _, item in ipairs(type(value) == "table" and value or { false }) do
+    if type(item) ~= "string" then
+      error(usage(("the option '%s' must be a text, a number or a list of texts"):format(name)), 0)
+    end
+  end
+  return value
+end
+
+--- Reads options from a table by name, as `parse` reads them from words: {runner = "codex", json = true}.
+---@param given table<string, any>
+---@param known table<string, moonlet.Option>
+function M.of_table(given, known)
+  local found, names, keys = {}, {}, {}
+  for name, option in pairs(known) do
+    if not option.hidden then names[#names + 1] = name end
+  end
+  for key in pairs(given) do keys[#keys + 1] = tostring(key) end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local option, name = lookup(known, key:gsub("_", "-"), names)
+    local value = given[key]
+    if not option.value then
+      if type(value) ~= "boolean" then error(usage(("the option '%s' must be true or false"):format(key)), 0) end
+      found[name] = value or nil
+    else
+      for _, text in ipairs(as_texts(value, key)) do set(found, name, option, text) end
+    end
+  end
+  return found
+end
+
+--- Writes options of a table as words, for a verb that reads words.
+function M.words_of(given)
+  local words, keys = {}, {}
+  for key in pairs(given) do keys[#keys + 1] = tostring(key) end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local value, name = given[key], "--" .. key:gsub("_", "-")
+    if value == true then words[#words + 1] = name end
+    for _, text in ipairs(type(value) ~= "boolean" and as_texts(value, key) or {}) do
+      words[#words + 1] = name .. "=" .. text
+    end
+  end
+  return words
+end
+
 local groups = { "arguments", "agents", "rights and limits", "output", "record", "options" }
 
---- The first words of a text, in a number of columns.
+--- Returns the first words of a text that fit into a number of columns.
 local function beginning(text, columns)
   local line = page.wrap(text, columns)[1]
   if #line == #text then return text end
   return (page.wrap(text, math.max(columns - 2, 8))[1]:gsub("[ ,;:]+$", "")) .. " …"
 end
 
---- The help lines of options: below the heading of their group, sorted by name, wrapped to the page.
----@param is_brief boolean?  a line for each
+--- Formats the help of options: grouped, sorted by name, wrapped to the page.
+---@param is_brief boolean?  one line per option
 function M.help(known, is_brief)
   local names, lefts, width = {}, {}, 0
   for name, option in pairs(known) do
@@ -200,7 +251,7 @@ end
 
 local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
---- Is it a day of the calendar?
+--- Reports whether a text is a valid date.
 local function is_day(text)
   local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
   if not year then return false end
@@ -209,16 +260,16 @@ local function is_day(text)
   return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
 end
 
---- Raises for a value of an option that is no day.
+--- Raises an error if an option's value is not a date.
 function M.day(text, name)
   if text and not is_day(text) then
-    error(usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
+    error(usage(("--%s '%s' is not a date"):format(name, core.text.printable(text, 40)),
       "write it as 2026-11-01"), 0)
   end
   return text
 end
 
---- The way in which the events of a run are shown.
+--- Returns how the events of a run are displayed.
 ---@param found table   options of the command line
 function M.display(found, output)
   if output.events then return "events" end
@@ -226,7 +277,7 @@ function M.display(found, output)
   return (found.plain or found.verbose or found.detached) and "plain" or "live"
 end
 
---- Prints a help text, or an envelope that holds it.
+--- Prints a help text, or an envelope that contains it.
 function M.print_help(text, json)
   local command = M.envelope { text = text }
   command.command = "help"

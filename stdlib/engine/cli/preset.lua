@@ -1,4 +1,4 @@
---- `moonlet preset list`, `show NAME`, `test NAME`, `new NAME` and `check FILE`.
+--- Implements `moonlet preset list`, `show NAME`, `test NAME`, `new NAME` and `check FILE`.
 local budget = require "moonlet.engine.budget.budget"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
@@ -9,15 +9,25 @@ local page = require "moonlet.engine.base.page"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  record = { help = "with test: make the cassettes anew first" },
-  allow = { value = "GRANT", many = true,
-    help = "with test: needs (what the preset declares, for these tests alone), agents (tests start programs), all" },
-  source = { help = "with show: print the Lua text" },
-  pattern = { value = "P", help = "with new: begin as this built-in preset" },
-  help = { help = "this text" },
+local repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" }
+local json = { help = "print one JSON envelope and nothing else" }
+local help = { help = "this text" }
+
+local function known(own)
+  own.repo, own.json, own.help = repo, json, help
+  return own
+end
+
+M.known_of = {
+  list = known {}, check = known {},
+  show = known { source = { help = "print the Lua text" } },
+  new = known { pattern = { value = "P",
+    help = "begin as a copy of a built-in pattern: vote, judge-panel, review-fix …" } },
+  test = known {
+    record = { help = "record the cassettes again first" },
+    allow = { value = "GRANT", many = true,
+      help = "needs (what the preset declares, only for these tests), agents (tests start programs), all" },
+  },
 }
 
 local function describe(source)
@@ -33,7 +43,7 @@ local function list(home)
   local found, names = loader.all(home)
   local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
-    found[name].unhashed = true -- A list runs nothing.
+    found[name].unhashed = true  -- no hash needed, because a list runs no preset
     local row = describe(found[name])
     local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
     if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end
@@ -71,7 +81,7 @@ local function show(home, name, with_source)
   return result, table.concat(lines, "\n") .. "\n"
 end
 
---- The presets of the repository itself.
+--- Lists the presets of the repository itself.
 local function of_repository(home)
   local found, names = loader.all(home)
   local own = {}
@@ -82,8 +92,9 @@ local function of_repository(home)
   options.refuse(("there is no preset in %s/presets"):format(home.top), "moonlet preset new NAME makes one")
 end
 
---- Calls `act` with the preset that is named, else with each of the repository. What an error ends is a failure of
---- that preset alone. Returns the result or results, what is left to print, and whether all passed.
+--- Calls `act` with the named preset, or with each preset of the repository.
+--- An error in a preset fails only that preset.
+--- Returns the results, the remaining output, and whether all passed.
 local function each(home, name, tell, act)
   if name then return act(name) end
   local results, all_passed = core.json.array {}, true
@@ -105,7 +116,7 @@ end
 
 function M.main(words)
   local verb = words[2]
-  local found, rest = verbs.read("preset " .. verb, words, M.known)
+  local found, rest = verbs.read("preset " .. verb, words, M.known_of[verb])
   table.insert(rest, 1, verb)
   local folder = repository.folder(found.repo)
   local home = core.run.home(folder)

@@ -1,8 +1,8 @@
---- `moonlet run prune`: removes old runs with their artifacts. A run that lives or can go on stays, and so does the
---- parent of one that stays, and the newest run: its number is not given a second time.
----
---- A kill in the middle leaves nothing half: the record of a run moves to `.agent/pruned` in one rename, after which
---- the run does not exist. Whoever reads the ledger drops its row, and the next prune removes what lies there.
+--- `moonlet run prune` removes old runs with their artifacts.
+--- A live or unfinished run stays, and so do parents of remaining runs.
+--- The newest run stays, so that its number is not reused.
+--- A run's record moves to `.agent/pruned` in one rename, so that a kill leaves nothing half done.
+--- If a prune is killed, ledger readers drop the run's row and the next prune deletes its files.
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -18,17 +18,17 @@ M.known = options.with_common {
   older = { value = "TIME", help = "runs that ended longer ago than this: 30d, 12h" },
   keep = { value = "N", help = "all but the newest N runs" },
   worktrees = { help = "the worktrees that wait for the next agent that writes" },
-  ["dry-run"] = { help = "say what would be removed, and remove nothing" },
+  ["dry-run"] = { help = "print what would be removed; remove nothing" },
 }
 
 local null = core.json.null
 local most_tries = 100
 
---- Why a run has to stay; nil where it may go.
+--- Explains why a run must stay; nil if it may be removed.
 local function reason_to_stay(home, id, rec)
   if not rec then return "its record cannot be read: moonlet run verify " .. id end
   if core.runs.holder(home.handle, id) then return "it runs" end
-  if core.runs.left(home.handle, id) > 0 then return "processes of it live" end
+  if core.runs.left(home.handle, id) > 0 then return "its processes still run" end
   local state = state_of.of(home, id, rec)
   if state == "needs-human" or state == "quota" then return "it is parked" end
   if state == "interrupted" then return "it was interrupted: moonlet resume or cancel it" end
@@ -38,7 +38,7 @@ local function reason_to_stay(home, id, rec)
   if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
---- The runs of which none is wanted by its age or number.
+--- Reports whether a run is old enough to be removed, by age or number.
 local function is_asked(rec, place, wanted, now)
   if wanted.keep and place <= wanted.keep then return false end
   if not wanted.older then return true end
@@ -46,8 +46,8 @@ local function is_asked(rec, place, wanted, now)
   return ended ~= nil and now - ended > wanted.older
 end
 
---- The ids to remove, newest first, so that no parent goes before its children, and those asked for that
---- stay: { id, why }.
+--- Selects the runs to remove, newest first so that no parent goes before its children.
+--- Also returns the requested runs that must stay: { id, why }.
 local function choose(home, root, wanted)
   local ids, records, go, stay = store.ids(root), {}, {}, core.json.array {}
   local now = core.clock.wall()
@@ -58,13 +58,13 @@ local function choose(home, root, wanted)
     if (rec or is_there()) and is_asked(rec, place, wanted, now) then
       local ok, why = true, "it is the newest run"
       if place > 1 then ok, why = pcall(reason_to_stay, home, id, rec) end
-      -- Another prune may remove the run at any moment.
+      -- Another prune may have removed the run, so ignore the error if the run is gone.
       if not ok and is_there() then error(why, 0) end
       if ok and why then stay[#stay + 1] = { id = id, why = why } elseif ok then go[id] = true end
     end
     core.task.sleep(0)
   end
-  -- Children are newer than their parents: one pass reaches the first of a chain.
+  -- Children are newer than their parents, so one pass reaches the first run of a chain.
   for _, id in ipairs(ids) do
     local parent = not go[id] and records[id] and records[id].parent_run_id
     if type(parent) == "string" and go[parent] then
@@ -81,7 +81,7 @@ end
 
 local function checked(done, err) if not done then error(err, 0) end end
 
---- The sidecars of the runs that stay. A run that was prepared shares its sidecar with the one that went on with it.
+--- Lists the sidecars of the remaining runs. A prepared run shares its sidecar with its successor.
 local function used_sidecars(root)
   local used = {}
   for _, id in ipairs(store.ids(root)) do
@@ -91,8 +91,9 @@ local function used_sidecars(root)
   return used
 end
 
---- Removes what lies in `.agent/pruned`: rows of the ledger and sidecars first, for the record says which they are.
---- Several processes may do so at once: what one has removed is no error to the other.
+--- Empties `.agent/pruned`.
+--- A record is deleted last, because it names the ledger rows and sidecars.
+--- Several processes may prune at once, so a missing file is not an error.
 local function empty(home, root)
   local used
   checked(ledger.forget_pruned(home))
@@ -110,7 +111,7 @@ local function empty(home, root)
   core.file.remove_empty(root, "pruned")
 end
 
---- Takes one run away, unless somebody has begun to drive it, or has taken it away.
+--- Removes one run, unless a host drives it or another process has removed it.
 local function remove(home, root, id)
   local lock = core.file.lock(root, ("runs/%s/lock.next"):format(id), 0)
   if not lock or core.runs.holder(home.handle, id) then return false end
@@ -118,7 +119,7 @@ local function remove(home, root, id)
   for _ = 1, most_tries do
     checked(core.file.make_root(home.agent_path .. "/pruned"))
     moved, err = core.file.rename(root, "runs/" .. id, "pruned/" .. id)
-    -- The kind `invalid` is that of a path that leads nowhere: another prune has removed the empty folder, or the run.
+    -- Kind `invalid` means a missing path: another prune removed the empty folder, or the run.
     if moved or err.kind ~= "invalid" or not core.file.stat(root, "runs/" .. id) then break end
   end
   core.file.unlock(lock)

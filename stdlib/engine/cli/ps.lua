@@ -1,20 +1,65 @@
---- `moonlet ps`: every live child of the runs and sessions of this repository, and whatever runs without its folder.
+--- `moonlet ps` lists live processes of this repository's runs and sessions.
+--- `moonlet ps` also lists the steps of runs that are on other machines.
 local context = require "moonlet.engine.context.context"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
 local states = require "moonlet.engine.session.states"
+local store = require "moonlet.engine.run.store"
+local under_way = require "moonlet.engine.remote.under_way"
 local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
 M.known = options.with_common()
 
-local function row_text(child, now)
+local most_looked_at = 100
+
+--- Adds the steps of unfinished runs that are on another machine.
+local function add_far(home, children, now)
+  local root, looked = store.root(home), 0
+  for _, id in ipairs(root and store.ids(root) or {}) do
+    looked = looked + 1
+    if looked > most_looked_at then return end
+    local rec = store.look(root, id)
+    for _, item in ipairs(rec and not rec.ended and under_way.of(root, id) or {}) do
+      children[#children + 1] = { run = id, step = item.key, on = item.on, queue_ms = math.tointeger(item.queue_ms),
+        age_ms = math.max(now - (math.tointeger(item.at) or now), 0) }
+    end
+  end
+end
+
+--- Names the machine of a step, and for a scheduler how long the step was or is in its queue.
+local function place_of(child)
+  if not child.on then return "" end
+  local place = " on " .. core.text.printable(child.on, 60)
+  if not child.on:find "^slurm" then return place end
+  if not child.queue_ms then return place .. ", in the queue" end
+  return ("%s, %s after %s in the queue"):format(place, duration.text(math.max(child.age_ms - child.queue_ms, 0)),
+    duration.text(child.queue_ms))
+end
+
+--- Groups processes by step. Returns the first process of each step, and the number of processes by it.
+local function rows_of(children)
+  local rows, by_step, counts = {}, {}, {}
+  for _, child in ipairs(children) do
+    local key = child.run .. "\0" .. child.step
+    local first = by_step[key]
+    if first then
+      counts[first] = counts[first] + 1
+    else
+      rows[#rows + 1], by_step[key], counts[child] = child, child, 1
+    end
+  end
+  return rows, counts
+end
+
+local function row_text(child, now, count)
   local left = child.deadline_ms and duration.text(math.max(child.deadline_ms - now, 0)) or "none"
-  return ("%-7s %7d %9s %9s  %s"):format(child.run, child.pid, duration.text(child.age_ms), left,
-    core.text.printable(context.plain(child.step), 120))
+  return ("%-7s %7s %9s %9s  %s%s%s"):format(child.run, child.pid or "-", duration.text(child.age_ms), left,
+    core.text.printable(context.plain(child.step), 120), place_of(child),
+    count > 1 and (", %d processes"):format(count) or "")
 end
 
 function M.main(words)
@@ -26,6 +71,7 @@ function M.main(words)
   local children = core.runs.live(home.handle)
   states.add_live(home, children, swept)
   local now, gone = core.clock.wall(), removed.all()
+  add_far(home, children, now)
   for _, entry in ipairs(gone) do
     local is_here = entry.top .. "/.agent" == home.agent_path
     for _, child in ipairs(is_here and entry.children or {}) do
@@ -34,8 +80,10 @@ function M.main(words)
     end
   end
   local lines = { ("%-7s %7s %9s %9s  %s"):format("RUN", "PID", "AGE", "LEFT", "STEP") }
-  for _, child in ipairs(children) do lines[#lines + 1] = row_text(child, now) end
-  if #children == 0 then lines = { "nothing is running" } end
+  local rows, counts = rows_of(children)
+  for _, child in ipairs(rows) do lines[#lines + 1] = row_text(child, now, counts[child]) end
+  -- A keeper that has just ended its children still exists for a moment.
+  if #children == 0 then lines = { #gone == 0 and "nothing is running" or nil } end
   for _, item in ipairs(swept) do
     if item.killed > 0 then
       lines[#lines + 1] = ("%s was left by a dead host: %d of its processes were ended"):format(item.run, item.killed)
@@ -44,7 +92,7 @@ function M.main(words)
   local list = core.json.array {}
   for i, entry in ipairs(gone) do
     local ending = removed.ending(entry, home.agent_path)
-    lines[#lines + 1] = ("%s (%s) goes on, but its folder %s was removed: %s"):format(entry.id,
+    lines[#lines + 1] = ("%s (%s) still runs, but its folder %s was removed: %s"):format(entry.id,
       core.text.printable(entry.label, 80), core.text.printable(entry.place, 400), core.text.printable(ending, 500))
     list[i] = { id = entry.id, place = entry.place, label = entry.label, pid = entry.pid, age_ms = entry.age_ms,
       end_with = ending }

@@ -1,4 +1,4 @@
---- `moonlet repl`: a prompt at which orchestrations are tried line by line.
+--- `moonlet repl` is a prompt for trying orchestrations line by line.
 local loader = require "moonlet.engine.load.loader"
 local options = require "moonlet.engine.cli.options"
 local reference = require "moonlet.engine.cli.doc.reference"
@@ -12,7 +12,7 @@ local context = require "moonlet.engine.context.context"
 local M = {}
 
 M.known = {
-  resume = { value = "RUN", help = "evaluate the lines of that run again on its record, and go on" },
+  resume = { value = "RUN", help = "replay the lines of that run, and continue" },
   json = { help = "print one JSON envelope a line, for tools" },
   help = { help = "this text" },
 }
@@ -24,7 +24,7 @@ local function sorted(set)
   return names
 end
 
---- Words for completion, and what the commands of the prompt show.
+--- Supplies words for completion, and the output of the prompt's commands.
 local words = {}
 local null = core.json.null
 
@@ -37,7 +37,7 @@ function words.known_names(path, sign)
   return type(value) == "table" and sorted(value) or nil
 end
 
---- The options that a verb of ctx takes, from its annotation.
+--- Lists the options of a verb of ctx, from its annotation.
 function words.known_options(verb)
   local entry = reference.read().named["ctx:" .. verb]
   local names = {}
@@ -58,7 +58,7 @@ function words.command_names()
   return names
 end
 
---- The text that a command of moonlet prints.
+--- Returns the text that a moonlet command prints.
 local function printed(module, given)
   local ok, envelope, _, text = pcall(require("moonlet.engine.cli." .. module).main, given, {})
   if not ok then
@@ -71,7 +71,7 @@ function words.runs_text() return printed("runs", { "run", "list", "--limit", "2
 
 function words.doc_text(name) return printed("doc", { "doc", name ~= "" and name or nil }) end
 
---- The answer of an agent's step, or the lines of another run.
+--- Returns the answer of an agent's step, or the report of another run.
 function words.step_text(run, name)
   if name:match("^R?%-?%d+$") then return printed("show", { "run", "show", name }) end
   local found
@@ -102,7 +102,7 @@ function words.argument_names(command, run)
   return table.move(steps, 1, #steps, #ids + 1, ids)
 end
 
---- The source of a prompt.
+--- Builds the source of an interactive run.
 local function source_of(json)
   local state = state_dir.path()
   if state then core.file.make_root(state) end
@@ -117,7 +117,7 @@ end
 
 loader.registered["repl"] = function() return source_of(M.json or false) end
 
---- Refuses what cannot be resumed at a prompt: a run that is none, and options that only a start takes.
+--- Rejects a run that is not interactive, and options that only a start accepts.
 local function check_resume(given, wanted)
   local resume = require "moonlet.engine.cli.resume"
   local repo
@@ -125,7 +125,7 @@ local function check_resume(given, wanted)
     local name = word:match("^%-%-([%w-]+)")
     if name == "repo" then repo = word:match("=(.*)$") or given[i + 1] end
     if name and not resume.known[name] then
-      options.refuse(("--%s is for a new prompt: %s goes on with what it was started with"):format(name, wanted),
+      options.refuse(("--%s is for a new prompt: %s keeps what it was started with"):format(name, wanted),
         "moonlet repl --resume " .. wanted)
     end
   end
@@ -133,12 +133,11 @@ local function check_resume(given, wanted)
   if not store.is_prompt(rec) then
     local preset = core.text.printable(tostring(rec.preset), 80)
     error(options.usage(("%s is a run of %s, not of the prompt"):format(id, preset),
-      ("moonlet resume %s goes on with it; moonlet list --preset repl shows those of the prompt"):format(id)),
+      ("moonlet resume %s continues it; moonlet list --preset repl shows interactive runs"):format(id)),
       0)
   end
 end
 
---- moonlet repl
 function M.main(given, output)
   local rest, resumed = { "run", "repl" }, nil
   local i = 2
@@ -164,12 +163,12 @@ function M.main(given, output)
   end
   local envelope, code = require("moonlet.engine.cli." .. (resumed and "resume" or "run")).main(rest, output)
   if output.json or not envelope then return envelope, code end
-  -- Each line has printed its value, or its error.
+  -- Each line has already printed its value or error.
   local id = envelope.run ~= null and envelope.run.id
   if id and envelope.run.verdict == "needs-human" then
     core.system.print(2, ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))
   elseif id and core.terminal.can_ask() then
-    core.system.print(1, ("%s is kept; moonlet repl --resume %s goes on\n"):format(id, id))
+    core.system.print(1, ("%s is kept; moonlet repl --resume %s continues it\n"):format(id, id))
   end
   return nil, code
 end

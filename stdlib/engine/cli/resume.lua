@@ -1,5 +1,5 @@
---- `moonlet resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
---- are replayed, not repeated.
+--- `moonlet resume R-007` resumes a run that was killed, failed in part, or waits for a person.
+--- Recorded steps are replayed, not repeated.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
 local forecast = require "moonlet.engine.cli.run.forecast"
@@ -22,7 +22,7 @@ local M = {}
 
 M.known = options.with_common {
   forecast = forecast.known.forecast, ["up-to"] = forecast.known["up-to"], sha = forecast.known.sha,
-  fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
+  fresh = { help = "read files, commands and the clock again; keep agents' answers" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
   budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
@@ -33,8 +33,8 @@ M.known = options.with_common {
   asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider", hidden = true },
 }
 
---- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and
---- gets the rights of this command line, as with `run`.
+--- Returns the rights of the run. A preset's rights were accepted together with its text.
+--- A changed preset needs consent again, and gets the rights of this command line.
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
@@ -45,29 +45,29 @@ local function rights(source, preset, rec, allow)
   return grants.join(said, consent.demand(source, preset, accepted))
 end
 
---- Refuses a dry run: only --prepared drives it on, so that a person who asks for no agent pays for none.
+--- Rejects a dry run.
+--- Only --prepared continues a dry run, so that nobody pays for agents by mistake.
 local function refuse_prepared(home, id, rec)
   if not rec.options.dry_run then return end
   if rec.ended then
-    error(record.invalid(("%s is a dry run, which came to: %s"):format(id, tostring(rec.verdict)),
-      "prepare it anew with --dry-run"), 0)
+    error(record.invalid(("%s is a dry run, which ended with: %s"):format(id, tostring(rec.verdict)),
+      "prepare it again with --dry-run"), 0)
   end
   error(record.invalid(id .. " is a dry run", require("moonlet.engine.run.state").prepared(home, rec)), 0)
 end
 
---- The script or preset that the run was started with.
+--- Finds the script or preset that the run was started with.
 local function source_of(home, rec)
   if store.is_prompt(rec) then require "moonlet.engine.cli.repl" end
   if rec.path == core.json.null or not rec.path then return loader.find(home, rec.target) end
   local source = loader.file(repository.moved(home, rec, rec.path))
-  -- Messages of Lua errors begin with their place, and a prompt may have one: its step would be another one
-  -- otherwise.
+  -- Keep the origin, because Lua errors start with it, and a prompt may contain such an error.
   if type(rec.origin) == "string" then source.origin = rec.origin end
   return source
 end
 
---- The plan of a resumed run: its arguments, runner and options are those it was started with.
----@param rec table   its run.json
+--- Builds the plan of a resumed run from its recorded arguments, runner and options.
+---@param rec table   run.json of the run
 function M.plan(home, id, rec, found)
   store.check_own(rec, "resumed")
   refuse_prepared(home, id, rec)
@@ -110,7 +110,7 @@ function M.plan(home, id, rec, found)
   return plan
 end
 
---- The result of a run that needs nothing more.
+--- Builds the result of a run that needs no resume.
 local function already(home, id, rec)
   require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
@@ -120,17 +120,17 @@ local function already(home, id, rec)
     0, ("%s has ended already: %s%s\n"):format(id, rec.verdict, waits)
 end
 
---- True if a run waits for its provider.
+--- Reports whether a run waits for its provider.
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
---- True if the provider that it waits for can be asked again.
+--- Reports whether the provider of a parked run can be asked again.
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
---- Drives a plan that was made from the record of a run. If somebody else has resumed the run before its lock was
---- taken, `again` is called with the new record.
----@param again fun(rec: table): table?, ...   another plan; or nil and the results to return instead
+--- Drives a plan that was made from the record of a run.
+--- If another process has resumed the run first, calls `again` with the new record.
+---@param again fun(rec: table): table?, ...   returns another plan, or nil and the results
 function M.drive(home, id, plan, again)
   while true do
     local drove, envelope, code, text, about = pcall(require("moonlet.engine.cli.run").drive, plan)
@@ -141,7 +141,6 @@ function M.drive(home, id, plan, again)
   end
 end
 
---- moonlet resume R-007
 function M.main(words, output)
   for i, word in ipairs(words) do
     local value = word:match "^%-%-runner=(.*)$" or word == "--runner" and words[i + 1]
@@ -164,18 +163,19 @@ function M.main(words, output)
     local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
     local is_over = now.ended and is_well and not store.is_prompt(now)
     if is_over then return nil, already(home, id, now) end
-    -- This command resumes once the provider can be asked again, and for no other reason.
+    -- A detached command resumes only when the provider can be asked again.
     local waits = found.detached and not found.asked
     if waits and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
-    -- A person may know better than the provider; a process that resumes by itself does not.
+    -- A person may know that a quota was raised early; a detached process does not.
     plan.asks_again, plan.detached = not waits, found.detached
     if bound then bound(plan) end
     return plan
   end
   local plan, envelope, code, text = plan_of(rec)
   if plan and forecast.is_wanted(found) then
-    envelope, code, text = forecast.of(plan, found, "moonlet resume " .. id)
+    local _, given = require("moonlet.engine.cli.task.replay").split(words)
+    envelope, code, text = forecast.of(plan, found, "moonlet resume " .. id, given)
     if envelope then return envelope, code, text end
     bound = code
     plan, envelope, code, text = plan_of(select(2, store.find(home, id)))

@@ -1,4 +1,4 @@
---- `moonlet run`.
+--- `moonlet run` runs a preset, a Lua file or a packet.
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
 local report = require "moonlet.engine.run.report"
@@ -20,14 +20,29 @@ local function tell_of_swept(home)
   end
 end
 
---- moonlet run …
-function M.main(words, output, consent)
-  local planned, plan, help = pcall(plan_module.of_words, words, output, consent)
-  if not planned then
-    -- No process was started: the error is in the command line, the preset or its place.
-    if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
-    error(plan, 0)
+--- Calls a function that makes a plan.
+--- Marks its errors as mistakes in the request, because no process was started.
+local function planned(make, ...)
+  local ok, plan, help = pcall(make, ...)
+  if ok then return plan, help end
+  if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
+  error(plan, 0)
+end
+
+--- Starts the run of a request that a program made.
+---@param request moonlet.Request
+function M.start_request(request, output)
+  local plan = planned(plan_module.of_request, request, output)
+  if not plan then options.refuse("the option 'help' is for people") end
+  for _, name in ipairs { "background", "edits", "compare" } do
+    if plan[name] then options.refuse(("the option '%s' is for the command line"):format(name)) end
   end
+  if #plan.runners > 1 then options.refuse("a request takes one runner", "start a run for each") end
+  return M.start(plan, nil, output)
+end
+
+function M.main(words, output, consent)
+  local plan, help = planned(plan_module.of_words, words, output, consent)
   if not plan then
     options.print_help(help, output.json)
     return nil, 0
@@ -35,7 +50,7 @@ function M.main(words, output, consent)
   return M.start(plan, words, output, consent)
 end
 
---- Drives a plan in the way that its command line asks for.
+--- Drives a plan in the mode that its command line requests.
 function M.start(plan, words, output, consent, origin)
   if plan.background then return detached.leave(plan.home, words, output.json) end
   core.event.display(plan.display)
@@ -56,7 +71,7 @@ end
 
 --- Makes the run of a plan and drives it to its end.
 function M.drive(plan)
-  -- The id of a background run goes out as one line before all events, for its reader waits for that line.
+  -- A background run prints its id as one line before all events, because its reader waits for it.
   function plan.begun(run)
     if plan.on_record then plan.on_record() end
     if not plan.detached then return end
@@ -77,7 +92,8 @@ function M.drive(plan)
     envelope.result.forecast, text = forecast, require("moonlet.engine.cli.run.forecast").text(forecast) .. "\n" .. text
   end
   if plan.format then
-    return envelope, code, formats.text(plan.format, envelope), { status = about.status }
+    local status = formats.status(envelope.result) .. about.status
+    return envelope, code, formats.text(plan.format, envelope), { status = status }
   end
   return envelope, code, text, about
 end

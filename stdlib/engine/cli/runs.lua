@@ -12,7 +12,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
---- States before a verdict, and their names in the ledger.
+--- Maps states before the verdict to their names in the ledger.
 local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
 
 local statuses = { "parked" }
@@ -28,7 +28,7 @@ M.known = options.with_common {
   task = { value = "ID", help = "only runs of this task" },
   preset = { value = "NAME", help = "only runs of this preset" },
   status = { value = "NAME", choices = statuses,
-    help = "only runs that came to this verdict, or are running, interrupted, prepared or "
+    help = "only runs that ended with this verdict, or are running, interrupted, prepared or "
     .. "parked (they wait for a person or a quota)" },
   verdict = { value = "NAME", help = "as --status", hidden = true },
   since = { value = "DAY", help = "only runs from this day on, as 2026-11-01" },
@@ -36,25 +36,23 @@ M.known = options.with_common {
 local null = core.json.null
 
 local batch = 500
-local most_newer, most_looks = 20, 1000 -- limits of the ids that left_out() checks
+local most_newer, most_looks = 20, 1000  -- limits of the ids that left_out() checks
 
---- Returns true if the filter accepts a run in this state.
+--- Reports whether the filter accepts a run in this state.
 local function fits(wanted, state)
   if wanted.status == "parked" then return state == "needs-human" or state == "quota" end
   return not wanted.status or state == wanted.status
 end
 
 local function row_of(home, run, state)
-  -- The ledger stores a packet's id as the task of its run. The real task id is the name of the
-  -- run's folder.
+  -- The ledger stores a packet's id as its run's task; the folder's name is the real task id.
   return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title, runner = run.runner,
     state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
 end
 
 local function is_before(started, day) return day ~= nil and type(started) == "string" and started < day end
 
---- Reads the record of a run that the ledger shows as running, because its host may have died
---- before it could update the ledger.
+--- Reads the record of a run that the ledger lists as running. Its host may have died since.
 local function look_again(home, root, run)
   local state = state_of.open(home, run.id, run.status == "prepared")
   if state == "running" then return run, state end
@@ -65,8 +63,7 @@ local function look_again(home, root, run)
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
 end
 
---- Reports runs whose folders are missing. Their rows stay in the ledger, because a list only reads
---- and `verify` must find them.
+--- Reports runs whose folders are missing; their rows stay in the ledger for `verify`.
 local function tell_lost(ids)
   if #ids == 0 then return end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 5))
@@ -87,8 +84,7 @@ local function tell_unreadable(home, root, ids)
   core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
 end
 
---- Returns the ids that are missing in an unfiltered list: removed runs, and runs that the ledger
---- could not add.
+--- Returns ids missing in an unfiltered list: removed runs, and runs that the ledger lacks.
 local function left_out(rows, wanted)
   local listed, ids = {}, {}
   for _, row in ipairs(rows) do listed[row.id] = true end
@@ -103,13 +99,11 @@ local function left_out(rows, wanted)
   return ids
 end
 
---- Returns the matching runs from the ledger, newest first, or nil and an error if the ledger
---- cannot be used.
+--- Returns the matching runs from the ledger, newest first; nil and an error if it is unusable.
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
   if not ready then return nil, why end
-  -- Do not filter in the ledger: a parked run has one of two verdicts, and a dry run is prepared
-  -- before it has a verdict.
+  -- The ledger cannot filter parked and prepared runs, which have one of two verdicts or none.
   local is_both = wanted.status == "parked" or wanted.status == "prepared"
   local status = not is_both and open_states[wanted.status] or nil
   local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
@@ -140,8 +134,7 @@ local function rows_of_ledger(home, root, wanted)
   return rows
 end
 
---- Returns the matching runs from their files. This is slow for many runs, but does not need the
---- ledger.
+--- Returns the matching runs from their files, which is slow but needs no ledger.
 local function rows_of_files(home, root, wanted)
   local rows, unread, before = {}, {}, wanted.before and store.number(wanted.before)
   for _, id in ipairs(store.ids(root)) do
@@ -196,7 +189,7 @@ local function wanted_of(found)
   local name = found.status and "status" or "verdict"
   local status = found[name]
   if status and status ~= "parked" and not manifest.exit_codes[status] and not open_states[status] then
-    options.refuse(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
+    options.refuse(("--%s '%s' is unknown"):format(name, core.text.printable(status, 40)),
       record.suggest(status, statuses))
   end
   return { limit = limit, before = before, task = found.task, preset = found.preset, status = status,
@@ -212,7 +205,7 @@ end
 
 --- Formats one run as a row of the table.
 local function cells_of(row, now)
-  local started = core.clock.parse(row.started_at)
+  local started = row.started_at ~= null and core.clock.parse(row.started_at)
   local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
   local waits = row.state == "needs-human" or row.state == "quota" or row.state == "interrupted"
   return { id = row.id, ago = started and state_of.ago(started, now) or "-", what = core.text.printable(what(row), 200),
@@ -233,10 +226,9 @@ local function plain_text(cells)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Formats the table for a terminal. Columns are as wide as their content, within the terminal's
---- width.
+--- Formats the table for a terminal, with columns as wide as their content.
 local function laid_out(cells, out)
-  local rows, lines = { { "RUN", "WHEN", "WHAT", "CAME TO", "TOOK" } }, {}
+  local rows, lines = { { "RUN", "WHEN", "WHAT", "OUTCOME", "TOOK" } }, {}
   for i, cell in ipairs(cells) do rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took } end
   for i, line in ipairs(page.columns(out, rows, 3)) do
     local command = i > 1 and cells[i - 1].command

@@ -1,4 +1,4 @@
---- `moonlet show`: prints a run with its steps, or one step, an answer or a prompt.
+--- `moonlet show` prints a run with its steps, or one step, an answer or a prompt.
 local duration = require "moonlet.duration"
 local formats = require "moonlet.engine.cli.formats"
 local head = require "moonlet.engine.journal.head"
@@ -19,8 +19,8 @@ local about = require "moonlet.engine.task.about"
 local M = {}
 
 M.known = options.with_common {
-  answer = { help = "print the answer alone: of the run, or with --step of one of its agents" },
-  prompt = { help = "print the prompt alone, likewise" },
+  answer = { help = "print only the answer: of the run, or with --step of one of its agents" },
+  prompt = { help = "print only the prompt of the run, or of the agent that --step names" },
   format = { value = "lines|github|sarif", help = "print the findings in this form" },
   step = { value = "KEY", help = "one step: its name or the end of its key" },
 }
@@ -95,8 +95,7 @@ end
 
 local text_cap = 64 << 20
 
---- Returns the answer of a run: the preset's text for people, else its result, else its agent's
---- answer.
+--- Returns the answer of a run: the preset's report, else its result, else its agent's answer.
 local function answer_of(home, root, rec)
   local findings = core.file.read(root, rec.sidecar .. "/findings.md", text_cap)
   if findings and findings ~= "" then return findings end
@@ -171,8 +170,8 @@ local function leftover_notes(home, id, rec)
   if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
   if interrupted_merge.is_half_merged(place) then
-    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet resume %s, or cancel, "
-      .. "brings it back"):format(id)
+    notes[#notes + 1] = ("a merge was interrupted, and part of it is in the work tree: moonlet resume %s, or cancel, "
+      .. "undoes it"):format(id)
   end
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
   for _, path in ipairs(waits and {} or worktree.left(home, id)) do notes[#notes + 1] = kept_worktrees.text(path) end
@@ -241,7 +240,7 @@ local function show(home, word, found)
   show_steps(rec, step_files.of(root, rec), lines)
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
-    lines[#lines + 1] = ("its host was ended: moonlet resume %s goes on"):format(id)
+    lines[#lines + 1] = ("its host was ended: moonlet resume %s continues it"):format(id)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end

@@ -1,9 +1,9 @@
---- Folders for tests and checks, which are removed with all that is in them.
+--- Creates temporary folders for tests and checks.
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 
 local M = {}
 
---- A new folder. The last result removes it.
+--- Creates a folder. The last result is a function that removes it.
 function M.folder(name)
   local base = temporary_dir.path()
   local path = ("%s/moonlet-preset-%s-%s"):format(base, name, core.clock.random_hex(8))

@@ -1,5 +1,5 @@
---- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
---- zero.
+--- `moonlet usage` prints the agents' usage from the ledger.
+--- Unreported usage is counted separately, never as zero.
 local config = require "moonlet.engine.load.config"
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
@@ -17,21 +17,22 @@ local null = core.json.null
 local most_inherited = 5
 
 M.known = options.with_common {
-  by = { value = "WHAT", help = "day (default), run, preset, runner, model, change or all" },
+  by = { value = "WHAT", help = "day (default), run, preset, runner, model, machine, change or all" },
   run = { value = "RUN", help = "of this run only" },
-  runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
+  runner = { value = "NAME", help = "only this runner; replayed cassettes count only here" },
   model = { value = "NAME", help = "of this model only" },
   since = { value = "DAY", help = "from this day on, as 2026-11-01" },
-  ["until"] = { value = "DAY", help = "up to this day, that included" },
+  ["until"] = { value = "DAY", help = "up to and including this day" },
   csv = { help = "print comma-separated values" },
 }
-local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true, change = true }
+local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true, change = true,
+  machine = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
   "total_tokens", "cost_usd", "unreported", "unpriced", "estimated", "cache_write_tokens" }
 
 local function csv_field(value)
   local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
-  -- A spreadsheet takes such a text for a formula, also between quotes.
+  -- A spreadsheet would execute a text with this start as a formula, even between quotes.
   if text:find("^%s*[=+@%-]") and not tonumber(text) then text = "'" .. text end
   if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
@@ -54,11 +55,11 @@ local function cost_text(row)
   return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
 end
 
---- The columns of the table, and what a narrow terminal leaves out; one in which no row has a number is not printed.
+--- Lists the columns; `true` marks those that a narrow terminal omits.
 local numbers = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
   { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", write = cost_text } }
 
---- Runs that have not ended, so that the ledger does not know their usage.
+--- Lists runs that have not ended, because the ledger does not know their usage.
 local function unfinished(home, found)
   local ids = {}
   for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do
@@ -77,7 +78,7 @@ local function unfinished_text(ids)
     :format(shown)
 end
 
---- Formats the cost of each dispatched and of each merged change.
+--- Formats the cost per dispatched and per merged change.
 local function changes_text(changes)
   local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
     changes.merged)
@@ -88,14 +89,14 @@ local function changes_text(changes)
   return ("%s, %.4f USD for each that was merged"):format(text, changes.per_merged_usd)
 end
 
---- Steps that took a dearer model than their siblings, because their calls name none.
+--- Reports steps that used a more expensive model because their calls name none.
 local function add_inherited(notes, inherited)
   for i, item in ipairs(inherited) do
     if i > most_inherited then
-      notes[#notes + 1] = ("and %d more steps took a dearer model"):format(#inherited - most_inherited)
+      notes[#notes + 1] = ("and %d more steps used a more expensive model"):format(#inherited - most_inherited)
       return
     end
-    notes[#notes + 1] = ("%s %s took the model %s, for its call names none; its siblings use %s"):format(item.run,
+    notes[#notes + 1] = ("%s %s used the model %s, because its call names none; its siblings use %s"):format(item.run,
       core.text.printable(item.step, 100), core.text.printable(item.model, 60), core.text.printable(item.beside, 60))
   end
 end
@@ -156,7 +157,7 @@ function M.main(words)
   local by = found.by or "day"
   if not groups[by] then
     options.refuse(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
-      record.suggest(by, { "all", "day", "run", "preset", "runner", "model", "change" }))
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model", "machine", "change" }))
   end
   options.day(found.since, "since")
   options.day(found["until"], "until")
@@ -173,6 +174,8 @@ function M.main(words)
   local rows, why, changes
   if by == "change" then
     rows, changes = spending.by_change(home, filter)
+  elseif by == "machine" then
+    rows = spending.by_machine(home, filter)
   else
     rows, why = core.ledger.usage(home.handle, filter, by)
     if not rows then error(why, 0) end

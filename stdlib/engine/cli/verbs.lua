@@ -1,6 +1,6 @@
---- The verbs of the command line. Dispatch, help, completion and the manual page are made from this one list: a new
---- verb is one entry here, and a module with `known` (its options) and `main(words, output)`, which gives the envelope,
---- the exit code, and for people the text, and what stands beside it.
+--- Lists the verbs of the command line for dispatch, help, completion and the manual page.
+--- A new verb is one entry here, and a module with `known` (its options) and `main`.
+--- main(words, output) returns the envelope, the exit code, and the text for people.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
@@ -8,15 +8,15 @@ local record = require "moonlet.record"
 local M = {}
 
 ---@class moonlet.Verb
----@field name string        the words that it is called by: "run list"
----@field module string      below moonlet.engine.cli
----@field arguments string?  as help shows them
+---@field name string        "run list"
+---@field module string      name of the module below moonlet.engine.cli
+---@field arguments string?  printed in help
 ---@field help string        one line
----@field example string     a whole command
----@field common boolean?    in the short help
----@field short boolean?     "run list" may be written "list"
----@field means string[]?    the words that it stands for
----@field text string?       more for its own help
+---@field example string     a complete command
+---@field common boolean?    listed in the short help
+---@field short boolean?     "run list" can be written "list"
+---@field means string[]?    words that the verb abbreviates
+---@field text string?       further text for the verb's help
 
 local function verb(name, arguments, module, help, example, more)
   local entry = more or {}
@@ -30,9 +30,9 @@ M.list = {
     "moonlet run triangulated-review --runner codex", { common = true }),
   verb("run list", nil, "runs", "the runs, newest first", "moonlet list --status failed --limit 5",
     { common = true, short = true }),
-  verb("run show", "RUN…", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
+  verb("run show", "RUN…", "show", "the outcome of a run, its steps, the next command", "moonlet show last --answer",
     { common = true, short = true }),
-  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume R-007",
+  verb("run resume", "RUN", "resume", "continue a run; nothing is paid twice", "moonlet resume R-007",
     { common = true, short = true, text = "--forecast shows first what it would reuse, pay and refuse. With "
       .. "--up-to usd=2 --sha HASH it runs only what that forecast says, within the bound: exit 5 above it, exit 2 for "
       .. "another forecast or a price without a bound." }),
@@ -54,12 +54,13 @@ M.list = {
     "moonlet run import run.record", { text = "An imported run can be shown, verified, exported and played "
       .. "(--runner cassette:RUN). It is never resumed, and nothing in it is executed." }),
   verb("run prune", nil, "prune", "remove old runs with their artifacts", "moonlet run prune --older 30d --dry-run",
-    { text = "A run that lives, is parked, was interrupted or waits for a review stays; so do the parents of runs that "
-      .. "stay, and the newest run." }),
-  verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
-    "moonlet run replay R-007 --runner claude --reason 'codex was blocked'"),
+    { text = "A run that is running, parked or interrupted or waits for a review is kept; so are the parents of kept "
+      .. "runs, and the newest run." }),
+  verb("run replay", "RUN", "task.replay", "repeat a run; the new run links back to it",
+    "moonlet run replay R-007 --runner claude --reason 'codex was blocked'",
+    { text = "It takes the options of moonlet run too, such as --budget: --help all lists them." }),
   verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree R-007"),
-  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part",
+  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they differ",
     "moonlet run diff R-007 R-008"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
   verb("run start-ready", nil, "task.queue", "start every packet that is ready",
@@ -84,6 +85,10 @@ M.list = {
     "moonlet review approve R-007 --note 'reads well'"),
   verb("review reject", "RUN | T-001", "task.review", "refuse it: its patch is kept, nothing is merged",
     "moonlet review reject R-007 --note 'no tests'"),
+  verb("review comment", "RUN FILE:LINE TEXT", "task.review", "comment on a line of the changes",
+    "moonlet review comment R-007 src/a.py:12 'why not a set?'", { text = "The line is that of the new file. A comment "
+      .. "stays on record: review show has those of the run and of the runs that it replays, and marks one as outdated "
+      .. "when its line is gone." }),
   verb("hook claude", nil, "task.hook", "record the sessions of Claude Code, from its hooks",
     "moonlet hook claude <hook.json"),
   verb("hook codex", "JSON", "task.hook", "record the turns of Codex, from its setting `notify`",
@@ -124,16 +129,16 @@ M.list = {
     "moonlet session wait S-003 --until prompt --timeout 10m"),
   verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
     "moonlet session explain S-003"),
-  verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and see to it when it is stuck",
+  verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and act when it is stuck",
     "moonlet session watch S-003 --answer approval=deny --then resume",
     { text = "Nothing is approved without a rule that "
-      .. "says so. What it does is in the session's events.jsonl; hooks of the config hear of questions, milestones, "
+      .. "says so. Its actions are in the session's events.jsonl; hooks of the config run at questions, milestones, "
       .. "stuck and done." }),
   verb("session report", "SESSION", "session.verbs", "what was done, changed and asked",
     "moonlet session report S-003"),
-  verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "go on with an agent's conversation in a new one",
+  verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "continue an agent's conversation in a new one",
     "moonlet session resume S-003"),
-  verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
+  verb("session attach", "SESSION", "session.verbs", "control it from this terminal; ctrl-] detaches",
     "moonlet session attach S-003"),
   verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill S-003"),
   verb("mcp", nil, "mcp.serve", "serve the tools of moonlet to a main agent, over MCP",
@@ -146,6 +151,10 @@ M.list = {
     { text = "Skills are pages in .agents/skills, which your agent reads. One that you have edited stays, and the new "
       .. "text is written beside it." }),
   verb("skill remove", "[NAME…]", "mcp.skill", "remove skills that nobody has edited", "moonlet skill remove"),
+  verb("web", nil, "web", "the runs as a live page in your browser", "moonlet web --open",
+    { text = "It prints one address with its secret token. The page shows this folder's runs and those of each --repo. "
+      .. "Each action of the page is a moonlet command with the same checks. ctrl-c ends the server; nothing "
+      .. "is lost." }),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",
@@ -157,6 +166,8 @@ M.list = {
 }
 
 local by_name, shorts, groups = {}, {}, {}
+--- Maps names that users know from other programs to verbs. The help does not list them.
+local habits = { ls = "list" }
 for _, entry in ipairs(M.list) do
   by_name[entry.name] = entry
   local group, rest = entry.name:match "^(%S+) (%S+)$"
@@ -167,9 +178,9 @@ for _, entry in ipairs(M.list) do
   end
 end
 
---- The verb that begins the words, and the words with its whole name. Without a verb: nil.
+--- Finds the verb at the start of the words. Returns it and the words with its full name, or nil.
 function M.find(words)
-  local first, second = words[1] or "", words[2] or ""
+  local first, second = habits[words[1]] or words[1] or "", words[2] or ""
   local entry = by_name[first .. " " .. second] or by_name[first]
   if entry and entry.means then
     return by_name["run show"], table.move(words, 2, #words, #entry.means + 1, { table.unpack(entry.means) })
@@ -178,10 +189,9 @@ function M.find(words)
   return shorts[first], { "run", table.unpack(words) }
 end
 
---- The verbs of a group: those of "preset".
 function M.group(name) return groups[name] end
 
---- The words that may stand first, and behind a group's name.
+--- Lists the words that may come first, or follow a group's name.
 function M.words(group)
   local seen, names = {}, {}
   local function add(word)
@@ -198,24 +208,23 @@ function M.words(group)
   return names
 end
 
---- The options of a verb.
+--- Returns the options of a verb.
 function M.options(entry)
   local module = require("moonlet.engine.cli." .. entry.module)
   local word = entry.name:match "%S+$"
   return module.known_of and module.known_of[word] or module.known or module.verbs[word].known
 end
 
---- The words by which help and hints call a verb: "list" for "run list".
+--- Returns a verb's name for help and hints: "list" for "run list".
 local function shown(entry) return entry.short and entry.name:gsub("^run ", "") or entry.name end
 
 local function usage_line(entry)
   return "moonlet " .. shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
 end
 
-local most_rows = 14 -- of the options, so that the help of a verb fits a terminal of 24 lines
+local most_rows = 14  -- the help of a verb fits a terminal of 24 lines
 
---- The options as help shows them. Without `all` only the common ones, where some are marked so, and a line for each
---- where they would not fit.
+--- Formats the options for help. Without `all`, omits the rare options.
 local function options_text(entry, known, all)
   local some, own, whole = {}, {}, options.help(known)
   for key, option in pairs(known) do
@@ -226,7 +235,6 @@ local function options_text(entry, known, all)
   return ("%s\n\nmore: moonlet %s --help all"):format(options.help(next(some) and some or own, is_long), shown(entry))
 end
 
---- The help of a verb.
 function M.help(entry, known, all)
   local lines = { "usage: " .. usage_line(entry)
     .. ((entry.arguments or ""):find "options" and "" or " [options]"), "" }
@@ -237,10 +245,10 @@ function M.help(entry, known, all)
   return table.concat(lines, "\n")
 end
 
---- Raised after the help was printed: the command ends well.
+--- The error `helped` ends a command with success after its help was printed.
 M.helped = {}
 
---- Reads the words behind a verb. After --help it prints the help, and raises `helped`.
+--- Parses the words after a verb. With --help it prints the help and raises `helped`.
 function M.read(name, words, known)
   local found, rest = options.parse(words, known, select(2, name:gsub("%S+", "")) + 1)
   if not found.help then return found, rest end
@@ -260,7 +268,7 @@ local function rows(all)
   return table.concat(lines, "\n")
 end
 
---- The help of moonlet: the common verbs, or all of them.
+--- Formats the help of moonlet: the common verbs, or all of them.
 function M.overview(all)
   local function said(text) return table.concat(page.wrap(text, page.out().columns), "\n") end
   return table.concat({
@@ -271,14 +279,13 @@ function M.overview(all)
   }, "\n")
 end
 
---- The help of a group.
 function M.group_text(name)
   local lines = {}
   for i, entry in ipairs(groups[name]) do lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry) end
   return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
 end
 
---- True for a word that `moonlet run` takes: a Lua file, a preset of this folder or a built-in one.
+--- Reports whether `moonlet run` accepts a word: a Lua file, a local or a built-in preset.
 local function can_be_run(word)
   if word:find "^[%w./-]+%.lua$" or word:find "^[Tt]%-%d+$" then return true end
   local own = core.file.root(core.system.cwd() .. "/presets")
@@ -291,7 +298,7 @@ local function can_be_run(word)
   return false
 end
 
---- The error for words that begin with no verb.
+--- Builds the error for words that start with no verb.
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]

@@ -1,5 +1,5 @@
---- `moonlet run verify`: compares the ledger, the journals, the records and the artifacts, byte for byte. With
---- --rebuild the ledger is made anew from the files first.
+--- `moonlet run verify` compares ledger, journals, records and artifacts, byte for byte.
+--- With --rebuild the ledger is first rebuilt from the files.
 local verify = require "moonlet.engine.run.verify"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -11,19 +11,19 @@ local M = {}
 
 M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  rebuild = { help = "make the ledger anew from the files, also in place of a damaged one" },
+  rebuild = { help = "rebuild the ledger from the files, even a damaged one" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }local shown_notes = 20
 
 local function printable(text) return core.text.printable(text, 600) end
 
---- The ids that were asked for; without any, or with `all`, those of all runs.
+--- Returns the requested ids, or the ids of all runs if none or `all` was requested.
 local function wanted_ids(home, root, words)
   local ids = {}
   for _, word in ipairs(words) do
     if word == "all" then return store.ids(root), true end
-    -- A run whose run.json is gone can still be named.
+    -- A run whose run.json is missing can still be named.
     local id = store.number(word) and word
     if not (id and root and core.file.stat(root, "runs/" .. id)) then id = store.find(home, word) end
     ids[#ids + 1] = id
@@ -32,7 +32,7 @@ local function wanted_ids(home, root, words)
   return ids, false
 end
 
---- The ledger's entries that are on no disk: runs without a folder, and rows without a run.
+--- Finds ledger entries that are not on disk: runs without a folder, and rows without a run.
 local function strangers(home, root)
   local found, before = {}, nil
   repeat
@@ -45,12 +45,12 @@ local function strangers(home, root)
     end
   until #runs < 500
   for _, text in ipairs(core.ledger.strays(home.handle) or {}) do
-    found[#found + 1] = ("the ledger has %s, which no run has left"):format(text)
+    found[#found + 1] = ("the ledger has %s, which belongs to no run"):format(text)
   end
   return found
 end
 
---- Rebuilds the ledger, or makes it fit for use. Returns the result, and the problem with it.
+--- Rebuilds the ledger, or checks that it is usable. Returns the result, and an error.
 local function prepare_ledger(home, rebuild)
   if not rebuild then
     local ready, err = ledger.ready(home)
@@ -72,7 +72,8 @@ local function add_lines(lines, report, notes)
   end
 end
 
---- The report of one run. An error becomes a part of it, so as not to hide the damage to other runs.
+--- Builds the report of one run.
+--- Reports an error instead of raising it, so that all runs are checked.
 local function report_of(home, root, id, with_ledger)
   local ok, report = pcall(verify.run, home, root, id, with_ledger)
   if ok then return report end
@@ -96,9 +97,9 @@ function M.main(words)
   local filled, trouble
   if root then filled, trouble = prepare_ledger(home, found.rebuild) end
   if filled then
-    lines[1] = ("the ledger was made anew from %s"):format(count(filled.runs, "run", "runs"))
+    lines[1] = ("the ledger was rebuilt from %s"):format(count(filled.runs, "run", "runs"))
   elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
-    index.notes[1] = { what = "it was not looked at: " .. trouble.message, at = "ledger.db" }
+    index.notes[1] = { what = "it was not checked: " .. trouble.message, at = "ledger.db" }
   elseif trouble then
     index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
   elseif all and root then
@@ -121,7 +122,7 @@ function M.main(words)
   end
   lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
     problems > 0 and count(problems, "problem", "problems") or index.notes[1]
-      and "all as it was written; the ledger was not looked at" or "all as it was written")
+      and "all as it was written; the ledger was not checked" or "all as it was written")
   local err = core.json.null
   if problems > 0 then
     err = { kind = "failed", hint = core.json.null, at = core.json.null,

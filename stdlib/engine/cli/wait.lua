@@ -1,4 +1,4 @@
---- `moonlet wait R-007`: waits until the run has ended; its exit code is the run's.
+--- `moonlet wait R-007` waits until the run has ended, and exits with the run's exit code.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -11,7 +11,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
-  timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
+  timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run continues" },
   plain = { help = "as --verbose", hidden = true },
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
 }
@@ -19,7 +19,7 @@ local poll_ms = 100
 local parked_poll_ms = 500
 local timed_out = 124
 
---- `err`: the error of the wait itself; without one the run's own error is given.
+---@param err table?  the error of the wait itself; default: the run's error
 local function envelope(home, rec, ok, err)
   if not ok and not err and type(rec.error) == "table" then err = manifest.error(rec.error) end
   return { ok = ok, command = "run wait", run = store.envelope(home, rec),
@@ -33,12 +33,12 @@ local function go_on(home, id, rec, output)
   return require("moonlet.engine.cli.run").drive(plan)
 end
 
---- The same in a process of its own: a person who waits for so long only lets the run resume afterwards.
+--- Resumes in another process, so that a person can stop waiting without ending the run.
 local function leave(home, id)
   local answer, failure = core.detach.start { "run", "resume", id, "--detached", "--repo", home.top }
   if not answer then error(failure, 0) end
   if answer ~= "" then return end
-  -- Somebody else may have gone on with it, or ended it.
+  -- Another process may have resumed or ended the run.
   if core.runs.holder(home.handle, id) or not resume.is_due(select(2, store.find(home, id))) then return end
   error({ kind = "failed", message = ("%s could not be resumed"):format(id),
     hint = ("its message is above; or moonlet resume %s"):format(id) }, 0)
@@ -59,7 +59,7 @@ function M.main(words, output)
       id, rec = store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text, about = pcall(go_on, home, id, rec, output)
-      -- Only a single waiting command drives; the others go on waiting.
+      -- If several commands wait, one of them drives the run and the others keep waiting.
       if not drove and not store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end
@@ -72,14 +72,14 @@ function M.main(words, output)
         { status = last_line and last_line .. "\n" }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
-      -- It may have ended between the two readings.
+      -- The run may have ended between the two readings.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),
           hint = state.prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
-          hint = ("moonlet resume %s goes on; nothing is paid twice"):format(id) }, 0)
+          hint = ("moonlet resume %s continues it; nothing is paid twice"):format(id) }, 0)
       end
     elseif limit and core.clock.monotonic() - started >= limit then
       local err = { kind = "timeout", message = ("%s has not ended after %s"):format(id, duration.text(limit)),

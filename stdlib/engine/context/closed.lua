@@ -1,5 +1,4 @@
---- Closes results: reading an unknown field is an error that suggests a similar name. Otherwise a
---- closed table behaves like a plain one.
+--- Closes results: reading an unknown field raises an error that suggests a similar name.
 local record = require "moonlet.record"
 
 local M = {}
@@ -22,7 +21,7 @@ end
 
 local kinds = {}
 
---- Closes a result. Messages call it `what` ("an answer"), and the fields in `known` may be nil.
+--- Makes reading an unknown field of a result an error. The fields in `known` may be nil.
 ---@generic T: table
 ---@param value T
 ---@return T
@@ -68,8 +67,7 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- Returns a closed copy of a preset's arguments, so that changes by the preset do not reach the
---- record.
+--- Returns a closed copy of a preset's arguments, so that its changes do not reach the record.
 function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

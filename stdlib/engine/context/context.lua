@@ -1,5 +1,4 @@
---- Stores the host's state of each ctx. A script has only the ctx, which looks like an empty table.
---- The state behind it is reachable only here.
+--- Stores the host's state behind each ctx, which looks like an empty table to scripts.
 local budget = require "moonlet.engine.budget.budget"
 local command_line = require "moonlet.engine.base.command_line"
 local budget_view = require "moonlet.engine.context.budget_view"
@@ -16,9 +15,10 @@ local M = {}
 ---@field path string        prefix of this body's keys: "" or "parallel/2"
 ---@field counts table       name -> number of uses in this body
 ---@field finalizers function[]
----@field within table?     clean-up that this body is part of
----@field place table?      its own clean-up, after its start
+---@field within table?     clean-up inside which this body runs, if any
+---@field place table?      clean-up of this body, once it has started
 ---@field budget_view moonlet.BudgetView?  ctx.budget, after its first use
+---@field host_view table?   ctx.host, after its first use
 ---@field failure any        first error of a spawned task
 ---@field task any           task that runs the body
 ---@field open boolean
@@ -26,19 +26,22 @@ local M = {}
 ---@class moonlet.CleanupState   clean-ups of a run
 ---@field places table<any, table>  task -> clean-up that runs in it
 ---@field shields any[]           shielded scopes of running clean-ups
----@field put_off table[]         clean-ups that wait until the run continues: { state, how }
----@field is_owed boolean?        a later host must do a clean-up
+---@field put_off table[]         postponed clean-ups: { state, how }
+---@field is_owed boolean?        true if a later host must do a clean-up
 
 ---@type fun(run: table): moonlet.CleanupState
 M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {}, is_owed = nil } end)
 
 local states = setmetatable({}, { __mode = "k" })
 
---- Holds the verbs of ctx. engine/run/verbs.lua fills the table.
+--- Makes ctx.host; engine/run/verbs.lua sets it.
+---@type fun(state: moonlet.State): table
+M.host_view = nil
+
+--- Contains the verbs of ctx, which engine/run/verbs.lua adds.
 M.verbs = {}
 
---- Holds the verbs in the form that scripts call. It keeps the caller's frame on the stack, so that
---- errors can name it.
+--- Wraps the verbs for scripts. The caller's frame stays on the stack, so that errors can name it.
 M.called = setmetatable({}, { __index = function(called, name)
   local verb = M.verbs[name]
   local kept = verb and core.frames.keep(verb)
@@ -67,8 +70,10 @@ local metatable = {
     for name in pairs(M.getters) do names[name] = true end
     local record = require "moonlet.record"
     local preset = M.of(ctx).run.preset
-    record.refuse(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
-      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names))
+    local hint = preset and preset.args[key] and "run is given (ctx, args), in this order"
+      or require("moonlet")[key] and ("write m.%s"):format(key)
+      or record.hint(tostring(key), names)
+    record.refuse(("ctx has no '%s'"):format(tostring(key)), hint)
   end,
   __newindex = function()
     error({ kind = "denied", message = "ctx is read-only" }, 0)
@@ -77,7 +82,7 @@ local metatable = {
   __metatable = false,
 }
 
-local function refuse_ended()
+function M.refuse_ended()
   error({ kind = "invalid", message = "this ctx belongs to a scope that has ended", at = core.text.place(),
     hint = "use the ctx that the function was given" }, 0)
 end
@@ -90,13 +95,17 @@ M.getters = {
   run_id = function(state) return state.run.id end,
   budget = function(state)
     state.budget_view = state.budget_view or budget_view.new(function(verb, kind)
-      if not state.open then refuse_ended() end
+      if not state.open then M.refuse_ended() end
       return journal.reading(state.run, M.key(state, "budget"), { verb = "budget", read = verb, kind = kind },
         function() return budget[verb](state.budget, kind) end)
     end)
     return state.budget_view
   end,
   inputs = function(state) return state.run.input_list() end,
+  host = function(state)
+    state.host_view = state.host_view or M.host_view(state)
+    return state.host_view
+  end,
 }
 
 function M.new(state)
@@ -108,21 +117,20 @@ function M.new(state)
   return ctx
 end
 
---- Returns the state of a ctx. Raises an error for any other value, and for a ctx whose body has
---- ended.
+--- Returns the state of a ctx. Raises an error for other values, and after the body has ended.
 function M.of(ctx)
   local state = states[ctx]
   if not state then
     error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
       hint = "call verbs with a colon: ctx:agent { … }, not ctx.agent { … }" }, 0)
   end
-  if not state.open then refuse_ended() end
+  if not state.open then M.refuse_ended() end
   return state
 end
 
 local escapes = { ["/"] = "%2F", ["#"] = "%23" }
 
---- A record can hold only UTF-8, so other bytes are escaped.
+--- Escapes bytes that are not UTF-8, because a record can contain only UTF-8.
 local function as_escape(char) return ("%%%02X"):format(char:byte()) end
 
 local function escaped(run, name)
@@ -131,9 +139,9 @@ local function escaped(run, name)
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- Returns a name as a part of a key. "/" and "#" are escaped because they separate the parts, so
---- that no two steps share a key. Secrets are replaced, because keys name records, processes and
---- folders.
+--- Returns a name as a part of a key.
+--- "/" and "#" separate the parts of a key, so they are escaped and no two steps share a key.
+--- Secrets are replaced, because keys name records, processes and folders.
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -151,14 +159,14 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the owner of a body's next steps: the body, or the clean-up that runs or uses its ctx.
+--- Returns the state that numbers a body's next steps.
+--- If a clean-up uses the body's ctx, its state numbers the steps instead of the body's.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
 end
 
---- Raises an error if an enclosing budget is overspent, because nothing new may start then.
---- Clean-ups may still run commands.
+--- Raises an error if an enclosing budget is overspent. Clean-ups may still run commands.
 function M.check_spent(state)
   if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
 end
@@ -168,28 +176,28 @@ local longest_name = 256
 function M.check_name(name)
   if name == "" then
     error({ kind = "invalid", message = "a name is empty", at = core.text.place(),
-      hint = "names are what steps are known by: give it one, or none at all" }, 0)
+      hint = "a step is found by its name: write one, or leave it out" }, 0)
   end
   if #name > longest_name then
     error({ kind = "invalid", message = ("a name has %d bytes, and at most %d are allowed"):format(#name, longest_name),
-      at = core.text.place(), hint = "names are part of each line about a step: name it shorter" }, 0)
+      at = core.text.place(), hint = "names are part of each line about a step: use a shorter one" }, 0)
   end
 end
 
---- Warns if a branch uses the ctx of the function around it, because its steps' keys then depend on
---- timing.
+--- Warns if a branch uses an outer ctx, because its steps' keys then depend on timing.
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end
   if M.cleanup(state.run).places[task] then return end
   state.foreign_told = true
   state.run.emit("warning", { text = ("%s: a branch uses the ctx of the function around it, so its steps are known by "
-    .. "when they come: use the one that the branch is given"):format(core.text.place() or "the script") })
+    .. "when they come: use the ctx that the branch is given"):format(core.text.place() or "the script") })
 end
 
---- Returns the key of the next step called `name`: path, name, and from the second use on a number.
---- A body is one coroutine, so that number never depends on timing. Every verb starts here, so a
---- body that must end does nothing more. First runs clean-ups that were put off below this body.
+--- Returns the key of the next step called `name`; repeated names get a number.
+--- A body is one coroutine, so the number in a key never depends on timing.
+--- Every verb calls this function first, so a cancelled body does nothing more.
+--- Clean-ups that were postponed in an inner body run before the next step.
 ---@param at_once boolean?  the caller must not wait here
 function M.key(state, name, at_once)
   core.task.check()

@@ -1,5 +1,5 @@
---- Runs a function in parallel for each item of a list. Each result has its item's index. If a
---- branch fails, a lost value takes the place of its result.
+--- Runs a function in parallel for each item of a list. Each result has its item's index.
+--- The result of a failed branch is a lost value (core.lost).
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
@@ -16,8 +16,8 @@ local kind_of, is_prepared = scope.kind_of, scope.is_prepared
 
 local M = {}
 
---- An error of these kinds always ends the whole fan-out. A spent budget does not, because it only
---- prevents new starts and running branches are paid for.
+--- Errors of these kinds always end the whole fan-out.
+--- A spent budget does not end a fan-out, because running branches are already paid for.
 local fatal = { cancelled = true, limit = true }
 
 local any_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration" }
@@ -59,7 +59,10 @@ local function message_of(err)
   return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
 end
 
+--- Returns the error of a fan-out. If the first branch lacks a grant, returns its error, because one
+--- option on the command line helps all branches.
 local function quorum_error(failed, need, total, first)
+  if kind_of(first) == "denied" then return first end
   return {
     kind = "quorum", hint = not is_slip(first) and hint_of(first) or nil,
     message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
@@ -68,8 +71,7 @@ local function quorum_error(failed, need, total, first)
   }
 end
 
---- Returns an error if no branch succeeded or a provider's quota left answers missing. Returns nil
---- if the fan-out may continue with its results.
+--- Returns an error if no branch succeeded, or if a provider's quota caused a failure; else nil.
 local function lost_cause(failures, total)
   for _, item in ipairs(failures) do
     if kind_of(item.error) == "quota" then return item.error end
@@ -82,6 +84,7 @@ local function lost_cause(failures, total)
     blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
   end
   local first = failures[1].error
+  if kind_of(first) == "denied" then return first end
   return { kind = "quorum", cause = first, blocked = blocked or nil,
     hint = not is_slip(first) and hint_of(first) or nil,
     message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
@@ -108,15 +111,15 @@ end
 ---@field run moonlet.Run
 ---@field items any[]
 ---@field fn fun(branch: moonlet.Ctx, item: any, i: integer): any
----@field total integer        the number of items
----@field keys string[]        the name of each branch
----@field need integer?        this many branches must succeed
----@field settle boolean?      a failed branch becomes a value
----@field limit integer        branches side by side
----@field path string          the key of the fan-out in the journal
+---@field total integer        number of items
+---@field keys string[]        name of each branch
+---@field need integer?        minimum number of successful branches
+---@field settle boolean?      true if a failed branch becomes a value
+---@field limit integer        maximum number of parallel branches
+---@field path string          key of the fan-out in the journal
 ---@field budget moonlet.Budget
 ---@field timeout integer?     ms
----@field gate table?          of ctx:any: lets only one branch merge at a time
+---@field gate table?          lets only one branch of a ctx:any merge at a time
 
 ---@return moonlet.FanOutPlan
 local function plan_of(verb, fields, ctx, items, fn, options)
@@ -125,7 +128,7 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   if options.limit and options.limit < 1 then record.refuse("limit must be at least 1") end
   local need, total = options.need, #items
   if need and need > 0 and total == 0 then
-    record.refuse(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before")
+    record.refuse(("ctx:%s: the list is empty"):format(verb), "need asks for results: check the list first")
   end
   if need and (need < 0 or need > total) then
     record.refuse(("need is %d, but the list has %s"):format(need, counted(total, "item")))
@@ -139,8 +142,8 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   }
 end
 
---- Runs the branches in the open scope of `state`. Calls `on_end` for each, and returns outcomes[i]
---- = {ok, value}.
+--- Runs the branches in the scope of `state`. Calls `on_end` for each.
+--- Returns outcomes[i] = {ok, value}.
 local function run_branches(plan, state, on_end)
   local outcomes, next_index = {}, 1
   local function worker()
@@ -153,7 +156,7 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- These events let a live view count branches that have not started.
+  -- The event `progress` lets a live view count branches that have not started.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -162,8 +165,8 @@ local function run_branches(plan, state, on_end)
   return outcomes
 end
 
---- Runs the body of a fan-out. `on_end(state, i, ok, value)` decides how the end of a branch
---- affects the others.
+--- Runs the body of a fan-out.
+--- `on_end(state, i, ok, value)` decides how the end of a branch affects the others.
 local function run_plan(plan, on_end)
   local options = { budget = plan.budget, timeout = plan.timeout, what = plan.path }
   return scope.body(plan.run, plan.path, options, function(inner)
@@ -223,8 +226,7 @@ local function place_of(plan, key, outcome)
   return value
 end
 
---- Warns if no branch returned anything, because then the agents' answers are usually lost by
---- mistake.
+--- Warns if no branch returned anything, because usually the script forgot to return the answers.
 local function tell_silent(plan, results)
   if plan.settle or plan.total == 0 then return end
   for _, value in ipairs(results) do
@@ -241,8 +243,7 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if scope.is_spent(err) or kind_of(err) == "quota" or infrastructure_error.is(err) then
-      -- Running branches are paid for, so they continue until they end or pass the limit
-      -- themselves.
+      -- Running branches are paid for, so they continue until they end or exceed the limit.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
@@ -298,15 +299,13 @@ end
 
 local reason = "another branch has succeeded"
 
---- Reports whether the present task was cancelled because another branch of its ctx:any has
---- succeeded.
+--- Reports whether another branch of the ctx:any has won and cancelled this task.
 function M.has_lost()
   local err = task.pending_error()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- Makes the record of a ctx:any. A resumed run reports the recorded failures and does not repeat
---- them.
+--- Builds the record of a ctx:any, so that a resume does not repeat its failed branches.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do
@@ -315,8 +314,8 @@ local function recorded(index, failures)
   return { index = index, failures = list }
 end
 
---- Runs the branches until one succeeds. On a replay, the branch on record wins. Returns its index
---- and value and the earlier failures, or no index if all branches failed.
+--- Runs the branches until one succeeds. On a replay, the recorded branch wins.
+--- Returns the winner's index and value, and the earlier failures. If all failed, the index is nil.
 local function run_any(plan)
   local input = { verb = "any", branches = array(plan.keys) }
   local first, won, value_of = nil, nil, {}

@@ -1,6 +1,6 @@
---- Runs a body's finalizers (ctx:finally) when it has ended. A run that parks has not ended and
---- continues later with everything that it has set up. If a clean-up itself parks, the rest of it
---- runs when the run continues.
+--- Runs a body's finalizers (ctx:finally) when it has ended.
+--- A run that parks has not ended, so it keeps everything that it has set up.
+--- If a finalizer parks the run, the remaining finalizers run when the run continues.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
 local context = require "moonlet.engine.context.context"
@@ -17,10 +17,9 @@ end
 
 local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
 
---- Calls `fn` protected from cancellation, within a time limit of its own. Returns its error
---- instead of raising it.
+--- Calls `fn` shielded from cancellation, with its own time limit. Returns its error.
 ---@param fn fun(shield: any)
----@param ms integer?  time limit; default: that of ctx:finally
+---@param ms integer?  time limit; default: the limit of ctx:finally
 ---@return boolean ok, any error
 function M.shielded(what, fn, ms)
   local shield = task.open_scope { timeout = ms or finally_ms, shield = true, what = what }
@@ -38,7 +37,7 @@ function M.tell(state, err)
   local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
-  -- A user who cancels a run without a host sees no events, so this is printed.
+  -- A user who cancels a run without a host sees no events, so print the error.
   if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
 end
 
@@ -65,15 +64,14 @@ local function run_finalizer(state, place, fn)
   return ok, err
 end
 
---- Reports whether the rest of a clean-up runs later, after a person's answer or a provider's reset
---- time.
+--- Reports whether a clean-up continues later, after a person's answer or a quota reset.
 local function parks(run, how, refused, ok, err)
   if how == "cancelled" or is_cancelled(run) then return false end
   return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
 end
 
---- Runs the remaining finalizers, the latest first. Returns the first error, and whether the run
---- parks before all are done.
+--- Runs the remaining finalizers, latest first.
+--- Returns the first error, and whether the run parks before all are done.
 local function run_finalizers_in(state, place, how)
   local run, list, first = state.run, state.finalizers, nil
   while list[1] do
@@ -100,7 +98,7 @@ local function run_finalizers(state, how)
   -- A clean-up that was interrupted by parking continues at its recorded place.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
-  -- Other tasks of the clean-up may use the ctx too.
+  -- Other tasks of the clean-up may also use the ctx, so reopen it.
   state.path, state.counts, cleanup.places[current] = place.path, place.counts, place
   state.open = true
   local first, is_parked
@@ -140,14 +138,14 @@ function put_off(state, how)
   table.insert(context.cleanup(state.run).put_off, { state = state, how = how })
 end
 
---- Runs a body's finalizers after its end, unless the run parks. If it may park for a quota, they
---- wait until an enclosing body continues.
+--- Runs a body's finalizers after its end, unless the run parks.
+--- If the run may park for a quota, finalizers wait until an enclosing body continues.
 ---@return any error  first error of the finalizers
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
-  -- The forecast stopped inside of this body, so the body has not ended.
+  -- The forecast stopped inside this body, so the body has not ended.
   if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end

@@ -1,5 +1,5 @@
---- Checks the rights of a script: programs, files, environment variables and agents. Built-in
---- presets need no consent, and other scripts need `--allow`.
+--- Checks the rights of a script: programs, files, environment variables and agents.
+--- Built-in presets need no consent, and other scripts need `--allow`.
 local command_line = require "moonlet.engine.base.command_line"
 local record = require "moonlet.record"
 
@@ -12,11 +12,12 @@ local M = {}
 ---@field read string[]
 ---@field write string[]
 ---@field env table<string, boolean>
+---@field host table<string, boolean>?  functions of the program; records of older versions lack it
 
-local kinds = { run = true, read = true, write = true, env = true }
+local kinds = { run = true, read = true, write = true, env = true, host = true }
 
 local function empty()
-  return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
+  return { all = false, agents = false, run = {}, read = {}, write = {}, env = {}, host = {} }
 end
 
 ---@return moonlet.Grants
@@ -25,14 +26,15 @@ function M.from_needs(needs)
   for _, program in ipairs(needs.programs or {}) do grants.run[program] = true end
   for _, program in ipairs(needs.optional or {}) do grants.run[program] = true end
   for _, name in ipairs(needs.env or {}) do grants.env[name] = true end
+  for _, name in ipairs(needs.host or {}) do grants.host[name] = true end
   for _, path in ipairs(needs.read or {}) do table.insert(grants.read, path) end
   for _, path in ipairs(needs.write or {}) do table.insert(grants.write, path) end
   grants.agents = needs.agents ~= nil and needs.agents ~= false
   return grants
 end
 
---- Adds one --allow value to `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR or
---- env=NAME. Returns true for "needs".
+--- Adds one --allow value: all, needs, agents, run=a,b, read=DIR, write=DIR, env=NAME or host=NAME.
+--- Returns true for "needs".
 ---@param grants moonlet.Grants
 function M.parse(grants, text)
   local kind, needs = nil, false
@@ -45,8 +47,9 @@ function M.parse(grants, text)
       grants[item] = true
     elseif not kind or item == "" then
       record.refuse(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
-        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME")
-    elseif kind == "run" or kind == "env" then
+        "write needs, agents, all, run=git,python3, read=DIR, write=DIR, env=NAME or host=NAME")
+    elseif kind == "run" or kind == "env" or kind == "host" then
+      grants[kind] = grants[kind] or {}
       grants[kind][item] = true
     elseif item:sub(1, 1) == "/" then
       record.refuse(("--allow %s=%s: paths are those of the repository"):format(kind,
@@ -77,6 +80,7 @@ function M.describe(grants)
   add("read", grants.read)
   add("write", grants.write)
   add("see the variables", sorted(grants.env))
+  add("call the program's functions", sorted(grants.host or {}))
   if grants.agents then lines[#lines + 1] = "start agents" end
   return lines
 end
@@ -95,7 +99,7 @@ local function covered(list, path)
   return false
 end
 
---- Returns what `wanted` contains and `have` does not grant.
+--- Returns the rights in `wanted` that `have` does not grant.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return moonlet.Grants
@@ -103,8 +107,8 @@ function M.beyond(have, wanted)
   local rest = empty()
   if have.all then return rest end
   rest.all, rest.agents = wanted.all, wanted.agents and not have.agents
-  for _, kind in ipairs { "run", "env" } do
-    for name in pairs(wanted[kind]) do rest[kind][name] = not have[kind][name] or nil end
+  for _, kind in ipairs { "run", "env", "host" } do
+    for name in pairs(wanted[kind] or {}) do rest[kind][name] = not (have[kind] or {})[name] or nil end
   end
   for _, kind in ipairs { "read", "write" } do
     for _, path in ipairs(wanted[kind]) do
@@ -126,7 +130,7 @@ function M.join(one, other)
   for _, part in ipairs { one, other } do
     joined.all, joined.agents = joined.all or part.all, joined.agents or part.agents
     for kind in pairs(kinds) do
-      for key, value in pairs(part[kind]) do
+      for key, value in pairs(part[kind] or {}) do
         if type(key) == "string" then joined[kind][key] = value else table.insert(joined[kind], value) end
       end
     end
@@ -142,7 +146,7 @@ function M.without_agents(grants)
   return rest
 end
 
---- Collects the rights that a script has used, if an entry for its grants exists.
+--- Collects the rights that a script has used, if its grants have an entry.
 ---@type table<moonlet.Grants, {kind: string, name: string, at: string?}[]>
 M.used = setmetatable({}, { __mode = "k" })
 
@@ -151,8 +155,8 @@ local function note(grants, kind, name)
   if used then used[#used + 1] = { kind = kind, name = name or "", at = core.text.place() } end
 end
 
---- Maps grants to a function that asks a person for one more right, in the syntax of --allow. It
---- returns true if the person agrees.
+--- Maps grants to a function that asks a person for one more right, in the syntax of --allow.
+--- The function that asks for a right returns true if the person agrees.
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
@@ -169,10 +173,11 @@ local function denied(grants, grant, message, declaration)
 end
 
 ---@param grants moonlet.Grants
-local words = { run = "run %s", env = "the variable %s", read = "read %s", write = "write %s" }
-local fields = { run = "programs", env = "env", read = "read", write = "write" }
+local words = { host = "call ctx.host.%s", run = "run %s", env = "the variable %s", read = "read %s",
+  write = "write %s" }
+local fields = { host = "host", run = "programs", env = "env", read = "read", write = "write" }
 
---- Raises an error unless a right is granted. Records that the script has used it.
+--- Raises an error unless a right is granted, and records that the script has used it.
 local function demand(grants, kind, name, is_granted)
   note(grants, kind, name)
   if grants.all or is_granted then return end
@@ -191,6 +196,7 @@ function M.check_agents(grants)
   denied(grants, "agents", "not granted: start agents", "needs = { agents = true }")
 end
 
+function M.check_host(grants, name) demand(grants, "host", name, (grants.host or {})[name]) end
 function M.check_env(grants, name) demand(grants, "env", name, grants.env[name]) end
 function M.check_read(grants, path) demand(grants, "read", path, covered(grants.read, path)) end
 function M.check_write(grants, path) demand(grants, "write", path, covered(grants.write, path)) end

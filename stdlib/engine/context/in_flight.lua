@@ -5,7 +5,7 @@ local M = {}
 
 local look_ms = 50
 
---- Calls fn, which waits for a paid process, and marks the step as running meanwhile.
+--- Calls fn, which waits for a paid process, and marks the step as running until fn returns.
 ---@generic T
 ---@param fn fun(): T
 ---@return T
@@ -18,8 +18,8 @@ function M.during(step, fn)
   return result
 end
 
---- After a failure of the host itself, waits until the paid processes below `path` have ended. A
---- cancellation ends the wait.
+--- After a failure of the host, waits until the paid processes below `path` have ended.
+--- A cancellation ends the wait for paid processes.
 ---@param path string  path of the scope that ends
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end

@@ -1,6 +1,6 @@
---- Lets one branch of a ctx:any merge at a time. The first branch that wants to merge holds the
---- gate until it ends. If it succeeds, the other branches are cancelled and their work is
---- discarded. If it fails, the next branch may merge.
+--- Lets one branch of a ctx:any merge at a time. The first branch locks the gate until it ends.
+--- If the merging branch succeeds, the other branches are cancelled and their work is discarded.
+--- If the branch that holds the gate fails, the next branch may merge.
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
@@ -31,7 +31,7 @@ end
 
 function Gate:close() self.gates[self.path] = nil end
 
---- Calls fn(gate, branch) for each gate around a step, the innermost first.
+--- Calls fn(gate, branch) for each gate around a step, innermost first.
 local function each_around(run, key, fn)
   local gates = gates_of(run)
   if not next(gates) then return end
@@ -45,7 +45,7 @@ local function each_around(run, key, fn)
   end
 end
 
---- Waits until the branch of a step may merge. Raises an error if another branch has won meanwhile.
+--- Waits until the branch of a step may merge. Raises an error if another branch has won before.
 function M.enter(run, key)
   each_around(run, key, function(gate, branch)
     while gate.branch and gate.branch ~= branch do task.sleep(poll_ms) end

@@ -1,5 +1,5 @@
---- Implements structured concurrency: a scope runs a function and returns only after all its tasks
---- have ended. The first unobserved failure cancels the other tasks.
+--- Implements structured concurrency: a scope returns only after all its tasks have ended.
+--- The first unobserved failure cancels the other tasks.
 local context = require "moonlet.engine.context.context"
 local budget = require "moonlet.engine.budget.budget"
 local finalizers = require "moonlet.engine.context.finalizers"
@@ -18,12 +18,11 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
---- Reports whether an error comes from the budget of the run or a scope. A call's own limit fails
---- only that call.
+--- Reports whether an error comes from the budget of the run or of a scope, not of one call.
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
---- Cancels a scope because of an error. The error of a call's own limit becomes `failed`, because
---- the tasks would take it for the run's limit.
+--- Cancels a scope because of an error.
+--- A call's own limit becomes `failed`, because the tasks would take it for the run's limit.
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
@@ -33,7 +32,8 @@ end
 
 M.shielded = finalizers.shielded
 
---- In a dry run each branch stops at its agent, and the other branches must get there too.
+--- Reports whether a branch of a dry run stopped at its agent.
+--- The other branches of a dry run must continue, so that each reaches its agent.
 function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
@@ -42,8 +42,8 @@ local function is_echo(err, failure)
   return type(err) == "table" and type(failure) == "table" and rawget(err, "message") == rawget(failure, "message")
 end
 
---- Returns the outcome of a body after all its tasks have ended. Parking wins over whatever the
---- script returned.
+--- Returns the outcome of a body after all its tasks have ended.
+--- Parking has priority over the script's result.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
   if not results[1] then
@@ -67,7 +67,7 @@ function M.with_place(fn, ...)
   error(results[2], 0)
 end
 
----@param path string  prefix of its keys
+---@param path string  prefix of the body's keys
 ---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
@@ -87,7 +87,7 @@ function M.body(run, path, options, fn, ...)
     M.cancel(scope, results[2])
   end
   task.wait_scope(scope)
-  -- The time limit applies only to the body, because its clean-up has a limit of its own.
+  -- The time limit applies only to the body, because its clean-up has its own limit.
   if options.timeout then task.stop_clock(scope) end
   local cleanup_error = finalizers.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
@@ -101,7 +101,7 @@ function M.body(run, path, options, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
---- Runs `fn` as a scope with limited wall time. The time under earlier hosts counts too.
+--- Runs `fn` as a scope with limited wall time. The time under earlier hosts counts, too.
 local function within_wall(run, key, own_budget, wall, fn)
   heartbeat.limit(run, wall)
   local used = journal.scope_begins(run, key)
@@ -144,8 +144,7 @@ local Handle = {}
 local called = setmetatable({}, { __index = function(_, name)
   return Handle[name] and core.frames.keep(Handle[name])
 end })
--- The metatable is separate from the methods, because a script that got hold of it could add a
--- finalizer.
+-- Methods are not in the metatable, because a script could get it and add a finalizer.
 local handle_metatable = {
   __index = function(_, name)
     return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),
@@ -195,7 +194,7 @@ end
 
 function M.yield(ctx)
   context.of(ctx)
-  -- A due timer fires only when no task is ready, so this waits for it.
+  -- A due timer fires only when no task is ready, so let it fire here.
   task.sleep(0)
   task.check()
 end

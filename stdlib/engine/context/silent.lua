@@ -1,5 +1,5 @@
---- Warns about functions without a return value, which usually lose agents' answers by mistake. A
---- run reports only the first one.
+--- Warns about a function without a return value, which usually loses agents' answers.
+--- A run warns only about the first function without a return value.
 local M = {}
 
 ---@param told string     description of the mistake
@@ -11,8 +11,8 @@ function M.tell(run, told, fn)
     told:find "branch" and "their results matter" or "its result matters") })
 end
 
----@param path string     prefix of its steps' keys
----@param results {n: integer}  its results
+---@param path string     prefix of the keys of the function's steps
+---@param results {n: integer}  the function's results
 function M.check(run, what, path, fn, results)
   if results.n > 0 then return end
   for _, step in ipairs(run.steps) do

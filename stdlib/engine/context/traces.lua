@@ -1,11 +1,10 @@
---- Collects the stack frames of a script's error at the moment when it is raised. An error may pass
---- through parallel bodies and fan-outs, each of which adds the author's frames.
+--- Collects the stack frames of a script's error when it is raised.
+--- Each body and fan-out that the error passes adds the author's frames.
 local M = {}
 
 local most_frames, most_errors = 8, 64
 
---- Errors of these kinds get a line of the script as their place. Other kinds come from outside of
---- the script.
+--- Errors of these kinds get a line of the script as their place, because the script caused them.
 local placed = { invalid = true, denied = true, failed = true, timeout = true, quorum = true, rejected = true,
   lost = true }
 
@@ -13,8 +12,7 @@ local placed = { invalid = true, denied = true, failed = true, timeout = true, q
 ---@field at string    file:line
 ---@field name string
 
--- Frames are found by the error's text, because an error that passes a cancelled scope becomes a
--- new table.
+-- The key is the text of the error, because a cancelled scope raises a copy of the error.
 local frames_by_text, count = {}, 0
 
 local function text_of(err)
@@ -22,15 +20,26 @@ local function text_of(err)
   return ("%s\0%s"):format(tostring(rawget(err, "at")), tostring(rawget(err, "message")))
 end
 
+-- Reports whether the last frames are these: an error that was caught and raised again passes them twice.
+local function ends_with(frames, more)
+  local before = #frames - #more
+  for i, frame in ipairs(more) do
+    local known = frames[before + i]
+    if not known or known.at ~= frame.at then return false end
+  end
+  return true
+end
+
 local function add(frames, more)
+  if ends_with(frames, more) then return end
   for _, frame in ipairs(more) do
     local last = frames[#frames]
     if #frames < most_frames and not (last and last.at == frame.at) then frames[#frames + 1] = frame end
   end
 end
 
---- Handles an error in a script's function by recording its frames. Sets the place of an author's
---- mistake to the innermost frame.
+--- Records the stack frames of an error that a script's function raises.
+--- If the mistake is in the script, the innermost frame becomes the place of the error.
 function M.handler(err)
   local stack = core.frames.stack()
   if not stack or not stack[1] then return err end

@@ -1,6 +1,6 @@
---- Runs irreversible commands at most once for each approval. The start is recorded first, the
---- command outlives its host, and a resumed host adopts it. If its exit is unknown, a person
---- decides whether to run it again.
+--- Runs irreversible commands at most once for each approval.
+--- The start is recorded first, the command outlives its host, and a resumed host adopts it.
+--- If a command's exit is unknown, a person decides whether to run it again.
 local gate = require "moonlet.engine.effects.gate"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -15,12 +15,12 @@ local doubt = "it may or may not have happened"
 
 local function taken(run, key, number, state)
   run.emit("log", { step = key, taken_over = true, text = state == "running"
-    and "it is still running since the earlier host: waiting for it"
+    and "it still runs since an earlier host started it: waiting for it"
       or "it ended under the earlier host: its result is used" })
   return adoption.take(key, adoption.id(key, number))
 end
 
-local function take_or_start(run, key, last, hash, call)
+local function take_or_start(run, key, last, hash, call, start)
   local number = 1
   if last then
     number = last.attempt
@@ -33,28 +33,30 @@ local function take_or_start(run, key, last, hash, call)
     end
     if state ~= "none" then
       gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
-        or "came to its end")
+        or "reached its end")
     end
     if state == "none" and not last.spent then adoption.check_unknown(run) end
     if state ~= "none" or last.spent then number = number + 1 end
   end
   journal.begin(run, key, number, hash, { once = true })
   call.attempt, call.outlives = adoption.id(key, number), true
-  return run_child(call)
+  return start(call)
 end
 
 --- Starts the command of a step, or adopts one that an earlier host started.
----@param last table?    begin record of its last attempt
+---@param last table?    begin record of the last attempt
 ---@param call table     argument of core.process.run
-function M.run(run, key, last, hash, call)
-  if not run.journal then return run_child(call) end
-  return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
+---@param start (fun(call: table): table)?  starts the command; default: on this machine
+function M.run(run, key, last, hash, call, start)
+  start = start or run_child
+  if not run.journal then return start(call) end
+  return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call, start) end)
 end
 
---- Settles a command whose step was edited after its start.
+--- Settles a command whose step was edited after the command started.
 ---@param earlier table   begin record of the command
 ---@param argv string[]   present command of the step
----@param asks boolean    the present command is irreversible too
+---@param asks boolean    true if the present command is irreversible, too
 function M.settle(run, key, earlier, argv, asks)
   local id = adoption.id(key, earlier.attempt)
   local state = adoption.state(key, id)

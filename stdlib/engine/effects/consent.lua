@@ -1,5 +1,5 @@
---- Asks the user for consent to a preset's needs, once for each content hash. Each consent is a
---- small file in the user's state directory.
+--- Asks the user for consent to a preset's needs, once for each content hash.
+--- Each consent is a small file in the user's state directory.
 local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
@@ -15,9 +15,9 @@ local function accepted_folder()
   return base and base .. "/accepted"
 end
 
---- The hash includes the rights, because a preset may compute its needs.
+--- A consent's hash includes the rights, because a preset may compute its needs.
 local function key(source, wanted)
-  local hash = source.hash and source.hash() -- A built-in preset has no hash().
+  local hash = source.hash and source.hash()  -- a built-in preset has no hash()
   return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 
@@ -65,7 +65,7 @@ function M.given(source, preset, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
   if name and is_recorded(name) then return true end
-  if not ask(source, wanted, "accept, for this text of it? [y/N] ", preset) then return false end
+  if not ask(source, wanted, "accept for this version of the preset? [y/N] ", preset) then return false end
   if name then record(name, source, wanted) end
   return true
 end
@@ -75,14 +75,14 @@ end
 function M.given_to_tests(source, preset, wanted)
   local name = key(source, wanted)
   return source.builtin or name ~= nil and is_recorded(name)
-    or ask(source, wanted, "accept, for the tests that are run now? [y/N] ", preset)
+    or ask(source, wanted, "accept for this run of the tests? [y/N] ", preset)
 end
 
 --- Asks the person at the terminal whether a run may start the programs of its command line.
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end
-  return ask(source, wanted, "accept, for this run? [y/N] ")
+  return ask(source, wanted, "accept for this run? [y/N] ")
 end
 
 --- Returns a fingerprint of a preset's text and rights, to which a consent is bound.
@@ -97,8 +97,9 @@ local function accept(source, wanted)
   if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
 end
 
---- Returns the needs of a preset, or raises an error without consent. `accepted` means that the
---- command line has --allow needs. `consent` counts only for the text that it was given for.
+--- Returns the needs of a preset, or raises an error without consent.
+--- The argument `accepted` means that the command line has --allow needs.
+--- A consent counts only for the preset text that it was given for.
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
 ---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants
@@ -116,7 +117,7 @@ function M.demand(source, preset, accepted, consent, no_agents)
   end
   error({ kind = "denied", usage = true,
     message = ("preset %s asks for rights that were not given: %s"):format(preset.name, table.concat(lines, "; ")),
-    hint = "read it, then say --allow needs: once for each text of it" }, 0)
+    hint = "read it, then pass --allow needs once for each version of its text" }, 0)
 end
 
 return M

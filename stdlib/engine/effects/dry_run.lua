@@ -1,11 +1,11 @@
---- Answers gates and questions in a dry run without asking, so that agents behind a gate are
---- counted too. It runs no command that a person must approve, or might have to.
+--- Answers gates and questions in a dry run without asking, to count the agents behind them.
+--- A dry run runs no command that needs or may need a person's approval.
 local git = require "moonlet.git"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes`: an answer was assumed, and the script may behave differently from then on.
+--- `assumes` is set after the first assumed answer, because the script may react to it.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- These git commands change nothing if moonlet starts them.
@@ -13,8 +13,6 @@ local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log =
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
 --- Reports whether a command only reads a repository.
----@param argv string[]
----@return boolean
 function M.only_reads(argv)
   local prefix = git.command {}
   for i, word in ipairs(prefix) do
@@ -24,10 +22,10 @@ function M.only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends this branch of the dry run, because the rest of it cannot be predicted.
+--- Ends this branch of the dry run, because its continuation is unpredictable.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
-  error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)
+  error({ kind = "prepared", message = ("a dry run stops at %s"):format(what) }, 0)
 end
 
 --- Assumes an answer: a gate is approved, and a question gets its first option.
@@ -42,9 +40,15 @@ function M.answer(run, item)
   local value = option and (item.options or {})[option] or not option and "approve"
   if not value then stop(run, what) end
   state_of(run).assumes = true
-  run.emit("log", { step = item.key, text = ("no person is asked: a dry run goes on as if the answer to %s were '%s'")
+  run.emit("log", { step = item.key, text = ("no person is asked: a dry run continues as if the answer to %s were '%s'")
     :format(what, core.text.printable(value, 200)) })
   return { value = value, option = option, by = "--dry-run" }
+end
+
+--- Ends the branch at a host function that acts. A dry run and `preset check` never call one.
+---@param name string
+function M.check_function(run, name)
+  if run.dry or run.checking then stop(run, "the function " .. name) end
 end
 
 --- Ends the branch at a command that a person must approve, or that may change something.

@@ -1,5 +1,4 @@
---- ctx:exec runs a program and returns its exit. A failed program is a result, but one that cannot
---- run raises an error.
+--- ctx:exec runs a program and returns its exit. A failed program is a result, not an error.
 local exit_text = require "moonlet.engine.base.exit_text"
 local files = require "moonlet.engine.base.files"
 local closed = require "moonlet.engine.context.closed"
@@ -12,6 +11,7 @@ local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
+local remote_steps = require "moonlet.engine.remote.steps"
 local at_most_once = require "moonlet.engine.effects.at_most_once"
 
 local M = {}
@@ -19,7 +19,7 @@ local M = {}
 local fields = {
   argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
   cap = "integer", journal = "boolean", name = "string", clean = "function", check = "boolean",
-  sandbox = "string", network = "boolean",
+  sandbox = "string", network = "boolean", on = "string",
 }
 local default_timeout_ms = 10 * 60 * 1000
 
@@ -53,7 +53,33 @@ local function prepare(call)
   return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
 
-local run_child = infrastructure_error.run_child
+--- Returns the function that starts a child on this machine, or on the machine that the call names.
+--- On another machine the child begins in the absolute path `cwd`, or in an empty folder.
+local function starter(run, options)
+  if not options.on then return infrastructure_error.run_child end
+  local far = { cwd = options.cwd }
+  if options.sandbox and not run.options.unconfined then
+    far.writable, far.network = core.json.array {}, options.network ~= false
+  end
+  return function(child)
+    return remote_steps.run(run, options.on, child, { ask = gate.unreachable, submission = gate.submission, far = far })
+  end
+end
+
+--- Checks a call for another machine, and returns the machine. The run's --on is the default.
+local function machine_of(run, options)
+  options.on = options.on or run.options.on
+  if not options.on then return nil end
+  local machine = remote_steps.check(run, options.on)
+  if options.journal == false then
+    error(record.invalid("ctx:exec: a step on another machine is always recorded", "leave out journal = false"), 0)
+  end
+  if options.cwd and not options.cwd:find "^/" then
+    error(record.invalid(("ctx:exec: cwd '%s' is relative, and %s has no work tree"):format(
+      core.text.printable(options.cwd, 80), options.on), "give an absolute path there, or leave it out"), 0)
+  end
+  return machine
+end
 
 --- Returns sandbox rules for a read-only program, or nil if it has the user's own rights.
 local function confinement_of(run, options)
@@ -61,7 +87,6 @@ local function confinement_of(run, options)
   return { writable = {}, network = options.network ~= false }
 end
 
---- Returns the options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall_ms, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
@@ -71,7 +96,7 @@ end
 
 --- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
 local function result_of(exit, argv, wall_ms)
-  -- A cancelled step never gets here, so "cancelled" means that the keeper was ended.
+  -- A cancelled step raises earlier, so "cancelled" means here that the keeper was ended.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
@@ -81,18 +106,23 @@ local function result_of(exit, argv, wall_ms)
     error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall_ms })),
       hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
+  local lost = exit.stdout_write_error or exit.stderr_write_error
+  if lost then
+    error({ kind = "lost", message = ("'%s' ended, but its output was lost: %s"):format(words.shown(argv), lost),
+      hint = "make room on that disk; moonlet resume runs the command again" }, 0)
+  end
   return {
     code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
     stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
   }
 end
 
---- Reports whether all kept output is in memory. The exit of an adopted process lacks it.
+--- Reports whether all output is in memory. The output of an adopted process may be only in files.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- Returns the exit of a program that ended without its host; nil if it must run again.
+--- Returns the exit of a program that ended while no host was running; nil if it must run again.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -102,12 +132,13 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs an approved command. Its output goes to files for a resumed host, except with `clean`.
-local function run_once(run, key, last, hash, call, clean)
+--- Runs an approved command.
+--- Except with `clean`, the command's output goes to files, which a resumed host can read.
+local function run_once(run, key, last, hash, call, clean, start)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
   if not clean then call.stdout_file, call.stderr_file, call.redact = out, err, true end
-  local exit = at_most_once.run(run, key, last, hash, call)
+  local exit = at_most_once.run(run, key, last, hash, call, start)
   if not clean then
     exit.stdout = files.read_left(run, out, call.cap + 4096) or ""
     exit.stderr = files.read_left(run, err, call.cap + 4096) or ""
@@ -118,7 +149,7 @@ local function run_once(run, key, last, hash, call, clean)
   return exit
 end
 
---- Redacts output for the record with `clean`. The program only reads, and can run again.
+--- Describes how to redact the output for the record with `clean`, and how to observe it again.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -153,6 +184,8 @@ function M.exec(ctx, call)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
+  machine_of(run, options)
+  local start = starter(run, options)
   if run.checking then
     table.insert(run.checking.commands, words.shown(argv))
     return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
@@ -166,11 +199,11 @@ function M.exec(ctx, call)
   end
   if options.journal == false and not approved then
     return finished(counted(function()
-      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall_ms, false))
+      return infrastructure_error.run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall_ms, false))
     end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
-    stdin = options.stdin, sandbox = options.sandbox, network = options.network }
+    stdin = options.stdin, sandbox = options.sandbox, network = options.network, on = options.on }
   local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
@@ -181,14 +214,14 @@ function M.exec(ctx, call)
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
       local child = child_of(run, key, argv, options, cap, wall_ms, true)
-      if approved then return run_once(run, key, last, hash, child, options.clean) end
+      if approved then return run_once(run, key, last, hash, child, options.clean, start) end
       child.attempt = hash
       local left = left_behind(run, key, hash)
       if run.cancels and not left then run.end_cancelled() end
-      return left or run_child(child)
+      return left or start(child)
     end)
   end)
-  -- A program that ran has completed its step, and the script judges its exit code.
+  -- The step is "ok" whatever the exit code is, because only the script can judge the code.
   run.end_step(step, "ok", { exit_code = value.signal and 128 + value.signal or value.code })
   return finished(value, argv, options)
 end

@@ -1,6 +1,6 @@
---- Implements gates and questions, which a person answers. Without a person the run parks: parallel
---- work finishes, and the run ends as `needs-human` until `moonlet answer` resumes it. An answer is
---- bound to the hash of the text that the person saw.
+--- Implements gates and questions, which a person answers.
+--- Without a person the run parks: parallel work finishes, and the run ends as `needs-human`.
+--- `moonlet answer` resumes a parked run. An answer is bound to the hash of the displayed text.
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
@@ -23,12 +23,12 @@ local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 
---- Returns the hash of the visible fields, to which the answer is bound.
+--- Hashes the visible fields, to which the answer is bound.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Binds an answer to fields of a script, independently of the environment's secrets. A person sees
---- names in place of secrets, so the hash covers that text. A keyed hash of the full text is added
---- for scripts that contain the secret itself.
+--- Binds an answer to fields of a script, independently of the environment's secrets.
+--- A person sees names in place of secrets, so the hash covers that text.
+--- If the script contains the secret itself, a keyed hash of the full text is added.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = input_hash.hidden_json(run.journal, all)
@@ -52,7 +52,7 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Finds the option that a text means: equal, by number, or equal without case.
+--- Finds the option that a text selects by its number, or by its text in upper or lower case.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -111,7 +111,7 @@ local function forget_parked(run, item)
   end
 end
 
---- Raises an error in the clean-up of a cancelled run, which waits for no person.
+--- Raises an error in the clean-up of a cancelled run, because it must not wait for a person.
 local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
@@ -130,13 +130,13 @@ local function park(run, item)
     run.end_parked()
     task.check()
   end)
-  -- The body that contains this gate was ended meanwhile.
+  -- The gate no longer waits, because the body that contains it has ended.
   if not ok and kind_of(err) ~= "parked" then forget_parked(run, item) end
   if not ok then error(err, 0) end
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- Asks a person or parks, with the clock stopped: the wait does not count against a time limit.
+--- Asks a person or parks. The clock stops, so that the wait does not use up a time limit.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -156,7 +156,7 @@ local function expired(run, item)
   error({ kind = "timeout", message = ("no answer came in time: %s"):format(item.text), at = item.key }, 0)
 end
 
---- Reports whether the script has seen the gate expire already, which a later answer cannot change.
+--- Reports whether the script has seen the gate expire, so that a later answer is rejected.
 local function was_told_expired(run, item)
   local told = run.journal.facts[item.key .. "/expired"]
   return told ~= nil and values.get(told.result) == item.until_ms
@@ -168,7 +168,7 @@ local function status_of(err)
   return (kind == "parked" or kind == "prepared") and kind or "failed"
 end
 
---- Finds the answer in the record or asks the person at the terminal. Parks if there is none.
+--- Finds the answer in the record or asks the person at the terminal. Parks without an answer.
 local function find_answer(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
@@ -206,7 +206,7 @@ local function find_answer(run, item, timeout, bound)
   return { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
 end
 
---- Returns the answer. run.json stores it with the text that the person saw.
+--- Returns the answer, which run.json stores together with the text that the person saw.
 local function answer_of(run, item, timeout, bound)
   if run.dry then return dry_run.answer(run, item) end
   local given = find_answer(run, item, timeout, bound)
@@ -217,7 +217,6 @@ local function answer_of(run, item, timeout, bound)
 end
 
 --- Raises an error if a run no longer waits for this answer.
----@param rec table      record of the run
 ---@param given table    new answer
 ---@param before table?  journaled answer to the same question
 function M.check_open(id, rec, given, before)
@@ -231,7 +230,7 @@ function M.check_open(id, rec, given, before)
     if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
         error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
-          core.clock.iso(item.until_ms)), ("moonlet resume %s goes on without an answer"):format(id)), 0)
+          core.clock.iso(item.until_ms)), ("moonlet resume %s continues without an answer"):format(id)), 0)
       end
       return
     end
@@ -242,7 +241,7 @@ end
 local function check_show(show)
   if show and #show > show_cap then
     error(record.invalid(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
-      "show what decides, and name a file for the rest"), 0)
+      "show only what the person needs to decide, and name a file for the rest"), 0)
   end
 end
 
@@ -252,8 +251,9 @@ local function end_step(run, step, ok, given)
   if not ok then error(given, 0) end
 end
 
---- Implements ctx:gate{ action, why, show, timeout }. Returns { by, note } after an approval, and
---- raises `rejected` after a rejection. `bound` replaces the hash to which the answer is bound.
+--- Implements ctx:gate{ action, why, show, timeout }.
+--- Returns { by, note } after an approval, and raises `rejected` after a rejection.
+--- The argument `bound` replaces the hash to which the answer is bound.
 function M.gate(ctx, call, bound)
   local state = context.of(ctx)
   local run = state.run
@@ -311,8 +311,8 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- Returns the hash to which the approval of a command is bound. It covers the whole command. With
---- secrets it is a keyed hash without the visible form, which depends on the environment.
+--- Returns the hash of the whole command, to which its approval is bound.
+--- A command with secrets gets a keyed hash: its visible form depends on the environment.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
   local digest = core.text.sha256(text)
@@ -340,7 +340,7 @@ local function ask_before(ctx, what, argv, beside)
     show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
 end
 
---- Asks for approval before an irreversible command, but not before others.
+--- Asks for approval before a command if it is irreversible.
 ---@param beside {cwd: string?, env: table?, stdin: string?}
 ---@return string? what  action that a person has approved
 function M.before(ctx, argv, beside)
@@ -350,7 +350,7 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- Asks before an arbitrary program runs as an agent. The prompt of a shell is checked too.
+--- Asks before an arbitrary program runs as an agent. A shell's prompt is checked like a command.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
@@ -359,8 +359,8 @@ function M.before_agent(ctx, job, prompt)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
 
---- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer. `agent` is true for the
---- question of an agent, which the main agent of the run may answer too.
+--- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer.
+--- `agent` marks an agent's question, which the main agent of the run may also answer.
 function M.question(ctx, call, agent)
   local state = context.of(ctx)
   local run = state.run
@@ -380,15 +380,15 @@ function M.question(ctx, call, agent)
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
   end_step(run, step, ok, given)
-  -- The script's own option is returned, because the recorded one has names in place of secrets.
+  -- Return the script's own option, because the recorded one has names in place of secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
---- Asks before a step repeats that was interrupted while it wrote in place.
+--- Asks before a step is repeated that was interrupted while it wrote in place.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
-    why = "it would find what it left behind", show = "since it began these changed:\n" .. changed,
+    why = "it would find what its first attempt changed", show = "since it began these changed:\n" .. changed,
     -- The answer is bound to the attempt, so that the person may tidy up the files first.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
@@ -396,12 +396,12 @@ function M.interrupted_writer(run, step, attempt, changed)
 end
 
 --- Asks for approval before merging a worktree in which an agent deleted most of the files.
----@param total integer  number of files before
+---@param total integer  number of files before the deletion
 function M.mass_deletion(run, key, paths, total)
   local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
   local list = table.concat(paths, "\n")
   local item = { kind = "gate", key = key .. "/deletes", text = text, show = core.text.cut(list, show_cap),
-    why = "an agent that deletes most of what there is may have gone wrong",
+    why = "an agent that deletes most of the files may have made a mistake",
     shown = shown { "deletes", key, total, core.text.sha256(list) } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then
@@ -410,13 +410,39 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
+--- Parks while it is unknown whether a step on another machine still runs.
+--- A resume asks the machine again.
+--- An approval abandons the step.
+function M.unreachable(run, key, on, text, hint)
+  local item = { kind = "gate", key = key .. "/unreachable", text = text,
+    why = ("moonlet resume %s checks again; approve only if you know that the step no longer runs"):format(run.id),
+    show = hint, shown = shown { "unreachable", key, on } }
+  local given = answer_of(run, item)
+  error({ kind = given.value == "approve" and "lost" or "rejected", at = key,
+    message = ("step %s on %s was given up: it could not be reached"):format(key, on) }, 0)
+end
+
+--- Asks before the first jobs of a run are submitted to a scheduler.
+---@param on string      the machine as steps name it
+---@param where string   partition and login node, for people
+---@param jobs integer   number of steps that wait for the answer
+function M.submission(run, on, where, jobs)
+  local text = ("submit %s to %s"):format(counted(jobs, "job"), where)
+  local item = { kind = "gate", key = on .. "/submit", text = text, why = 'machines.slurm has submit = "ask"',
+    shown = shown { "submit", on, where, jobs } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then
+    error({ kind = "rejected", message = ("'%s' was rejected by %s"):format(text, given.by) }, 0)
+  end
+end
+
 --- Asks before an irreversible command starts again.
----@param attempt integer  attempt that was started
----@param how string       known state of that attempt
+---@param attempt integer  number of the attempt that was started
+---@param how string       what is known about that attempt
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
     text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),
-    why = "look whether it has happened; approve to do it again, reject to end the run",
+    why = "check whether it happened; approve to do it again, reject to end the run",
     shown = shown { "done before", key, attempt, argv } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then

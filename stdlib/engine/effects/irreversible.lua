@@ -1,7 +1,7 @@
---- Finds irreversible commands: they change the world outside this machine, and always need a
---- person. A command line is compared with a table of programs and words. A shell or interpreter
---- asks when its text names such words, because one question too many costs less than a push
---- without a gate. A script in a file, a target of make or a download is not read.
+--- Finds irreversible commands, which change something outside this machine and need approval.
+--- A command line is compared with a table of programs and the words after them.
+--- Code for a shell or interpreter counts as irreversible if it mentions such a command.
+--- The check does not read scripts in files, make targets or downloads.
 local programs = require "moonlet.engine.effects.irreversible.programs"
 local text_of = require "moonlet.text"
 
@@ -16,9 +16,9 @@ local interpreters = set [[
   python python2 python3 pypy pypy3 perl ruby node nodejs php lua luajit lua5.4 Rscript julia awk
   gawk mawk nawk sed expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
 ]]
---- These programs take commands from their standard input, as shells do.
+--- Lists programs that read commands from standard input, like shells.
 local reads_commands = set "at batch crontab ssh su sudo doas runuser xargs parallel eval env exec"
---- These programs run none of their words.
+--- Lists programs that never execute an argument.
 local harmless = set [[
   echo printf cat grep egrep fgrep zgrep rg ag ack ls cp mv rm mkdir rmdir touch head tail sort uniq
   wc cut tr diff cmp comm test [ [[ true false : basename dirname realpath readlink stat file which
@@ -49,7 +49,7 @@ local function mentioned(text)
   return found
 end
 
---- Returns the action of a web client that writes to a service of releases and issues.
+--- Detects a web client that writes to a service for releases and issues.
 local function web_action(argv, first)
   local text = table.concat(argv, " ", first)
   local known = false
@@ -65,7 +65,7 @@ local function web_action(argv, first)
   end
 end
 
---- Returns the action of a `gh api` request with any method except GET.
+--- Detects a `gh api` request with any method except GET.
 local function api_action(argv, first)
   local text = table.concat(argv, " ", first) .. " "
   if not text:find(" api ", 1, true) then return nil end
@@ -74,7 +74,7 @@ local function api_action(argv, first)
   return writes and ("a change by %s api"):format(base(argv[first])) or nil
 end
 
---- Reports whether the words after a program begin with `wanted`, options and values aside.
+--- Reports whether the words after a program begin with `wanted`, apart from options.
 local function follows(argv, first, wanted)
   local k, skip = 1, false
   for i = first + 1, #argv do
@@ -93,11 +93,11 @@ end
 
 local git_action
 
---- A shell reads a command after these words.
+--- Lists the words after which a shell reads a command.
 local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
---- The action of a program in a script whose command line counts, not only its words: git with a
---- command that is not its own, and requests to a service.
+--- Returns the irreversible action of a script, judged by whole command lines.
+--- Single words do not reveal an unknown subcommand of git or a request to a service.
 local function script_action(text)
   for piece in text:gsub("[\\'\"]", ""):gmatch("[^;&|\n()`]+") do
     local words = {}
@@ -114,7 +114,7 @@ local function script_action(text)
   end
 end
 
---- Returns the action of a text whose words may be commands.
+--- Returns the irreversible action that a text mentions, or nil.
 local function mention(text)
   local words = mentioned(text)
   if text:lower():find("alias%.") and (words.git or text:find("GIT_CONFIG", 1, true)) then return alias end
@@ -135,11 +135,12 @@ local function mention(text)
   return found or script_action(text)
 end
 
---- `git tag` with the first of these lists or checks; the others create nothing.
+--- With an option of `tag_lists`, `git tag` only lists or verifies tags.
+--- Options of `tag_plain` do not change whether it creates a tag.
 local tag_lists = set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
 local tag_plain = set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
 
---- Reports whether `git tag` with the words from `first` on only lists or checks.
+--- Reports whether `git tag` with the words from `first` on only lists or verifies tags.
 local function only_lists(argv, first)
   local lists, names = false, false
   for i = first, #argv do
@@ -200,7 +201,8 @@ local function reads_input(argv, first)
   return true
 end
 
---- Returns what a shell or interpreter runs. In prose mode, words after a script are its data.
+--- Returns the code that a shell or interpreter runs.
+--- In prose mode, the words after the code are data and left out.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do
@@ -213,7 +215,7 @@ local function code_of(argv, first, prose)
   return table.concat(argv, " ", first, last)
 end
 
---- Returns the action of the program at `first`, or nil.
+--- Returns the irreversible action of the program at `first`, or nil.
 local function program_action(argv, first, beside)
   local word, stdin = argv[first], beside.stdin
   if first > 1 and word:find("%s") then return nil end
@@ -229,7 +231,7 @@ local function program_action(argv, first, beside)
       or stdin and reads_input(argv, first) and mention(stdin) or nil
   end
   if always[program] then
-    -- A question for help or the version submits nothing.
+    -- A program that only prints its help or version changes nothing.
     local asks = #argv == first + 1 and (argv[#argv] == "--help" or argv[#argv] == "--version")
     return not asks and always[program] or nil
   end
@@ -245,14 +247,14 @@ local function program_action(argv, first, beside)
   if reads_commands[program] and stdin then return mention(stdin) end
 end
 
---- These programs of the table take command lines as words too.
+--- Lists programs of the table that also execute command lines in their arguments.
 local runs_words = set "npm pnpm yarn bun deno uv poetry hatch pdm docker podman nerdctl kubectl oc"
 local installs = set "install add i remove uninstall search show info"
 
 ---@class moonlet.Beside
----@field env table<string, string>?   variables that it is given
+---@field env table<string, string>?   environment variables of the command
 ---@field stdin string?
----@field prose boolean?               its words may be sentences that speak of commands
+---@field prose boolean?               the arguments may be sentences that mention commands
 
 --- Returns the irreversible action of a command, such as "git push" or "release upload", or nil.
 ---@param beside moonlet.Beside?
@@ -275,14 +277,14 @@ function M.action(argv, beside)
   for i = 2, #argv do
     local word = argv[i]
     what = not (packages and always[word]) and program_action(argv, i, beside)
-    -- An unknown program may take a command line as one word.
+    -- An unknown program may execute an argument as a command line.
     if not what and (runs_words[program] or not by_words[program]) and not beside.prose
       and word:find("%s") then
       what = mention(word)
     end
     if what then return what end
   end
-  -- xargs and parallel append the command's words.
+  -- xargs and parallel append words from their input to the command, so the subcommand is unknown.
   local last = argv[#argv]
   if last and base(last) == "git" and (program == "xargs" or program == "parallel") then
     return "git with a command that is not known before it runs"

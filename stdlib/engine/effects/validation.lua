@@ -1,5 +1,5 @@
---- Implements ctx:validate and ctx:require, for which the host itself runs a command and records
---- its outcome. An agent's claim about its own work does not count.
+--- Implements ctx:validate and ctx:require: the host runs a command and records its outcome.
+--- An agent's claim about its own work is not evidence.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -7,6 +7,8 @@ local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
 local at_most_once = require "moonlet.engine.effects.at_most_once"
+local adoption = require "moonlet.engine.journal.adoption"
+local remote_steps = require "moonlet.engine.remote.steps"
 local command = require "moonlet.engine.runner.command"
 local closed = require "moonlet.engine.context.closed"
 local words = require "moonlet.engine.effects.words"
@@ -26,14 +28,14 @@ local tail_cap = 4000
 
 local validate_fields = {
   kind = "string", command = "any!", timeout = "duration", timeout_ms = "integer", cwd = "string",
-  env = "table", name = "string", required = "boolean",
+  env = "table", name = "string", required = "boolean", on = "string",
 }
 local require_fields = {
   command = "any!", exit_code = "integer", repetitions = "integer", artifacts = "list",
-  timeout = "duration", cwd = "string", env = "table", name = "string",
+  timeout = "duration", cwd = "string", env = "table", name = "string", on = "string",
 }
 
---- Finds an operator that only a shell would understand, outside of quotes.
+--- Finds an operator outside of quotes that only a shell would understand.
 local function shell_operator(text)
   local bare = text:gsub("\\.", ""):gsub("'[^']*'", ""):gsub('"[^"]*"', "")
   local expanded = text:gsub("\\.", ""):gsub("'[^']*'", "")
@@ -41,7 +43,7 @@ local function shell_operator(text)
 end
 
 --- Returns the words of a command given as text or list. Raises an error if it cannot be started.
----@param verb string  name of the caller in messages
+---@param verb string  caller's name in messages
 function M.words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
@@ -57,15 +59,16 @@ function M.words_of(given, verb)
 end
 
 --- Splits "test:npm test" into "test" and "npm test"; "make:all" has the kind custom.
----@param verb string?  name of the caller in messages
+---@param verb string?  caller's name in messages
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
-  local near = kind and #kind > 3 and kind ~= "make" and record.nearest(kind, kinds)
-  if near and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
+  -- "make:all" may be the name of a program.
+  if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
+    local near = #kind > 3 and record.nearest(kind, kinds)
     error(record.invalid(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
-      ("did you mean '%s:%s'?"):format(near,
-      core.text.printable(rest, 60))), 0)
+      near and ("did you mean '%s:%s'?"):format(near, core.text.printable(rest, 60))
+      or ("known are %s; without a kind it is custom"):format(table.concat(kinds, ", "))), 0)
   end
   return "custom", text
 end
@@ -83,6 +86,13 @@ local function tail(run, path)
   local text = run.read_artifact(path, log_cap + 4096) or ""
   if #text > tail_cap then text = "…" .. text:sub(-tail_cap):gsub("^[\128-\191]+", "") end
   return core.text.clean(text)
+end
+
+--- Writes the output that came from another machine.
+local function keep_logs(run, child, exit)
+  run.write_artifact(child.stdout_file, exit.stdout or "")
+  run.write_artifact(child.stderr_file, exit.stderr or "")
+  return exit
 end
 
 --- Runs the command and stores its output in files.
@@ -114,6 +124,22 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   return result
 end
 
+--- Runs a check on another machine.
+--- The check's output is written to the same files as the output of a local check.
+local function run_there(run, on, child, cwd)
+  local exit = remote_steps.run(run, on, child, { ask = gate.unreachable, submission = gate.submission,
+    far = { cwd = cwd } })
+  return keep_logs(run, child, exit)
+end
+
+--- Returns the end of a check that an earlier host has sent to another machine, or nil.
+local function taken_up(run, key, hash, child)
+  local state = run.journal and run.journal.resumed and adoption.state(key, hash) or "none"
+  if state ~= "running" and state ~= "exited" then return nil end
+  local exit = adoption.take(key, hash)
+  return exit.why == "exited" and keep_logs(run, child, exit) or nil
+end
+
 local function did_not_pass(result) return result.status ~= "passed" end
 
 --- Records size and hash of the required files. A missing or empty one fails the check.
@@ -131,7 +157,7 @@ local function look_at_artifacts(run, paths, result)
   result.artifacts = found
   if #missing == 0 then return end
   result.status = "failed"
-  result.missing = "there is no " .. core.text.printable(table.concat(missing, ", "), 400) .. " with anything in it"
+  result.missing = "missing or empty: " .. core.text.printable(table.concat(missing, ", "), 400)
   result.why = result.missing
 end
 
@@ -143,8 +169,10 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     return { kind = kind, command = words.shown(argv), status = "passed", exit_code = expected, duration_ms = 0,
       stdout = "", stderr = "", dir = run.absolute(run.sidecar) }
   end
+  local on = call.on or run.options.on
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
-    artifacts = paths }
+    artifacts = paths, on = on }
+  if on then remote_steps.check(run, on) end
   local what = kind == "require" and "require" or "validate"
   local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
@@ -152,8 +180,10 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     context.check_spent(state)
     local result = budget.with(state.budget, { processes = 1 }, function()
       return run_once(run, call, argv, text, key, kind, limit, function(child)
-        if approved then return at_most_once.run(run, key, last, hash, child) end
-        return core.process.run(child)
+        local start = on and function(far) return run_there(run, on, far, call.cwd) end or core.process.run
+        if approved then return at_most_once.run(run, key, last, hash, child, start) end
+        child.attempt = on and hash or nil
+        return on and taken_up(run, key, hash, child) or start(child)
       end)
     end)
     if result.status == "ran" then
@@ -175,7 +205,7 @@ local result_fields = { "kind", "command", "status", "why", "exit_code", "durati
   "argv", "artifacts", "missing" }
 
 --- Parses the argument of ctx:validate. Raises an error if the command cannot be started.
----@param verb string  name of the caller in messages
+---@param verb string  caller's name in messages
 local function read(call, verb)
   if type(call) == "string" then call = { command = call } end
   record.check(call, validate_fields, verb)
@@ -189,7 +219,7 @@ local function read(call, verb)
   return call, kind, text, M.words_of(text, verb)
 end
 
---- Asks for the grants of planned checks before agents are paid. A dry run only lists them.
+--- Asks for the grants of planned checks before agents cost money. A dry run only lists them.
 ---@param checks (string|table)[]
 function M.plan(run, checks)
   local ok, err = pcall(function()
@@ -208,9 +238,10 @@ function M.plan(run, checks)
   error(err, 0)
 end
 
---- Implements ctx:validate{ kind, command, timeout, cwd, env, required }, or ctx:validate "test:npm
---- test". Returns { kind, command, status = passed|failed|timeout, exit_code, duration_ms, stdout,
---- stderr, dir }. The verdict is `blocked` if the last run of a required check failed.
+--- Implements ctx:validate{ kind, command, timeout, cwd, env, required }.
+--- Returns { kind, command, status, exit_code, duration_ms, stdout, stderr, dir }.
+--- The status of a check is passed, failed or timeout.
+--- The verdict is `blocked` if the last run of a required check failed.
 function M.validate(ctx, call)
   local state = context.of(ctx)
   local run = state.run
@@ -231,10 +262,10 @@ local function checked_paths(paths)
   return paths
 end
 
---- Implements ctx:require{ command, exit_code, repetitions, artifacts }. The command must end with
---- `exit_code` (0) each of `repetitions` (1) times and produce nonempty artifacts. Returns { runs,
---- artifacts }. A failure raises an error and makes the verdict `blocked`, even if the script
---- catches the error.
+--- Implements ctx:require{ command, exit_code, repetitions, artifacts }.
+--- The command must end with `exit_code` (0) `repetitions` (1) times and produce the artifacts.
+--- Returns { runs, artifacts }.
+--- A failure of ctx:require makes the verdict `blocked`, even if the script catches the error.
 function M.require(ctx, call)
   local state = context.of(ctx)
   local run = state.run

@@ -1,4 +1,4 @@
---- Checks the words of commands for ctx:exec, ctx:validate and ctx:require.
+--- Checks the arguments of ctx:exec, ctx:validate and ctx:require.
 local record = require "moonlet.record"
 
 local M = {}
@@ -14,7 +14,7 @@ function M.check(word, index, verb)
     error(record.invalid(("%s: argument %d is a %s, not text"):format(verb, index, type(word)), hint), 0)
   end
   if word:find("\0", 1, true) then
-    error(record.invalid(("%s: argument %d holds a NUL byte"):format(verb, index),
+    error(record.invalid(("%s: argument %d contains a NUL byte"):format(verb, index),
       "pass such data by stdin or a file"), 0)
   end
 end
@@ -35,8 +35,8 @@ end
 
 --- Returns the words of a command. Raises an error if it cannot be started.
 ---@param given any        a list; other keys are ignored
----@param verb string      name of the caller in messages: "ctx:exec"
----@param example string   how to write a command
+---@param verb string      caller's name in messages: "ctx:exec"
+---@param example string   shows how to write a command
 function M.of(given, verb, example)
   if type(given) ~= "table" then given = {} end
   local hole = record.hole(given)

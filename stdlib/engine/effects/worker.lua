@@ -1,8 +1,7 @@
---- Prevents agents from starting agents. Agents run with MOONLET_WORKER=1, and under it a run that
---- would start agents is refused.
+--- Prevents agents from starting agents: with MOONLET_WORKER=1 such a run is refused.
 local M = {}
 
---- Agents get this variable in their environment.
+--- Marks every agent's environment, so that moonlet below it starts no agents.
 M.environment = { MOONLET_WORKER = "1" }
 
 --- Reports whether this process runs inside of an agent.
@@ -17,9 +16,9 @@ local starts_none = { mock = true, cassette = true }
 function M.check(runner)
   if not runner or starts_none[runner] or not M.is_one() then return end
   error({ kind = "denied", usage = true,
-    message = ("a worker starts no workers: MOONLET_WORKER is set, and the runner '%s' would start an agent")
+    message = ("a worker may not start agents: MOONLET_WORKER is set, and the runner '%s' would start an agent")
       :format(core.text.printable(runner, 60)),
-    hint = "do the task yourself, or report what else is needed; mock and cassettes start nobody" }, 0)
+    hint = "do the task yourself, or report what else is needed; mock and cassettes start no agent" }, 0)
 end
 
 --- Raises an error if a plan may start agents from within an agent.

@@ -1,19 +1,19 @@
---- Lists the files of a run's record that may leave this machine, each with its size and SHA-256, and
---- names the others with the reason. Paths are those of the archive: run.json, values/…, sidecar/….
+--- Lists the files of a run's record that may leave this machine, with size and SHA-256.
+--- Files that stay here are listed with a reason. Paths are the archive's: sidecar/model.json.
 local M = {}
 
---- The key of a run stays: with it, anybody could test guesses of the secrets that the record hides.
+--- The run's key is not exported, because it would allow tests of guesses at the redacted secrets.
 local run_files = { "run.json", "steps.jsonl", "keeper.log" }
 local own_folder = "sidecar/"
 
 ---@class moonlet.ExportedFile
----@field name string     its path in the archive
----@field from string     its path below `.agent`
+---@field name string     path in the archive
+---@field from string     path below `.agent`
 ---@field bytes integer
 ---@field sha256 string
 
 ---@class moonlet.LeftFile
----@field path string     without secrets
+---@field path string     redacted
 ---@field bytes integer?
 ---@field sha256 string?
 ---@field why string
@@ -25,7 +25,7 @@ local own_folder = "sidecar/"
 local function reason(entry, name)
   if entry.error then return "it cannot be read: " .. entry.error end
   if entry.link then return "it is a link" end
-  if entry.special then return "it is no regular file" end
+  if entry.special then return "it is not a regular file" end
   if entry.files then return ("it is a folder of %d files"):format(entry.files) end
   if not entry.sha256 then return "it is too large for a hash" end
   if core.secret.hide(name) ~= name then return "its name has a secret" end
@@ -55,9 +55,9 @@ local function add_tree(list, root, folder, as)
   for _, path in ipairs(sorted_keys(tree.files)) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
 end
 
---- Lists the record of a run. Raises if a part of it cannot be read.
+--- Lists the record of a run. Raises an error if a part of it cannot be read.
 ---@param root userdata  the opened `.agent` folder
----@param rec table      its run.json
+---@param rec table      the run's run.json
 ---@return moonlet.RecordFiles
 function M.of(root, rec)
   local list = { files = {}, left = {} }
@@ -72,9 +72,7 @@ function M.of(root, rec)
   return list
 end
 
---- True for a path that a record may have. Nothing else of an archive reaches a path.
----@param path string
----@return boolean
+--- Reports whether a path may occur in a record; importing accepts no others.
 function M.is_known(path)
   for _, name in ipairs(run_files) do
     if path == name then return true end

@@ -1,23 +1,23 @@
---- `moonlet run export --as html`: one page that carries the record of a run, opens without a network and checks the
---- record by itself. It is the page of stdlib/web with its modules linked and the record as a compressed archive.
+--- `moonlet run export --as html` writes a page that contains the record and checks it itself.
+--- The exported page opens without a network. It contains stdlib/web and a compressed archive.
 local archive = require "moonlet.engine.export.archive"
 local files = require "moonlet.engine.export.files"
 local linked = require "moonlet.engine.export.linked"
 
 local M = {}
 
---- The page may have 3 MB; base64 takes a third more than what it encodes.
+--- Limits the page to 3 MB; base64 adds a third to the data.
 local most_packed = (3000000 - 120000) * 3 // 4
 local most_of_file = 8 << 20
 local block = 512
 
---- The order in which files get their place: the journal and run.json show whether the record was altered.
+--- The page's first files are run.json and the journal, because they show alterations.
 local order = {
   "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$", "^sidecar/[^/]+%.md$",
   "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$", "/output%.md$", "%.patch$", "/prompt%.md$",
   "/stderr%.log$", "^values/",
 }
---- Files that the page does not show.
+--- Files that the exported page does not show.
 local unshown = { ["keeper.log"] = true }
 
 local function place_of(name)
@@ -27,7 +27,7 @@ local function place_of(name)
   end
 end
 
---- The files in the order of their places.
+--- Sorts the files of the exported page by importance.
 local function sorted(list)
   local places, wanted = {}, {}
   for i, file in ipairs(list.files) do
@@ -47,8 +47,7 @@ local function as_block(name, text)
   return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
 end
 
---- Chooses what fits. A file's share is its size when it is compressed alone, which is more than it takes together
---- with others.
+--- Selects the files that fit. A file's compressed size is an upper bound for its share.
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)
@@ -77,13 +76,13 @@ local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 
 local function escaped(text) return (core.text.printable(text, 200):gsub('[&<>"]', escapes)) end
 
---- The hash of a script or style, as a content security policy names it.
+--- Returns the hash of a script or style in the form of a content security policy.
 local function source_hash(text)
   local binary = core.text.sha256(text):gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
   return "sha256-" .. core.text.base64(binary)
 end
 
---- The page around a compressed record.
+--- Builds the page around a compressed record.
 local function page(rec, packed)
   local css, js = linked.text "style", "\n" .. linked.script "app"
   local values = { css = css, js = js, style = source_hash(css), script = source_hash(js), record = packed,
@@ -91,11 +90,6 @@ local function page(rec, packed)
   return (linked.text("page"):gsub("{(%l+)}", values))
 end
 
----@param home table
----@param root userdata
----@param rec table
----@param dir userdata
----@param name string
 ---@return moonlet.LeftFile[] left
 function M.write(home, root, rec, dir, name)
   local chosen, parts = choose(root, files.of(root, rec))

@@ -1,8 +1,8 @@
---- `moonlet run import`: the record of a run from another machine, under a number of its own here.
----
---- The files are written to `.agent/imports/<random>` and checked there; one rename makes the folder a run. A kill
---- before that leaves a folder that the next import removes. The journal keeps its lines, and one more says where the
---- run comes from. An imported run is for reading: store.check_own() refuses every command that would act.
+--- `moonlet run import` imports a run's record from another machine under a new number.
+--- The files are written to `.agent/imports/<random>`, checked, and renamed to a run's folder.
+--- A folder that a kill leaves behind is removed by the next import.
+--- An imported journal keeps its lines, and a further line records the run's origin.
+--- An imported run is read-only: store.check_own() rejects every command that would act.
 local archive = require "moonlet.engine.export.archive"
 local files = require "moonlet.engine.export.files"
 local head = require "moonlet.engine.journal.head"
@@ -22,7 +22,7 @@ end
 
 local function is_text(value) return type(value) == "string" and #value <= longest_text end
 
---- The entries of a list in a manifest; raises for a list of another form.
+--- Returns the entries of a list in a manifest. Raises an error for another form.
 local function entries(list, check)
   if type(list) ~= "table" or list == null then refuse "the manifest of the archive has no list of files" end
   for i, entry in ipairs(list) do
@@ -33,14 +33,16 @@ local function entries(list, check)
 end
 
 --- Parses a manifest strictly.
----@param text string
 ---@return table manifest
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
-  if not ok or type(value) ~= "table" or value == null then refuse "the manifest of the archive is no JSON object" end
+  if not ok or type(value) ~= "table" or value == null then
+    refuse "the manifest of the archive is not a JSON object"
+  end
   if value.moonlet_record ~= archive.version then
     error(record.invalid(("the archive has the format %s, and this moonlet reads %d"):format(
-      core.text.printable(tostring(value.moonlet_record), 40), archive.version), "use the moonlet that wrote it"), 0)
+      core.text.printable(tostring(value.moonlet_record), 40), archive.version), "use the version of moonlet that "
+        .. "wrote it"), 0)
   end
   if not is_text(value.run) or not store.number(value.run) or not is_text(value.dir) then
     refuse "the manifest of the archive names no run"
@@ -50,7 +52,7 @@ function M.parse(text)
     local is_file = math.type(entry.bytes) == "integer" and entry.bytes >= 0 and is_text(entry.sha256)
       and entry.sha256:find "^%x+$" and #entry.sha256 == 64
     if is_file and not files.is_known(entry.path) then
-      refuse(("the archive holds '%s', which no record has"):format(core.text.printable(entry.path, 200)))
+      refuse(("the archive contains '%s', which is not part of a record"):format(core.text.printable(entry.path, 200)))
     end
     seen[entry.path] = true
     return is_file
@@ -60,8 +62,8 @@ function M.parse(text)
   return value
 end
 
---- Returns the record with its number, folder and origin. Drops the fields that would tie it to a task, a parent, a
---- review or the spending of this repository.
+--- Returns the record with its new number, folder and origin.
+--- Fields that tie the record to a task, parent, review or budget of this repository are dropped.
 local function adopted(rec, id, manifest, origin)
   local left = {}
   for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end
@@ -73,20 +75,20 @@ local function adopted(rec, id, manifest, origin)
     parent_run_id = rec.parent_run_id or null }
   now.id, now.sidecar = id, ("runs/%s/sidecar"):format(id)
   now.packet, now.parent_run_id, now.review, now.reviewing, now.cleanup = null, null, null, nil, nil
-  -- The ledger sums attempts: those were paid for elsewhere. The steps keep their usage.
+  -- The attempts were paid on another machine, so the ledger must not count them.
   now.attempts = core.json.array {}
   return now
 end
 
---- The next number that no run here has had.
+--- Returns the next number that no run of this repository has had.
 local function next_number(root)
   local newest = store.ids(root)[1]
   local hint = core.file.read(root, "runs/.last", 64) or ""
   return math.max(newest and store.number(newest) or 0, store.number(hint:match "^[^\n]*") or 0) + 1
 end
 
---- Makes the checked folder a run. Another process may take a number first.
----@param origin {archive: string, head: string}  the hash of the manifest, and the journal's head
+--- Renames the checked folder to the folder of a run, with the first free number.
+---@param origin {archive: string, head: string}  the manifest's hash, and the journal's head
 local function adopt(home, root, staged, rec, manifest, origin)
   local first = next_number(root)
   for number = first, first + most_numbers do
@@ -104,7 +106,7 @@ local function adopt(home, root, staged, rec, manifest, origin)
     .. "are far too high" }, 0)
 end
 
---- Writes the files of the archive into an empty folder and checks that they are the record of a run.
+--- Writes an archive's files into an empty folder, and checks that they are the record of a run.
 local function unpack_into(into, dir, name, text, manifest)
   local list, names = {}, {}
   for i, entry in ipairs(manifest.files) do
@@ -124,18 +126,15 @@ local function unpack_into(into, dir, name, text, manifest)
   return rec, hash
 end
 
---- Removes what killed imports left. The caller holds the lock of all imports.
+--- Removes the folders of killed imports. The caller holds the lock of all imports.
 local function sweep(root)
   for _, entry in ipairs(core.file.list(root, staging) or {}) do
     if entry.type == "directory" then core.file.remove(root, staging .. "/" .. entry.name) end
   end
 end
 
---- Imports an archive. Raises, with nothing left behind, if it is not exactly the record of a run.
----@param home table
+--- Imports an archive. Raises an error, and leaves nothing behind, unless it is a run's record.
 ---@param root userdata  the opened `.agent` folder
----@param dir userdata
----@param name string
 ---@return string id, table manifest
 function M.read(home, root, dir, name)
   local text, err = core.archive.manifest(dir, name)

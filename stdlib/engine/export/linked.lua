@@ -1,14 +1,11 @@
---- Links the ES modules of the web page into one script, because a page that opens from a file cannot import others.
---- A module becomes a function of its own. Its imports stand on one line each; it exports functions and constants by
---- name.
+--- Links the web page's ES modules into one script, because a page in a file cannot import.
+--- Each module becomes a function. Imports must be on one line; exports must be named.
 local M = {}
 
---- A file of stdlib/web.
----@param name string  without its ending
----@return string
+---@param name string  name of a file of stdlib/web, without .js
 function M.text(name) return require("moonlet.web." .. name) end
 
---- The modules in the order of their imports.
+--- Collects the modules in the order of their imports.
 local function collect(name, list, seen)
   if seen[name] then return end
   seen[name] = true
@@ -27,9 +24,7 @@ local function wrapped(module)
   return ("modules.%s = (() => {%sreturn { %s };\n})();\n"):format(module.name, text, table.concat(names, ", "))
 end
 
---- The script of a module and all that it imports.
----@param name string
----@return string
+--- Returns the script of a module and of everything that it imports.
 function M.script(name)
   local list, parts = {}, { "const modules = {};\n" }
   collect(name, list, {})

@@ -1,6 +1,7 @@
---- `moonlet run export --as otlp`: a run as spans, a line of OTLP JSON for each message, as the file receiver of an
---- OpenTelemetry collector reads them. The run is the root span, its phases and steps are below it, the tools of an
---- agent below its step. A second export gives the same ids.
+--- `moonlet run export --as otlp` writes a run as spans: OTLP JSON, one message per line.
+--- The file receiver of an OpenTelemetry collector can read the spans.
+--- The run is the root span, with its phases and steps below; tools are below their agent's step.
+--- A second export of a run produces the same ids.
 local genai = require "moonlet.engine.export.genai"
 local place = require "moonlet.engine.export.place"
 local spans = require "moonlet.engine.export.spans"
@@ -36,7 +37,7 @@ local function read_model(root, folder)
   return ok and type(model) == "table" and model ~= null and model or {}
 end
 
---- The attributes of an agent's step.
+--- Returns the attributes of an agent's step.
 local function agent_attributes(list, root, rec, step, content)
   local folder = step_files.folder(root, rec, step)
   local model = read_model(root, folder)
@@ -54,11 +55,8 @@ local function agent_attributes(list, root, rec, step, content)
   if answer then attribute(list, genai.output_messages, messages("assistant", answer)) end
 end
 
---- The spans of a run.
----@param root userdata
----@param rec table
+--- Returns the spans of a run.
 ---@param options {content: boolean?}
----@return table[]
 function M.spans(root, rec, options)
   local run, list, context = spans.of(root, rec), {}, trace.of(rec)
   local function add(name, kind, from, to, parent, key)
@@ -108,8 +106,7 @@ function M.spans(root, rec, options)
   return list
 end
 
---- The lines of a run.
----@return string
+--- Returns the lines of a run.
 function M.text(root, rec, options)
   local resource = core.json.array {}
   attribute(resource, "service.name", "moonlet")
@@ -124,11 +121,6 @@ function M.text(root, rec, options)
   return table.concat(lines, "\n") .. "\n"
 end
 
----@param _ table
----@param root userdata
----@param rec table
----@param dir userdata
----@param name string
 ---@param options {content: boolean?}
 ---@return moonlet.LeftFile[] left
 function M.write(_, root, rec, dir, name, options)
@@ -137,11 +129,9 @@ function M.write(_, root, rec, dir, name, options)
   return {}
 end
 
---- Writes the spans of a run that has ended into the folder MOONLET_OTLP_DIR, if that is set. A failure is a warning,
---- because the run itself is over. A parked run has not ended.
----@param home table
----@param id string
----@param is_new boolean  false: only if the file is missing, because a killed host did not get that far
+--- Writes the spans of an ended run into the folder MOONLET_OTLP_DIR, if that is set.
+--- A failed export is only a warning, because the run itself has ended.
+---@param is_new boolean  false: write only if the file is missing, as after a killed host
 function M.at_end(home, id, is_new)
   local folder = core.system.env "MOONLET_OTLP_DIR"
   if not folder or folder == "" then return end

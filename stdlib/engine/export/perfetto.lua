@@ -1,6 +1,6 @@
---- `moonlet run export --as perfetto`: the steps of a run in the JSON of Chrome's tracing, which ui.perfetto.dev and
---- speedscope read. A phase is a lane. A step that overlaps another one of its lane is a pair of async events, because
---- slices of one lane must nest.
+--- `moonlet run export --as perfetto` writes a run's steps in Chrome's JSON trace format.
+--- ui.perfetto.dev and speedscope read this format. Each phase of a run is a lane.
+--- Overlapping steps of a lane are async events, because slices of one lane must nest.
 local spans = require "moonlet.engine.export.spans"
 local step_files = require "moonlet.engine.run.step_files"
 
@@ -8,8 +8,7 @@ local M = {}
 
 local process = 1
 
---- The lane of each phase; a phase that comes again, as in a resumed run, keeps its lane. Lane 0 is what comes before
---- the first.
+--- Returns the lane of each phase. A repeated phase keeps its lane; lane 0 precedes all phases.
 local function lanes_of(phases)
   local lanes, by_name, count = { [0] = 0 }, {}, 0
   for i, phase in ipairs(phases) do
@@ -22,7 +21,7 @@ local function lanes_of(phases)
   return lanes
 end
 
---- The steps of each lane that overlap another one of it.
+--- Returns the steps that overlap another step in their lane.
 local function overlapping(steps, lanes)
   local is, last = {}, {}
   for _, step in ipairs(steps) do
@@ -39,10 +38,8 @@ local function args_of(step)
     attempts = step.attempts, error = step.error, usage = step.usage }
 end
 
---- The events of the trace. Times are in microseconds since the start of the run.
----@param rec table
+--- Returns the events of the trace. Times are in microseconds since the start of the run.
 ---@param run moonlet.RunSpans
----@return table[]
 function M.events(rec, run)
   local list = core.json.array {}
   local function add(event)
@@ -50,7 +47,7 @@ function M.events(rec, run)
     list[#list + 1] = event
   end
   local function since(ms) return (ms - run.from) * 1000 end
-  -- Events have milliseconds, and viewers drop a slice without any length.
+  -- Events have a resolution of 1 ms, and viewers drop a slice of length 0.
   local function length(item) return math.max((item.to - item.from) * 1000, 1) end
   local function name_lane(lane, name)
     add { ph = "M", name = "thread_name", tid = lane, args = { name = name } }
@@ -79,11 +76,6 @@ function M.events(rec, run)
   return list
 end
 
----@param _ table
----@param root userdata
----@param rec table
----@param dir userdata
----@param name string
 ---@return moonlet.LeftFile[] left
 function M.write(_, root, rec, dir, name)
   local run = spans.of(root, rec)

@@ -1,11 +1,11 @@
---- The place of a file that a command writes or reads: its opened folder and its name.
+--- Finds the file that a command writes or reads: its opened folder and its name.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Opens the folder of a path; raises if it is not there.
+--- Opens the folder of a path. Raises an error if it does not exist.
 ---@param path string   absolute, or relative to the working directory
----@param option string  the command line's word for it
+---@param option string  name of the option in messages
 ---@return userdata dir, string name, string absolute
 function M.of(path, option)
   if path:sub(1, 1) ~= "/" then path = core.system.cwd() .. "/" .. path end

@@ -1,4 +1,4 @@
---- The times of a run, from its events: phases, and the spans in which its steps were executed.
+--- Derives the times of a run from its events: phases, and the spans of its steps.
 local step_files = require "moonlet.engine.run.step_files"
 
 local M = {}
@@ -13,10 +13,10 @@ local null = core.json.null
 ---@class moonlet.StepSpan
 ---@field key string
 ---@field kind string
----@field status string       as in run.json; "cut off" if a killed host left no end
+---@field status string       as in run.json; "cut off" if a killed host recorded no end
 ---@field from integer        ms since 1970
 ---@field to integer
----@field phase integer       its place in `phases`; 0 before the first
+---@field phase integer       index in `phases`; 0 before the first phase
 ---@field runner string?
 ---@field exit_code integer?
 ---@field error string?
@@ -35,7 +35,7 @@ local null = core.json.null
 ---@field from integer
 ---@field to integer
 ---@field phases moonlet.Phase[]
----@field steps moonlet.StepSpan[]  by their start
+---@field steps moonlet.StepSpan[]  sorted by their start
 
 local function text_of(value) return type(value) == "string" and value or nil end
 
@@ -46,7 +46,7 @@ local function fill(span, data)
   span.usage = type(data.usage) == "table" and data.usage ~= null and data.usage or nil
 end
 
---- An agent's tool: its running event opens it, a later event of the same name closes it.
+--- Opens an agent's tool at its running event, and closes it at a later event of the same name.
 local function add_tool(span, data, at)
   local name = text_of(data.name) or "tool"
   local open = span.open_tools[name]
@@ -60,8 +60,6 @@ local function add_tool(span, data, at)
 end
 
 --- Reads the spans of an ended run.
----@param root userdata
----@param rec table
 ---@return moonlet.RunSpans
 function M.of(root, rec)
   local from = core.clock.parse(rec.started_at) or 0
@@ -80,7 +78,7 @@ function M.of(root, rec)
       if phases[1] then phases[#phases].to = at end
       phases[#phases + 1] = { name = text_of(data.name) or "phase", from = at, to = at }
     elseif event.type == "run.resumed" then
-      -- The killed host left no end; the time of its last event is not known to be that of the step.
+      -- The killed host recorded no end, and the step may have ended before its last event.
       for _, span in pairs(open) do close(span, span.seen) end
     elseif event.type == "step.started" and key then
       local span = { key = key, kind = text_of(data.kind) or "step", status = "cut off", from = at, to = at, seen = at,

@@ -1,41 +1,47 @@
---- Adopts processes that an earlier host started. A failed adoption is an infrastructure error and
---- does not fail the step.
+--- Adopts processes that an earlier host started.
+--- A failed adoption is an infrastructure error and does not fail the step.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `is_whole` is set after keeper.log was compared with the journal.
+--- `is_whole` is true once keeper.log has been compared with the journal.
 local state_of = per_run(function() return { is_whole = false } end)
 
---- Reads attempts from the record of a run that this process does not drive, while a forecast is
---- made: observer(key, id) -> state, exit.
+--- A forecast sets `observer` to read the attempts of a run that another process drives.
 ---@type (fun(key: string, id: string): string, table?)?
 M.observer = nil
 
---- Returns the state of an attempt: none (never started), running, exited, or lost (killed, or its
---- end is unknown).
+--- Finds attempts of a step on another machine.
+--- The functions state(key, id), take(key, id) and stop(key, id) return nil for local attempts.
+---@type {state: function, take: function, stop: function}?
+M.far = nil
+
+local function far(verb, key, id) return M.far and M.far[verb](key, id) end
+
+--- Returns the state of an attempt: none, running, exited or lost.
+--- "none" means that the attempt never started.
+--- "lost" means that it was killed, or that its end is unknown.
 ---@param id string       id of the attempt
----@param present boolean?  the attempt may belong to this host, so keeper.log is read again
+---@param present boolean?  read keeper.log again, because the attempt may be this host's
 function M.state(key, id, present)
   if M.observer then return (infrastructure_error.call(M.observer, key, id)) end
-  return infrastructure_error.call(core.process.attempt, key, id, present)
+  return far("state", key, id) or infrastructure_error.call(core.process.attempt, key, id, present)
 end
 
---- Waits for the end of an adopted attempt, and returns its exit. A forecast does not wait.
----@param id string
+--- Waits for the end of an adopted attempt and returns its exit. A forecast does not wait.
 ---@return table exit
 function M.take(key, id)
   if M.observer then return (select(2, infrastructure_error.call(M.observer, key, id))) or { why = "lost" } end
-  return infrastructure_error.call(core.process.take, key, id)
+  return far("take", key, id) or infrastructure_error.call(core.process.take, key, id)
 end
 
-function M.stop(key, id) return infrastructure_error.call(core.process.stop, key, id) end
+function M.stop(key, id) return far("stop", key, id) or infrastructure_error.call(core.process.stop, key, id) end
 
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
---- Checks keeper.log before starting an attempt that is in the journal but not in that log. Raises
---- an error if the log lost other attempts' starts, because it may have lost this start too.
+--- Checks keeper.log before starting an attempt that the journal has but keeper.log lacks.
+--- Raises an error if keeper.log lacks other starts, because it may also lack this start.
 function M.check_unknown(run)
   local state = state_of(run)
   if state.is_whole then return end
@@ -46,7 +52,7 @@ function M.check_unknown(run)
     error(infrastructure_error.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
       message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(
         core.text.printable(gap.key, 120)),
-      hint = "bring the file back from a copy, or start a new run; to go on might pay for what was started again" }, 0)
+      hint = "restore the file from a backup, or start a new run; a resume might pay for a step twice" }, 0)
   end
   state.is_whole = true
 end

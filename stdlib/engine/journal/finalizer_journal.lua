@@ -1,16 +1,16 @@
---- Journals `ctx:finally`. Each exit of a body runs its finalizers under a new key, `#finally@N`. A
---- resumed run replays them only if the body exits with the same status and has run no step since.
---- Completed agent calls of an earlier exit are always reused, and running ones are adopted.
+--- Journals `ctx:finally`. Each exit of a body runs its finalizers under a new key `#finally@N`.
+--- A resume replays finalizers only if the body exits with the same status and ran no step since.
+--- Completed agent calls of an earlier exit are always reused, and running calls are adopted.
 local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}
 
 ---@class moonlet.Ending
 ---@field number integer
----@field key string      prefix of the keys of its steps
+---@field key string      prefix of the keys of the finalizers' steps
 ---@field how string      "ok", or kind of the error that ended the body
----@field over boolean?   the body has continued since, or is retried
----@field settled boolean? its unfinished steps were ended
+---@field over boolean?   true if the body has continued since, or is retried
+---@field settled boolean? true if the unfinished steps were ended
 
 local function key_of(path, number)
   -- A step's name cannot contain "#".
@@ -51,7 +51,7 @@ function M.begin(cleanups, key)
   end
 end
 
--- A timeout is not listed, because it only ends steps that have run.
+-- Records of timeouts are not listed, because a timeout only ends steps that have run.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 ---@param endings table<string, moonlet.Ending>
@@ -64,8 +64,7 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
---- Invalidates the exits of a run that is retried, because the run and its failed bodies exit
---- again.
+--- Invalidates the exits of a retried run, because the run and its failed bodies exit again.
 ---@param endings table<string, moonlet.Ending>
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
@@ -76,9 +75,7 @@ end
 --- Removes the number of a body's exit from a key, so that keys of different exits are comparable.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Finds agent steps of earlier clean-ups that correspond to this step. Answered steps come first,
---- then the latest.
----@param journal moonlet.Journal
+--- Finds the equivalent agent steps of earlier clean-ups: answered steps first, then the latest.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -110,17 +107,16 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns the clean-ups that a new step makes obsolete, because their body continues with it.
+--- Returns the clean-ups that become obsolete because their body continues with a new step.
 ---@param endings table<string, moonlet.Ending>
----@return string[] keys  prefixes of the keys of their steps
+---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
   local found = {}
   if next(endings) then each_around(key, settle, endings, key, found) end
   return found
 end
 
---- Returns the key for a body's finalizers: the last one if the body exits as before, else a new
---- one.
+--- Returns the key of a body's finalizers. If the body exits as before, the key is reused.
 ---@param endings table<string, moonlet.Ending>
 function M.key(endings, path, how)
   local last = endings[path]

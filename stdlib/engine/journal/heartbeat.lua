@@ -1,23 +1,22 @@
---- Measures how long a run has been driven. The time is read from the journal, so that killed hosts
---- count too. If it is limited, long steps record heartbeats.
+--- Measures how long a run has been driven, including the time of killed hosts.
+--- Driven time is read from the journal; if it is limited, long steps record heartbeats.
 local background = require "moonlet.engine.base.background"
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
 local M = {}
 
---- `last_beat` is the time of the last heartbeat, and `least_wall` the smallest limit on the wall
---- time, in ms.
+--- `least_wall` is the smallest limit on wall time, in ms.
 local state_of = per_run(function() return { last_beat = 0, least_wall = nil } end)
 
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
---- Returns for how many milliseconds hosts have driven the run, or nil if that is not measured.
+--- Returns for how many ms hosts have driven the run, or nil if that is not measured.
 function M.now(run)
   return run.started and run.driven_before + core.clock.monotonic() - run.started
 end
 
---- Limits the wall time of a run or of one of its scopes. From then on, steps record heartbeats.
+--- Limits the wall time of a run or of a scope. From then on, steps record heartbeats.
 function M.limit(run, wall_ms)
   local state = state_of(run)
   if wall_ms then state.least_wall = math.min(state.least_wall or wall_ms, wall_ms) end
@@ -35,9 +34,9 @@ local function beat(run, key, every)
   end
 end
 
---- Calls fn(…), which executes a step, and records heartbeats meanwhile.
+--- Calls fn(…), which executes a step, and records heartbeats until fn returns.
 function M.during(run, key, verb, fn, ...)
-  -- The steps inside of a step function record their own heartbeats.
+  -- Steps inside of a ctx:step record their own heartbeats.
   local least_wall = state_of(run).least_wall
   if not least_wall or verb == "step" then return fn(...) end
   local every = math.max(shortest_ms, math.min(longest_ms, least_wall // share))

@@ -1,14 +1,14 @@
---- Hashes inputs so that a resumed run recognizes them, even if the environment's secrets have
---- changed. Records contain the name of a secret in place of its value.
+--- Hashes inputs so that a resumed run recognizes them even if secrets of the environment changed.
+--- Records contain the name of a secret in place of its value.
 ---
---- `h` is the hash of an input with names in place of secrets. If this changes the text, the keyed
---- hash of the full text is recorded as `raw`. Two inputs are equal in these cases:
+--- The field `h` is the hash of an input with names in place of secrets.
+--- If the input has secrets, `raw` is the keyed hash of the full text.
+--- Two inputs are equal in these cases:
 ---   a secret was added    the plain hash of the full text equals the recorded `h`
----   a secret was removed  the keyed hash of the full text equals `raw`; an input that was read
----                         from a record still has the name, so its `h` is equal
----   a secret has changed  `h` is equal, because the name has not changed
---- Redacted parts of an observed text (redactions.lua) are treated like secrets, with their
---- recorded replacement as the name.
+---   a secret was removed  the keyed hash of the full text equals the recorded `raw`
+---   a secret has changed  the two `h` are equal, because the secret's name is unchanged
+--- Redacted parts of an observed text (redactions.lua) are treated like secrets.
+--- The text that replaces a redacted part serves as its name.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local records = require "moonlet.engine.journal.records"
 local redactions = require "moonlet.engine.journal.redactions"
@@ -18,8 +18,7 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
---- Encodes an input as JSON. If a byte is not valid UTF-8, packs the bytes, because JSON would lose
---- them.
+--- Encodes an input as JSON. Invalid UTF-8 is packed, because JSON would lose it.
 local function encode(input)
   local text = core.json.encode_record(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
@@ -43,7 +42,6 @@ local function digest_of_old(input)
   return digest(text_of(copy))
 end
 
----@param journal moonlet.Journal
 function M.hidden(journal, text)
   if journal.unkept[1] then text = redactions.hide(journal.unkept, text) end
   return (core.secret.hide(text))
@@ -54,9 +52,8 @@ function M.hidden_json(journal, text)
   return (core.secret.hide(text))
 end
 
---- Returns the hash of an input. If a record has an equal input, reuses its hash. Journals what
---- else must be recorded for it.
----@param journal moonlet.Journal
+--- Returns the hash of an input. If an equal input is recorded, returns the recorded hash.
+--- If the input has secrets, `journal.raws` gets its keyed hash.
 ---@param first table?   record that may have the input: { h, raw? }
 function M.of(journal, input, first, second)
   local all = text_of(input)
@@ -86,7 +83,7 @@ function M.of(journal, input, first, second)
   return hash
 end
 
---- Returns the first numbered variant of a name that is not used yet.
+--- Returns a redacted name, with a number if another name was redacted to the same text.
 local function stand_in(journal, told)
   local name, number = told, 1
   while journal.stand_ins.taken[name] do
@@ -96,9 +93,9 @@ local function stand_in(journal, told)
   return name
 end
 
---- Returns a name without secrets, for use in keys. A stand-in is recorded with the name's keyed
---- hash, so that it keeps its meaning if the environment changes.
----@param journal moonlet.Journal
+--- Returns a name without secrets, for use in keys.
+--- A resumed run finds the same replacement by the keyed hash of the name,
+--- even if the secret is no longer in the environment.
 function M.name(journal, name)
   local names = journal.stand_ins
   local told = names.told[name]
@@ -116,8 +113,8 @@ function M.name(journal, name)
   return names.told[name]
 end
 
---- Finds the places of secrets in the fields of a record, so that they can be restored. Returns nil
---- if there are none.
+--- Returns the places of secrets in the fields of a record, or nil without any.
+--- The places serve to restore the secrets later.
 ---@return table<string, {places: integer[], whole: string}>?
 function M.places(record, fields)
   local found
@@ -132,7 +129,7 @@ function M.places(record, fields)
   return found
 end
 
----@param key string?  key of another run; default: the current one
+---@param key string?  key of another run; default: the current run's
 ---@return string[] lost  fields whose secrets are unknown
 function M.with_secrets(record, key)
   local copy, lost = {}, {}
@@ -156,21 +153,18 @@ local function is_on_record(journal, key)
   return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
 end
 
---- Returns the recorded key of a step. If a part of it became a secret since then, that is the key
---- with the plain name.
----@param journal moonlet.Journal
+--- Returns the key under which a step is recorded.
+--- The key contains secrets in plain text that were not known as secrets when it was recorded.
 function M.key(journal, key)
   if not journal.resumed or is_on_record(journal, key) then return key end
   local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
   return is_on_record(journal, clear) and clear or key
 end
 
----@param journal moonlet.Journal
 function M.read_name(journal, item)
   journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.stand_in] = item.stand_in, true
 end
 
----@param journal moonlet.Journal
 ---@param kept any         redacted value
 function M.put(journal, item, value, kept, durable)
   local places
@@ -178,12 +172,11 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Redacted parts cannot be restored, so only secrets of the environment have places.
+  -- Store places only for secrets of the environment, because nothing else can be restored.
   item.places = kept == value and places or nil
 end
 
---- Learns the redactions of a value that was observed again and is unchanged.
----@param journal moonlet.Journal
+--- Stores the redactions of a value that was observed again and is unchanged.
 ---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 

@@ -1,30 +1,27 @@
---- Replays and records the steps of a run. A recorded step is replayed in its original order. Any
---- other step is executed, and recorded before the script sees its result. A run provides two
---- functions to call first: end_cancelled and settle_cleanups.
+--- Replays and records the steps of a run.
+--- A recorded step is replayed in its original order.
+--- Any other step is executed, and recorded before the script sees its result.
 ---
 --- Records, in the order of the file:
----   drive    a host starts to drive the run; `retry` repeats failed steps, `fresh` observes facts
----            again
----   begin    an attempt of the step `key` is about to start; with `once` it must not start a
----            second time unless a person agrees; with `root` it owns the run's own folder
+---   drive    a host starts to drive the run; `retry` repeats failed steps, `fresh` repeats facts
+---   begin    an attempt of the step `key` is about to start; `once` forbids a second start
 ---   attempt  an attempt has ended: `outcome`, with its number, status and usage
----   spent    the last attempt failed and the run parks; with `repair` the answer to repair is
----            kept, and the next attempt repairs it
----   end      a step has ended: `status`, `result`, or `error` and the value it `raised`; `notes`
----            affect the verdict
+---   spent    the last attempt failed and the run parks; with `repair`, a resume repairs the answer
+---   end      a step has ended: `status`, `result`, or `error` and the value it `raised`
 ---   fact     an observation: its `result`
----            For `end` and `fact`, `whole` is the hash of the full value of a redacted result. If
----            `places` is set, its redacted parts are secrets of the environment (input_hash.lua).
 ---   timeout  a scope ran out of time
----   answer   a person's answer to a gate or question, bound to the hash of the text that they saw;
----            `places` locates secrets of the environment in it
+---   answer   a person's answer to a gate or question, bound to the hash of the text they saw
+---   cleared  nothing of the attempts so far is left on the machine `on`
+---   remote   an attempt of the step `key` is about to be sent to the machine `on`, which knows it by `nonce`
 ---   scope    a scope with limited wall time starts; with `status` it has ended
----   name     `stand_in` replaces a name with secrets in keys; `raw` is the keyed hash of the name
+---   name     `stand_in` replaces a name with secrets in keys; `raw` is the name's keyed hash
 ---   alive    heartbeat of a running step
 ---   over     the run has a verdict
 ---   review   decision about the changes of a run: `state`, bound to the hash of the changes
----   decision a person's or main agent's decision about the result; steps do not see it
---- `driven_ms` counts the milliseconds for which the run had been driven. records.lua lists fields.
+---   decision a person's or a main agent's decision about the result; steps cannot read it
+--- In `end` and `fact`, `whole` is the hash of the full value of a redacted result.
+--- `places` locates secrets of the environment (input_hash.lua).
+--- `driven_ms` is the time for which hosts have driven the run. records.lua lists all fields.
 local heartbeat = require "moonlet.engine.journal.heartbeat"
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local past_spend = require "moonlet.engine.journal.past_spend"
@@ -40,59 +37,61 @@ local M = {}
 
 local function put_on_record(...) return infrastructure_error.call(core.journal.append, ...) end
 
---- After these verdicts a resumed run retries failed steps.
+--- Lists the verdicts after which a resumed run retries failed steps.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
 local longest_cancelled_ms = 10 * 1000
 
 local paid = { agent = true }
 
---- These errors concern the run rather than the step.
+--- Errors of these kinds concern the run rather than the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- New runs escape names in keys in this way (engine/context/context.lua).
+--- Marks runs that escape names in keys (engine/context/context.lua); old runs do not.
 M.names = "escaped"
 
 ---@class moonlet.Journal
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> end record
 ---@field begins table<string, table>    key -> begin record of the last attempt
----@field ended table<string, integer>   key -> number of the last attempt at the last end
----@field failures table<string, true>   keys of ends that a retrying host does not replay
+---@field ended table<string, integer>   key -> last attempt's number at the step's last end
+---@field failures table<string, true>   keys of failed steps that this host repeats
+---@field remotes table<string, table>   key and id of an attempt -> its last remote record
+---@field remote_list table[]            all remote records
 ---@field frontier integer               order of the last record of a step
----@field fresh boolean                  facts are observed again
+---@field fresh boolean                  true if facts are observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
 ---@field scopes table<string, moonlet.ScopeTime>
 ---@field answers table<string, table>
----@field root_key string?               key of the agent call that owns the run's own folder
----@field attempts table<string, table[]>  key -> outcomes of its attempts
+---@field root_key string?               key of the agent call that owns the sidecar folder
+---@field attempts table<string, table[]>  key -> outcomes of the step's attempts
 ---@field history moonlet.History        usage under earlier hosts
----@field verdict string?                verdict, if nobody has driven the run since
----@field decided string?                a person's or a main agent's decision about an earlier result
----@field review table?                  last review
+---@field verdict string?                the verdict, unless a host has driven the run since
+---@field decided string?                decision (of a person or a main agent) on an earlier result
+---@field review table?                  record of the last review
 ---@field retry boolean?                 this host repeats failed steps
 ---@field records table<string, boolean> hashes of earlier versions of run.json
 ---@field endings table<string, moonlet.Ending>  path -> exit of a body with finalizers
 ---@field cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 ---@field plain_names boolean?           the run started before names in keys were escaped
----@field raws table<string, string>     hash of an input with secrets -> keyed hash of all
+---@field raws table<string, string>     hash of an input with secrets -> keyed hash of its text
 ---@field is_keyed boolean?               a record can be checked only with the key of the run
----@field stand_ins table                 stand-ins in keys for names with secrets
+---@field stand_ins table                 replacements for names with secrets in keys
 ---@field unkept moonlet.Unkept            redactions made in observed texts
 
 ---@class moonlet.ScopeTime   time of a scope that has not succeeded
----@field used integer     milliseconds used before it failed
+---@field used integer     milliseconds used before the scope failed
 ---@field since integer?   start of a running scope, on the clock of the run
 
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota has not ended, so its clean-ups continue.
+  -- A run that waits for a quota has not ended, so a resume continues its clean-ups.
   if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
---- Forgets observed facts. Keeps agents' answers and commands that run at most once.
+--- Forgets observed facts, but keeps agents' answers and commands that run at most once.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   finalizer_journal.forget(journal.endings, true)
@@ -135,6 +134,21 @@ local apply = {
   name = input_hash.read_name,
   review = function(journal, item) journal.review = item end,
   decision = function(journal, item) journal.decided = item.decision end,
+  remote = function(journal, item)
+    local place = item.key .. "\0" .. item.id
+    local known = journal.remotes[place]
+    if known and known.nonce == item.nonce then
+      known.queue_ms = item.queue_ms
+      return
+    end
+    journal.remotes[place] = item
+    table.insert(journal.remote_list, item)
+  end,
+  cleared = function(journal, item)
+    for _, intent in ipairs(journal.remote_list) do
+      if intent.on == item.on then intent.removed = true end
+    end
+  end,
   alive = function() end,
 }
 --- Marks the last attempt as settled, so that the step needs a new attempt.
@@ -143,11 +157,11 @@ local function spend(journal, key, repair)
   if last then last.spent, last.repairs = true, repair end
 end
 
---- Attempts that ended like this were not paid for, or their result is in keeper.log.
+--- An attempt with one of these classes cost nothing, or keeper.log contains its result.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
---- Reports whether the last attempt itself has failed. If only the host or the keeper died, a
---- resumed run examines what the attempt left.
+--- Reports whether the last attempt itself has failed.
+--- If only the host or the keeper died, a resumed run examines what the attempt left.
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
@@ -168,14 +182,13 @@ apply.attempt = function(journal, item)
   local list = journal.attempts[item.key] or {}
   journal.attempts[item.key] = list
   local last = list[#list]
-  -- A host that adopted the attempt reports its outcome again, and that record replaces the earlier
-  -- one.
+  -- A host that adopted the attempt reports its outcome again, which replaces the earlier one.
   local outcome = item.outcome
   list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
 end
 apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
---- These records are actions of the script, which may depend on facts observed before them.
+--- Lists the types of records that a script's actions leave; an action may depend on earlier facts.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
 --- Reports whether a record has a hash that only the run's key can check.
@@ -188,7 +201,8 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 function M.open(fresh, ended, keep)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = redactions.new(), stand_ins = input_hash.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = past_spend.new(), endings = {}, cleanups = {} }
+    failures = {}, frontier = 0, fresh = fresh or false, history = past_spend.new(), endings = {}, cleanups = {},
+    remotes = {}, remote_list = {} }
   local records = journal_record.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -204,8 +218,7 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- A host that died before it reported a degraded run left only the report to do. A later host
-  -- retries the lost steps if asked.
+  -- If the host died before it reported a degraded run, the resume only reports it.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -218,13 +231,13 @@ function M.append(item)
   put_on_record(core.json.encode_record(item), true)
 end
 
---- Appends a record without waiting for the disk. It is written with the next durable record,
---- before anything that depends on it is reported.
+--- Appends a record without waiting for the disk; the next durable record flushes it.
 function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- Waits for the turn of a step that ended by a cancellation, which is replayed by then.
+--- Waits until the replay reaches the end of a cancelled step.
+--- By that time the step is cancelled again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -256,14 +269,13 @@ local function tell_lost(run, key, stored)
     .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
 end
 
---- Returns the full value of a fact by restoring its secrets or observing it again. Returns nil if
---- neither is possible.
+--- Returns the full value of a fact, restored or observed again, or nil if neither is possible.
 local function whole(journal, item, private)
   local value = input_hash.restored(item)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    task.hold_turn(item.order) -- Other tasks must not see later records yet.
+    task.hold_turn(item.order)  -- other tasks must not see later records yet
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
@@ -295,7 +307,7 @@ local function replayed(run, key, hash, private)
     local file = ("runs/%s/values/%s"):format(run.id, item.result["$value"])
     error(infrastructure_error.mark { kind = "failed", at = run.absolute(file),
       message = ("the answer of step %s is missing or damaged"):format(key),
-      hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+      hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
   end
   if value == nil then
     tell_lost(run, key, stored)
@@ -312,8 +324,8 @@ local function tell_new_input(run, key, hash)
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- Settles an attempt that an earlier host started with a different input. It may still run in the
---- step's folder, and its usage must be recorded.
+--- Settles an attempt that an earlier host started with another input.
+--- The attempt may still run in the step's folder, and its usage must be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.input_hash == hash then return end
@@ -327,14 +339,14 @@ local function refused(run)
 end
 
 ---@class moonlet.StepOptions
----@field paid boolean?      its records are on disk before the script continues
+---@field paid boolean?      the step's records reach the disk before the script continues
 ---@field again (fun(value: table): boolean)?  returns true if a later resume must repeat the step
 ---@field private moonlet.Private?  redacts the value
 ---@field notes (fun(): table?, boolean)?  returns notes for the verdict, and whether to repeat
----@field tells boolean?  in a run that only cleans up, `live` reports and ends the run
----@field once boolean?  run at most once; --fresh does not repeat it
----@field foresee (fun(last: table?, hash: string): table)?  says what `live` would do, and does nothing
----@field settle fun(earlier: table)?  ends an unfinished attempt that had a different input
+---@field tells boolean?  call `live` even in a run that only cleans up; `live` then ends the run
+---@field once boolean?  the step runs at most once, even with --fresh
+---@field foresee (fun(last: table?, hash: string): table)?  predicts what `live` would do
+---@field settle fun(earlier: table)?  ends an unfinished attempt that had another input
 
 ---@param run table           a run without a journal records nothing
 ---@param input table          dependencies; an equal input replays the step
@@ -349,7 +361,7 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- A task that is still replayed may end this one before it starts.
+  -- A task that is still replayed may end this step before it starts.
   if journal.resumed then task.wait_turn() end
   if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end
@@ -381,8 +393,8 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
---- Reports whether a step's last attempt was answered and only its merge failed, so that a resumed
---- run can reuse it.
+--- Reports whether a step's last attempt succeeded and only its merge failed.
+--- A resume reuses such an attempt.
 local function is_kept(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
@@ -391,8 +403,7 @@ local function is_kept(journal, key)
   return false
 end
 
---- Returns the key of an equal agent call in an earlier clean-up of the body, so that it is not
---- paid for twice.
+--- Returns the key of an equal agent call in an earlier clean-up, so that no call is paid twice.
 ---@param input_at fun(key: string): table  returns the call's dependencies under that key
 ---@return string key  the given key if there is no such call
 function M.paid_before(run, key, input_at)
@@ -409,8 +420,7 @@ function M.paid_before(run, key, input_at)
   return key
 end
 
---- Records that an attempt of a paid step is about to start. The record is on disk when this
---- returns.
+--- Records that an attempt of a paid step is about to start, and waits for the sync to disk.
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
   local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt, input_hash = hash }
@@ -418,6 +428,27 @@ function M.begin(run, key, attempt, hash, more)
   for name, value in pairs(more or {}) do item[name] = value end
   note_begin(run.journal, item)
   M.append(item)
+end
+
+--- Records that an attempt is about to be sent to another machine, and waits for the sync to disk.
+---@param item table  record `remote`
+function M.remote(run, item)
+  apply.remote(run.journal, item)
+  M.append(item)
+end
+
+--- Records that a scheduler has started an attempt.
+---@param item table  record `remote` with queue_ms
+function M.remote_start(run, item)
+  apply.remote(run.journal, item)
+  M.note(item)
+end
+
+--- Records that nothing of the run's attempts so far is left on a machine.
+function M.cleared(run, on)
+  local item = { type = "cleared", on = on }
+  apply.cleared(run.journal, item)
+  M.note(item)
 end
 
 function M.attempts(run, key)
@@ -444,10 +475,10 @@ function M.answer(run, item)
   M.append(kept)
 end
 
---- Returns a fact, which is a quick observation such as the time, a file or a random number. It is
---- observed once and then replayed.
+--- Returns a fact, which is a quick observation such as the time, a file or a random number.
+--- A fact is observed once and then replayed.
 ---@param observe fun(): any  returns a JSON value
----@param clean (fun(value: any): any)?  redacts it for the record
+---@param clean (fun(value: any): any)?  redacts the fact for the record
 function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
   local journal = run.journal
@@ -478,8 +509,8 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Reads a budget. Readings that the script has used are replayed. The latest one is repeated,
---- because somebody may have raised the budget since.
+--- Reads a budget. Readings that the script has used are replayed.
+--- The latest reading is repeated, because the budget may have been raised since.
 ---@param observe fun(): number
 function M.reading(run, key, input, observe)
   local journal = run.journal
@@ -498,8 +529,7 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records the end of a scope with limited wall time. Its time still counts if the scope is retried
---- or resumed.
+--- Records the end of a scope with limited wall time. Its time counts even if the scope is retried.
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }

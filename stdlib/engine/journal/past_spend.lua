@@ -1,6 +1,7 @@
---- Sums the usage of earlier hosts from the journal: every started attempt and every program, even
---- failed, cancelled or replayed ones. It is known before the run continues, so that no budget
---- omits it. A script sees it grow during the replay.
+--- Sums up the usage of earlier hosts from the journal.
+--- Every started attempt and every program counts, even if it failed, was cancelled or is replayed.
+--- The sums are complete before the run continues, so that no budget omits past usage.
+--- To a script, past usage grows during the replay as it did in the earlier run.
 
 local M = {}
 
@@ -10,7 +11,7 @@ M.most = 1 << 40
 ---@class moonlet.Charge
 ---@field number integer?
 ---@field hash string?       input hash of the step
----@field amounts table<string, number>  its usage, or its reservation until the usage is known
+---@field amounts table<string, number>  usage of the attempt, or its reservation until then
 ---@field entry table?       outcome of the attempt
 ---@field runner string?
 ---@field model string?
@@ -18,21 +19,21 @@ M.most = 1 << 40
 ---@class moonlet.History
 ---@field charges table<string, moonlet.Charge[]>  charges by the key of their step
 ---@field ends table<string, table>   key -> last end of its step
----@field driven integer              milliseconds for which hosts have driven the run
----@field over boolean                the replay has ended, because an unrecorded step runs
+---@field driven integer              ms for which hosts have driven the run
+---@field over boolean                true once an unrecorded step runs
 ---@field private keys string[]           keys with charges or programs, in journal order
----@field private programs table<string, integer>  key -> number of programs that its step has run
+---@field private programs table<string, integer>  key -> number of programs that the step has run
 ---@field private once table<string, integer>      key -> last attempt of an at-most-once command
 ---@field private told table<string, boolean>      keys that the replay has reached
 ---@field private sums table<string, table>        path -> { total, told (replayed) }
----@field private nested boolean?                   a path other than the run's own was requested
+---@field private nested boolean?                   true if a nested path was requested
 ---@field private inner table<string, string|string[]>  path -> keys below it
 local History = {}
 History.__index = History
 
 local kinds = { "agents", "processes", "tokens", "usd" }
 
---- Each of these steps runs one program: ctx:exec, ctx:validate of every kind, ctx:require.
+--- Each step of these kinds runs one program: ctx:exec, ctx:validate of every kind, ctx:require.
 local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
   require = true }
 
@@ -52,8 +53,7 @@ local function amounts_of(given)
   return amounts
 end
 
---- Calls fn(path, …) for each path around a step's key, the outermost first, except for the run's
---- own path.
+--- Calls fn(path, …) for each path around a step's key except the run's own, outermost first.
 ---@param fn fun(path: string, ...: any)
 function M.each_around(key, fn, ...)
   local at = key:find("/", 1, true)
@@ -91,7 +91,7 @@ end
 local readers = {
   begin = function(history, item)
     history.once[item.key] = item.once and item.attempt or nil
-    if item.once then return end -- A command counts at its end.
+    if item.once then return end  -- a command is counted at its end
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
     -- An attempt may be announced twice if its process did not start in between.
@@ -104,7 +104,7 @@ local readers = {
   end,
   attempt = function(history, item)
     if history.once[item.key] and history.once[item.key] == item.outcome.number then
-      -- The step of an at-most-once command was given up after the command had started.
+      -- The at-most-once command had started before its step was abandoned, so count it.
       if not history.ends[item.key] then note_program(history, item.key) end
       return
     end
@@ -154,8 +154,7 @@ local function add_key(history, sum, key)
   if programs then sum.processes = (sum.processes or 0) + programs end
 end
 
---- Calls fn(key) for a key and the keys below it that have used something. The path "" means all
---- keys.
+--- Calls fn(key) for a key and the keys below it that used something; "" means all keys.
 local function each_below(history, path, fn)
   if path == "" then
     for _, key in ipairs(history.keys) do fn(key) end
@@ -204,7 +203,7 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- Marks the steps of a path as reached, because the replay has reached its end.
+--- Marks the steps of a path as reached, because the replay has reached the path's end.
 function History:tell(path)
   if self.over then return end
   if self.charges[path] or self.programs[path] then tell_key(self, path) end
@@ -215,8 +214,7 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded amounts of an attempt that will be adopted. Returns them only once, so that
---- they do not count twice.
+--- Returns the recorded amounts of an attempt that will be adopted, once.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

@@ -1,4 +1,4 @@
---- Stores errors that steps raise, both as raised and in a short form for reports.
+--- Stores errors that steps raise, in full and in a short form for reports.
 local records = require "moonlet.engine.journal.records"
 local values = require "moonlet.engine.journal.values"
 local task = core.task
@@ -21,8 +21,7 @@ end
 
 local deepest_error = 16
 
---- Returns the part of a raised value that JSON can represent, because a replay can only restore
---- that.
+--- Returns the part of a raised value that JSON can represent and a replay can restore.
 local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end

@@ -1,10 +1,9 @@
---- Lists the fields that each kind of journal record must have. engine/journal/journal.lua explains
---- their meaning.
+--- Lists the fields that each kind of journal record must have. journal.lua explains them.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- A name with `?` is optional. The fields `result` and `raised` may hold any JSON value.
+-- A name with `?` is optional. The fields `result` and `raised` may be any JSON value.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
   begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
@@ -16,6 +15,8 @@ local shapes = {
   fact = { key = "string", input_hash = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { key = "string", error = "table" },
   answer = { key = "string", ["places?"] = "table" }, attempt = { key = "string", outcome = "table" },
+  remote = { key = "string", id = "string", nonce = "string", on = "string", ["queue_ms?"] = "integer" },
+  cleared = { on = "string" },
   spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
 }
 
@@ -30,8 +31,8 @@ for kind, shape in pairs(shapes) do
   fields_of[kind] = list
 end
 
---- Opens the journal of the current run. core.journal does not know the record's fields, so it gets
---- the names of fields that may stay in the file, and of those in a timeout record.
+--- Opens the journal of the current run.
+--- core.journal does not know the records' fields, so it gets the names of the large fields.
 ---@return fun(): integer, any, string?, boolean? records  order, record, why unreadable, lazy
 function M.open()
   return core.journal.open {
@@ -40,8 +41,7 @@ function M.open()
   }
 end
 
---- Reports whether lines of a journal show that a host drove the run or that a person decided about
---- it.
+--- Reports whether lines of a journal prove that a host drove the run or a person decided.
 function M.has_driver(text)
   for _, kind in ipairs { "drive", "decision", "over" } do
     if text:find(('"type":"%s"'):format(kind), 1, true) then return true end
@@ -54,8 +54,8 @@ local function has_type(value, wanted)
   return type(value) == wanted
 end
 
---- Returns why a record is invalid, or nil. The hash chain is intact by then, so only another
---- version or a deliberate edit can be the cause.
+--- Explains why a record is invalid, or returns nil.
+--- The hash chain is already verified, so the cause is another version or a deliberate edit.
 local function problem_of(item)
   local fields = type(item) == "table" and type(item.type) == "string" and fields_of[item.type]
   if not fields then
@@ -75,7 +75,7 @@ end
 
 local function refusal(order, problem)
   return { kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
-    hint = "resume the run with the moonlet that wrote it, or start a new run" }
+    hint = "resume it with the version of moonlet that started it, or start a new run" }
 end
 
 ---@param unread string?  why the record could not be read
@@ -87,8 +87,7 @@ function M.check(item, order, unread, lazy)
   return item
 end
 
---- Returns the stored form of a record's value. A large value is not kept in memory but read and
---- verified again.
+--- Returns the stored form of a record's value. A large value is read and verified again.
 ---@param name "result"|"raised"
 function M.stored(item, name)
   if not item.lazy or item[name] ~= nil then return item[name] end

@@ -1,5 +1,5 @@
---- Remembers redactions of observed texts, such as a file with a secret, and their recorded
---- replacements. If the text has changed when a run is resumed, the script gets the recorded form.
+--- Remembers redactions of observed texts, such as a file with a secret.
+--- If the text has changed when a run is resumed, the script gets the recorded form.
 --- In hashes both forms are equal, so that prompts built from them match.
 local lines = require "moonlet.engine.base.lines"
 
@@ -7,10 +7,10 @@ local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
---- Shorter pieces are not replaced, because they could occur in other places too.
+--- Pieces of less than 8 bytes are not replaced, because they could occur in other places, too.
 local least = 8
 
----@class moonlet.Unkept  list of { text, instead, json, json_instead }, the longest first
+---@class moonlet.Unkept  list of { text, instead, json, json_instead }, longest first
 ---@field private by table<string, true>
 ---@field private sorted boolean
 

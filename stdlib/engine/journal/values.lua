@@ -1,5 +1,5 @@
---- Encodes values for the journal as JSON. Bytes that JSON cannot represent get an encoding, and
---- each large value a file named by its hash.
+--- Encodes values for the journal as JSON, even if they contain arbitrary bytes.
+--- Each large value gets a file named by its hash.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
@@ -25,8 +25,7 @@ end
 
 local function by_bytes(a, b) return a.key < b.key end
 
---- Encodes a table whose keys are not UTF-8 as a list of pairs, because JSON would mix up such
---- keys.
+--- Encodes a table whose keys are not UTF-8 as a list of pairs, because JSON would mix them up.
 local function pack_pairs(value, pack)
   local list = core.json.array {}
   for key, item in pairs(value) do
@@ -95,14 +94,14 @@ end
 --- Returns the stored form of `value`, which is a file's name if the value is large.
 ---@param value any       JSON value whose strings may contain any bytes
 ---@param durable boolean  a large value's file is on disk when this returns
----@return integer[]? places  places where secrets' names replaced secrets (core.secret.restore)
+---@return integer[]? places  where secrets' names replaced secrets (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
   local text, places = core.secret.hide(core.json.encode_record(packed))
   if #text <= inline_cap then return packed, places end
   if #text > value_cap then
     error({ kind = "limit", message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
-      value_cap >> 20), hint = "keep such data in a file, and hand on its name" }, 0)
+      value_cap >> 20), hint = "store such data in a file, and pass the name of the file" }, 0)
   end
   local name = core.text.sha256(text)
   write_value(name, text, durable)
@@ -110,7 +109,7 @@ function M.put(value, durable)
 end
 
 --- Returns a hash that reveals nothing without the run's key.
----@param key string?  key of another run; default: the current one
+---@param key string?  key of another run; default: the current run's
 function M.keyed(text, key)
   key = key or infrastructure_error.call(core.secret.key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
@@ -119,11 +118,11 @@ end
 --- Reports whether a recorded hash matches a value.
 function M.is(value, hash)
   if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
-  -- Old journals have no keyed hashes.
+  -- Old journals have plain hashes of redacted values.
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- Reads the value files of the run whose forecast is made.
+--- A forecast sets `reader` to read the value files of its run.
 ---@type (fun(name: string, cap: integer): string?)?
 M.reader = nil
 

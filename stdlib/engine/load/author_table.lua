@@ -1,5 +1,4 @@
---- Builds the table that scripts get for `require "moonlet"`: the public library, with m.route and
---- m.runner from the engine.
+--- Builds the table for `require "moonlet"`: the public library, m.route and m.runner.
 local public = require "moonlet"
 
 local provided = { route = "moonlet.engine.load.route", runner = "moonlet.engine.runner.reader" }

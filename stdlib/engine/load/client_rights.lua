@@ -1,21 +1,20 @@
---- Returns what a main agent may do over MCP: the part `mcp` of the user's config, with its
---- defaults. A client can narrow these rights, and nothing widens them.
+--- Returns what a main agent may do over MCP: `mcp` of the user's config, with its defaults.
+--- A client can narrow these rights, and nothing widens them.
 local duration = require "moonlet.duration"
 
 local M = {}
 
---- Limits each run that a client starts, unless the config says otherwise.
+--- Limits each run that a client starts, unless the config sets limits.
 local default_budget = { tokens = 400000, agents = 8, wall = "15m" }
 
 ---@class moonlet.ClientRights
----@field presets string[]    the presets that it may run
----@field sessions string[]   names or ids of sessions that it may read and type into
----@field programs string[]   programs of checks that it may name
----@field budget table        the limits of each of its runs
----@field sandbox string      what agents of its runs may write
----@field vanished "continue"|"cancel"  what becomes of its runs once it is gone
+---@field presets string[]    presets that the client may run
+---@field sessions string[]   sessions (names or ids) that the client may read and type into
+---@field programs string[]   programs that the client may name as checks
+---@field budget table        limits of each run that the client starts
+---@field sandbox string      what agents of the client's runs may write
+---@field vanished "continue"|"cancel"  what happens to runs after their client has disconnected
 
----@param config moonlet.Config
 ---@return moonlet.ClientRights
 function M.of(config)
   local given = config.mcp or {}
@@ -24,8 +23,7 @@ function M.of(config)
     vanished = given.vanished or "continue" }
 end
 
---- Returns the smaller of two amounts of one kind of budget; nil is no limit.
----@param kind string
+--- Returns the smaller of two limits of one kind; nil means no limit.
 ---@param one number|string|nil
 ---@param other number|string|nil
 ---@return number|string|nil
@@ -35,10 +33,9 @@ function M.tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- Returns the limits that a run of a client has: those that it would have otherwise, and no more than it may have.
+--- Returns a budget limited by a client's rights.
 ---@param budget table
 ---@param rights moonlet.ClientRights
----@return table
 function M.bounded(budget, rights)
   local bound = {}
   for kind, amount in pairs(budget) do bound[kind] = amount end
@@ -50,9 +47,8 @@ local function refuse(message, hint)
   error({ kind = "denied", usage = true, message = message, hint = hint }, 0)
 end
 
---- Raises if a program is none of those that a client may have started.
+--- Raises an error if a client may not start this program as a check.
 ---@param rights moonlet.ClientRights
----@param program string
 function M.check_program(rights, program)
   for _, name in ipairs(rights.programs) do
     if name == program then return end
@@ -63,7 +59,6 @@ end
 
 --- Raises an error if the config does not allow an MCP client to run a preset.
 ---@param rights moonlet.ClientRights
----@param name string
 function M.check_preset(rights, name)
   for _, allowed in ipairs(rights.presets) do
     if allowed == name then return end
@@ -77,7 +72,7 @@ end
 ---@param rights moonlet.ClientRights
 ---@param packet table  with validation, runner, auto_approve
 ---@param words_of fun(command: string, where: string): string[]
----@param runner string?  that of the config
+---@param runner string?  runner of the config
 function M.check_packet(rights, packet, words_of, runner)
   for _, check in ipairs(packet.validation) do
     M.check_program(rights, words_of(check.command, "the packet's check")[1])

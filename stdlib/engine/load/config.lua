@@ -1,27 +1,35 @@
---- Loads the user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data.
---- It runs in the sandbox with only Lua's basic libraries. A repository cannot provide a config. If
---- a config and a preset both set a limit, the smaller one applies.
+--- Loads the user's config, a Lua file of plain data: $XDG_CONFIG_HOME/moonlet/config.lua.
+--- A config runs in the sandbox with Lua's basic libraries. A repository cannot provide one.
+--- If a config and a preset both set a limit, the smaller one applies.
 ---
 ---   return {
 ---     runner = "codex",                    -- default of --runner; may be "route"
 ---     runners = {
 ---       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false,
----                 instructions = true },   -- gives agents your own file, ~/.codex/AGENTS.md
+---                 instructions = true },   -- adds your own ~/.codex/AGENTS.md to prompts
 ---       mine = { file = "mine.lua" },      -- your own runner, by its path from this folder
 ---     },
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
----                retries = 3,              -- maximum number of times that a prompt is sent
----                worktrees = 4 },          -- that wait for the next agent that writes; 0: none
+---                retries = 3,              -- most times that a prompt is sent
+---                worktrees = 4 },          -- kept for the next agent that writes; 0: none
 ---     precommit = { runner = "codex" },    -- for moonlet hook pre-commit; default: no agent
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
----     mcp = { presets = { "triangulated-review" },   -- what a main agent may run with moonlet mcp; default: nothing
----             budget = { tokens = 400000 }, sandbox = "read-only",   -- of each such run
----             programs = { "npm" },        -- of checks that it may name
----             sessions = { "builder" },    -- that it may read and type into
----             vanished = "continue" },     -- or "cancel": its runs, once it is gone
----     loop = "end",                        -- ends an agent that goes round in circles; default: "warn"
+---     mcp = { presets = { "triangulated-review" },   -- main agents may run these (default: none)
+---             budget = { tokens = 400000 }, sandbox = "read-only",   -- for each of these runs
+---             programs = { "npm" },        -- they may name these as checks
+---             sessions = { "builder" },    -- they may read and type into these
+---             vanished = "continue" },     -- or "cancel" their runs when they disconnect
+---     repositories = { ["/home/me/app"] = { worktree = {       -- by the path of the main work tree
+---                  keep = { "node_modules" },     -- stays in worktrees that wait; never merged
+---                  setup = { "npm", "ci" },       -- run once in a new worktree, confined
+---                  state = { "~/.npm" }, network = true } } },   -- what setup may write, and reach
+---     machines = {                         -- where steps may run with on = "ssh:big" or "slurm"
+---       big = { ssh = "HOST", dir = "~/moonlet", slots = 8, env = { "NAME" }, patience = "1m" },
+---       slurm = { dir = "/shared/moonlet", partitions = { "short" }, account = "…", via = "ssh:login" },
+---     },
+---     loop = "end",                        -- ends an agent that repeats itself; default: "warn"
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- events of runs: started, finished,
 ---                  parked, review; of sessions: stuck, milestone; of both: done, question, blocked
 ---   }
@@ -35,7 +43,7 @@ local source_cap = config_check.source_cap
 local deepest, most_values, most_problems = 8, 10000, 20
 
 ---@class moonlet.Config
----@field path string?      path of the file; nil if there is none
+---@field path string?      path of the config file; nil without a file
 ---@field runner string?
 ---@field runners table<string, table>
 ---@field routes table<string, table>
@@ -44,8 +52,18 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field hooks table<string, string[]>
 ---@field precommit {runner: string?}
 ---@field mcp table?
+---@field repositories table<string, {worktree: moonlet.WorktreeConfig?}>?
+---@field machines table<string, table>?
 ---@field loop "warn"|"end"|nil
----@field prompts table<string, string>  template texts by role
+---@field prompts table<string, string>  role -> template text
+
+--- Returns the path of the config that applies, or nil for none: the embedding program's choice, or
+--- the user's own.
+function M.path()
+  local chosen = core.host.config()
+  if chosen then return chosen ~= "" and chosen or nil end
+  return M.user_path()
+end
 
 function M.user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -68,7 +86,7 @@ local function line_of(text, path)
         local s = text:find("%f[%w_]" .. plain .. "%f[^%w_]%s*=", from) or text:find("%[%s*[\"']" .. plain
           .. "[\"']%s*%]%s*=", from)
         if not s then break end
-        -- A match inside of a comment does not count.
+        -- Skip a key inside a comment.
         local start = s - #(text:sub(1, s):match("[^\n]*$"))
         if not text:sub(start + 1, s):find("--", 1, true) then
           next_at = s
@@ -111,7 +129,7 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
---- Holds the path of the config that is being evaluated, for the error if it never ends.
+--- Holds the path of a config during its evaluation, to report a config that never ends.
 ---@type string?
 M.reading = nil
 
@@ -178,14 +196,21 @@ function M.read(text, path)
 end
 
 --- Loads the config, or returns an empty one if there is no file.
----@param path string?  path of another file than the user's own
+---@param path string?  default: the user's own config
 ---@return moonlet.Config
 function M.load(path)
-  path = path or M.user_path()
+  path = path or M.path()
   local folder, name = (path or ""):match("^(.*)/([^/]+)$")
   local root = folder and core.file.root(folder == "" and "/" or folder)
-  if not root or not core.file.stat(root, name) then return empty() end
-  -- Many users link their config from a folder of dotfiles.
+  if not root or not core.file.stat(root, name) then
+    -- Without this error, a misspelt path would silently drop the limits that the config sets.
+    if path and path == core.host.config() then
+      record.refuse(("there is no config %s"):format(core.text.printable(path, 400)),
+        "the program that starts moonlet names it; it must be an absolute path", path)
+    end
+    return empty()
+  end
+  -- Follow a link, because many users keep their config in a folder of dotfiles.
   local text, err, cut = files.read_path(core.system.real_path(path) or path, source_cap)
   if not text then
     record.refuse(("cannot read the config %s: %s"):format(path, err.message), err.hint, path)

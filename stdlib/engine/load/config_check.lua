@@ -10,7 +10,8 @@ local M = {}
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table", precommit = "table", mcp = "table", loop = "string" }
+  hooks = "table", prompts = "table", precommit = "table", mcp = "table", repositories = "table",
+  loop = "string", machines = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The entry runners.command applies to every program of `--runner command:`.
@@ -22,6 +23,10 @@ local hook_fields = { started = "list", finished = "list", parked = "list", done
 
 local mcp_fields = { presets = "list", sessions = "list", programs = "list", budget = "table", sandbox = "string",
   vanished = "string" }
+
+local worktree_fields = { keep = "list", setup = "list", state = "list", network = "boolean" }
+local machine_fields = { ssh = "string", dir = "string", slots = "integer", env = "list", patience = "string|number",
+  partitions = "list", account = "string", via = "string", submit = "string" }
 
 --- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
@@ -107,13 +112,12 @@ function Check:args(name, args)
   for _, word in ipairs(args) do
     if refused.holds(name, word) then
       self.report(path, ("%s cannot hold '%s'"):format(shown(path), core.text.printable(word, 60)),
-        "it is moonlet that says how an agent is confined, and each call is a fresh one")
+        "moonlet itself sets an agent's sandbox, and each call is a new conversation")
     end
   end
 end
 
---- Makes a path absolute. A relative path starts at the config's folder, and `~/` at the user's
---- home.
+--- Makes a path absolute: relative to the config's folder, or to the user's home after `~/`.
 function Check:path(path)
   if path:sub(1, 2) == "~/" then return require("moonlet.engine.runner.shared").home_path(path) end
   return path:sub(1, 1) == "/" and path or self.folder .. "/" .. path
@@ -122,12 +126,12 @@ end
 function Check:runner_entry(name, entry)
   if name ~= "command" and not entry.file and not runner_names.has(runner_names.programs, name) then
     self.report({ "runners", name }, ("there is no runner '%s'"):format(name),
-      record.suggest(name, runner_names.programs) .. "; one of your own needs file = \"NAME.lua\"")
+      record.suggest(name, runner_names.programs) .. "; a runner of your own needs file = \"NAME.lua\"")
   end
   if entry.args then self:args(name, entry.args) end
   if entry.instructions and not entry.file and not runner_names.has(runner_names.agents, name) then
     self.report({ "runners", name, "instructions" },
-      ("the runner '%s' has no instruction file of the user's"):format(name), "leave it out")
+      ("the runner '%s' reads no instruction file of the user"):format(name), "leave it out")
   end
   if entry.env then self:texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
   for _, key in ipairs { "program", "home", "file", "model" } do
@@ -161,7 +165,7 @@ function Check:runner_rest(name, word, path)
   if word ~= "command" and word ~= "cassette" then
     if name ~= word then
       self.report(path, ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
-        "its arguments belong into runners." .. word .. ".args")
+        "its arguments belong in runners." .. word .. ".args")
     end
     return
   end
@@ -283,6 +287,95 @@ function Check:mcp(mcp)
   end
 end
 
+--- Reports whether a path can name a folder to keep in a worktree.
+local function is_keepable(path)
+  for name in path:lower():gmatch "[^/]+" do
+    if name == ".git" or name == ".agent" then return false end
+  end
+  return path ~= "" and not path:find "[\n]" and not ("/" .. path .. "/"):find "/%.?%.?/"
+end
+
+function Check:worktree(worktree, path)
+  local function below(key) return { path[1], path[2], path[3], key } end
+  if not self:fields_of(worktree, worktree_fields, path) then return end
+  if worktree.setup and self:texts(worktree.setup, below "setup", "", "texts: a program and its arguments")
+    and #worktree.setup == 0 then
+    self.report(below "setup", ("%s is empty"):format(shown(below "setup")))
+  end
+  if worktree.setup and #(worktree.keep or {}) == 0 then
+    self.report(below "setup", ("%s has no folder to keep"):format(shown(below "setup")),
+      "list in keep the folders that it makes")
+  end
+  if worktree.state and self:texts(worktree.state, below "state", ".", "paths") then
+    for i, item in ipairs(worktree.state) do worktree.state[i] = self:path(item) end
+  end
+  if not worktree.keep or not self:texts(worktree.keep, below "keep", ".", "paths") then return end
+  for i, item in ipairs(worktree.keep) do
+    worktree.keep[i] = item:gsub("/+$", "")
+    if not is_keepable(worktree.keep[i]) then
+      self.report(below "keep", ("%s cannot hold '%s'"):format(shown(below "keep"), core.text.printable(item, 60)),
+        "name a folder relative to the top of the repository, without .., such as node_modules")
+    end
+  end
+end
+
+--- Checks the settings of single repositories, which are listed by their absolute paths.
+function Check:repositories(repositories)
+  for path, entry in pairs(repositories) do
+    local at = { "repositories", path }
+    if type(path) ~= "string" or not path:find "^/" then
+      self.report(at, ("repositories: '%s' is not an absolute path"):format(core.text.printable(tostring(path), 60)),
+        'write ["/home/me/app"] = { … }')
+    elseif self:fields_of(entry, { worktree = "table" }, at) and entry.worktree then
+      self:worktree(entry.worktree, { "repositories", path, "worktree" })
+    end
+  end
+end
+
+--- Checks the other machines on which steps may run.
+function Check:machine(name, entry)
+  local path = { "machines", name }
+  local function wrong(key, message, hint)
+    self.report({ "machines", name, key }, ("%s: %s"):format(shown { "machines", name, key }, message), hint)
+  end
+  -- Reject a name that ssh would parse as an option.
+  if entry.ssh and not entry.ssh:find "^[%w_][%w_.@:%%/%[%]-]*$" then
+    wrong("ssh", ("'%s' is not a destination of ssh"):format(core.text.printable(entry.ssh, 60)),
+      'write "HOST", "USER@HOST" or a Host of your ssh config')
+  end
+  if entry.dir and (not entry.dir:find "^~?/" or entry.dir:find "[%c]") then
+    wrong("dir", "it must be an absolute path, or begin with ~/")
+  end
+  if entry.slots and (entry.slots < 1 or entry.slots > 100000) then wrong("slots", "it must be 1 to 100000") end
+  if entry.env then self:texts(entry.env, { "machines", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
+  local is_time = not entry.patience or pcall(duration.ms, entry.patience, "patience")
+  if not is_time then wrong("patience", "it is not a time") end
+  if entry.submit and (entry.submit ~= "ask" or name ~= "slurm") then
+    wrong("submit", 'only machines.slurm can have it, and its value is "ask"', "leave it out")
+  end
+  if entry.partitions then
+    self:texts(entry.partitions, { "machines", name, "partitions" }, "^[%w_][%w_.-]*$", "names of partitions")
+  end
+  if entry.account and not entry.account:find "^[%w_][%w_.-]*$" then
+    wrong("account", "it is not the name of an account")
+  end
+  if name ~= "slurm" and not entry.ssh then
+    self.report(path, ("%s needs ssh"):format(shown(path)), 'add ssh = "HOST"; only machines.slurm works without it')
+  end
+end
+
+function Check:machines(machines)
+  for name, entry in pairs(machines) do
+    if type(name) ~= "string" or not name:find "^%l[%w_-]*$" then
+      self.report({ "machines" },
+        ("machines: '%s' cannot name a machine"):format(core.text.printable(tostring(name), 60)),
+        "use lower-case letters, digits, - and _")
+    elseif self:fields_of(entry, machine_fields, { "machines", name }) then
+      self:machine(name, entry)
+    end
+  end
+end
+
 function Check:hooks(hooks)
   if not self:fields_of(hooks, hook_fields, { "hooks" }) then return end
   for name, argv in pairs(hooks) do
@@ -305,7 +398,9 @@ function M.check(config, report, folder)
   if config.limits then self:limits(config.limits) end
   if config.prompts then self:prompts(config.prompts) end
   if config.hooks then self:hooks(config.hooks) end
+  if config.machines then self:machines(config.machines) end
   if config.mcp then self:mcp(config.mcp) end
+  if config.repositories then self:repositories(config.repositories) end
   if config.loop and config.loop ~= "warn" and config.loop ~= "end" then
     self.report({ "loop" }, ("loop cannot be '%s'"):format(core.text.printable(config.loop, 40)), "write warn or end")
   end

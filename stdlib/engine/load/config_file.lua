@@ -1,5 +1,4 @@
---- Writes the default runner into the user's config file, and leaves the rest of that file
---- unchanged.
+--- Writes the default runner into the user's config file and changes nothing else there.
 local config = require "moonlet.engine.load.config"
 local record = require "moonlet.record"
 local runners = require "moonlet.engine.load.runners"
@@ -12,10 +11,10 @@ local function by_hand(path, runner, why)
   record.refuse(("%s: %s"):format(path, why), ('write runner = "%s", into it by hand'):format(runner))
 end
 
---- Returns the config's text with a new default runner, or nil if the right place is ambiguous.
+--- Returns the config's text with a new default runner, or nil if the place is ambiguous.
 function M.with_runner(text, runner)
   local line = ('runner = "%s"'):format(runner)
-  -- A setting of a nested table has a deeper indentation than two spaces.
+  -- In a nested table, settings are indented by more than two spaces.
   local changed, count = text:gsub('(\n ? ?)runner%s*=%s*"[^"\n]*"', function(before) return before .. line end)
   if count == 1 then return changed end
   if count > 1 then return nil end
@@ -37,7 +36,7 @@ function M.set_runner(runner)
   if not root then error(err, 0) end
   local text = core.file.read(root, name, source_cap)
   local changed = M.with_runner(text or "return {\n}\n", runner)
-  if not changed then by_hand(path, runner, "the place of the runner is not clear") end
+  if not changed then by_hand(path, runner, "it is not clear where in the file the runner is set") end
   local ok, read = pcall(config.read, changed, path)
   if not ok or read.runner ~= runner then by_hand(path, runner, "it cannot be changed by a program") end
   local written, why = core.file.write(root, name, changed)

@@ -1,5 +1,5 @@
---- Closes the globals of scripts: reading an unknown name or creating a new one is an error, which
---- suggests a similar name. A file may define functions.
+--- Closes the globals of scripts: an unknown name is an error, which suggests a similar name.
+--- A file may define global functions.
 local record = require "moonlet.record"
 
 local M = {}
@@ -8,13 +8,13 @@ local files = "read with ctx:read, write with ctx:write, start programs with ctx
 
 local beside = 'require "name" loads name.lua beside the preset'
 
---- Hints at the right way when a script uses a global that only plain Lua or other tools have.
+--- Suggests a replacement for a global that only plain Lua or other tools have.
 local absent = {
   io = files, package = "require finds the library and the files beside the preset",
   dofile = beside, loadfile = beside,
   loadstring = "write load(text)", unpack = "write table.unpack", setfenv = "write load(text, name, \"t\", env)",
   ctx = "verbs belong to the function that is given ctx: run = function(ctx, args) … end",
-  args = "a preset is given them: run = function(ctx, args) … end", agent = "write ctx:agent { prompt = … }",
+  args = "a preset receives them: run = function(ctx, args) … end", agent = "write ctx:agent { prompt = … }",
   parallel = "write ctx:parallel(items, fn)", log = "write ctx:log(text)", exec = "write ctx:exec { … }",
   null = "write m.null", None = "write nil", True = "write true", False = "write false",
   json = "write m.json", preset = "write m.preset { … }",

@@ -1,5 +1,5 @@
---- Finds and loads presets in ./presets, in the user's folder and among the built-in ones, in this
---- order. A preset is NAME.lua, or a folder NAME with init.lua and further files.
+--- Finds and loads presets in ./presets, in the user's folder, then among the built-in presets.
+--- A preset is NAME.lua, or a folder NAME with init.lua and further files.
 local read_path = require("moonlet.engine.base.files").read_path
 local record = require "moonlet.record"
 local closed = require "moonlet.engine.context.closed"
@@ -15,26 +15,26 @@ local source_cap = 1 << 20
 
 ---@class moonlet.Source
 ---@field name string
----@field origin string         "built in", or path of the file
+---@field origin string         "built in", or the path of the preset's file
 ---@field builtin boolean      the text comes from the executable
----@field named boolean?       found by its name, which the preset must then declare
+---@field named boolean?       true if found by a name, which the preset must declare
 ---@field text string           text of the main file
 ---@field read fun(file: string): string?, table?   reads a file of the preset's own folder
 ---@field code (fun(file: string, globals: table, on_missing: function?): function?)?
----   Loads a Lua file of the preset's own folder. Only built-in presets have it.
----@field hash fun(): string?   returns the sha256 of all its files; nil if they are too large
----@field folder string?       folder of a preset that has one
----@field used table<string, string>   sha256 of each further file that was read, by path
----@field display string?      title of its run
+---   loads a Lua file of the preset's own folder; only built-in presets have it
+---@field hash fun(): string?   returns the sha256 of all files; nil if they are too large
+---@field folder string?       the preset's own folder, if it has one
+---@field used table<string, string>   path -> sha256 of each further file that was read
+---@field display string?      title of the preset's run
 ---@field forget (fun(name: string): boolean)?  unloads a module; false if it was not loaded
----@field body (fun(ctx: moonlet.Ctx): any)?   function that runs instead of the text
+---@field body (fun(ctx: moonlet.Ctx): any)?   function to run instead of the text
 ---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?
----   Lists the presets that it may run.
+---   the presets that this preset may run
 ---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
----@field unhashed boolean?     true if only its declarations are read, so that no hash is needed
+---@field unhashed boolean?     true if only declarations are read, so that no hash is needed
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
---- Maps a target in run.json, such as the prompt, to a function that makes a source without a file.
+--- Maps a registered target, such as "repl", to a function that makes a source without a file.
 ---@type table<string, fun(): moonlet.Source>
 M.registered = {}
 
@@ -53,8 +53,8 @@ end
 
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
---- Lists the folders on disk that may contain presets, the first to search in front.
----@param asking moonlet.Source?  preset that runs the searched one; its folder is searched too
+--- Lists the folders on disk that may contain presets, in search order.
+---@param asking moonlet.Source?  preset that runs another preset; its folder is also searched
 function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
   local file = asking and asking.path
@@ -67,8 +67,8 @@ end
 
 local most_files, most_bytes = 200, 8 << 20
 
---- Reads the scripts and texts below a folder into `files`. Returns false if there are too many.
---- Tests are left out, because a run does not execute them.
+--- Reads the scripts and texts below a folder into `files`, without tests.
+--- Returns false if they exceed the limit.
 local function gather(root, folder, files, tests)
   tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -101,8 +101,8 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
---- Reads a preset's files into memory when their hash is first asked for, so that the files that
---- run are those that were hashed.
+--- Reads a preset's files into memory when they are first hashed.
+--- The run executes these cached files, so that nobody can change them after they were hashed.
 local function disk_files(root, folder, main, text)
   local snapshot
   local function read(file)
@@ -154,6 +154,18 @@ local function disk_source(folder, name)
   return source
 end
 
+--- Returns a preset that the embedding program gave as texts, or nil.
+local function host_source(name)
+  local files = core.host.presets()[name]
+  if not files then return nil end
+  return { name = name, origin = name .. "/init.lua", named = true, builtin = false, text = files["init.lua"],
+    read = function(file)
+      if files[file] then return files[file] end
+      return nil, record.invalid("there is no file " .. core.text.printable(file, 80))
+    end,
+    hash = function() return hash_of(files) end }
+end
+
 local function builtin_source(name)
   return {
     name = name, origin = "built in", builtin = true, text = embedded_text(name, "init.lua"),
@@ -171,7 +183,7 @@ end
 ---@return moonlet.Source?
 function M.built_in(name) return embedded[name] and builtin_source(name) end
 
---- Returns a preset on disk, or for an unreadable one a source that raises when it is opened.
+--- Returns a preset on disk. An unreadable preset raises its error when it is opened.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -190,6 +202,7 @@ function M.all(home)
       names[#names + 1] = source.name
     end
   end
+  for name in pairs(core.host.presets()) do add(host_source(name)) end
   for _, folder in ipairs(M.folders(home)) do
     local root = core.file.root(folder.path)
     for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
@@ -202,10 +215,12 @@ function M.all(home)
   return found, names
 end
 
----@param asking moonlet.Source?  preset that runs it
+---@param asking moonlet.Source?  preset that runs the target
 ---@return moonlet.Source
 function M.find(home, target, asking)
   if M.registered[target] then return M.registered[target]() end
+  local given = host_source(target)
+  if given then return given end
   if target:sub(-4) == ".lua" or target:find("/", 1, true) then return M.file(target) end
   for _, folder in ipairs(M.folders(home, asking)) do
     if target:match("^%l[%l%d-]*$") then
@@ -258,7 +273,6 @@ local function read_own(source, file)
   return text, err
 end
 
----@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 function M.use_prompts(source, config)
   prompts.use(source, config, function(file)
@@ -315,7 +329,7 @@ local function script_require(source, globals)
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
       local public = name:match("^moonlet%.([%l_]+)$")
-      -- These two modules are m itself, with functions for the loader that scripts must not get.
+      -- Scripts must not get these two modules, which have functions for the loader.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then record.refuse(("there is no module '%s'"):format(name)) end
@@ -334,8 +348,8 @@ local function script_require(source, globals)
   end
 end
 
---- Loads a script's text, or raises an error for a syntax error. `on_missing(name, environment)`
---- returns the value of an unknown global.
+--- Loads a script's text, or raises an error for a syntax error.
+--- `on_missing(name, environment)` returns the value of an unknown global.
 function M.load(origin, text, globals, on_missing)
   if text:byte(1) == 27 then record.refuse(origin .. " is bytecode; scripts are text") end
   text = text:gsub("^\xef\xbb\xbf", "")
@@ -348,7 +362,6 @@ function M.load(origin, text, globals, on_missing)
     at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
 end
 
----@param source moonlet.Source
 function M.globals(source, args)
   local globals = { m = script_m(source), args = closed.copy(args or {}) }
   globals.require = script_require(source, globals)
@@ -365,8 +378,7 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- Returns the hash of an opened source. It covers the source's folder, or else the main file and
---- all files read.
+--- Returns the hash of an opened source: the hash of its folder, else of all files read.
 local function opened_hash(source)
   if source.folder then return source.hash() end
   local lines = { core.text.sha256(source.text) }
@@ -381,20 +393,16 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin)
 end
 
---- Returns a warning if a preset's declared name differs from its file's name, because it cannot be
---- found by that name.
----@param source moonlet.Source
----@param preset moonlet.Preset?
+--- Warns if a preset cannot be found by its declared name, because its file has another name.
 function M.name_warning(source, preset)
   if not preset or source.named or source.builtin then return nil end
   local file = source.path:match "([^/]+)/init%.lua$" or source.name
   if preset.name == file or preset.name == file:gsub("_", "-") then return nil end
-  return ("%s: the preset calls itself '%s', and by that name nobody finds it: write name = \"%s\", or rename the file")
+  return ("%s: the preset calls itself '%s', and cannot be found by that name: write name = \"%s\", or rename the file")
     :format(source.origin, preset.name, file)
 end
 
----@param source moonlet.Source
----@param recorded string?  value of `opened` in the record
+---@param recorded string?  the field `opened` of the record
 function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
 end
@@ -416,16 +424,15 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- Reports whether a text seems to end with returning a preset. Strings and comments are ignored.
+--- Guesses whether a text ends with returning a preset, ignoring strings and comments.
 local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
   local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"
   return last ~= nil and not last:find "\n[%a_]"
 end
 
---- Runs a source until it returns or reads `ctx`. Returns the preset, or for a script a function
---- that resumes it: resume(ctx) -> the script's result.
----@param source moonlet.Source
+--- Runs a source until it returns or reads `ctx`.
+--- Returns the preset, or for a script a function: resume(ctx) -> the script's result.
 ---@param args string[]? arguments of a script
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
@@ -439,7 +446,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil -- A preset gets them as a parameter of run.
+  globals.args = nil  -- a preset gets them as a parameter of run
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end
@@ -489,7 +496,6 @@ function M.open(source, args)
   end
 end
 
----@param source moonlet.Source
 ---@return moonlet.Preset
 function M.preset(source)
   local preset = M.open(source)
@@ -498,15 +504,13 @@ function M.preset(source)
     "end it with: return m.preset { … }", source.origin)
 end
 
---- Evaluates a preset for a list. A file that never ends is interrupted, so that the other presets
---- are still listed.
----@param source moonlet.Source
+--- Evaluates a preset for a list. A file that never ends is interrupted.
 ---@return boolean ok, moonlet.Preset|moonlet.Error preset
 function M.try(source)
   core.script.interrupt_first(true)
   local ok, preset = pcall(M.preset, source)
   core.script.interrupt_first(false)
-  -- Interruption of Lua stays on until the next wait, so this waits once.
+  -- The interruption of Lua stays on until the next wait, so wait once.
   if not ok then core.task.sleep(0) end
   return ok, preset
 end

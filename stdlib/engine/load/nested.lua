@@ -1,5 +1,5 @@
---- Resolves the presets that a preset runs with ctx:preset. They are found and checked before
---- anything starts, and the preset's hash covers their text.
+--- Resolves the presets that a preset runs with ctx:preset, before anything starts.
+--- The preset's hash covers the text of its nested presets.
 local record = require "moonlet.record"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
@@ -23,15 +23,14 @@ local function check_needs(source, preset, child)
     table.concat(missing, "; ")), ("add that to the needs of %s"):format(preset.name))
 end
 
---- Opens the presets in needs.presets, and those that they name in turn. Rejects a preset that is
---- missing, needs more rights than its parent, or would run itself.
+--- Opens the presets in needs.presets, and recursively the presets that these need.
+--- Rejects a preset that is missing, needs more rights than its parent, or would run itself.
 ---@param source moonlet.Source   opened source
----@param preset moonlet.Preset
----@param above string[]?         names of the presets that run this one
+---@param above string[]?         names of the presets that called this preset
 function M.resolve(home, source, preset, above)
   local names = preset.needs.presets or {}
   if #names == 0 then return end
-  if source.hash then source.hash() end -- This detects copies of built-in presets.
+  if source.hash then source.hash() end  -- detects copies of built-in presets
   local chain = table.move(above or {}, 1, #(above or {}), 1, {})
   chain[#chain + 1] = preset.name
   source.nested = {}
@@ -54,8 +53,7 @@ function M.resolve(home, source, preset, above)
   source.opened = source.opened and core.text.sha256(table.concat(texts, "\n"))
 end
 
---- Returns the combined hash of a source's nested presets, or "" if it has none.
----@param source moonlet.Source
+--- Returns the combined hash of a source's nested presets, or "" without nested presets.
 function M.hash(source) return source.nested and source.opened or "" end
 
 return M

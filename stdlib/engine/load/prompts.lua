@@ -1,5 +1,5 @@
---- Replaces built-in prompt templates. The preset's folder `prompts/` comes first, and the preset's
---- hash covers it. The user's config is next (`prompts = { reviewer = "reviewer.md" }`).
+--- Replaces built-in prompt templates by the preset's folder `prompts/`, else by the config's.
+--- The preset's hash covers `prompts/`. A config has `prompts = { reviewer = "reviewer.md" }`.
 local record = require "moonlet.record"
 local templates = require "moonlet.prompt.templates"
 
@@ -21,7 +21,6 @@ local function check(text, origin)
 end
 M.check = check
 
----@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 ---@param read fun(file: string): string?  reads a file of the preset's folder
 function M.use(source, config, read)

@@ -1,5 +1,4 @@
---- Provides read-only views of modules, so that scripts cannot change the host's own tables. Plain
---- data (a schema, a list) is copied.
+--- Provides read-only views of modules, so that scripts cannot change the host's own tables.
 local closed = require "moonlet.engine.context.closed"
 
 local M = {}
@@ -34,8 +33,7 @@ local function unknown(module, name, key)
     record.hint(tostring(key), known))
 end
 
--- Returns a view of a module. Functions are cached after the first use, and data is copied each
--- time.
+-- Returns a view of a module. Functions are cached, and data is copied at each access.
 local function window(module, name)
   return setmetatable({}, { __index = function(self, key)
     local value = shown(module[key], ("%s.%s"):format(name, tostring(key)))
@@ -47,7 +45,7 @@ local function window(module, name)
   end })
 end
 
----@param name string  name in messages
+---@param name string  the module's name in messages
 function M.view(module, name)
   local view = views[module]
   if view then return view end

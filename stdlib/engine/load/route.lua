@@ -20,8 +20,9 @@ local function own_entry(own, name)
   return nil
 end
 
---- Chooses the runner and model for a task. Raises `denied` with "escalate" for work that must not
---- go to a sidecar, unless it is forced with a reason. The reason becomes part of `why`.
+--- Chooses the runner and model for a task.
+--- Raises `denied` with "escalate" for work that needs a stronger reviewer, unless forced.
+--- Forced work needs a reason, which becomes part of `why`.
 ---@param spec {task_type: string?, risk: "low"|"medium"|"high"|nil, force: boolean?, reason: string?, config: table?}
 ---@return {runner: string, model: string?, why: string, task_type: string?, forced: boolean?}
 return function(spec)

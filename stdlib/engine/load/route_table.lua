@@ -1,5 +1,4 @@
---- Lists the task types of --task-type: those that a fast sidecar model may do, and those that it
---- must not.
+--- Lists the task types of --task-type that a fast sidecar model may or must not do.
 local record = require "moonlet.record"
 
 local M = {}
@@ -8,10 +7,10 @@ M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
 
---- A sidecar does quick, bounded work of low or medium risk with this model.
+--- A sidecar does quick, bounded work of low or medium risk with a fast model.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
 
---- A sidecar does this work well.
+--- Lists the task types that a sidecar does well.
 M.good = {
   ["first-pass-review"] = "a first look at code before a strong review",
   ["path-classification"] = "which path a commit takes: fast, skill, code or risk",
@@ -27,7 +26,7 @@ M.good = {
   ["todo-scan"] = "what is marked as still to be done",
 }
 
---- This work needs a person, or a stronger and independent reviewer.
+--- Task types in this list need a person, or a stronger and independent reviewer.
 M.escalate = {
   ["algorithm-design"] = "core algorithm design is for you to decide",
   ["final-approval"] = "the final approval of high-risk code needs a strong, fresh reviewer",
@@ -58,8 +57,7 @@ M.aliases = {
   ["submission-judgement"] = "submission",
 }
 
---- Normalizes a name, so that "First pass review", "first_pass_review" and "first-pass: review" are
---- equal.
+--- Normalizes a name: "First pass review" and "first_pass_review" are equal.
 function M.normal(name)
   name = name:lower():gsub("[%s%p]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
   return M.aliases[name] or name
@@ -94,8 +92,8 @@ function M.check_risk(risk, what)
   end
 end
 
---- Reports whether a word is a misspelling of a known one. It allows few edits, so that "code-scan"
---- does not match "todo-scan". Two edits are allowed only if the first letters match.
+--- Reports whether a word is a misspelling of a known word.
+--- Few edits are allowed, so that "code-scan" does not match "todo-scan".
 local function is_slip(word, known)
   if word == known then return true end
   if #word < 4 then return false end
@@ -151,8 +149,8 @@ local function refused_part(name)
   return refused
 end
 
---- Raises an error for a name that looks like a misspelt task type, because a typo must not send
---- refused work to a sidecar. Other unknown names are accepted.
+--- Raises an error for a misspelt task type, so that no typo sends refused work to a sidecar.
+--- Accepts an unknown task type if it does not resemble a known one.
 ---@param name string   result of normal()
 ---@param own table     routes of the user's config
 function M.check_name(name, own)

@@ -1,20 +1,19 @@
---- Lists the available runners, interprets --runner, and locates runners' programs.
+--- Lists the available runners, parses --runner, and locates runners' programs.
 ---
 --- A runner is a table:
 ---   name, title        name on the command line, and name in messages
 ---   program            program to find in PATH
----   role               "flag": command() passes call.role on; "prompt": the caller puts
----                      shared.role_line(role) in front of the prompt
+---   role               "flag": command() passes call.role as an option
+---                      "prompt": the caller prepends shared.role_line(role) to the prompt
 ---   detect(config)     -> { path, wrapper_of? } or nil, why; only searches, and starts nothing
----   command(call)      -> moonlet.RunnerCommand (engine/runner/shared.lua); raises `invalid` for a
----                      prompt that the program would not receive unchanged
----   own_sandbox        true: its program has its own kernel sandbox
----   reports_cost       true: its answers report their cost, so a limit in USD needs no price
----   resumes            true: an attempt with an earlier one's number continues its conversation
+---   command(call)      -> moonlet.RunnerCommand; raises `invalid` for a prompt it cannot pass
+---   own_sandbox        true: the runner's program has its own kernel sandbox
+---   reports_cost       true: answers report their cost, so a limit in USD needs no price
+---   resumes            true: an attempt can continue the conversation of an earlier attempt
 ---   begin()            -> a new state for an attempt
 ---   parse(state, line) -> moonlet.RunnerEvent[]; never raises an error, even for invalid bytes
 ---   finish(state, exit, answers) -> moonlet.RunnerResult (engine/runner/outcome.lua)
----   normalise(data, returns)?    -> data to validate, if the CLI was given a different schema
+---   normalise(data, returns)?    -> converts an answer if the CLI got another schema
 local record = require "moonlet.record"
 local command = require "moonlet.engine.runner.command"
 local builtin = require "moonlet.engine.runner.names"
@@ -44,7 +43,7 @@ function M.names(config)
   return table.move(own, 1, #own, #names + 1, names)
 end
 
----@param config table?   user's config; default: the current one
+---@param config table?   user's config; default: the current config
 ---@return table runner, table entry  the runner, and its entry in the config or {}
 function M.get(name, config)
   config = config_of(config)
@@ -62,12 +61,11 @@ function M.get(name, config)
       or record.suggest(name, M.names(config)))
 end
 
---- Takes the place of a runner in a run without one.
+--- Represents the runner of a run that has none.
 M.none = { none = true }
 
---- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves
---- "route".
----@param text string?  nil if none was chosen
+--- Parses the value of --runner, or of ctx:agent's runner. routing.lua resolves "route".
+---@param text string?  nil if no runner was chosen
 ---@return {name: string?, argv: string[]?, none: boolean?}
 function M.parse(text, config)
   if text == nil then return M.none end
@@ -91,7 +89,7 @@ function M.parse(text, config)
   if rest then
     record.refuse(("the runner '%s' takes nothing after a colon"):format(name),
       name == "route" and "the config sets what it chooses: routes"
-        or "its arguments belong into the config: runners." .. name .. ".args")
+        or "its arguments belong in the config: runners." .. name .. ".args")
   end
   return { name = name }
 end

@@ -1,6 +1,6 @@
---- Loads a user's own runner from a Lua file that the config names. The file runs in the sandbox
---- and its results are checked. A fault in it fails only its own attempt. examples/runner-mine.lua
---- shows one.
+--- Loads a user's own runner from a Lua file that the config names.
+--- A user's runner is sandboxed and its results are checked. A fault fails only its own attempt.
+--- examples/runner-mine.lua shows a runner of the user's own.
 local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
@@ -47,11 +47,11 @@ local function plain(value, depth)
   return result
 end
 
---- Calls a function of the user's runner like pcall. It is an error if the function yields.
+--- Calls a function of the user's runner like pcall. The function must not yield.
 local function called(fn, ...)
   local co = coroutine.create(fn)
   local results = table.pack(coroutine.resume(co, ...))
-  if coroutine.status(co) == "suspended" then return false, "it yields, and a runner has nothing to wait for" end
+  if coroutine.status(co) == "suspended" then return false, "it yields, but a runner may not wait" end
   return table.unpack(results, 1, results.n)
 end
 
@@ -105,7 +105,7 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- Validates how the program's screen reads in a session.
+--- Validates the declaration of the program's screen.
 local function checked_screen(name, screen)
   record.check(screen, screen_fields, "screen of runner " .. name)
   screen.prompts = screen.prompts or {}
@@ -235,7 +235,7 @@ function M.make(name, spec, builtin)
     if result.status ~= "ok" and not state.failure and state.own_error then
       result.error.message = ("%s; parse() of the runner %s failed: %s"):format(result.error.message, name,
         state.own_error)
-      result.error.hint = "mend parse() in the runner's file; what it was given is in stdout.log"
+      result.error.hint = "correct parse() in the runner's file; its input is in stdout.log"
     end
     return result
   end

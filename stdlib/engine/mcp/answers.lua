@@ -1,5 +1,5 @@
---- Formats runs for a client: a short text for its model, and the same as data. Long content stays in a file, which the
---- answer names.
+--- Formats runs for a client as a short text for its model and as structured data.
+--- Long content stays in a file, which the MCP answer names.
 local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 
@@ -8,7 +8,7 @@ local M = {}
 local null = core.json.null
 local text_cap, read_cap, result_cap = 6000, 1 << 20, 6000
 
---- The answer of a run, and the file that has all of it.
+--- Returns the answer of a run, and the file that contains all of it.
 local function answer_of(home, root, rec)
   local findings = core.file.read(root, rec.sidecar .. "/findings.md", read_cap)
   if findings and findings ~= "" then return findings, "findings.md" end
@@ -48,10 +48,7 @@ local function spend_of(rec)
   return usage.total_tokens ~= null and usage.total_tokens or nil
 end
 
---- The result of a tool about one run.
----@param home table
----@param id string
----@param rec table
+--- Builds the result of a tool about one run.
 ---@return table result
 function M.of_run(home, id, rec)
   local root, now = store.root(home), state.of(home, id, rec)
@@ -80,19 +77,16 @@ function M.of_run(home, id, rec)
   return M.result(table.concat(lines, "\n"), data, data.error ~= nil)
 end
 
---- The result of a tool.
----@param text string
+--- Builds the result of a tool.
 ---@param data table?
 ---@param is_error boolean?
----@return table
 function M.result(text, data, is_error)
   return { content = core.json.array { { type = "text", text = core.text.clean(text) } }, structuredContent = data,
     isError = is_error or false }
 end
 
---- The result of a tool that failed.
+--- Builds the result of a tool that failed.
 ---@param err any
----@return table
 function M.failure(err)
   if type(err) ~= "table" then err = { kind = "failed", message = tostring(err) } end
   local kind, message = rawget(err, "kind") or "failed", core.text.printable(tostring(err.message), 1000)

@@ -1,15 +1,13 @@
---- Records what clients call, also what they were refused: `.agent/mcp.jsonl`, a line for each call
---- of a tool.
+--- Records all calls of clients, even refused ones, in `.agent/mcp.jsonl`, one line per call.
 local M = {}
 
 local file = "mcp.jsonl"
 local most_arguments = 4000
 
---- A protocol error is a tool that the client is not offered.
+--- A protocol error counts as refused, because the client asked for a tool that it may not use.
 local outcomes = { denied = "refused", protocol = "refused" }
 
---- Appends a call. A failure is reported on standard error: it must not lose the call's answer.
----@param home table
+--- Appends a call. A failure is only reported, because it must not lose the call's answer.
 ---@param entry {client: moonlet.McpClient, tool: string, arguments: any, run: string?, error: table?}
 function M.add(home, entry)
   local arguments = core.json.encode(entry.arguments)

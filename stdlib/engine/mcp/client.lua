@@ -1,6 +1,7 @@
---- The program at the other end: its name, the revision it speaks and what it can do. A client up
---- to 2025-11-25 says so once, with `initialize`; a later one with each request. The name is the
---- client's own word: it tells its runs from those of other clients, and grants nothing.
+--- Describes the client: its name, its protocol revision and its capabilities.
+--- A client up to revision 2025-11-25 identifies itself once in `initialize`.
+--- A later client identifies itself in each request.
+--- The name only separates a client's runs from others', and grants nothing.
 local protocol = require "moonlet.engine.mcp.protocol"
 
 local M = {}
@@ -11,8 +12,8 @@ local prefix = "io.modelcontextprotocol/"
 ---@field name string
 ---@field version string
 ---@field revision string
----@field elicits boolean   it can put a form before a person
----@field roots boolean     it can say which folders it works in
+---@field elicits boolean   true if the client can show a form to a person
+---@field roots boolean     true if the client can list the folders it works in
 
 local function text_of(value, size)
   return type(value) == "string" and value ~= "" and core.text.printable(value, size) or nil
@@ -25,14 +26,13 @@ local function of(info, capabilities, revision)
   local modes = protocol.is_object(elicitation) and elicitation or {}
   return { name = text_of(info.name, 80) or "unknown", version = text_of(info.version, 40) or "",
     revision = revision,
-    -- A client that names no mode has the only one that there was once: forms.
+    -- Forms were once the only mode, so a client that declares no modes supports forms.
     elicits = protocol.is_object(elicitation) and (modes.form ~= nil or modes.url == nil),
     roots = protocol.is_object(capabilities.roots) }
 end
 
---- Returns the client that sent an `initialize`. An unknown revision becomes the newest one that has
---- a handshake.
----@param params table
+--- Returns the client that sent an `initialize`.
+--- An unknown protocol revision becomes the newest one with a handshake.
 ---@return moonlet.McpClient
 function M.of_initialize(params)
   if type(params.protocolVersion) ~= "string" then
@@ -43,8 +43,7 @@ function M.of_initialize(params)
   return of(params.clientInfo, params.capabilities, is_spoken and asked or protocol.revisions[2])
 end
 
---- Returns the client of a request that carries its revision, or nil for other requests.
----@param params table
+--- Returns the client of a request that names its revision, or nil for other requests.
 ---@return moonlet.McpClient?
 function M.of_request(params)
   local meta = protocol.is_object(params._meta) and params._meta or {}
@@ -52,7 +51,7 @@ function M.of_request(params)
   if revision == nil then return nil end
   if type(revision) ~= "string" then protocol.fail("params", "_meta: protocolVersion is a text") end
   if revision ~= protocol.stateless then
-    protocol.fail("revision", "this revision is not spoken in this way",
+    protocol.fail("revision", "this protocol revision is not supported in this form",
       { supported = core.json.array { table.unpack(protocol.revisions) }, requested = revision })
   end
   if not protocol.is_object(capabilities) then
@@ -61,11 +60,9 @@ function M.of_request(params)
   return of(meta[prefix .. "clientInfo"], capabilities, revision)
 end
 
---- Completes a result for the revision of a client: the newest one marks each.
+--- Adds to a result what the client's revision requires.
 ---@param client moonlet.McpClient
 ---@param result table
----@param method string
----@return table
 function M.complete(client, result, method)
   if client.revision ~= protocol.stateless then return result end
   result.resultType = result.resultType or "complete"
@@ -78,7 +75,6 @@ function M.complete(client, result, method)
   return result
 end
 
----@return table
 function M.server_info()
   return { name = "moonlet", title = "moonlet", version = core.system.version }
 end

@@ -1,9 +1,9 @@
---- Runs commands of moonlet for a client, each in a process of its own. That process reads the
---- config, loads the preset and checks the rights, so nothing that a preset does can stop the
---- server, and a run goes on when the server is gone.
+--- Runs moonlet's commands for a client, each in its own process.
+--- The process reads the config, loads the preset and checks the rights.
+--- Nothing that a preset does can stop the server, and a run outlives the server.
 local M = {}
 
---- Limits the processes at a time: each occupies a thread until it has answered.
+--- Limits the parallel processes, because each occupies a thread until it has answered.
 local most_at_once = 3
 local poll_ms = 10
 
@@ -15,8 +15,6 @@ local function turn()
 end
 
 --- Starts `moonlet WORD…` and returns the first line that it prints.
----@param words string[]
----@return string
 local function first_line(words)
   turn()
   local ok, line, err = pcall(core.detach.start, words)
@@ -38,9 +36,7 @@ local function decoded(line)
     0)
 end
 
---- Runs a command that answers at once. Returns its envelope, or raises the error in it.
----@param words string[]
----@return table
+--- Runs a command that answers at once. Returns its envelope, or raises its error.
 function M.run(words)
   local all = table.move(words, 1, #words, 1, {})
   local at = #all + 1
@@ -56,9 +52,8 @@ function M.run(words)
   return envelope
 end
 
---- Starts a process that drives a run. Returns the id of the run, or raises the error that kept it from starting. Nil
---- if there was nothing left to drive.
----@param words string[]
+--- Starts a process that drives a run. Returns the run's id, or raises the error of the start.
+--- Returns nil if there was nothing left to drive.
 ---@return string? id
 function M.leave(words)
   local line = first_line(words)

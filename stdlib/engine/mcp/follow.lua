@@ -1,4 +1,4 @@
---- Follows a run that another process drives: waits until it ends or parks, and reports its progress.
+--- Follows a run of another process: reports its progress, and waits until it ends or parks.
 local command = require "moonlet.engine.mcp.command"
 local store = require "moonlet.engine.run.store"
 
@@ -7,7 +7,7 @@ local M = {}
 local poll_ms, longest_poll_ms = 50, 400
 local chunk = 64 << 10
 
---- Formats an event as a line of progress. Returns nil for events that are not progress.
+--- Formats an event as a line of progress; nil for events that are not progress.
 local function line_of(event)
   local data = type(event.data) == "table" and event.data or {}
   local step = type(event.step) == "string" and event.step or ""
@@ -27,7 +27,7 @@ end
 ---@field path string
 ---@field offset integer
 ---@field rest string
----@field count integer   events so far
+---@field count integer   number of events so far
 local Tail = {}
 Tail.__index = Tail
 
@@ -49,17 +49,15 @@ function Tail:newest()
   return last and core.text.printable(last, 200)
 end
 
---- True if a run waits for its provider, and the time of the wait is over.
+--- Reports whether the provider that a run waits for can be asked again.
 local function is_due(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
     and core.clock.wall() >= rec.until_ms
 end
 
---- Waits for the end of a run. Returns its record and how the wait ended: "interrupted" means that its host was killed.
----@param home table
----@param id string
----@param until_ms integer   of the monotonic clock
----@param may_resume boolean  a run that waited for its provider goes on when that can be asked again
+--- Waits for the end of a run. Returns its record and how the wait ended.
+---@param until_ms integer   on the monotonic clock
+---@param may_resume boolean  resume the run once the provider can be asked again
 ---@param tell fun(count: integer, line: string)?
 ---@return table record, "ended"|"running"|"interrupted"
 function M.wait(home, id, until_ms, may_resume, tell)

@@ -1,5 +1,5 @@
---- Puts a gate of a run before the person at the client, where the client can show a form. Only the person's own
---- approval counts; a form that is declined or dismissed leaves the gate open for `moonlet answer`.
+--- Shows a run's gate to the person at the client, if the client supports forms.
+--- Only the person's approval counts; a declined form leaves the gate open for `moonlet answer`.
 local command = require "moonlet.engine.mcp.command"
 local person = require "moonlet.engine.base.person"
 local protocol = require "moonlet.engine.mcp.protocol"
@@ -11,14 +11,14 @@ local poll_ms = 20
 local form_cap = 16 << 10
 local patience_ms = 30 * 60 * 1000
 
---- The first open point that is for a person.
+--- Returns the first open point that is for a person.
 local function point_of(rec)
   for _, item in ipairs(rec.parked) do
     if item.kind == "gate" or item.agent ~= true then return item end
   end
 end
 
---- The form of a gate or question; nil if it is too long to be read in one.
+--- Builds the form of a gate or question; nil if it is too long for a form.
 local function form_of(id, rec, item, revision)
   local lines = { ("moonlet, run %s (%s): %s"):format(id, core.text.printable(rec.preset, 60), item.text) }
   if item.why then lines[#lines + 1] = "why: " .. item.why end
@@ -37,7 +37,7 @@ local function form_of(id, rec, item, revision)
     requestedSchema = { type = "object", properties = { answer = field }, required = core.json.array { "answer" } } }
 end
 
---- The answer that a person gave in a form; nil for a form that was declined, dismissed or filled in badly.
+--- Returns a person's answer in a form; nil if it was declined, dismissed or invalid.
 local function value_of(item, result)
   local content = protocol.is_object(result) and result.action == "accept" and result.content
   local value = protocol.is_object(content) and content.answer
@@ -46,7 +46,7 @@ local function value_of(item, result)
   return value
 end
 
---- Answers the gate that a person was shown, if it is still the open one. Returns true once the run goes on.
+--- Answers the gate of a form if it is still open. Returns true once the run continues.
 local function apply(call, id, item, value)
   local rec = select(2, store.find(call.home, id))
   for _, open in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
@@ -60,7 +60,7 @@ local function apply(call, id, item, value)
   return false
 end
 
---- Sends the form, and applies the answer whenever it comes, also after the call has ended.
+--- Sends the form, and applies its answer whenever it arrives, even after the call has ended.
 local function begin(call, id, item, form)
   local asked = call.server:ask("elicitation/create", form)
   local pending = {}
@@ -76,7 +76,7 @@ local function begin(call, id, item, form)
   return pending
 end
 
---- Asks as the newest revision does: the result names the form, and the client repeats its call with the answer.
+--- Asks as the newest revision requires: the result contains the form, and the client calls again.
 local function ask_by_result(call, id, item, form)
   local params = call.request.params
   local name = ("%s %s %s"):format(id, item.shown, item.key)
@@ -90,11 +90,8 @@ local function ask_by_result(call, id, item, form)
     inputRequests = { gate = { method = "elicitation/create", params = form } } }
 end
 
---- Asks the person about the first open point of a run that is for one.
----@param call moonlet.McpCall
----@param id string
----@param rec table
----@param deadline integer  of the monotonic clock
+--- Asks the person about a run's first open point for a person.
+---@param deadline integer  on the monotonic clock
 ---@return "answered"|"open"|table  a table is the result of the call, which asks for input
 function M.ask(call, id, rec, deadline)
   local item, client = point_of(rec), call.request.client

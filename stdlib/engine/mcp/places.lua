@@ -1,11 +1,11 @@
---- Holds the git work trees that a server serves: those of the client's roots, or else that of the
---- working directory. A path outside of them is refused.
+--- Manages the git work trees that a server serves: the client's roots, or the working directory's.
+--- A path outside of the served work trees is refused.
 local repository = require "moonlet.engine.run.repository"
 
 local M = {}
 
 ---@class moonlet.McpPlaces
----@field homes table[]   as repository.open() gives them, the first is the default
+---@field homes table[]   from repository.open(); the first is the default
 local Places = {}
 Places.__index = Places
 
@@ -23,7 +23,7 @@ local function opened(folders)
     local ok, home = pcall(repository.open, folder)
     if ok and not seen[home.top] then
       seen[home.top] = true
-      -- A client stands at the top, whatever folder of the work tree it has named.
+      -- A client always works at the top, whatever folder of the work tree it has named.
       home.from = home.top
       homes[#homes + 1] = home
     end
@@ -37,8 +37,8 @@ function M.of_cwd()
   return setmetatable({ homes = opened { core.system.cwd() } }, Places)
 end
 
---- Serves the client's roots from now on. Roots that are no folders change nothing.
----@param roots any   of roots/list
+--- Serves the client's roots from now on. Invalid roots change nothing.
+---@param roots any   from roots/list
 function Places:take_roots(roots)
   local folders = {}
   for _, root in ipairs(type(roots) == "table" and roots or {}) do
@@ -50,7 +50,7 @@ end
 
 local function beneath(top, path) return path == top or path:sub(1, #top + 1) == top .. "/" end
 
---- Finds the work tree that a call names. Without a name it is the first one.
+--- Finds the work tree that a call names. The default is the first work tree.
 ---@param path string?
 ---@return table home
 function Places:find(path)
@@ -65,7 +65,8 @@ function Places:find(path)
   end
   local tops = {}
   for i, candidate in ipairs(self.homes) do tops[i] = candidate.top end
-  error({ kind = "denied", message = ("%s is outside of what is served"):format(core.text.printable(path, 200)),
+  error({ kind = "denied", message = ("%s is outside of the folders that are served")
+    :format(core.text.printable(path, 200)),
     hint = "served: " .. core.text.printable(table.concat(tops, ", "), 800) }, 0)
 end
 

@@ -1,4 +1,4 @@
---- The presets that a client may run, as tools: each with a schema made of its arguments.
+--- Offers the presets that a client may run as tools, with a schema of their arguments.
 local command = require "moonlet.engine.mcp.command"
 
 local M = {}
@@ -9,7 +9,7 @@ local abouts = { path = "a path of the repository", paths = "paths of the reposi
   target = "a commit, A..B, staged, worktree, or a path or glob", duration = "such as 8m",
   checks = "KIND:COMMAND, as in test:make test" }
 
---- The JSON Schema of an argument.
+--- Returns the JSON Schema of an argument.
 local function schema_of(arg)
   local about = abouts[arg.type]
   local help = type(arg.help) == "string" and arg.help or nil
@@ -26,9 +26,7 @@ local function schema_of(arg)
   return schema
 end
 
---- Describes a preset as `moonlet preset show` does. Returns nil and an error if it cannot be loaded.
----@param home table
----@param name string
+--- Describes a preset like `moonlet preset show`. Returns nil and an error if it cannot be loaded.
 ---@return table? preset
 ---@return table? err
 function M.describe(home, name)
@@ -38,7 +36,7 @@ function M.describe(home, name)
   return nil, envelope
 end
 
---- The schemas of a preset's arguments, and the names of those that it requires.
+--- Returns the schemas of a preset's arguments, and the names of required ones.
 local function arguments_of(preset)
   local properties, required = {}, {}
   for name, arg in pairs(type(preset.args) == "table" and preset.args or {}) do
@@ -49,9 +47,7 @@ local function arguments_of(preset)
   return properties, required
 end
 
---- The words of a command line for the arguments of a preset.
----@param arguments table
----@return string[]
+--- Converts the arguments of a preset to words of a command line.
 function M.words(arguments)
   local names, words = {}, {}
   for name in pairs(arguments) do names[#names + 1] = name end
@@ -70,10 +66,7 @@ function M.words(arguments)
   return words
 end
 
---- Raises if the arguments of a preset do not fit it.
----@param home table
----@param name string
----@param arguments table
+--- Raises an error if the arguments do not fit the preset.
 ---@return table preset
 function M.check(home, name, arguments)
   local preset, err = M.describe(home, name)
@@ -92,14 +85,11 @@ function M.check(home, name, arguments)
   return preset
 end
 
---- The name of a preset's tool.
----@param name string
----@return string
+--- Returns the name of a preset's tool.
 function M.tool_name(name) return "preset_" .. (name:gsub("-", "_")) end
 
---- The tool of a preset; nil if it cannot be loaded, and run_preset says why.
+--- Builds the tool of a preset; nil if it cannot be loaded, which run_preset explains.
 ---@param server moonlet.McpServer
----@param name string
 ---@return moonlet.McpTool?
 function M.tool(server, name)
   local preset = M.describe(server.places:find(), name)

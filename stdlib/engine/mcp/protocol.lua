@@ -1,21 +1,19 @@
---- The messages of the Model Context Protocol: JSON-RPC 2.0, one JSON object on a line.
+--- Parses and formats messages of the Model Context Protocol: JSON-RPC 2.0, one object per line.
 local M = {}
 
 local null = core.json.null
 
---- The revisions that the server speaks, the newest first. From `stateless` on a request carries
---- what `initialize` agreed on before.
+--- Lists the protocol revisions of the server, newest first.
+--- From `stateless` on, each request carries what `initialize` negotiated before.
 M.revisions = { "2026-07-28", "2025-11-25", "2025-06-18" }
 M.stateless = "2026-07-28"
 
 M.codes = { parse = -32700, request = -32600, method = -32601, params = -32602, internal = -32603, busy = -32000,
   revision = -32022 }
 
---- Limits a message of the client, in bytes.
+--- Limits the size of a client's message, in bytes.
 M.line_cap = 4 << 20
 
----@param revision string?
----@return boolean
 function M.is_known(revision)
   for _, known in ipairs(M.revisions) do
     if known == revision then return true end
@@ -23,9 +21,8 @@ function M.is_known(revision)
   return false
 end
 
---- Raises an error of the protocol, as opposed to the error of a tool.
+--- Raises an error of the protocol, as opposed to an error of a tool.
 ---@param code "parse"|"request"|"method"|"params"|"internal"|"busy"|"revision"
----@param message string
 ---@param data any?
 function M.fail(code, message, data)
   error({ kind = "protocol", message = message, code = M.codes[code], data = data }, 0)
@@ -47,8 +44,7 @@ M.is_object = is_object
 local function is_id(value) return type(value) == "string" or math.type(value) == "integer" end
 M.is_id = is_id
 
---- Reads a line. Returns a message, or an error with the id that it answers, if that is readable.
----@param line string
+--- Parses a line. Returns a message, or an error with the id of its request.
 ---@return moonlet.McpMessage?
 ---@return table? err  with code, message and id
 function M.read(line)
@@ -57,7 +53,7 @@ function M.read(line)
   end
   local decoded, value = pcall(core.json.decode, line)
   if not decoded then
-    return bad("parse", "the line is no JSON: " .. core.text.printable(tostring(value.message), 200))
+    return bad("parse", "the line is not JSON: " .. core.text.printable(tostring(value.message), 200))
   end
   if not is_object(value) then
     local is_batch = type(value) == "table" and value ~= null
@@ -78,9 +74,8 @@ function M.read(line)
   return { kind = id == nil and "notification" or "request", id = id, method = value.method, params = params or {} }
 end
 
---- Formats a message as a line. JSON has no newline outside of its texts, and escapes those inside.
+--- Formats a message as a line. JSON escapes newlines in its texts.
 ---@param message table
----@return string
 function M.line(message)
   message.jsonrpc = "2.0"
   return core.json.encode(message) .. "\n"

@@ -1,4 +1,4 @@
---- Serves the artifacts of a client's own runs as resources, such as moonlet://runs/R-007/findings.md.
+--- Serves artifacts of a client's own runs as resources: moonlet://runs/R-007/findings.md.
 local protocol = require "moonlet.engine.mcp.protocol"
 local store = require "moonlet.engine.run.store"
 
@@ -14,7 +14,7 @@ local function is_own(request, rec) return require("moonlet.engine.mcp.runs").is
 
 local function type_of(path) return types[path:match "%.(%l+)$"] or "text/plain" end
 
---- Adds the files in the folder of a run, without its subfolders.
+--- Adds the files in a run's folder, without subfolders.
 local function add_files(list, root, id, rec)
   for _, entry in ipairs(core.file.list(root, rec.sidecar) or {}) do
     if entry.type == "file" then

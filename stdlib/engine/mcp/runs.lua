@@ -1,4 +1,5 @@
---- The tools about runs. A run is driven by a process of its own, so it outlives a call, a client and the server.
+--- Defines the tools for runs.
+--- Another process drives each run, so that a run outlives call and server.
 local answers = require "moonlet.engine.mcp.answers"
 local client_rights = require "moonlet.engine.load.client_rights"
 local command = require "moonlet.engine.mcp.command"
@@ -13,7 +14,7 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- A call answers after so many seconds at most, so that no limit of a client ends it.
+--- A call answers within 50 seconds, before a client's own limit ends it.
 local longest_wait_s = 50
 local listed = 20
 
@@ -30,17 +31,13 @@ local function asked_by(call)
     server = call.server.token }
 end
 
---- True if the client has started the run over MCP, in this session or in an earlier one.
----@param client moonlet.McpClient
----@param rec table
----@return boolean
+--- Reports whether the client started the run over MCP, in this or an earlier session.
 function M.is_own(client, rec)
   local by = rec.options.asked_by
   return type(by) == "table" and by ~= core.json.null and by.client == client.name
 end
 
---- The run that a call names.
----@param call moonlet.McpCall
+--- Returns the run that a call names.
 ---@return string id, table record
 function M.find(call)
   local id, rec = store.find(call.home, call.arguments.run)
@@ -48,7 +45,7 @@ function M.find(call)
   return id, rec
 end
 
---- Finds the run of a call. Raises unless the client has started it.
+--- Returns the run of a call. Raises an error unless the client started it.
 local function own(call)
   local id, rec = M.find(call)
   if M.is_own(call.request.client, rec) then return id, rec end
@@ -56,7 +53,7 @@ local function own(call)
     "the user acts on it at the command line: moonlet show " .. id)
 end
 
---- Sends what happens in a run as progress of a call that wants it.
+--- Sends the events of a run as progress of a call, if the client wants it.
 local function teller(call)
   local meta = call.request.params._meta
   local token = protocol.is_object(meta) and meta.progressToken
@@ -69,10 +66,7 @@ local function teller(call)
   end
 end
 
---- Waits for a run and returns the result of the call. A gate is put before a person where the client can do that.
----@param call moonlet.McpCall
----@param id string
----@return table
+--- Waits for a run and returns the call's result. A gate is shown to a person if possible.
 function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
   local deadline = call.began + seconds * 1000
@@ -87,7 +81,7 @@ function M.wait(call, id)
   return answers.of_run(call.home, id, rec)
 end
 
---- The limits that a client asks for, as an option; raises for one above those of the config.
+--- Formats a client's limits as an option. Raises an error for a limit above the config's limit.
 local function budget_words(rights, budget)
   local parts, kinds = {}, {}
   for kind in pairs(budget or {}) do kinds[#kinds + 1] = kind end
@@ -105,7 +99,7 @@ local function budget_words(rights, budget)
   return #parts > 0 and { "--budget", table.concat(parts, ",") } or {}
 end
 
---- An input with its kind. A command is no input of a client: it would start a program.
+--- Formats an input with its kind. Commands are rejected, because they would start a program.
 local function input_word(spec)
   local kind = spec:match "^(%l+):"
   if kind == "cmd" then
@@ -119,10 +113,8 @@ M.input_word = input_word
 
 local function add(words, more) table.move(more, 1, #more, #words + 1, words) end
 
---- Leaves a process to drive a new run, and waits for it.
----@param call moonlet.McpCall
----@param words string[]  of `moonlet run`, behind --detached
----@return table
+--- Starts a process that drives a new run, and waits for the run.
+---@param words string[]  words of `moonlet run` after --detached
 function M.drive(call, words)
   local all = { "run", "--detached" }
   add(all, words)
@@ -137,11 +129,7 @@ function M.drive(call, words)
   return M.wait(call, id)
 end
 
---- Starts a preset.
----@param call moonlet.McpCall
----@param name string
 ---@param given {args: table, inputs: string[]?, title: string?, budget: table?, sandbox: string?}
----@return table
 function M.start(call, name, given)
   local rights = call.server.rights
   client_rights.check_preset(rights, name)
@@ -170,7 +158,7 @@ local function run_preset(call)
     budget = given.budget, sandbox = given.sandbox })
 end
 
---- The newest runs, a page of them.
+--- Lists one page of the newest runs.
 local function recent(call)
   local root, rows, lines = store.root(call.home), {}, {}
   local ids = root and store.ids(root) or {}
@@ -216,7 +204,7 @@ local function run_cancel(call)
   return result
 end
 
---- The open question that an answer is for.
+--- Returns the open question that an answer is for.
 local function question_of(id, rec, key)
   local open, keys = rec.ended and rec.verdict == "needs-human" and rec.parked or {}, {}
   local found
@@ -225,7 +213,7 @@ local function question_of(id, rec, key)
     if item.key == key or not key and #open == 1 then found = item end
   end
   if not found then
-    error({ kind = "invalid", message = #open == 0 and id .. " waits for no answer"
+    error({ kind = "invalid", message = #open == 0 and id .. " does not wait for an answer"
       or key and ("%s does not wait at '%s'"):format(id, core.text.printable(key, 80))
       or ("%s waits at %d points"):format(id, #open),
       hint = #open > 0 and "keys: " .. core.text.printable(table.concat(keys, ", "), 400) or nil }, 0)
@@ -262,15 +250,15 @@ M.tools = {
         description = "what may be read: file:PATH, glob:PATTERN, diff:" },
       title = { type = "string", maxLength = 200, description = "a title for the record" },
       budget = budget_schema, sandbox = { type = "string", enum = { "read-only", "workspace-write" },
-        description = "what agents may write, as far as the config allows" }, wait_s = wait_schema } },
+        description = "what agents may write, within the config's limits" }, wait_s = wait_schema } },
   { name = "run_status", title = "State of a run", run = run_status, reads = true,
     description = "The state, open questions and result of a run; without one the newest runs.",
     properties = { run = run_schema, cursor = { type = "string", description = "of the answer before" } } },
   { name = "run_wait", title = "Wait for a run", run = run_wait, reads = true, required = { "run" },
-    description = "Waits for the end of a run, under a minute. Call it again while the run goes on.",
+    description = "Waits for the end of a run, under a minute. Call it again while the run continues.",
     properties = { run = run_schema, wait_s = wait_schema } },
   { name = "run_resume", title = "Resume a run", run = run_resume, required = { "run" },
-    description = "Goes on with a run of yours that failed or was interrupted; nothing is paid twice.",
+    description = "Continues a run of yours that failed or was interrupted; nothing is paid twice.",
     properties = { run = run_schema, wait_s = wait_schema } },
   { name = "run_cancel", title = "Cancel a run", run = run_cancel, required = { "run" },
     description = "Ends a run of yours and every process that it started.", properties = { run = run_schema } },

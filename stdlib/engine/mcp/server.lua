@@ -1,5 +1,5 @@
---- `moonlet mcp`: reads the messages of one client from standard input and answers on standard output. Each
---- request that takes time has a task of its own; runs are driven by other processes.
+--- `moonlet mcp` reads one client's messages from standard input and answers on standard output.
+--- Each slow request has its own task. Other processes drive the runs.
 local client_of = require "moonlet.engine.mcp.client"
 local places = require "moonlet.engine.mcp.places"
 local protocol = require "moonlet.engine.mcp.protocol"
@@ -12,7 +12,7 @@ local poll_ms = 20
 local roots_patience_ms = 5000
 local close_ms = 10000
 
---- Limits the requests that run at a time. A further one is refused.
+--- Limits the parallel requests. Further requests are refused.
 local most_requests = 128
 
 ---@class moonlet.McpRequest
@@ -21,20 +21,20 @@ local most_requests = 128
 ---@field method string
 ---@field params table
 ---@field client moonlet.McpClient
----@field scope any          the scope of its task
+---@field scope any          cancel scope of the request's task
 ---@field cancelled boolean?
 
 ---@class moonlet.McpServer
 ---@field rights moonlet.ClientRights
----@field is_worker boolean   it runs inside of an agent, so its client may only read
+---@field is_worker boolean   the server runs inside an agent, so its client may only read
 ---@field places moonlet.McpPlaces
----@field client moonlet.McpClient?   since initialize
+---@field client moonlet.McpClient?   set by initialize
 ---@field open table<string|integer, moonlet.McpRequest>
----@field count integer       requests under way
----@field asked table<string, table>  requests to the client, each with its answer
----@field forms table<string, table>  gates that the person was shown
+---@field count integer       number of running requests
+---@field asked table<string, table>  requests to the client, with the client's answers
+---@field forms table<string, table>  gates that the person has seen
 ---@field runs table<string, table>   runs that this server started: id -> home
----@field token string        names this server in the records of its runs
+---@field token string        identifies this server in the records of its runs
 local Server = {}
 Server.__index = Server
 
@@ -48,7 +48,7 @@ local function error_of(err)
   return { code = protocol.codes.internal, message = core.text.printable(tostring(message), 400) }
 end
 
---- Refuses a line that is not a message. Since 2025-11-25 such an error has no id; JSON-RPC itself wants null.
+--- Answers a line that is not a message with an error, which has no id since revision 2025-11-25.
 function Server:refuse(err)
   local is_newer = self.client and self.client.revision ~= "2025-06-18"
   local id = err.id
@@ -56,14 +56,11 @@ function Server:refuse(err)
   print_message { id = id, error = { code = err.code, message = err.message } }
 end
 
----@param method string
----@param params table
 function M.notify(method, params) print_message { method = method, params = params } end
 
 local number = 0
 
---- Asks the client, and returns at once. The answer appears in the returned table.
----@param method string
+--- Sends a request to the client, and returns at once.
 ---@param params table?
 ---@return table asked  has `answer` once the client has answered
 function Server:ask(method, params)
@@ -74,16 +71,15 @@ function Server:ask(method, params)
   return asked
 end
 
---- Waits until the client has answered a request, for at most so long. Returns the answer, or nil.
+--- Waits for the client's answer to a request. Returns nil after the deadline.
 ---@param asked table
----@param until_ms integer  of the monotonic clock
----@return table?
+---@param until_ms integer  on the monotonic clock
 function Server.await_answer(asked, until_ms)
   while not asked.answer and core.clock.monotonic() < until_ms do task.sleep(poll_ms) end
   return asked.answer
 end
 
---- Asks the client which folders it works in. Calls wait for the answer.
+--- Asks the client for its folders, without waiting. Tool calls wait for the answer.
 function Server:ask_roots()
   local asked = self:ask("roots/list")
   self.roots_asked = asked
@@ -95,7 +91,7 @@ function Server:ask_roots()
   end)
 end
 
---- Waits until it is known which folders the client works in.
+--- Waits until the client's folders are known.
 function Server:await_roots()
   while self.roots_asked do task.sleep(poll_ms) end
 end
@@ -106,7 +102,7 @@ Delegate work that is bounded and that you can check; keep decisions, integratio
 - preset_NAME or run_preset starts a run. It answers within a minute, with the result or with the run's id: then
   call run_wait until the run has ended.
 - A run parks at a gate (a person decides; no tool here approves) or at a question of its agent, which you may
-  answer with the tool `answer` if you know the answer. Tell the user how to go on where the result says so.
+  answer with the tool `answer` if you know the answer. Tell the user how to continue where the result says so.
 - Findings are claims: check them before you act. Long results are files; the answer names their path.]]
 
 local function capabilities() return { tools = {}, resources = {} } end
@@ -148,7 +144,7 @@ methods["resources/read"] = function(server, request)
   return require("moonlet.engine.mcp.resources").read(server, request)
 end
 
---- These methods wait for nothing, so they are answered in the order of their requests.
+--- Lists methods that never wait, so that their requests are answered in order.
 local at_once = { ["initialize"] = true, ["ping"] = true, ["server/discover"] = true,
   ["resources/templates/list"] = true }
 
@@ -156,10 +152,10 @@ local function no_method(request)
   protocol.fail("method", ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
 end
 
---- The newest revision has no handshake and no ping.
+--- Lists methods that the newest protocol revision no longer has.
 local handshake_alone = { ["initialize"] = true, ["ping"] = true }
 
---- Sets the client of a request. Refuses a request that comes before the handshake.
+--- Sets the client of a request. Rejects a request before the handshake.
 local function identify(server, request)
   local client = client_of.of_request(request.params)
   if client and handshake_alone[request.method] then no_method(request) end
@@ -180,7 +176,7 @@ local function answer(server, request)
   return client_of.complete(request.client or { revision = "" }, result, request.method)
 end
 
---- Answers a request. A cancelled one has no answer.
+--- Answers a request, unless it was cancelled.
 function Server:serve(request)
   local ok, result = pcall(answer, self, request)
   self.open[request.id] = nil
@@ -224,7 +220,7 @@ end
 
 notifications["notifications/roots/list_changed"] = notifications["notifications/initialized"]
 
---- Cancels a request of the client. opencode sends this after every request that has ended, so unknown ids are fine.
+--- Cancels a request. opencode also cancels ended requests, so ignore unknown ids.
 notifications["notifications/cancelled"] = function(server, params)
   local request = protocol.is_id(params.requestId) and server.open[params.requestId]
   if not request or request.cancelled then return end
@@ -249,8 +245,8 @@ function Server:take(line)
   end
 end
 
---- Ends what is under way once the client is gone, or has ended the server by a signal. Its runs go on, unless the
---- config says that they end.
+--- Ends open requests after the client has disconnected or a signal has arrived.
+--- Runs of a disconnected client continue, unless the config says "cancel".
 function Server:close()
   local shield = task.open_scope { shield = true, timeout = close_ms, what = "the end of the server" }
   if self.rights.vanished == "cancel" then
@@ -266,7 +262,7 @@ function Server:close()
   task.wait_scope(self.scope)
 end
 
---- Takes the client's lines until it closes its end.
+--- Reads the client's lines until end of file.
 function Server:read_all()
   local input = core.terminal.input(protocol.line_cap)
   while true do

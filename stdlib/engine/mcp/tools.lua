@@ -1,4 +1,4 @@
---- Lists the tools of the server. Checks the arguments of each call, runs it and records it.
+--- Lists the server's tools. Checks the arguments of each call, runs it and records it.
 local answers = require "moonlet.engine.mcp.answers"
 local call_log = require "moonlet.engine.mcp.call_log"
 local presets = require "moonlet.engine.mcp.presets"
@@ -15,8 +15,8 @@ local page_size = 40
 ---@field description string
 ---@field properties table<string, table>   JSON Schema of each argument
 ---@field required string[]?
----@field reads boolean?   it changes nothing and spends nothing
----@field needs "sessions"|nil   listed only where the config allows some
+---@field reads boolean?   true if the tool changes nothing and costs nothing
+---@field needs "sessions"|nil   listed only if the config allows some sessions
 ---@field run fun(call: moonlet.McpCall): table
 
 ---@class moonlet.McpCall
@@ -25,8 +25,8 @@ local page_size = 40
 ---@field tool string
 ---@field arguments table
 ---@field home table
----@field began integer  of the monotonic clock
----@field run string?   the run that it is about, for the record
+---@field began integer  time on the monotonic clock
+---@field run string?   run that the call concerns, for the record
 
 local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
 
@@ -64,16 +64,15 @@ local function described(server, tool)
       idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
 end
 
---- Returns the items of a list from the cursor on, and the cursor of the next page.
+--- Returns a page of a list from the cursor on, and the cursor of the next page.
 ---@param list table[]
----@param params table
 ---@param size integer
 ---@return table[] items, string? next_cursor
 function M.page(list, params, size)
   local first = 1
   if params.cursor ~= nil then
     first = type(params.cursor) == "string" and #params.cursor < 10 and math.tointeger(tonumber(params.cursor)) or 0
-    if first < 2 or first > #list then protocol.fail("params", "the cursor is none of this list") end
+    if first < 2 or first > #list then protocol.fail("params", "the cursor does not belong to this list") end
   end
   local last = math.min(first + size - 1, #list)
   return core.json.array(table.move(list, first, last, 1, {})), last < #list and tostring(last + 1) or nil
@@ -93,7 +92,7 @@ function M.list(server, request)
   return { tools = tools, nextCursor = cursor }
 end
 
---- Finds a tool by its name. Returns nil and a hint if the client is not offered it.
+--- Finds a tool by its name. Returns nil and a hint if the client may not use it.
 local function find(server, name)
   local names = {}
   for _, tool in ipairs(fixed()) do
@@ -112,7 +111,7 @@ local function find(server, name)
   return nil, record.suggest(name, names)
 end
 
---- Finds and runs a tool. Its failure is a result that the model reads.
+--- Finds and runs a tool. Its failure becomes a result for the model.
 local function run(call)
   local tool, hint = find(call.server, call.tool)
   if not tool then

@@ -1,4 +1,4 @@
---- The tools about packets of work and their reviews. A packet is made as a draft, and no tool approves or merges.
+--- Defines the tools for packets and reviews. The tools create drafts, but cannot approve or merge.
 local answers = require "moonlet.engine.mcp.answers"
 local client_rights = require "moonlet.engine.load.client_rights"
 local command = require "moonlet.engine.mcp.command"
@@ -11,10 +11,11 @@ local M = {}
 
 local patch_cap = 6000
 
---- Returns the option for a check. Raises if the config does not name its program, or if it would be split in two.
+--- Returns the option for a check. Raises an error unless the config names its program.
 local function check_word(rights, text)
   if text:find "[,\n]" then
-    error({ kind = "invalid", message = "a check holds no comma and no newline", hint = "give a check for each" }, 0)
+    error({ kind = "invalid", message = "a check cannot contain a comma or a newline",
+      hint = "give a check for each" }, 0)
   end
   local _, command_text = validation.split_kind(text, "checks")
   client_rights.check_program(rights, validation.words_of(command_text, "checks")[1])

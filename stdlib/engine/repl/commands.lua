@@ -1,5 +1,4 @@
---- Implements the commands of the prompt, which begin with a colon. They are not recorded as lines
---- of the run.
+--- Implements the prompt's commands, which begin with a colon and are not recorded as lines.
 local duration = require "moonlet.duration"
 local input = require "moonlet.engine.repl.input"
 local save = require "moonlet.engine.repl.save"
@@ -8,8 +7,8 @@ local M = {}
 
 local help_text = [[
   EXPRESSION        prints its value; ctx and m are there, and variables stay
-  :bg LINE          goes on while you type; its end and its value are reported
-  :doc NAME         what a name of the library is and takes
+  :bg LINE          runs in the background; its end and its value are reported
+  :doc NAME         explains a name of the library
   :runs             the runs of this repository
   :show [STEP]      the run, or one of its steps
   :steps            the steps so far
@@ -19,7 +18,7 @@ local help_text = [[
   :edit             the last line in $VISUAL or $EDITOR
   :reload NAME      forgets a module of your own, so that require reads it again
   :save NAME        the lines that worked, as presets/NAME.lua (--force replaces it)
-  :quit             leaves, as ^D and :exit do]]
+  :quit             ends the prompt, like ^D and :exit]]
 
 local function steps_text(run, wanted)
   local lines = {}
@@ -38,7 +37,7 @@ local unit_texts = {
   wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
 }
 
---- Returns true if an agent did not report its tokens, so that the budget counts an estimate.
+--- Reports whether an agent did not report its tokens, so that the budget has an estimate.
 local function has_estimate(run)
   for _, step in ipairs(run.steps) do
     local usage = step.kind == "agent" and (step.usage or {})
@@ -128,12 +127,10 @@ M.all = {
   save = function(session, rest, say) say(save.write(session, rest)) end,
 }
 
---- Runs a command of the prompt. It returns a line to evaluate, if any, and true if the prompt must
---- end.
----@param session moonlet.Repl
+--- Runs a command of the prompt.
 ---@param word string       ":help"
 ---@param say fun(session: moonlet.Repl, text: string)
----@return string? line, boolean? leave
+---@return string? line, boolean? leave  a line to evaluate; true to end the prompt
 function M.run(session, word, rest, say)
   local command = M.all[word:sub(2)]
   local function tell(text) say(session, text) end

@@ -1,5 +1,4 @@
---- Completes words at the prompt: members of ctx and m, the user's variables, options of a call,
---- presets, run ids, paths in quotes, and commands of the prompt.
+--- Completes words at the prompt of `moonlet repl`: names, options, presets, run ids and paths.
 local M = {}
 
 local most = 400
@@ -25,7 +24,7 @@ local function names_in(session, value, path, sign)
   end
   if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
-  -- Use `next`, because indexing a closed record with an unknown name raises.
+  -- Use `next`, because indexing a closed record with an unknown name raises an error.
   for key, field in next, value do
     if sign == ":" and type(field) ~= "function" then goto continue end
     if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[#names + 1] = key end
@@ -84,7 +83,7 @@ local function options_at(session, before)
 end
 
 ---@param before string   the line up to the cursor
----@return integer from   the offset of the completed word, counted from 0
+---@return integer from   offset of the completed word, counted from 0
 function M.words(session, before)
   local command = before:match("^%s*(:%a*)$")
   if command then return #before - #command, matching(session.command_names(), command) end

@@ -10,14 +10,14 @@ local function without_local(text)
   return names and names .. rest or text
 end
 
---- Returns true if more text could complete an incomplete text. A quoted string must end on its
---- line, or continue after a backslash.
+--- Reports whether more text could complete an incomplete text.
+--- A quoted string must end on its line, or continue after a backslash.
 local function wants_more(message, text)
   if message:find("unfinished string", 1, true) then return text:sub(-1) == "\\" end
   return message:find("near <eof>$") ~= nil
 end
 
---- Returns the ends of the tokens of a text, roughly. A word or number is never split.
+--- Returns the approximate ends of the tokens of a text. A word or number is never split.
 local function token_ends(text)
   local ends = {}
   for at in text:gmatch("()") do
@@ -60,10 +60,10 @@ local function with_place(message, text, byte)
   return message, ("  %s\n  %s^"):format(core.text.printable(shown), (" "):rep(width))
 end
 
----@param name string        the name of the text in errors, such as "line 3"
----@return string? message   the reason why it does not parse
+---@param name string        the text's name in errors, such as "line 3"
+---@return string? message   reason why the text does not parse
 ---@return boolean? more     true if more text may complete it
----@return string? excerpt   the faulty row with a mark below the fault
+---@return string? excerpt   faulty row with a mark below the fault
 function M.load(environment, text, name)
   if #text > longest then return nil, "a line has at most 64 KB", false end
   local function as_value(part) return core.script.load_in(environment, "return " .. part, "@" .. name) end
@@ -75,8 +75,7 @@ function M.load(environment, text, name)
   chunk, message = as_statements(statements)
   if chunk then return chunk end
   if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
-  -- The text parses neither as an expression nor as statements. Report the error of whichever parse
-  -- got further.
+  -- The text parses neither as expression nor as statements, so report the parse that got further.
   local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
   local excerpt
   if in_value > in_statements + #text - #statements then
@@ -93,8 +92,7 @@ function M.is_expression(environment, text)
   return core.script.load_in(environment, "return " .. text, "=line") ~= nil
 end
 
---- Returns true if a text ends in `return`, which must be the last statement of a block.
----@param text string   statements
+--- Reports whether statements end in `return`, which Lua allows only at the end of a block.
 function M.ends_in_return(environment, text)
   return core.script.load_in(environment, text .. "\nlocal _", "=line") == nil
 end

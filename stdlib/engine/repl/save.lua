@@ -1,5 +1,5 @@
---- Writes the successful lines of a prompt as a preset. Steps get names, variables become locals,
---- and the last value is the result.
+--- Writes the successful lines of a prompt as a preset.
+--- Steps get names, variables become locals, and the last value is the result.
 local input = require "moonlet.engine.repl.input"
 local record = require "moonlet.record"
 
@@ -7,7 +7,7 @@ local M = {}
 
 local named_verbs = { agent = true, gate = true, question = true }
 
---- Adds a name to each call in a line that has none.
+--- Adds a name to each call that has none.
 local function with_names(text, count)
   return (text:gsub("(ctx:(%a+)%s*%(?%s*{)(%s*)([^}]*)", function(call, verb, space, rest)
     if not named_verbs[verb] or rest:find("%f[%w]name%s*=") then return nil end
@@ -56,8 +56,8 @@ local function needs_text(session)
   return #parts > 0 and ("  needs = { %s },\n"):format(table.concat(parts, ", ")) or ""
 end
 
---- Returns the `return` statement of the preset if its last line is not an expression: all
---- variables except functions and tasks.
+--- Returns the `return` statement of a preset whose last line is not an expression.
+--- The statement returns all variables except functions and tasks.
 local function result_text(session, names)
   local fields = {}
   for _, name in ipairs(names) do
@@ -109,9 +109,8 @@ local function body_text(session)
   return table.concat(lines, "\n")
 end
 
----@param session moonlet.Repl
 ---@param words string   the name, and --force to replace an existing file
----@return string  a message for the user
+---@return string  message for the user
 function M.write(session, words)
   local name, force = words:match("^(%S*)%s+(%-%-force)$")
   name = name or words

@@ -1,5 +1,5 @@
---- Runs a script whose lines a person types at a prompt. Each line is recorded. A resumed run
---- evaluates the recorded lines against the journal and then continues at the prompt.
+--- Runs a script whose lines a person types at a prompt. Each line is recorded.
+--- A resumed run evaluates the recorded lines against the journal, then continues at the prompt.
 local scope = require "moonlet.engine.context.scope"
 local commands = require "moonlet.engine.repl.commands"
 local complete = require "moonlet.engine.repl.complete"
@@ -15,8 +15,7 @@ local task = core.task
 
 local M = {}
 
---- Lines run without a time limit. The huge limit lets an interrupt be recorded as a timeout, which
---- a replay repeats.
+--- Each line has a huge time limit, so that an interrupt can be recorded as a timeout.
 local no_limit_ms = 1 << 40
 
 local look_ms = 20
@@ -27,26 +26,26 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field number integer
 ---@field text string
 ---@field chunk function
----@field body any        the task that ends after everything the line started
----@field scope any       the cancel scope of the line
----@field task any?       the task that evaluates the line itself
+---@field body any        task that ends after all tasks that the line started
+---@field scope any       cancel scope of the line
+---@field task any?       task that evaluates the line itself
 ---@field ok boolean
----@field results table   the values that the line returned, or its error
+---@field results table   values that the line returned, or the line's error
 ---@field interrupted boolean?
----@field job string?     the variable with its task, for :bg
----@field rights table[]    the rights that the line used: { kind, name }
+---@field job string?     variable that holds the task of a line started with :bg
+---@field rights table[]    rights that the line used: { kind, name }
 
 ---@class moonlet.Repl
 ---@field run table
----@field ctx moonlet.Ctx?           the ctx of the current or last line
+---@field ctx moonlet.Ctx?           ctx of the current or last line
 ---@field environment table
 ---@field lines moonlet.ReplLine[]
----@field prompt any                 core.line
+---@field prompt any                 value of core.line
 ---@field edits boolean
 ---@field prompts boolean
 ---@field json boolean
 ---@field running moonlet.ReplLine?
----@field background integer         how many lines still have running tasks
+---@field background integer         number of lines with running tasks
 
 local function say(session, text)
   if session.json then return end
@@ -93,7 +92,7 @@ local function present(session, line)
   end
 end
 
---- Displays a line's agents on a terminal while it runs. The display pauses while a person answers.
+--- Displays a line's agents on a terminal while it runs. The display pauses for answers.
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
@@ -101,12 +100,12 @@ end
 local function ask_leave(session)
   if session.background == 0 or not session.prompts then return true end
   local how, text = core.line.read(session.prompt, session.background == 1
-    and "1 line still runs: end it and leave? [y/N] "
-    or ("%d lines still run: end them and leave? [y/N] "):format(session.background))
+    and "1 line still runs: end it and quit? [y/N] "
+    or ("%d lines still run: end them and quit? [y/N] "):format(session.background))
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
---- Reads an answer. The lines above the last line of the question are printed first.
+--- Asks a question and reads the answer. The question's last line is the prompt.
 local function read_answer(session, text)
   local shown, last = text:match("^(.*\n)([^\n]*)$")
   if shown then say(session, (shown:gsub("\n$", ""))) end
@@ -114,8 +113,7 @@ local function read_answer(session, text)
   return how == "line" and answer or nil
 end
 
---- Asks a background task's question in place of the line being typed. The typed line comes back
---- afterwards.
+--- Asks a background task's question. The line that the user was typing is restored afterwards.
 local function answer_question(session)
   local question = session.question
   session.question = nil
@@ -123,7 +121,7 @@ local function answer_question(session)
   task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
 end
 
---- Asks a person a question, either while a line runs or while one is typed.
+--- Asks a person a question, either while a line runs or while the person types a line.
 local function ask(session, text)
   while session.question or session.asking do core.task.sleep(look_ms) end
   if session.running then
@@ -144,8 +142,8 @@ local function ask(session, text)
   return question.answer
 end
 
---- Reads one line and answers requests for completion. Returns nil at the end of the input, and
---- false after an interrupt.
+--- Reads one line and answers requests for completion.
+--- Returns nil at the end of the input, and false after an interrupt.
 local read_line
 function read_line(session, prompt, initial)
   while session.asking do core.task.sleep(look_ms) end
@@ -165,8 +163,7 @@ function read_line(session, prompt, initial)
   return nil
 end
 
---- Reads lines until they form complete Lua or a command of the prompt. Returns nil at the end of
---- the input.
+--- Reads lines until they form complete Lua or a command. Returns nil at the end of the input.
 local function read_input(session)
   local text, interrupts = nil, 0
   while true do
@@ -178,7 +175,7 @@ local function read_input(session)
       interrupts = (typed == "" and not text) and interrupts + 1 or 0
       text = nil
       if interrupts == 2 then return nil end
-      if interrupts == 1 then say(session, "^C once more, or ^D, leaves") end
+      if interrupts == 1 then say(session, "^C again, or ^D, quits") end
     else
       text = text and text .. "\n" .. line or line
       if not text:match("^%s*$") then
@@ -192,8 +189,7 @@ local function read_input(session)
   end
 end
 
---- Records that a line was interrupted while it computed. A resumed run skips the line, because it
---- would compute as long again.
+--- Records that a line was interrupted while it computed, so that a resumed run skips it.
 local function note_stopped(session, line, err)
   if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
   line.stopped = true
@@ -212,7 +208,7 @@ local function announce(session, line, ok, err)
   say(session, ("[%d] %s"):format(line.number, ok and text or error_of(session, err)))
 end
 
---- Starts a line as a task. The task ends after everything that the line started has ended.
+--- Starts a line as a task, which ends after all tasks that the line started.
 local function start(session, line)
   local state = session.state
   local key = context.key(state, tostring(line.number))
@@ -243,12 +239,12 @@ local function start(session, line)
   end)
 end
 
---- Waits until the line itself has ended; its tasks may continue. It only joins tasks, so the run
---- can park meanwhile.
+--- Waits until the code of the line has returned. Tasks that the line started may continue.
+--- The wait only joins tasks, so the run can park during the wait.
 local function wait_for(session, line)
   while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end
-  -- Yield a few times, because the line's tasks may end at once.
+  -- The tasks that the line started may be about to end, so yield a few times.
   for _ = 1, 3 do
     if line.ended then break end
     scope.yield(session.root)
@@ -260,8 +256,7 @@ local function wait_for(session, line)
   end
 end
 
---- Clears the failures of earlier lines of the prompt, so that the verdict depends only on the last
---- line.
+--- Clears the failures of earlier lines, so that only the last line decides the verdict.
 local function forget_earlier(run)
   for _, step in ipairs(run.steps) do
     if step.status == "failed" then step.gone = true end
@@ -269,8 +264,8 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
---- Returns the reason to skip a recorded line: it was interrupted while it computed, or it ended the
---- prompt and the user declines to repeat it.
+--- Explains why a recorded line is skipped, or returns nil.
+--- Skips an interrupted line, and a line that ended the prompt unless it must be repeated.
 local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end
@@ -317,8 +312,8 @@ local function evaluate(session, text, replayed)
   return line
 end
 
---- Interrupts the running line, or the line being typed. The interrupt is recorded, so a replay
---- stops at the same point.
+--- Interrupts the running line, or the line being typed.
+--- An interrupt is recorded, so that a replay stops at the same point.
 local function interrupt(session)
   local line = session.running
   if not line then
@@ -336,7 +331,7 @@ local function interrupt(session)
   task.cancel_scope(line.scope, err)
 end
 
---- Returns the text of the next line, recorded or typed, or nil at the end of the input.
+--- Returns the text of the next line, recorded or typed; nil at the end of the input.
 local function next_text(session)
   local run = session.run
   local key = context.key(session.state, "line", true)
@@ -373,8 +368,7 @@ local function count_recorded(run)
   return count
 end
 
---- Asks for a right that the run lacks. The answer is recorded, so a resumed run does not ask
---- again.
+--- Asks for a right that the run lacks. The answer is recorded, so a resume does not ask again.
 local function ask_grant(session, grant)
   local run, key = session.run, "grant " .. grant
   local known = run.journal and run.journal.facts[key]
@@ -391,7 +385,7 @@ end
 local function greet(session, recorded)
   if not session.prompts or session.json then return end
   if recorded == 0 then
-    say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D leaves."):format(core.system.version,
+    say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D quits."):format(core.system.version,
       session.run.id, session.run.runner_name and "runner " .. session.run.runner_name or "no runner"))
   end
 end
@@ -409,7 +403,9 @@ local function tell_replayed(session, recorded)
   local count = recorded - skipped
   say(session, ("%s: %d %s evaluated again; recorded steps cost nothing"):format(session.run.id, count,
     count == 1 and "line" or "lines"))
-  if #failed > 0 then say(session, "these had failed and were not done again:\n" .. table.concat(failed, "\n")) end
+  if #failed > 0 then
+    say(session, "these lines had failed and were not evaluated again:\n" .. table.concat(failed, "\n"))
+  end
 end
 
 local function environment_of(session, source)
@@ -425,7 +421,7 @@ local function environment_of(session, source)
   return core.script.environment(globals, missing, rawset)
 end
 
----@param source moonlet.Source   has `words`: the names, options and presets for completion
+---@param source moonlet.Source   source whose field `words` has names for completion
 ---@return fun(ctx: moonlet.Ctx): any
 function M.body(source)
   return function(ctx)
@@ -482,7 +478,7 @@ function M.body(source)
     task.close_scope(watcher)
     for _, line in ipairs(session.lines) do
       if line.announced and not line.ended and session.prompts and line.scope then
-        task.cancel_scope(line.scope, { kind = "cancelled", message = "the prompt was left" })
+        task.cancel_scope(line.scope, { kind = "cancelled", message = "the user quit the prompt" })
       end
     end
     if not ok then error(err, 0) end

@@ -1,5 +1,4 @@
---- Formats values for the prompt: records by field, lists with their length, long texts folded, and
---- everything truncated.
+--- Formats values for the prompt: records, lists and long texts, all truncated.
 local duration = require "moonlet.duration"
 
 local M = {}
@@ -34,7 +33,7 @@ local function keys_of(value)
   return keys
 end
 
---- Describes an agent's answer by time, tokens and artifact folder. Returns nil for other values.
+--- Describes an agent's answer by time, tokens and artifact folder; nil for other values.
 local function agent_line(value)
   local attempts, dir = rawget(value, "attempts"), rawget(value, "dir")
   if type(attempts) ~= "table" or type(dir) ~= "string" then return nil end
@@ -87,8 +86,7 @@ function M.text(value)
   end
   local note = type(value) == "table" and not core.lost.record(value) and agent_line(value)
   if not note then return core.text.cut(shown(value, "", 1, {}), most_bytes) end
-  -- Print only the data or the text of an answer. Its other fields, such as its attempts, can be
-  -- named.
+  -- Print only the data or text of an answer; the user can ask for its other fields.
   local data = rawget(value, "data")
   return ("%s\n%s"):format(M.text(data ~= nil and data ~= core.json.null and data or rawget(value, "text")), note)
 end

@@ -1,10 +1,10 @@
---- Declares the classes of a run and of its plan, with all their fields. Only run.lua and
---- verdict.lua write a run's fields. Another module keeps its state for a run in base/per_run.lua.
+--- Declares the classes of a run and of its plan, with all their fields.
+--- Only run.lua and verdict.lua write a run's fields; other modules use base/per_run.lua.
 local words = require("moonlet.text").set
 
 local M = {}
 
---- Makes a metatable that refuses fields which none of the sets declares, so that a misspelt field fails at once.
+--- Makes a metatable that rejects undeclared fields, so that a misspelt field fails at once.
 local function closed(noun, ...)
   local sets = { ... }
   return { __newindex = function(object, name, value)
@@ -21,51 +21,51 @@ local function filled(metatable, given)
   return object
 end
 
----@class moonlet.Plan         a run before it exists: what its command line, or the record of an earlier run, asks for
+---@class moonlet.Plan         the settings of a run, from its command line or an earlier record
 ---@field home moonlet.Home
----@field source table         the file that it runs
+---@field source table         the file to run
 ---@field preset table?        nil for a script
----@field name string          of the preset or the script
----@field target string?       the word of the command line that named it
+---@field name string          name of the preset or the script
+---@field target string?       the target's name on the command line
 ---@field resume (fun(ctx: moonlet.Ctx): any)?  continues the body of a script
 ---@field args table
----@field options table        the part of the command line that run.json keeps
+---@field options table        the recorded part of the command line
 ---@field config table
----@field grants table         what its script may do
+---@field grants table         rights of the script
 ---@field runners string[]?    the runners of the command line, in order
----@field runner_spec string?  the words of the chosen runner
+---@field runner_spec string?  the chosen runner as the user wrote it
 ---@field runner table         the chosen runner, parsed
 ---@field routed moonlet.Routed
----@field offline boolean?     the preset answers without an agent
+---@field offline boolean?     true if the preset answers without an agent
 ---@field budget table
----@field limit integer?       agents side by side
+---@field limit integer?       maximum number of parallel agents
 ---@field inputs table[]?
----@field parent string?       the run that it replays, or the first of its pipeline
----@field before table?        the record of the run that it resumes, or that prepared it
----@field lost table?          the error that made that record unreadable
----@field base table?          the run that it replays
----@field fresh boolean?       a resume asks failed steps again
----@field asks_again boolean?  it may ask a provider that has refused it
----@field cancels boolean?     it only cleans up
+---@field parent string?       the replayed run, or the first run of the pipeline
+---@field before table?        record of the run to resume, or of its dry run
+---@field lost table?          error that made that record unreadable
+---@field base table?          the run to replay
+---@field fresh boolean?       true if a resume repeats failed steps
+---@field asks_again boolean?  true if the run may ask a provider that has refused
+---@field cancels boolean?     true if the run only cleans up
 ---@field answer table?        the answer to a gate or a question
----@field review table?        the word of a review that it carries out
+---@field review table?        the decision of a review to carry out
 ---@field packet table?
----@field holds boolean?       changes in worktrees wait for a review
----@field after (fun(ctx: moonlet.Ctx))?  checks and reviews the packet's work once the body has ended
----@field if_ready table?      the packet that must still be ready when the run begins
+---@field holds boolean?       true if changes stay in worktrees until a review
+---@field after (fun(ctx: moonlet.Ctx))?  checks and reviews the packet's work after the body
+---@field if_ready table?      the packet that must be ready when the run begins
 ---@field task_id string?
----@field recorded table?      the session of an agent that was over before the run
----@field seed (fun(run: moonlet.Run, step: table))?  copies journaled steps of the run that it replays
+---@field recorded table?      an agent's session that ended before the run began
+---@field seed (fun(run: moonlet.Run, step: table))?  copies journaled steps of the replayed run
 ---@field on_record (fun())?   called once the run is on record
 ---@field begun (fun(run: moonlet.Run))?  called before the first event
----@field told boolean?        the run's id was printed already
+---@field told boolean?        true if the run's id has been printed
 ---@field format string?
----@field compare boolean?     shows the answers of several runners side by side
----@field edits boolean?       the user edits the prompt first
+---@field compare boolean?     true to show the answers of several runners side by side
+---@field edits boolean?       true to let the user edit the prompt first
 ---@field background boolean?
 ---@field detached any
----@field may_ask boolean      a person can answer questions
----@field display string?      of the live view
+---@field may_ask boolean      true if a person can answer questions
+---@field display string?      kind of the live view
 local plan_metatable = closed("a plan", words [[
   home source preset name target resume args options config grants runners runner_spec runner
   routed offline budget limit inputs parent before lost base fresh asks_again cancels answer
@@ -77,88 +77,88 @@ function M.plan(given) return filled(plan_metatable, given) end
 
 ---@class moonlet.Run
 ---@field id string            "R-007"
----@field task_id string       the name of its sidecar
----@field sidecar string       its path below .agent
+---@field task_id string       name of the sidecar folder
+---@field sidecar string       path of the sidecar folder below .agent
 ---@field home moonlet.Home    the repository and its .agent
----@field top string           the top of the work tree
----@field source table         the file that it runs
----@field preset table?        the preset; nil for a script
+---@field top string           top of the work tree
+---@field source table         the file to run
+---@field preset table?        nil for a script
 ---@field preset_name string
----@field args table           the arguments
----@field options table        the options of the command line
+---@field args table
+---@field options table        options of the command line
 ---@field config table         the user's config
----@field grants table         what its script may do
----@field budget table         its limits, as given
----@field prompt_tokens integer?  the smallest budget of its prompts: of the command line, the packet, the preset
----@field limit integer        agents side by side
----@field runner table         the runner that was asked for
----@field runner_spec string?  its words on the command line; nil where no runner was chosen
----@field runner_name string?  the name of the runner that calls get
+---@field grants table         rights of the script
+---@field budget table         limits as the user gave them
+---@field prompt_tokens integer?  the smallest prompt budget of command line, packet and preset
+---@field limit integer        maximum number of parallel agents
+---@field runner table         the requested runner
+---@field runner_spec string?  the runner as the user wrote it; nil if none was chosen
+---@field runner_name string?  name of the runner that calls get
 ---@field routed moonlet.Routed
----@field route string?        the route in words
+---@field route string?        description of the route
 ---@field model string?
----@field inputs table[]?      the inputs
+---@field inputs table[]?
 ---@field input_specs string[]?
----@field resume fun(ctx: moonlet.Ctx): any  goes on with a script's body
----@field may_ask boolean?     a person is at the terminal
----@field asks_again boolean?  it may ask a provider that has refused it
----@field cancels boolean?     this host only cleans up
----@field prepared boolean     its prompts were prepared by a dry run
----@field sealed table?        the record of the host before
----@field had_sidecar boolean  its sidecar was there
----@field started_wall integer ms since 1970: when this host began
----@field started integer      the same on the monotonic clock
----@field started_at string?   when the first host began
----@field traceparent string?  the trace context that the run was started with
----@field recorded {started_at: string, duration_ms: integer}?  of an agent's session that was over before the run
----@field driven_before integer  ms for which earlier hosts have driven it
----@field duration_ms integer?  ms for which all hosts have driven it, at its end
+---@field resume fun(ctx: moonlet.Ctx): any  continues a script's body
+---@field may_ask boolean?     true if a person is at the terminal
+---@field asks_again boolean?  true if the run may ask a provider that has refused
+---@field cancels boolean?     true if this host only cleans up
+---@field prepared boolean     true if a dry run prepared the prompts
+---@field sealed table?        record of the previous host
+---@field had_sidecar boolean  true if the sidecar folder existed before
+---@field started_wall integer ms since 1970 when this host began
+---@field started integer      monotonic time in ms when this host began
+---@field started_at string?   time when the first host began
+---@field traceparent string?  trace context that the run was started with
+---@field recorded {started_at: string, duration_ms: integer}?  session that ended before the run
+---@field driven_before integer  ms for which earlier hosts drove the run
+---@field duration_ms integer?  ms for which all hosts drove the run, set when the run ends
 ---@field journal moonlet.Journal
----@field root_key string?     the agent call that has the sidecar itself
----@field record string        run.json, as text
----@field scope any            the scope of its body
+---@field root_key string?     the agent call whose files are in the sidecar folder itself
+---@field record string        run.json as text
+---@field scope any            cancel scope of the run's body
 ---@field own_budget moonlet.Budget?
----@field told_budget string?  the rest of the budget that was reported last
----@field wall integer?        ms that are left of its time
----@field steps moonlet.Step[]  in the order of their begin
+---@field told_budget string?  remaining budget at the last report
+---@field wall integer?        wall time in ms that this host may still use
+---@field steps moonlet.Step[]  in the order in which they began
 ---@field step_keys table<string, moonlet.Step>
----@field parked table[]       the gates and questions that wait
----@field answers table[]      answers to gates and questions, each with the text that was shown
----@field prompt moonlet.State?  of a run that is a prompt: its body
----@field is_parking boolean?  only gates and questions are left
----@field silent_told boolean?   a fan-out without agents was reported
----@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
----@field checking boolean?    preset check goes through it, and starts nothing
----@field mocked boolean?      an answer was made up
+---@field parked table[]       gates and questions without an answer
+---@field answers table[]      answers to gates and questions, each with the displayed text
+---@field prompt moonlet.State?  state of the body of an interactive run (moonlet repl)
+---@field is_parking boolean?  true if only gates and questions are left
+---@field silent_told boolean?   true if a fan-out without agents was reported
+---@field ask (fun(text: string): string?)?  asks a person in an interactive run
+---@field checking boolean?    true in preset check, which starts nothing
+---@field mocked boolean?      true if an answer was made up
 ---@field unrunnable string?   why a planned check cannot run
----@field offline boolean?     it gives its answer without an agent
----@field quota_error table?   the first refusal of a provider that is not over
----@field dry boolean?         a dry run
----@field forecast moonlet.Observer?  it is driven in a shadow, to say what a resume would do
----@field worst table?         the worst cost of a dry run
----@field unlisted boolean?    it is not in the ledger yet
----@field packet table?        the packet that it runs: { id, title, sha256, validation, auto_approve }
----@field holds boolean?       changes in worktrees wait for a review
----@field after (fun(ctx: moonlet.Ctx))?  what follows the body of a packet's run: its checks and its review
+---@field offline boolean?     true if the preset answers without an agent
+---@field quota_error table?   first refusal of a provider that is still in force
+---@field dry boolean?         true for a dry run
+---@field forecast moonlet.Observer?  observes a copy that predicts what a resume would do
+---@field worst table?         worst cost of a dry run
+---@field unlisted boolean?    true until the run is in the ledger
+---@field packet table?        the run's packet: { id, title, sha256, validation, auto_approve }
+---@field holds boolean?       true if changes stay in worktrees until a review
+---@field after (fun(ctx: moonlet.Ctx))?  checks and reviews a packet's work after the body
 ---@field review table?        { state, reviewed_by, note, at, sha256, passed, total }
----@field reviewing table?     the word on it that this host carries out: { state, reviewed_by, note, at, sha256 }
----@field parent string?       the run that it replays, or the first of its pipeline
+---@field reviewing table?     decision that this host carries out, like `review`
+---@field parent string?       the replayed run, or the first run of the pipeline
 ---@field degraded table[]     lost branches and agents
----@field validation table[]   checks
----@field inside table<string, table>  key of a step's function that runs -> its notes
----@field findings string?     findings.md
----@field findings_at string?  the path of the body that wrote it
+---@field validation table[]   results of checks
+---@field inside table<string, table>  key of a running function step -> notes of the step
+---@field findings string?     text of findings.md
+---@field findings_at string?  path of the scope that wrote findings.md
 ---@field verdict string?
 ---@field error any
 ---@field result any
----@field kept_result any      its stored form
----@field until_ms integer?    ms since 1970: when a provider can be asked again
----@field files table?         the hashes of its artifacts
+---@field kept_result any      the result in the form of the journal
+---@field until_ms integer?    ms since 1970 when a provider can be asked again
+---@field files table?         hashes of the run's artifacts
 ---@field files_fold integer?
----@field altered string[]?    artifacts that were changed while no host drove it
----@field keeper_log table?    the hash of keeper.log
----@field whole moonlet.Run?   of a part of a run: the run
----@field artifacts string?    of a part of a run: its folder below .agent, for ctx:write
+---@field altered string[]?    artifacts that were changed while no host drove the run
+---@field keeper_log table?    hash of keeper.log
+---@field whole moonlet.Run?   the whole run, if this object is a part of it
+---@field artifacts string?    folder below .agent for ctx:write, in a part of a run
 local fields = words [[
   id task_id sidecar home top source preset preset_name args options config grants budget
   prompt_tokens limit runner runner_spec runner_name routed route model inputs input_specs resume
@@ -177,22 +177,22 @@ local fields = words [[
 ---@field started_wall integer
 ---@field started integer
 ---@field duration_ms integer?
----@field cached boolean?      it was replayed
+---@field cached boolean?      true if the step was replayed
 ---@field error any
----@field under_way boolean?   its process runs
----@field dir string?          of an agent: its folder, and so on
+---@field under_way boolean?   true while the step's process runs
+---@field dir string?          folder of an agent step
 ---@field model string?
 ---@field sandbox string?
 ---@field attempts table[]?
 ---@field usage moonlet.Usage?
 ---@field files_changed string[]?
----@field beside string[]?     files that changed while no sandbox confined its agent
+---@field beside string[]?     files that changed while no sandbox confined the agent
 ---@field unconfined boolean?
----@field writes boolean?      its agent may change files
----@field inherits boolean?    its call names no model
----@field held_back string[]?  files that were not merged, because they start programs
----@field from string?         the run whose journal it was taken from
----@field gone boolean?        the script does not contain it any more
+---@field writes boolean?      true if the agent may change files
+---@field inherits boolean?    true if the call sets no model
+---@field held_back string[]?  unmerged files that start programs
+---@field from string?         the run whose journal supplied the step
+---@field gone boolean?        true if the script no longer contains the step
 
 ---@class moonlet.Run
 ---@field absolute fun(path: string): string
@@ -232,7 +232,8 @@ local run_metatable = closed("a run", fields, methods)
 
 function M.new(given) return filled(run_metatable, given) end
 
---- Makes a nested preset's part of a run, which reads every other field from the run itself.
+--- Makes the run object of a preset that ctx:preset started inside another run.
+--- Fields that `given` does not set are read from the outer run.
 ---@param given {source: table, preset: table, grants: table, artifacts: string, prompt_tokens: integer?}
 function M.part(run, given)
   given.whole = run.whole or run

@@ -1,11 +1,10 @@
---- Reports at the end of a run which limits were passed, and how to continue.
+--- Reports at the end of a run which limits were exceeded, and how to continue.
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
 
 local M = {}
 
---- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
----@param run moonlet.Run
+--- Reports the final overshoot, because agents continued after the limit was exceeded.
 function M.overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
@@ -18,8 +17,7 @@ function M.overshoot(run)
   end
 end
 
---- Puts a number into the remedy for a run whose time is over: twice its limit, or a minute.
----@param run moonlet.Run
+--- Suggests more time for a run that exceeded its limit: twice the limit, or a minute.
 function M.name_more_time(run)
   local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
   local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
@@ -28,8 +26,8 @@ function M.name_more_time(run)
   run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
 end
 
---- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
----@param run moonlet.Run
+--- Reports injected faults of a cassette that no step met.
+--- A resume of an open run may still meet them.
 function M.idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do

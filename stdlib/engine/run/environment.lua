@@ -1,21 +1,15 @@
---- Makes the environment of a run's children.
+--- Builds the environment of a run's children.
+local plain_environment = require "moonlet.engine.base.plain_environment"
 local record = require "moonlet.record"
 local trace = require "moonlet.engine.run.trace"
 
 local M = {}
 
-local plain_env = {
-  "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
-  "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-  "MOONLET_WORKER", -- a command that a worker runs is a worker's too
-  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
-}
-
 local function as_list(env)
   local list = {}
   for name, value in pairs(env) do
     if value:find("\0", 1, true) then
-      record.refuse(("env.%s holds a NUL byte"):format(name))
+      record.refuse(("env.%s contains a NUL byte"):format(name))
     end
     list[#list + 1] = name .. "=" .. value
   end
@@ -23,12 +17,7 @@ local function as_list(env)
   return list
 end
 
-local function plain()
-  local env = {}
-  for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
-  for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
-  return env
-end
+local plain = plain_environment.map
 
 --- Returns the plain variables and `extra`, for a program that the host itself starts.
 function M.plain(extra)

@@ -1,5 +1,5 @@
---- Converts paths of a command line, which are relative to the person's folder (home.from), to
---- paths relative to the top of the work tree.
+--- Converts paths of a command line to paths relative to the top of the work tree.
+--- Paths on the command line are relative to the person's folder (home.from).
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"
@@ -26,7 +26,7 @@ local function beneath(home, path)
   return path:sub(1, #top) == top and path:sub(#top + 1) or nil
 end
 
---- Resolves "." and "..". Returns nil if the path leaves its first folder.
+--- Resolves "." and "..". Returns nil if the path leads above its start.
 local function normal(path)
   local flat = names.flatten(path)
   return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
@@ -68,21 +68,21 @@ local function place(home, declared, text, option)
   return path
 end
 
---- Asks git a question that changes nothing. Returns its exit code and output, or nil if git fails.
+--- Runs a read-only git command. Returns its exit code and output, or nil if git fails.
 local function ask_git(home, args)
   local argv = git.command(table.move(args, 1, #args, 3, { "-C", home.top }))
   local answer = core.process.query { argv = argv, env = environment.plain(git_environment) }
   if answer and answer.code <= 1 then return answer.code, answer.out end
 end
 
---- Returns true if git knows a commit of this name, or cannot answer.
+--- Reports whether git knows a commit of this name, or cannot answer.
 local function is_commit(home, name)
   local code = ask_git(home, { "rev-parse", "--quiet", "--verify", name .. "^{commit}" })
   return code ~= 1
 end
 
 --- Lists the files that match a glob.
----@return string[] paths, boolean is_whole  false: there are too many files to walk through
+---@return string[] paths, boolean is_whole  false: there are too many files to visit
 function M.matches(home, pattern)
   local matches, found, seen = glob.compile(pattern), {}, 0
   local pending = { glob.root(pattern) }
@@ -103,8 +103,7 @@ function M.matches(home, pattern)
   return found, true
 end
 
---- Returns true if a path can be reviewed: it exists, the last commit has it, or a glob matches a
---- file.
+--- Reports whether a path can be reviewed: it or a match of its glob exists, or is committed.
 local function is_target_path(home, path)
   if is_there(home, path) then return true end
   local is_glob = glob.is_glob(path)
@@ -123,7 +122,7 @@ local function ends_of(text)
   if from then return from == "" and "HEAD" or from, to == "" and "HEAD" or to end
 end
 
---- Converts a target to the run's form. Raises for one that names nothing.
+--- Converts a target to the run's form. Raises an error if it names nothing.
 local function target(home, text, option)
   local problem = git.target_problem(text)
   local ways = "name a commit, A..B, staged, worktree, or a path or glob" .. from_here(home)
@@ -140,14 +139,17 @@ local function target(home, text, option)
   if not path then refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways) end
   local missing = home.git and from and (is_commit(home, from) and to or from)
   if text == "HEAD" or missing == "HEAD" then refuse(option, "the repository has no commit yet", ways) end
+  if missing and core.file.stat(home.root, ".git/shallow") then
+    ways = "the history is cut short here: git fetch --unshallow, or fetch-depth: 0 in GitHub Actions"
+  end
   refuse(option, missing and ("there is no commit %s"):format(shown(missing))
     or ("%s is neither a commit nor a file"):format(shown(text)), ways)
 end
 
 --- Converts the value of a preset's argument. Its paths become relative to the top.
 ---@param declared moonlet.Arg
----@param value any      converted
----@param option string  its name on the command line
+---@param value any      value after the conversion by `declared`
+---@param option string  the argument's name on the command line
 function M.of(home, declared, value, option)
   if declared.type == "path" then return place(home, declared, value, option) end
   if declared.type == "target" then return target(home, value, option) end
@@ -155,6 +157,21 @@ function M.of(home, declared, value, option)
   local list = {}
   for i, item in ipairs(value) do list[i] = place(home, declared, item, option) end
   return list
+end
+
+--- Raises an error if an argument with `exists = true` was not given and its default names a missing file.
+---@param args table<string, moonlet.Arg>
+---@param given table<string, any>   the arguments that were given
+---@param values table<string, any>  the values of all arguments; their paths are relative to the top
+function M.check_defaults(home, args, given, values)
+  for name, declared in pairs(args) do
+    local value = declared.exists and given[name] == nil and values[name] or {}
+    for _, path in ipairs(type(value) == "table" and value or { value }) do
+      if path ~= "" and not is_there(home, path) then
+        refuse(name:gsub("_", "-"), ("its default %s is not there"):format(shown(path)), "name a file or folder")
+      end
+    end
+  end
 end
 
 --- Converts a --input. Its paths become relative to the top, where its commands run.

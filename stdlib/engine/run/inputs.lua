@@ -1,5 +1,5 @@
---- Reads the values of --input: files, texts of commands or standard input, for agents. Every input is
---- listed in input-manifest.md with its digest and what was cut.
+--- Reads the values of --input for agents: files, outputs of commands, or standard input.
+--- input-manifest.md lists every input with its digest and its cuts.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
@@ -22,7 +22,7 @@ local function read_file(home, spec, path, strict)
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  -- stat() does not look into a linked folder. load() follows a link that stays in the repository.
+  -- load() follows a link inside the repository; stat() does not follow links.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
     file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
@@ -37,20 +37,20 @@ end
 
 local function expand_glob(home, spec, pattern)
   if pattern:sub(1, 1) == "/" or pattern:find("%.%.") then
-    file_error(spec, { message = "a glob stays inside the repository", hint = "write it relative to the top" })
+    file_error(spec, { message = "a glob must stay inside the repository", hint = "write it relative to the top" })
   end
   local found, is_whole = given_paths.matches(home, pattern)
   if not is_whole then
     file_error(spec, { message = "the glob walks through too many files", hint = "begin it with a folder" })
   end
   if #found > match_limit then
-    file_error(spec, { message = ("%d files match; at most %d are taken"):format(#found, match_limit),
+    file_error(spec, { message = ("%d files match; at most %d are allowed"):format(#found, match_limit),
       hint = "write a narrower glob" })
   end
   return found
 end
 
-local standard_input -- its text: it can be read only once
+local standard_input  -- cached, because it can be read only once
 
 local function read_standard_input(spec)
   if not standard_input then
@@ -70,7 +70,7 @@ local function read_standard_input(spec)
   return input
 end
 
---- Returns the kind of a --input value. Raises if the value fits none.
+--- Returns the kind of a --input value. Raises an error if the value fits none.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
@@ -85,7 +85,7 @@ local function classify(home, spec)
     if #found > 0 then return "glob", spec, found end
   end
   if spec:sub(1, 1) == "/" or spec:sub(1, 3) == "../" then
-    file_error(spec, { message = "an input lies inside the repository",
+    file_error(spec, { message = "an input must lie inside the repository",
       hint = "write its path relative to " .. home.top .. ", or copy it there" })
   end
   local words = command.split(spec)
@@ -96,8 +96,8 @@ local function classify(home, spec)
   return "cmd", spec
 end
 
---- Reads the inputs that need no program, and checks the others before anything starts.
----@return table[] inputs some of kind cmd and diff still to be run
+--- Reads the inputs that need no program, and checks the other inputs before anything starts.
+---@return table[] inputs  inputs of the kinds cmd and diff have no text yet
 function M.prepare(home, specs)
   local inputs = {}
   for _, spec in ipairs(specs) do

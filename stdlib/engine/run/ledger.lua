@@ -1,5 +1,5 @@
---- Writes runs to the ledger, which is only an index. A failure is reported once and does not
---- affect the run.
+--- Writes runs to the ledger, which is only an index.
+--- A failure of the ledger is reported once and does not affect the run.
 local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
@@ -17,7 +17,7 @@ function M.trouble(err)
 end
 
 --- Writes a run into the ledger. If that fails, the ledger is rebuilt before its next use.
----@param text string   of its run.json
+---@param text string   text of the run's run.json
 function M.put(home, id, text)
   local done, err = core.ledger.put(home.handle, id, text)
   if done then return nil end
@@ -43,7 +43,7 @@ local function tell(filled, why)
   end
 end
 
---- Removes the rows of pruned runs, because `moonlet run prune` may have been killed before it did.
+--- Removes the rows of pruned runs, which a killed `moonlet run prune` may have left.
 ---@return boolean? done, table? err
 function M.forget_pruned(home)
   local root = core.file.root(home.agent_path)
@@ -55,12 +55,12 @@ function M.forget_pruned(home)
 end
 
 --- Rebuilds a missing or stale ledger, and adds missing runs. Returns nil and an error on failure.
----@param quiet boolean?  nothing is said of runs that it lacked
+---@param quiet boolean?  do not report added runs
 ---@return boolean? ready, table? err
 function M.ready(home, quiet)
   local present, stale = core.ledger.present(home.handle)
   if present and stale then
-    -- A damaged ledger, or one of a newer moonlet, is replaced only if the user asks for that.
+    -- Keep a damaged or newer ledger until the user asks to replace it.
     local usable, err = core.ledger.list(home.handle, {}, 1)
     if not usable then return nil, err end
   end

@@ -1,4 +1,4 @@
---- Makes the view of the repository that a preset's `check` gets.
+--- Builds the view of the repository for a preset's `check`.
 local grants = require "moonlet.engine.context.grants"
 
 ---@param given moonlet.Grants

@@ -1,4 +1,4 @@
---- Makes run.json and the `run` object of the envelope.
+--- Builds run.json and the `run` object of the envelope.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local repository = require "moonlet.engine.run.repository"
@@ -19,7 +19,7 @@ M.exit_codes = {
   cancelled = 130,
 }
 
---- These runners ask no model, so their steps have no usage.
+--- The runner mock calls no model, so its steps have no usage.
 local unpaid = { mock = true }
 
 --- Returns the exit code of a run. It is 2 if no agent could be asked and nothing was started.
@@ -42,7 +42,7 @@ function M.error(err)
     err = traces.pass({ kind = "failed", message = message or tostring(err), at = at, hint = of_data
       and "an answer has data only where its call has a schema; text is the raw answer" or nil }, err)
   end
-  -- A script may raise any table. Fields that are not text are left out.
+  -- A script may raise any table, so drop fields that are not text.
   local function text(key, otherwise)
     local value = rawget(err, key)
     if type(value) ~= "string" then return otherwise end
@@ -55,7 +55,7 @@ function M.error(err)
   }, err)
 end
 
---- Returns true if a step spent something: an agent, or a recorded session of an agent.
+--- Reports whether a step cost something: an agent, or a recorded session of an agent.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
@@ -69,12 +69,15 @@ local function step_usage(step, with_model)
   return told
 end
 
---- Returns the records of all steps. In run.json each has its model, which the ledger counts by.
+--- Returns the records of all steps. `with_model` adds the model of each, for run.json.
 local function step_records(run, with_model)
-  local list = {}
+  local list, intents = {}, {}
+  for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do intents[intent.key] = intent end
   for i, step in ipairs(run.steps) do
+    local intent = intents[step.key] or {}
     list[i] = {
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
+      on = intent.on, queue_ms = intent.queue_ms,
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
       usage = step_usage(step, with_model),
       error = M.error(step.error), exit_code = step.exit_code,
@@ -116,14 +119,14 @@ local function paths_of(run, field)
 end
 
 --- Returns the requested model: the run's, or the config's for its runner.
----@param runners table?  of the config
+---@param runners table?  `runners` of the config
 function M.model(model, runner, runners)
   if model ~= nil and model ~= null then return model end
   local entry = type(runners) == "table" and runners[runner]
   return or_null(type(entry) == "table" and entry.model or nil)
 end
 
----@param review table?  of a run or of its record
+---@param review table?  field `review` of a run or of its record
 function M.review(review)
   if type(review) ~= "table" or review == null then review = { state = "none" } end
   return { state = review.state, reviewed_by = or_null(review.reviewed_by), note = or_null(review.note) }
@@ -151,7 +154,7 @@ local function config_record(run)
     limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
---- A resumed run restores the secrets in these fields (engine/journal/input_hash.lua).
+--- Lists fields of run.json in which a resume restores secrets (engine/journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
 --- Returns the text of run.json: the run's start values and, after its end, its outcome.

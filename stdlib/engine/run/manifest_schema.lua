@@ -1,5 +1,4 @@
---- Checks the shape of a run.json that every reader relies on. A file of another shape counts as
---- damaged.
+--- Checks the parts of run.json that readers rely on. A file that fails counts as damaged.
 local M = {}
 
 local null = core.json.null
@@ -23,7 +22,7 @@ end
 
 local is_object = one_of "table"
 
---- Checks the named fields of an object. Other fields may hold anything.
+--- Checks the named fields of an object; other fields may contain anything.
 local function fields(shape)
   return function(value)
     if not is_object(value) then return false end
@@ -53,11 +52,12 @@ local maybe_text, maybe_flag, maybe_count = maybe(text), maybe(flag), maybe(coun
 local text_or_none, count_or_null = one_of("string", "nil"), one_of("integer", "null")
 local maybe_object = maybe(is_object)
 local texts = list_of(text)
+local function date(value) return text(value) and core.clock.parse(value) ~= nil end
 local told_error = maybe(fields { kind = text, message = text, hint = maybe_text, at = maybe_text })
 
 local file = fields { bytes = maybe_count, sha256 = maybe_text, error = maybe_text, named = maybe_text,
   files = maybe_count, link = flag, special = flag, unhashed = flag, grows = flag }
-local step = fields { key = text, kind = text, status = text, runner = maybe_text, cached = maybe_flag,
+local step = fields { key = text, kind = text, status = text, runner = maybe_text, on = maybe_text, cached = maybe_flag,
   duration_ms = count_or_null, usage = maybe_object, error = told_error }
 local function is_options(value) return value == nil or texts(value) end
 local point = fields { key = text, kind = text, text = text, why = text_or_none, show = text_or_none, shown = text,
@@ -72,7 +72,7 @@ local review = maybe(fields { state = text, reviewed_by = maybe_text, note = may
   sha256 = maybe_text })
 
 local shape = fields {
-  id = text, sidecar = text, task_id = text, preset = text, target = text, runner = maybe_text, started_at = text,
+  id = text, sidecar = text, task_id = text, preset = text, target = text, runner = maybe_text, started_at = date,
   script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = is_object,
   path = maybe_text, top = maybe_text, origin = maybe_text, model = maybe_text, verdict = maybe_text,
   runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
@@ -82,10 +82,11 @@ local shape = fields {
   review = review, reviewing = review, imported = imported, parent_run_id = maybe_text, traceparent = maybe_text,
   places = maybe_object, bytes = maybe_object, error = told_error,
   options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
-    model = maybe_text, gates = maybe_text, dry_run = maybe_flag,
+    model = maybe_text, on = maybe_text, gates = maybe_text, dry_run = maybe_flag,
     offline = maybe_flag, prompt_tokens = maybe_count, pipeline = maybe_flag,
     inputs = maybe(list_of(text)) },
-  grants = fields { all = flag, agents = flag, run = map_of(flag), env = map_of(flag), read = texts, write = texts },
+  grants = fields { all = flag, agents = flag, run = map_of(flag), env = map_of(flag), host = maybe(map_of(flag)),
+    read = texts, write = texts },
   budget = map_of(amount), altered = maybe(texts), files_changed = maybe(texts),
   held_back = maybe(texts), files = maybe(map_of(file)),
   keeper_log = maybe(fields { bytes = count, sha256 = text }), parked = list_of(point),

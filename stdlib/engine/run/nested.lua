@@ -30,7 +30,7 @@ local function declared_in(run, name)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
 
---- Calls a function whose errors name command-line options, and makes them name arguments.
+--- Calls a function, and converts option names in its errors to argument names.
 local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end
@@ -59,8 +59,8 @@ end
 
 ---@class moonlet.NestedCall
 ---@field preset moonlet.Preset
----@field input table                       the input of its step
----@field part fun(key: string): moonlet.Run  the part of the run in which it works
+---@field input table                       input of the nested preset's step
+---@field part fun(key: string): moonlet.Run  makes the run object for the nested preset
 ---@field body fun(ctx: moonlet.Ctx): any
 
 ---@return moonlet.NestedCall

@@ -1,11 +1,11 @@
---- Settles orphaned steps, whose attempts are in flight although the script has not reached them or
---- no longer contains them.
+--- Settles orphaned steps, whose attempts are in flight although the script has not reached them.
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
 local journal = require "moonlet.engine.journal.journal"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local baseline = require "moonlet.engine.workspace.baseline"
+local remote_steps = require "moonlet.engine.remote.steps"
 local unreplayed_steps = require "moonlet.engine.run.unreplayed_steps"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local worktree = require "moonlet.engine.workspace.worktree"
@@ -23,7 +23,7 @@ local function end_merged(run, key, last)
   return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
---- Gives up an orphaned step and names its worktree. Returns the files that were merged already.
+--- Abandons an orphaned step and reports its worktree. Returns the files that are already merged.
 local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
@@ -78,21 +78,24 @@ local function has_host_failed(run)
   return false
 end
 
---- Settles the attempts of orphaned steps: the script was edited, or parks before it reaches them.
---- If the script finished, they are stopped and given up. If the run will resume later, or an
---- infrastructure error hid the step, they run to their end first, because they are paid for. So do
---- at-most-once commands. All others end with the run.
----@param ok boolean  the script came to its end
+--- Settles orphaned steps after the script was edited, or parked before it reached them.
+--- If the script finished, orphaned steps are stopped and abandoned.
+--- Orphaned steps may finish if the run will be resumed, or if an infrastructure error hid a step.
+--- Orphaned commands that run at most once may always finish.
+---@param ok boolean  the script finished
 local function settle(run, ok, err)
   if not run.journal.resumed then return end
-  if run.cancels then return tell_cancelled(run) end
+  if run.cancels then
+    tell_cancelled(run)
+    return remote_steps.end_left(run)
+  end
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
   local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
     local id, step = adoption.id(key, last.attempt), run.step_keys[key]
     local state = not last.spent and (not step or infrastructure_error.is(step.error)) and adoption.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
-      run.emit("log", { step = key, text = "it is still running since the earlier host: waiting for it" })
+      run.emit("log", { step = key, text = "it still runs since an earlier host started it: waiting for it" })
       adoption.take(key, id)
     elseif ok and state == "running" then
       adoption.stop(key, id)
@@ -108,13 +111,13 @@ local function settle(run, ok, err)
   end
 end
 
---- Returns true if this host failed while processes that it adopted still run.
+--- Reports whether an infrastructure error stopped this host while adopted processes still run.
 local function is_cut_off(run, ok, err)
   return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end
 
---- Settles orphaned steps and returns the outcome of the run. If the run is cut off, its processes
---- stay alive, as if the host had been killed.
+--- Settles orphaned steps and returns the outcome of the run.
+--- If the run is cut off, its processes stay alive, as if the host had been killed.
 ---@return boolean ok, any err, boolean cut_off
 function M.settled(run, ok, err)
   if is_cut_off(run, ok, err) then return ok, err, true end
@@ -123,9 +126,9 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- Waits for running steps of clean-ups when the body continues. Otherwise these steps would be
---- lost, or run in parallel with the body.
----@param keys string[]   of the clean-ups
+--- Waits for running clean-up steps before the body continues.
+--- Without the wait, these steps would be lost, or run in parallel with the body.
+---@param keys string[]   keys of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do
     for _, key in ipairs(run.journal.cleanups[around] or {}) do

@@ -1,4 +1,4 @@
---- Makes the report for a person when a run has ended.
+--- Formats the report of a finished run for people.
 local sandbox = require "moonlet.engine.agent.sandbox"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
@@ -37,7 +37,7 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
---- Lists the changes that wait for a person. They are printed first.
+--- Lists the changes that wait for a person. The report starts with these lines.
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
@@ -92,7 +92,7 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- Adds the lines below the result: the reasons for the verdict, and the steps left to do by hand.
+--- Adds the lines below the result: the reasons for the verdict, and the steps left to the user.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
@@ -140,11 +140,12 @@ end
 
 local most_prompts = 20
 
---- Returns the lines of a dry run: its agents and worst cost, the paths of its prompts, and what the
---- run still needs.
+--- Formats a dry run: its agents, worst cost, prompt paths and what the run still needs.
 local function prepared_lines(run, out)
-  local lines = { worst_case.text(run) }
-  if run.offline then lines[1] = "no agent is asked: name one, as in --runner codex, for its prompts and worst cost" end
+  local lines = worst_case.lines(run)
+  if run.offline then
+    lines = { "no agent is asked: name one, as in --runner codex, for its prompts and worst cost" }
+  end
   for i, path in ipairs(run.worst.prompts) do
     path = run.absolute(run.sidecar .. "/" .. path)
     if i <= most_prompts then lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path) end
@@ -170,15 +171,15 @@ end
 local function wrapped(lines, out)
   local all = {}
   for _, line in ipairs(lines) do
-    -- A path stays whole, to be copied.
+    -- Do not wrap a path, so that it can be copied.
     local parts = line:find("^prompt: ") and { line } or page.wrap(line, out.columns)
     table.move(parts, 1, #parts, #all + 1, all)
   end
   return all
 end
 
---- Formats the report. A terminal gets it as one text. A pipe gets only the answer; the status with the
---- failed steps, the verdict, its reasons and the paths goes to standard error.
+--- Formats the report. A terminal gets one text.
+--- A pipe gets only the answer; status, failed steps, verdict and paths go to standard error.
 ---@return string text
 ---@return {is_whole: boolean?, status: string?} about
 function M.text(run, envelope)

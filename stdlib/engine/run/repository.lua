@@ -3,8 +3,8 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Returns the folder that `--repo` names, or the working directory. Refuses an empty name, which
---- usually comes from an unset variable.
+--- Returns the folder of `--repo`, or the working directory.
+--- Rejects an empty name, which usually comes from an unset variable.
 function M.folder(repo)
   local cwd = core.system.cwd()
   if repo == "" then
@@ -23,7 +23,7 @@ function M.agent_path(repo)
 end
 
 --- Opens the home of `--repo` or of the working directory.
----@return table home  { handle, top, agent_path, git, root, from }; paths of the command line are relative to `from`
+---@return table home  { handle, top, agent_path, git, root, from }; `from` is the person's folder
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
   local root, err = core.file.root(home.top)
@@ -32,11 +32,11 @@ function M.open(repo)
   return home
 end
 
---- Returns true for a linked work tree, whose runs are in the main work tree's `.agent`.
+--- Reports whether this is a linked work tree, whose runs are in the main work tree's `.agent`.
 function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
 
 --- Returns the home of the work tree in which a run was started, even if the repository has moved.
----@param home table   that of the command
+---@param home table   home in which the command runs (M.open)
 ---@param rec table    run.json, with the run's start values
 function M.of_run(home, rec)
   local top = rec.top
@@ -48,7 +48,7 @@ function M.of_run(home, rec)
     "bring it back (git worktree add), or name the one in its place: --repo DIR", top)
 end
 
---- Returns the current form of a path in a run's work tree, because the tree may have moved.
+--- Returns the present form of a path in a run's work tree, because the tree may have moved.
 function M.moved(home, rec, path)
   local top = rec.top
   if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end

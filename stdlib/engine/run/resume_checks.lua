@@ -6,7 +6,7 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises if run.json does not match its hash in the journal, because a resume would overwrite it.
+--- Raises an error if run.json differs from its hash. A resume would overwrite the changed file.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)
@@ -15,7 +15,7 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
---- Raises if another process has driven the prepared run since it was read.
+--- Raises an error if another process has driven the prepared run since it was read.
 local function check_prepared(run, root)
   local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
@@ -24,31 +24,32 @@ local function check_prepared(run, root)
 end
 
 local function check_journal(run)
-  -- The journal's first record is on disk before run.json.
+  -- The journal's first record reaches the disk before run.json.
   if run.journal.resumed then return end
   error({ kind = "failed",
-    message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
+    message = ("the journal of %s is empty or missing: what was done and paid is not known"):format(run.id),
     at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
-    hint = "bring the file back from a copy, or start a new run" }, 0)
+    hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
 local function check_key(run, root)
   if not run.journal.is_keyed or seal.key(root, run.id) then return end
   error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
-    message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
-      run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
+    message = ("the key of %s is missing or damaged: results that depend on a secret cannot be recognized"):format(
+      run.id), hint = "restore the file from a backup, or start a new run; a resume might pay again" }, 0)
 end
 
---- The plan was made without the lock, so another process may have answered since.
+--- The plan of a resume was made without the lock, so another process may have answered since.
 local function check_answer(run, plan, root)
   local now = store.read(root, run.id) or plan.before.record
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])
 end
 
---- Raises if a plan is outdated or the run's record is damaged.
+--- Raises an error if a plan is outdated or the run's record is damaged.
 function M.check(run, plan)
   local before = plan.before
   if not before then return end
+  require("moonlet.engine.effects.host").check_provided(run.grants.host, run.journal)
   local root = core.file.root(run.home.agent_path)
   if not before.resumed then check_prepared(run, root) end
   if before.resumed then check_journal(run) end

@@ -2,6 +2,8 @@
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
+local gate = require "moonlet.engine.effects.gate"
+local remote_steps = require "moonlet.engine.remote.steps"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local inputs = require "moonlet.engine.run.inputs"
 local prompt_budget = require "moonlet.prompt.budget"
@@ -37,7 +39,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- Holds the run that this host drives, so that the engine can end it after Lua was killed.
+--- Holds the run that this host drives. The engine needs it to end the run after a kill of Lua.
 M.current = nil
 
 local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
@@ -46,14 +48,13 @@ local function make_dirs(...) return infrastructure_error.call(core.run.make_dir
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
-  --- With `later` a file may become durable at the end of the run, because the journal has its
-  --- content.
+  --- With `later`, a file is synced to disk only at the end, because the journal has its content.
   local written, folders = {}, {}
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
   end
-  --- Returns true if this host wrote a file of the sidecar, or executed the step that owns it.
+  --- Reports whether this host wrote a file of the sidecar, or executed the step that owns it.
   function run.has_written(path)
     local step = path:match "^steps/[^/]+"
     return written[path] or folders[step or ""] or false
@@ -62,8 +63,10 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- Returns the directory of an agent call. The first call of the run's own body gets the sidecar,
-  --- every other call a folder under steps/. A recorded attempt keeps its directory.
+  --- Returns the directory of an agent call.
+  --- A recorded attempt keeps its directory.
+  --- The first call in the run's own body gets the sidecar folder.
+  --- Each other call gets a folder under steps/.
   function run.claim_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
@@ -74,8 +77,8 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- Makes the directory of an agent call. With `kept` the step is not executed again, so any
-  --- missing file was removed by somebody else.
+  --- Creates the directory of an agent call.
+  --- With `kept`, the step is not executed again, so this host does not answer for missing files.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
@@ -96,7 +99,7 @@ local function add_paths(run)
   end
 end
 
---- Returns true for a limit that is worth reporting. The default of every run is not.
+--- Reports whether a limit is worth mentioning. The default limit of agents is not.
 local function is_telling(run, kind)
   return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
@@ -123,7 +126,7 @@ local function was_taken_over(step)
   end
 end
 
---- A step that was cancelled because nothing needs it has not failed. One that took too long has.
+--- Returns "cancelled" for a step that is no longer needed, but "failed" for a step that timed out.
 local function status_of(err)
   if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
   local pending = core.task.pending_error()
@@ -136,16 +139,25 @@ local function of_sibling(err)
   return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
 end
 
---- True if the step asks a model, which the runner `mock` does not.
+--- Returns how many ms a step's last attempt waited in a scheduler's queue, or nil.
+local function queue_ms(run, step)
+  local list = step.on and run.journal.remote_list or {}
+  for i = #list, 1, -1 do
+    if list[i].key == step.key then return list[i].queue_ms end
+  end
+end
+
+--- Reports whether the step calls a model. The runner `mock` calls none.
 local function asks(kind, runner) return kind == "agent" and runner ~= "mock" or nil end
 
 local function add_steps(run)
-  --- Executes or replays a step. Returns its value and the step, which the caller must end.
+  --- Executes or replays a step. Returns its value and the step. The caller must end the step.
   function run.step(key, kind, runner, input, options, live)
     local step, is_live = run.begin_step(key, kind, runner), false
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
       is_live = true
-      core.event.emit("step.started", key, { kind = kind, runner = runner, asked = asks(kind, runner) })
+      step.on = input.on
+      core.event.emit("step.started", key, { kind = kind, runner = runner, on = input.on, asked = asks(kind, runner) })
       return live(last, hash, step)
     end)
     run.journal.history:tell(key)
@@ -157,7 +169,7 @@ local function add_steps(run)
       error(value, 0)
     end
     step.cached = cached
-    -- The parent of a replay has paid for this step.
+    -- Name the run that paid for the step, because `moonlet run replay` copies its records.
     step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
     return value, step
   end
@@ -183,6 +195,7 @@ local function add_steps(run)
       error = type(step.error) == "table" and step.error.message or step.error,
       error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil, runner = step.runner,
       usage = step.usage, attempts = step.attempts and #step.attempts,
+      on = step.on, queue_ms = queue_ms(run, step),
       taken_over = was_taken_over(step), asked = asks(step.kind, step.runner),
       paid = asks(step.kind, step.runner) and not step.cached and step.runner ~= "cassette" or nil })
     tell_budget(run)
@@ -190,17 +203,17 @@ local function add_steps(run)
 
   function run.note_quota(err) run.quota_error = run.quota_error or err end
 
-  --- Parks the run: it ends until a person answers its gates and questions.
+  --- Parks the run until a person answers its gates and questions.
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- A clean-up is shielded, but the points that it waits for must be recorded for the resume.
+    -- A clean-up is shielded, so cancel it explicitly to record what it waits for.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Returns true if the user has cancelled the run. A shielded clean-up does not see that.
+  --- Reports whether the user has cancelled the run, which a shielded clean-up does not see.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
@@ -213,8 +226,7 @@ local function add_steps(run)
   end
 end
 
---- Reads from model.json which call owns the sidecar, because a call that started no process has no
---- begin record.
+--- Reads from model.json which call owns the sidecar, because a mocked call has no begin record.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
@@ -229,7 +241,7 @@ local function begin_record(run, plan)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   resume_checks.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
-  -- A killed host may have recorded the decision of the review already.
+  -- A killed host may already have recorded the decision of the review.
   if plan.review and (run.journal.review or {}).at ~= plan.review.at then
     run.journal.review = plan.review
     journal.append(plan.review)
@@ -243,15 +255,15 @@ local function begin_record(run, plan)
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- Removes the incomplete files of the earlier host. The folder of a step follows when it starts.
+  -- Removes incomplete files of the earlier host. A step's folder is cleaned when the step starts.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", sidecar.decision_form(run))
 end
 
---- Leaves the run as a killed host would, and raises the error. A failure of this host is no reason
---- to end the processes of an earlier one.
+--- Raises the error and leaves the run unfinished, as a killed host would.
+--- Processes that an earlier host started continue.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
     local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s takes their results")
@@ -263,8 +275,7 @@ local function leave(run, err)
   error(err, 0)
 end
 
---- Creates the directories of a run, after every check that may refuse it.
----@param plan moonlet.Plan
+--- Creates the directories of a run, after every check that may reject it.
 function M.create(plan)
   local run = class.new {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
@@ -289,12 +300,12 @@ function M.create(plan)
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
-    -- The folder's name contains it, so a secret must be hidden.
+    -- The folder's name contains the preset's name, so a secret in it must be hidden.
     preset = (core.secret.hide(run.preset_name)), packet = plan.packet and plan.packet.id,
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
-  -- The `.agent` of a linked worktree is outside its top folder.
+  -- The `.agent` of a linked worktree is outside of the worktree.
   local agent = core.file.root(plan.home.agent_path)
   run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
@@ -305,12 +316,13 @@ function M.create(plan)
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
-    -- On a full disk, half a record would only block the next try.
+    -- On a full disk, the record may be incomplete and would block the next try.
     if before then leave(run, err) end
     core.run.discard()
     error(err, 0)
   end
   M.current = run
+  remote_steps.attach(run, gate.unreachable)
   grants.are_declared[plan.grants] = plan.preset ~= nil and not plan.source.builtin or nil
   loader.use_prompts(plan.source, function() return plan.config end)
   if plan.begun then plan.begun(run) end
@@ -365,11 +377,12 @@ local function finish(run, ok, result)
   end
   run.duration_ms = run.recorded and run.recorded.duration_ms
     or run.driven_before + core.clock.monotonic() - run.started
+  remote_steps.close(run)
   core.run.end_children()
   closing.overshoot(run)
   closing.name_more_time(run)
   closing.idle_faults(run)
-  -- A run whose Lua was killed has not removed them.
+  -- A run whose Lua was killed has not removed its temporary folders.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -383,7 +396,7 @@ local function finish(run, ok, result)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
-  -- An ended run asks nobody any more.
+  -- A run that does not wait for a person has no open questions.
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     local point = run.parked[1]
@@ -423,8 +436,8 @@ local function finish(run, ok, result)
   }, code
 end
 
---- Returns the inputs as the run first saw them. Private inputs are not recorded, so they are read
---- again and a change is reported.
+--- Returns the inputs as the run first saw them.
+--- Private inputs are not recorded, so they are read again and a change is reported.
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
@@ -446,7 +459,7 @@ local function observed_inputs(run)
 end
 
 local function run_body(run)
-  -- Neither time without a host nor the time of a clean-up counts.
+  -- Time without a host and time of a clean-up do not count towards `wall`.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
@@ -492,7 +505,7 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run) while a new run is written to the ledger, which is only an index.
+--- Calls fn(run) and adds a new run to the ledger in parallel. Nothing waits for the ledger.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}
@@ -508,7 +521,7 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(interrupted_merge.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
-  -- A signal after the last verb counts too: a run that was told to end is never `ok`.
+  -- A signal after the last verb still cancels the run.
   if ok then
     local asked, err = pcall(core.task.check)
     if not asked then ok, result = false, err end
@@ -519,7 +532,7 @@ function M.execute(run)
   return finish_or_abandon(run, ok, result)
 end
 
---- Prepares the prompts of a run. Starts no agent and asks nobody (engine/effects/dry_run.lua).
+--- Prepares the prompts of a run. Starts no agent and asks no person (engine/effects/dry_run.lua).
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
@@ -531,13 +544,13 @@ function M.dry_run(run)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
-  -- Commands before the first agent were really run.
+  -- Commands before the first agent of a dry run were executed.
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name or null,
     model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
-  core.event.emit("log", nil, { reported = true, text = worst_case.text(run) })
+  core.event.emit("log", nil, { reported = true, text = table.concat(worst_case.lines(run), " ") })
   local worst = run.worst
   local forecast = require("moonlet.engine.run.forecast.forecast").of_prepared(run)
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,

@@ -1,5 +1,4 @@
---- Formats the report of a run for a terminal: the verdict, then what there is to read, and last
---- the command that continues.
+--- Formats the report of a run for a terminal: verdict, result, and the command that continues.
 local duration = require "moonlet.duration"
 local markdown = require "moonlet.engine.base.markdown"
 local page = require "moonlet.engine.base.page"
@@ -13,7 +12,7 @@ local null = core.json.null
 
 ---@class moonlet.Screen  the facts of a report
 ---@field id string
----@field name string       of the preset or script
+---@field name string       name of the preset or script
 ---@field title string?
 ---@field state string      the verdict, or running, interrupted, prepared
 ---@field summary string?
@@ -24,12 +23,12 @@ local null = core.json.null
 ---@field steps table[]
 ---@field degraded table[]
 ---@field parked table[]
----@field notes string[]    lines that follow
----@field files string?     the path of the sidecar
----@field head string?      the head hash of the journal
----@field folder fun(step: table): string?  the folder of a step, where it has one
----@field tail fun(step: table): string[]?  the last lines of a step's stderr
----@field lines string[]?   in place of the result
+---@field notes string[]    lines below the result
+---@field files string?     path of the sidecar folder
+---@field head string?      head hash of the journal
+---@field folder fun(step: table): string?  returns the folder of a step, if it has one
+---@field tail fun(step: table): string[]?  returns the last lines of a step's stderr
+---@field lines string[]?   lines to print instead of the result
 
 local marks = {
   ok = { "✓", "+", "green" }, running = { "●", "*", "cyan" }, prepared = { "○", "o", "cyan" },
@@ -97,7 +96,7 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- One word takes the place's columns while the claim is wrapped.
+    -- A single word of equal width replaces the place while the claim is wrapped.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -112,8 +111,8 @@ local function add_finding(lines, out, item)
   end
 end
 
---- Splits findings.md into its title and everything outside the lists by severity, because the
---- lists are formatted from the result.
+--- Splits findings.md into its title and the text outside of the lists by severity.
+--- The lists in findings.md are skipped, because the result contains the findings.
 local function beside_findings(text)
   local title, parts, is_list = nil, {}, false
   for line in (text or ""):gmatch "[^\n]*\n?" do
@@ -166,7 +165,6 @@ local function add_result(lines, out, facts)
 end
 
 --- Shortens a path below the working directory.
----@param path string
 function M.near(path)
   local here = core.system.cwd() .. "/"
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
@@ -215,8 +213,7 @@ local function add_group(lines, out, facts, group, err)
   if folder then lines[#lines + 1] = "    " .. M.near(folder) end
 end
 
---- Adds the run's error and the failed steps, each with its place and the end of its stderr. No
---- sentence is repeated.
+--- Adds the run's error and the failed steps, each with its place and the end of its stderr.
 local function add_failures(lines, out, facts)
   local err, groups = some(facts.error), failed_groups(facts)
   local is_plain = facts.state == "cancelled" or facts.state == "needs-human"
@@ -241,7 +238,6 @@ local function add_failures(lines, out, facts)
 end
 
 --- Lists the failed steps for a pipe, where the run's error is printed before.
----@param facts moonlet.Screen
 function M.failures(facts)
   local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
   local groups, err = failed_groups(facts), some(facts.error)
@@ -269,14 +265,12 @@ local function add_end(lines, facts)
   if facts.files then
     gap(lines)
     lines[#lines + 1] = "Artifacts: " .. M.near(facts.files)
-    if facts.head then lines[#lines + 1] = "Head: " .. facts.head end
+    if facts.head then lines[#lines + 1] = "Record head: " .. facts.head end
   end
   lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
     facts.origin)
 end
 
----@param facts moonlet.Screen
----@param out moonlet.Page
 function M.text(facts, out)
   local lines = {}
   add_head(lines, out, facts)

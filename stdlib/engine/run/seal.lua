@@ -1,17 +1,16 @@
---- Binds a run's files to its journal: records their hashes when it begins, when it is over and when somebody
---- decides.
+--- Binds a run's files to its journal by recording their hashes.
+--- Hashes are recorded when the run begins, when it ends and when somebody decides.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
 
---- This file of a sidecar still grows after the run has ended, so only its beginning is hashed.
+--- The events file still grows after the run has ended, so only its beginning is hashed.
 M.grows = "events.jsonl"
---- These files of a sidecar change after the run has ended.
+--- Lists the files of a sidecar that change after the run has ended.
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- Hashes the beginning of the file that grows. It is synced to disk, as is the record with its
---- hash.
+--- Hashes the beginning of the events file, and syncs it to disk like the record.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -23,8 +22,8 @@ end
 
 --- Hashes every file of a sidecar.
 ---@param root any       the opened `.agent` folder
----@param fold integer?  as an earlier list of it had it
----@param bytes integer?  how much of the file that grows an earlier list of it had
+---@param fold integer?  the `fold` of an earlier list
+---@param bytes integer?  size of the events file in an earlier list
 ---@return table? tree  { files, fold?, beginning }
 function M.tree(root, sidecar, fold, bytes)
   local tree, err = core.audit.tree(root, sidecar, M.later, fold)
@@ -45,7 +44,7 @@ function M.key(root, id)
 end
 
 --- Lists a file whose path contains a secret by a redacted name and the keyed hash of its path.
---- Without a key the file is not listed.
+--- Without the run's key, a file with a secret in its path is not listed.
 ---@param keyed fun(text: string): string?
 function M.name_files(files, keyed)
   local named = {}
@@ -68,21 +67,21 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
---- Returns true if a file is unchanged. A file that was too large for a hash is compared by size.
---- The reverse is not allowed, because adding files must not turn a hash into a size.
+--- Reports whether a file is unchanged. A file that was too large for a hash is compared by size.
+--- A file that had a hash must still have one, so that added files cannot weaken the check.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
   return file_text(is) == file_text(was)
 end
 
---- Returns true for a file of a merge in progress, which is not an output of a step.
+--- Detects a file of a merge in progress, which is not an output of a step.
 local function is_for_merge(path)
   local name = path:match("^steps/[^/]+/(.*)$") or path
   return name == "changes.carried" or name:sub(1, 8) == "landing/"
 end
 
---- Returns true if a file or a folder above it could not be read.
+--- Reports whether a file or a folder above it could not be read.
 local function is_unread(tree, path)
   local at = path
   while at do
@@ -93,24 +92,24 @@ local function is_unread(tree, path)
   return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
 end
 
---- Keeps the earlier hash of a file that cannot be read now.
+--- Copies the earlier hash of each file that cannot be read now.
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
   end
 end
 
---- Lists files that somebody else changed since an ended or parked run recorded them. The next end
---- of the run does not adopt these changes.
----@param rec table                           that record
+--- Lists files that another program changed since an ended or parked run recorded them.
+--- The list is kept when the run ends again, so that the changes stay visible.
+---@param rec table                           the record
 ---@param tree table                          the present tree
----@param is_ours (fun(path: string): boolean)?  true if the run has written it since
+---@param is_ours (fun(path: string): boolean)?  true if the run has written the file since
 function M.altered(rec, tree, is_ours)
   local paths, known = core.json.array {}, {}
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
     paths[#paths + 1], known[path] = path, true
   end
-  -- With many files, whole folders are hashed, so that the two lists are not comparable.
+  -- With many files, whole folders are hashed, so the two lists cannot be compared.
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
@@ -129,10 +128,10 @@ function M.altered(rec, tree, is_ours)
 end
 
 ---@class moonlet.Seal
----@field files table?        path -> its entry
+---@field files table?        path -> hash and size
 ---@field files_fold integer?
 ---@field altered string[]?   files that were changed while no host drove the run
----@field keeper_log table?   the hash of keeper.log
+---@field keeper_log table?   hash of keeper.log
 
 --- Hashes the files of the sidecar. A failure is only reported, because it must not fail the run.
 ---@return moonlet.Seal
@@ -147,7 +146,8 @@ function M.seal(run)
   M.name_files(tree.files, values.keyed)
   local altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
   if altered then
-    run.emit("warning", { text = ("%d of its files were changed or removed while nobody drove it, the first of them: "
+    run.emit("warning", { text = ("%d of its files were changed or removed while no process drove it, the first "
+      .. "of them: "
       .. "%s"):format(#altered, core.text.printable(altered[1], 200)) })
   end
   return { files = tree.files, files_fold = tree.fold, altered = altered or nil,
@@ -158,15 +158,15 @@ function M.hash_of_files(files)
   return files and core.text.sha256(core.json.encode_record(files)) or nil
 end
 
---- Hashes a text in its written form, without secrets.
+--- Hashes a text as it is written, without secrets.
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Records an item about a run without a host and writes its file. Both happen under the run's
---- lock, and only if run.json is as the caller read it.
----@param was string    hash of that run.json (record_store.hash)
----@param path string   of the file, from `.agent`
----@return boolean done   false: somebody drives the run, or has driven it since: look again
----@return table? err     why it was not done, or why the journal, which is damaged, does not have it
+--- Appends a record about an ended or parked run to its journal, and writes the file for it.
+--- Holds the run's lock. Nothing is written unless run.json is as the caller read it.
+---@param was string    hash of that run.json (store.hash)
+---@param path string   path of the file below `.agent`
+---@return boolean done   false if a host drives the run or has changed it; then read again
+---@return table? err     why nothing was written, or why the damaged journal lacks the record
 function M.change(home, id, was, item, path, text)
   local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)
   if done == nil then error(err, 0) end

@@ -1,5 +1,5 @@
---- Describes the state of a run for people: running, interrupted, prepared or its verdict, and the
---- command that continues it.
+--- Describes the state of a run for people, and the command that continues it.
+--- A run's state is running, interrupted, prepared or its verdict.
 local command_line = require "moonlet.engine.base.command_line"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -23,19 +23,18 @@ end
 --- Returns the command that starts a prepared run.
 function M.start_prepared(home, rec)
   local is_answered = M.runner(rec) or rec.script or rec.options.offline
-  return ("moonlet run %s --prepared %s%s"):format(target_word(home, rec), rec.task_id,
+  return ("moonlet run %s --prepared %s%s"):format(target_word(home, rec), rec.id,
     is_answered and "" or " --runner R")
 end
 
 function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec)) end
 
----@param rec table  its record
 function M.runner(rec)
   if type(rec.runner_name) == "string" then return rec.runner_name end
   return type(rec.runner) == "string" and rec.runner or nil
 end
 
----@param prepared any  true if only its prompts were made
+---@param prepared any  true after a dry run
 function M.open(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
   return prepared and "prepared" or "interrupted"
@@ -49,7 +48,7 @@ end
 
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
---- Returns the words that answer a question. A long option is named by its number.
+--- Returns the words of a command that answers a question. A long option becomes its number.
 local function option_words(options)
   local words = {}
   for i, option in ipairs(options or {}) do
@@ -60,22 +59,27 @@ local function option_words(options)
 end
 
 --- Returns the commands that answer a run's open gates and questions.
----@param with_key boolean?  the key of each is named
+---@param with_key boolean?  true: each command names its question by --key
 function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
     local which = with_key and " --key " .. core.text.printable(command_line.quoted(item.key), 400) or ""
     local words = item.kind == "gate" and { "approve", "reject" } or option_words(item.options)
     local others = table.concat(words, ", ", 2)
-    list[#list + 1] = ("moonlet answer %s %s%s%s"):format(id, words[1], which,
-      others ~= "" and ("   # or %s"):format(others) or "")
+    if item.kind == "gate" and item.key:find "/unreachable$" then
+      list[#list + 1] = ("moonlet resume %s   # or, if the step no longer runs: moonlet answer %s approve%s"):format(id,
+        id, which)
+    else
+      list[#list + 1] = ("moonlet answer %s %s%s%s"):format(id, words[1], which,
+        others ~= "" and ("   # or %s"):format(others) or "")
+    end
   end
   return list
 end
 
 local over = { degraded = true, blocked = true }
 
---- Returns true if a resume would reuse an agent's answer or retry a failed step.
+--- Reports whether a resume would reuse an agent's answer or retry a failed step.
 local function is_worth_resuming(steps)
   for _, step in ipairs(steps) do
     local is_made_up = step.kind == "agent" and step.runner == "mock"
@@ -84,8 +88,8 @@ local function is_worth_resuming(steps)
   return false
 end
 
---- Returns true if a resume would find every step done: a verifier refused the work, or files
---- changed beside an unconfined agent.
+--- Reports whether a resume has nothing to do because every step is done.
+--- No step is left to repeat if a verifier rejected the work or unconfined changes appeared.
 local function is_done(state, steps)
   local is_over = false
   for _, step in ipairs(over[state] and steps ~= null and steps or {}) do
@@ -99,15 +103,15 @@ local function is_rejected(state, err)
   return state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected"
 end
 
---- Returns the option that the error's hint tells a resume to add.
-local function remedy_of(state, err)
+--- Returns the option that the error's hint suggests for a resume.
+function M.remedy(state, err)
   local hint = type(err) == "table" and rawget(err, "hint")
   if type(hint) ~= "string" then return nil end
   if state == "budget" then return hint:match "%-%-budget %l+=[%w.]+" end
   return state == "failed" and rawget(err, "kind") == "denied" and hint:match "%-%-allow .*$" or nil
 end
 
---- Lua raises these messages for a mistake in the script. A text that a script raises is intended.
+--- Messages that Lua raises for a mistake in the script; other texts are raised intentionally.
 local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
   "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 
@@ -126,11 +130,11 @@ local function mistake_at(state, err, origin)
   end
 end
 
---- Returns the command that continues a run, or those that answer it. Returns nil if nothing is
---- left to do. A person's refusal is final.
----@param err moonlet.Error?  of the run
----@param parked table[]?     the points at which it waits for a person
----@param steps table[]?      of the run
+--- Returns the command that continues a run or answers its questions; nil if nothing is left.
+--- A person's refusal is final.
+---@param err moonlet.Error?
+---@param parked table[]?     the gates and questions that wait for a person
+---@param steps table[]?
 function M.go_on(id, state, err, parked, steps)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
   if is_rejected(state, err) or is_done(state, steps) then return nil end
@@ -142,14 +146,13 @@ function M.go_on(id, state, err, parked, steps)
   if state == "quota" then return "moonlet wait " .. id end
   local is_unanswered = type(err) == "table" and rawget(err, "kind") == "no-runner"
   if is_unanswered then return ("moonlet run replay %s --runner R"):format(id) end
-  local more = remedy_of(state, err)
+  local more = M.remedy(state, err)
   return ("moonlet resume %s%s"):format(id, more and " " .. more or "")
 end
 
---- Returns the last line of a report: the command that continues the run, or the one that starts it
---- again after a refusal.
+--- Returns the last line of a report: a command that continues the run or starts it again.
 ---@param err moonlet.Error|string|nil
----@param origin string?  of the script, as run.json has it
+---@param origin string?  origin of the script, from run.json
 function M.last_line(id, state, err, parked, steps, origin)
   local command = M.go_on(id, state, err, parked, steps)
   local mistake = command and mistake_at(state, err, origin)

@@ -1,4 +1,4 @@
---- Reads the files and the progress of a run's steps for other processes than its host.
+--- Reads the files and the progress of a run's steps in a process that does not drive the run.
 local record = require "moonlet.record"
 local runner_names = require "moonlet.engine.runner.names"
 
@@ -13,8 +13,7 @@ function M.name(key)
   return core.text.is_utf8(plain) and plain or key
 end
 
---- Shortens a step's name: "3" for "parallel/3/agent", "src/b.lua" for the only step of that
---- branch.
+--- Shortens a step's name: "3" for "parallel/3/agent", "src/b.lua" for a branch with one step.
 function M.label(key)
   local rest = key:match "^parallel[#%d]*/(.+)$" or key
   rest = rest:match "^(.+)/agent$" or rest:match "^(.+)/exec$" or rest
@@ -23,7 +22,7 @@ function M.label(key)
   return M.name(rest)
 end
 
---- Returns a step's folder below `.agent`. The first agent of a run has the sidecar itself.
+--- Returns a step's folder below `.agent`. The first agent of a run uses the sidecar folder.
 ---@param step {key: string, kind: string}
 function M.folder(root, rec, step)
   local own = rec.sidecar .. "/steps/" .. core.run.step_name(step.key)
@@ -31,7 +30,7 @@ function M.folder(root, rec, step)
 end
 
 --- Returns the last lines of a step's file.
----@param runner string?  of whose own log no line counts
+---@param runner string?  the runner whose own log lines are skipped
 function M.tail(root, path, count, runner)
   local stat = core.file.stat(root, path)
   if not stat or stat.size == 0 then return nil end
@@ -44,7 +43,7 @@ function M.tail(root, path, count, runner)
   return table.move(lines, math.max(#lines - count + 1, 1), #lines, 1, {})
 end
 
---- Decodes the events of a run, without truncated lines.
+--- Decodes the events of a run and skips truncated lines.
 function M.events(root, rec)
   local list = {}
   for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap) or ""):gmatch "[^\n]+" do
@@ -81,7 +80,7 @@ function M.so_far(root, rec)
   return list
 end
 
---- Returns the steps of a run: from its record, or until its end from its events.
+--- Returns the steps of a run, from its record or, before its end, from its events.
 function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
 
 --- Finds the step that a word names by its key, its name, or the end of either.

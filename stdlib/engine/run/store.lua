@@ -22,8 +22,7 @@ function M.parse(text, id)
   return value.id == id and manifest_schema.is_record(value) and value or nil
 end
 
---- Reads a run's run.json. Returns nil if it is missing or damaged, and an error if it is
---- unreadable now.
+--- Reads run.json. Returns nil if it is missing or damaged, and an error if it is unreadable.
 ---@param root any   the opened `.agent` folder
 ---@return table? record, moonlet.Error? err
 function M.look(root, id)
@@ -34,12 +33,11 @@ function M.look(root, id)
   return value
 end
 
---- Returns the hash of the run.json that a record was read from, even if the table was changed
---- since.
+--- Returns the hash of the run.json from which a record was read.
 function M.hash(rec) return hashes[rec] end
 
---- Raises if run.json has changed since a plan was made from it.
----@param was string?  M.hash() of that; nil if there was none
+--- Raises an error if run.json has changed since a plan was made from it.
+---@param was string?  M.hash() of that record; nil if there was no record
 function M.check_unchanged(root, id, was)
   local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text and err.kind ~= "invalid" then error(err, 0) end
@@ -48,10 +46,10 @@ function M.check_unchanged(root, id, was)
     hint = "moonlet show " .. id }, 0)
 end
 
---- Returns true for the error of check_unchanged(), after which the plan must be made again.
+--- Detects the error of check_unchanged(), after which the plan must be made again.
 function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
---- Reads a run's run.json like look(), but raises if it is unreadable now.
+--- Reads run.json like look(), but raises an error if it is unreadable.
 ---@param root any   the opened `.agent` folder
 function M.read(root, id)
   local value, err = M.look(root, id)
@@ -59,8 +57,7 @@ function M.read(root, id)
   return value
 end
 
---- Opens the `.agent` folder of a home. Returns nil if there is none, and raises if it cannot be
---- opened.
+--- Opens the `.agent` folder of a home. Returns nil if it does not exist.
 function M.root(home)
   local root, err = core.file.root(home.agent_path)
   if not root and err.kind ~= "invalid" then error(err, 0) end
@@ -90,7 +87,7 @@ function M.ids(root)
   return ids
 end
 
---- Makes the envelope's `run` object from the record.
+--- Builds the envelope's `run` object from the record.
 function M.envelope(home, rec)
   local function value(key)
     if rec[key] == nil then return core.json.null end
@@ -112,7 +109,7 @@ function M.envelope(home, rec)
   }
 end
 
---- Returns the result of the run or null, and raises if its file is lost.
+--- Returns the result of the run or null. Raises an error if its file is lost.
 function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
@@ -129,14 +126,14 @@ function M.result(home, rec)
     error({ kind = is_gone and "lost" or why.kind, at = home.agent_path .. "/" .. path,
       message = ("the result of %s %s"):format(rec.id, is_gone and (why and "is gone: its file is missing"
         or "is gone: its file was changed") or "cannot be read: " .. why.message),
-      hint = is_gone and ("bring the file back from a copy; the run itself came to: %s"):format(rec.verdict)
+      hint = is_gone and ("restore the file from a backup; the run itself ended with: %s"):format(rec.verdict)
         or why.hint }, 0)
   end
   return value == nil and core.json.null or value
 end
 
 --- Restores the start values of a recorded run with their secrets.
----@return string[] lost  fields whose secrets the environment does not have any more
+---@return string[] lost  fields whose secrets the environment no longer has
 function M.as_given(home, rec)
   local told, lost = input_hash.with_secrets(rec, seal.key(M.root(home), rec.id) or "")
   local whole = {}
@@ -169,7 +166,7 @@ function M.config(rec)
   end
   if own.runners ~= now.runners then
     own.runners = redact_argv.restored(own.runners, now.runners)
-    -- A run's routes follow the current config, even to runners that the run does not know.
+    -- A run's routes follow the current config, which may name new runners.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
     end
@@ -208,14 +205,13 @@ local function newest(home, root)
   record.refuse("there is no run yet", "moonlet preset list shows what can be run", home.top)
 end
 
---- Finds the run that a text names: an id (R-007, r-7, 7), `last`, a task id, or a packet (T-001)
---- for its newest run.
+--- Finds a run by id (R-007, r-7, 7), `last`, task id, or packet (T-001) for its newest run.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
   if text == "last" then return newest(home, root) end
   local number = text:match("^[Rr]?%-?0*(%d+)$")
-  -- Longer numbers are names of tasks that contain a time.
+  -- A longer number is not a run's number, but the name of a task that contains a time.
   local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
   if root and M.number(id) then
     local value = M.read(root, id)
@@ -240,10 +236,9 @@ function M.find(home, text)
     "moonlet list shows them")
 end
 
---- Raises for an imported run. Its record comes from another machine, so nothing in it is executed, no
---- process that it names is ended, and nothing is merged from it.
----@param rec table
----@param verb string  as in "cannot be resumed"
+--- Raises an error for an imported run, because its record comes from another machine.
+--- Nothing in an imported run is executed or merged, and no process that it names is ended.
+---@param verb string  the refused action, as in "cannot be resumed"
 function M.check_own(rec, verb)
   local from = rec.imported
   if type(from) ~= "table" or from == core.json.null then return end
@@ -251,7 +246,7 @@ function M.check_own(rec, verb)
     ("moonlet run PRESET --runner cassette:%s plays its answers"):format(rec.id))
 end
 
---- Returns true for the record of a prompt, which may continue after any verdict.
+--- Detects the record of an interactive run, which may continue after any verdict.
 function M.is_prompt(rec)
   return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
 end

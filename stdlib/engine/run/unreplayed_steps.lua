@@ -1,6 +1,7 @@
---- Finds agent attempts in the journal that the script did not reach, because a replayed function
---- contains them or the script was edited. They were paid for and stay steps of the run. The ledger
---- counts every attempt.
+--- Finds agent attempts in the journal that the script did not reach.
+--- A replayed function does not reach its inner steps, and an edited script may lack a step.
+--- These attempts cost money, so the run still lists their steps and the ledger counts them.
+local adoption = require "moonlet.engine.journal.adoption"
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local records = require "moonlet.engine.journal.records"
 local usage = require "moonlet.engine.runner.usage"
@@ -10,7 +11,7 @@ local M = {}
 
 local null = core.json.null
 
---- Returns true if a replayed function contains the key.
+--- Reports whether the step is inside a function that was replayed.
 local function lies_in_cached(by_key, key)
   for at = #key, 1, -1 do
     if key:byte(at) == 47 then
@@ -21,8 +22,8 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- Returns true if an unreplayed step still belongs to the script: to a replayed function, or to a
---- clean-up, which runs again with its body.
+--- Reports whether an unreplayed step still belongs to the script.
+--- Steps in a replayed function, and in a clean-up that runs again, belong to the script.
 function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)
@@ -34,8 +35,7 @@ local function usages_of(charges)
   return usage.sum(list)
 end
 
---- Returns the status of a step from its attempts. Without an end it was cancelled, or lost with
---- its host.
+--- Derives a step's status from its attempts. A step without an end was cancelled or lost.
 local function status_of(charges, ended)
   if ended then
     local is_late = ended.status == "cancelled" and type(ended.error) == "table" and ended.error.kind == "timeout"
@@ -45,7 +45,7 @@ local function status_of(charges, ended)
   return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
 end
 
---- Lists the files that a step changed, from its end and its attempts.
+--- Lists the files that a step changed, as recorded in its end and its attempts.
 local function changed_of(run, key, ended)
   local paths, seen = {}, {}
   local function add(list)
@@ -77,8 +77,7 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds paid steps that the script did not reach, and the recorded attempts of steps without an
---- end.
+--- Adds unreached steps that cost money, and the recorded attempts of unfinished steps.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
     if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
@@ -100,7 +99,7 @@ end
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
-    -- An at-most-once command has a begin record too, but no agent.
+    -- A command that runs at most once has a begin record, too, but no agent.
     if math.type(number) ~= "integer" or last.once and number == last.attempt then return end
     local attempt = found[number] or { step = key, number = number }
     found[number] = attempt
@@ -110,7 +109,7 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- An attempt of this host has no charge yet. All attempts of a step have one runner.
+  -- Attempts of this host are not in `charges` yet. Their runner is that of the begin record.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
@@ -128,7 +127,7 @@ local function add_sessions(run, list)
   end
 end
 
---- Lists every agent attempt that was started for the run: { step, number, runner, model, usage }.
+--- Lists every agent attempt that was started for the run: { step, number, runner, model, usage, on }.
 function M.attempts(run)
   local seen, keys, list = {}, {}, {}
   for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts, run.journal.begins } do
@@ -145,6 +144,8 @@ function M.attempts(run)
     for _, number in ipairs(numbers) do
       local attempt = found[number]
       attempt.runner = attempt.runner or run.runner_name
+      local intent = run.journal.remotes[key .. "\0" .. adoption.id(key, number)]
+      attempt.on, attempt.queue_ms = intent and intent.on, intent and intent.queue_ms
       list[#list + 1] = attempt
     end
   end

@@ -1,5 +1,5 @@
---- Implements the verbs of ctx, whose types are in meta/ctx.lua. They are in this room because they
---- use all rooms below.
+--- Implements the verbs of ctx, whose types are in meta/ctx.lua.
+--- The verbs are in run/, because they use the other folders of the engine.
 local closed = require "moonlet.engine.context.closed"
 local context = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -30,7 +30,7 @@ end
 function verbs:exec(call, ...)
   if select("#", ...) > 0 then
     record.refuse("ctx:exec takes one table",
-      'words and options stand in it: ctx:exec{ "sort", stdin = text }')
+      'put words and options into it: ctx:exec{ "sort", stdin = text }')
   end
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
@@ -53,6 +53,8 @@ takes_table("require", "moonlet.engine.effects.validation",
 takes_table("gate", "moonlet.engine.effects.gate", 'ctx:gate { action = "release", why = "…" }')
 takes_table("question", "moonlet.engine.effects.gate",
   'ctx:question { text = "…", options = { "a", "b" } }')
+context.host_view = function(state) return require("moonlet.engine.effects.host").view(state) end
+
 local asked = verbs.gate
 
 function verbs:gate(...)
@@ -63,18 +65,18 @@ function verbs:verdict(call, ...)
   local state = context.of(self)
   no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
   record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
-  -- The runner mock invented the verdict.
+  -- A verdict of the runner mock is made up, so do not record it.
   if state.run.mocked then return end
   state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Executes or replays a step that runs a script's function. The steps inside are reported one by
---- one.
+--- Executes or replays a step that runs a script's function.
+--- The function's own steps are also reported.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()
-    -- The value is copied as a replay returns it, so that it shares nothing with the function.
+    -- Copy the value as a replay would, so that it shares nothing with the function.
     local results = table.pack(body(key))
     local value = results[1]
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
@@ -138,7 +140,7 @@ end
 
 function verbs:plan(call, ...)
   local run = context.of(self).run
-  no_more("ctx:plan", 'all stands in one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
+  no_more("ctx:plan", 'put everything into one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
   record.check(call, plan_fields, "ctx:plan")
   if call.calls and run.dry then run.worst.planned = (run.worst.planned or 0) + math.max(0, call.calls) end
   if call.checks then require("moonlet.engine.effects.validation").plan(run, call.checks) end

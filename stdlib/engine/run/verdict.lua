@@ -1,6 +1,6 @@
---- Computes the verdict of a run from its result, its checks, and the agents and branches that it
---- lost. A script may tolerate a loss, but the verdict reports it. Notes from inside a ctx:step are
---- recorded with its end, because a resumed run does not execute its function again.
+--- Computes the verdict of a run from its result, its checks, and lost agents and branches.
+--- A script may tolerate a loss, but the verdict reports it.
+--- Notes inside a ctx:step are recorded with its end, because a resume replays the whole step.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
@@ -69,7 +69,7 @@ function M.empty_fan_out(run)
   end
 end
 
---- Returns true if an open finding is at least as severe as --fail-on.
+--- Reports whether an open finding is at least as severe as --fail-on.
 local function reaches(result, severity)
   local list = severity and type(result) == "table" and rawget(result, "findings")
   if type(list) ~= "table" then return false end
@@ -107,7 +107,7 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- Returns true if the run could not start: a planned check may not run, or a call has no runner.
+--- Reports whether the run could not start: a planned check may not run, or a call has no runner.
 local function is_unrunnable(run, err)
   if type(err) ~= "table" then return false end
   if rawget(err, "kind") == "no-runner" then return true end
@@ -116,13 +116,15 @@ local function is_unrunnable(run, err)
   return is_unrunnable(run, rawget(err, "cause"))
 end
 
---- Returns the error of a failed run. A run that could ask nobody and started nothing exits with 2.
+--- Returns the error of a failed run. If no agent could start, the run exits with 2.
 function M.error_of(run, err)
   if err == nil then
     local frames = traces.of(err) or {}
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
+  -- A built-in preset reports its user's mistakes as `invalid`. Users do not need the line in its code.
+  if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then rawset(err, "at", nil) end
   if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
     if step.kind ~= "function" then return err end
@@ -147,7 +149,7 @@ local function return_line(run)
   return found and ("%s:%d"):format(run.source.origin, found)
 end
 
----@param err table  of the encoder
+---@param err table  error of the JSON encoder
 function M.unrecordable(run, result, err)
   local fault = record.fault(result, "result")
   return record.invalid("the result cannot be recorded: " .. (fault or err.message), fault and fault:find "is nil$"
@@ -186,7 +188,7 @@ end
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
-  --- Collects the notes of the step `key` from now on.
+  --- Starts to collect the notes of the step `key`.
   function run.note_begin(key)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
@@ -205,8 +207,7 @@ function M.add(run)
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Notes lost branches if the rest was enough. With `failure` nothing succeeded, and the run
-  --- fails.
+  --- Notes lost branches. With `failure` nothing succeeded, and the run fails.
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
@@ -228,10 +229,9 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- Returns the notes of a step's function, or nil.
----@param key string  of the step; nothing more is noted for it
+--- Returns the notes of a step's function, or nil, and stops to collect them.
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
----@return boolean again  a part of it was lost or did not pass: a retrying run repeats the step
+---@return boolean again  true if a part was lost or failed, so that a retrying run repeats the step
 function M.within(run, key)
   local inside = run.inside[key]
   run.inside[key] = nil

@@ -1,5 +1,5 @@
---- Compares the journal of one run with its other files, byte for byte: run.json, the values beside
---- the journal, the artifacts, keeper.log, decision.md and the ledger.
+--- Compares the journal of one run with its other files, byte for byte.
+--- Compared are run.json, large values, artifacts, keeper.log, decision.md and the ledger.
 local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"
@@ -16,8 +16,8 @@ local rebuild = "moonlet run verify --rebuild"
 
 ---@class moonlet.Damage
 ---@field what string   the problem
----@field at string     its place, from `.agent`
----@field hint string   the way out
+---@field at string     path below `.agent`
+---@field hint string   the remedy
 
 local function new_report(id)
   local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
@@ -29,8 +29,8 @@ local function new_report(id)
   end
 end
 
---- Returns true if a run got further than its folder. A host makes the folder, the journal's first
---- record and run.json in this order, so a host that was killed in between lost nothing.
+--- Reports whether a run has written more than its folder and the first record of its journal.
+--- A host creates folder, first journal record and run.json in this order.
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
@@ -42,17 +42,18 @@ end
 
 local function check_journal(story, path, problem, note)
   if story.records == 0 and not story.why then
-    problem("the journal is empty or gone: what was done and paid is not known", path .. "/steps.jsonl",
-      "bring the file back from a copy, or start a new run")
+    problem("the journal is empty or missing: what was done and paid is not known", path .. "/steps.jsonl",
+      "restore the file from a backup, or start a new run")
   end
   if story.other_format then
-    problem("the journal cannot be read: " .. story.why, path .. "/steps.jsonl", "use the moonlet that began the run")
+    problem("the journal cannot be read: " .. story.why, path .. "/steps.jsonl", "use the version of moonlet that "
+      .. "started the run")
   elseif story.why then
     problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
       ("%s/steps.jsonl:%d"):format(path, story.line))
   end
   if story.torn_bytes > 0 then
-    note(("the last write of the journal did not end: %d bytes count for nothing; its host was ended"):format(
+    note(("the last write of the journal is incomplete: %d bytes are ignored; its host was ended"):format(
       story.torn_bytes), path .. "/steps.jsonl")
   end
   if story.fenced > 0 then
@@ -88,7 +89,7 @@ local function check_values(story, result, path, problem, note)
   end
 end
 
---- Returns true if another file than the journal shows that an attempt came from a cassette.
+--- Finds out from another file than the journal whether an attempt came from a cassette.
 local function is_of_cassette(rec, root, key, number)
   for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
     if type(attempt) == "table" and attempt.step == key and attempt.number == number then
@@ -103,36 +104,35 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- Checks steps from a cassette, which starts no process. The journal alone does not prove them,
---- because anybody can write a result into it.
+--- Checks steps from a cassette, which starts no process.
+--- The journal alone does not prove them, because anybody can write a result into it.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
       problem(("the journal has step '%s' from a cassette, and nothing else of the run does"):format(
         core.text.printable(item.key, 120)), path .. "/steps.jsonl",
-        "look at the step's artifacts before you rely on it; the journal was changed")
+        "check the step's artifacts before you rely on it; the journal was changed")
     end
   end
   for _, name in ipairs(story.acted) do
     problem(("keeper.log has a start of '%s', which is from a cassette by the journal"):format(
       core.text.printable(name, 120)), path .. "/steps.jsonl",
-      "look at the step's artifacts before you rely on it; one of the two was changed")
+      "check the step's artifacts before you rely on it; one of the two was changed")
   end
 end
 
---- Reports finished steps that keeper.log does not list, and started attempts that the journal does
---- not list.
+--- Reports finished steps missing in keeper.log, and started attempts missing in the journal.
 local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.unlogged) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
       core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
-      "look at the step's artifacts before you rely on it; keeper.log was changed or lost")
+      "check the step's artifacts before you rely on it; keeper.log was changed or lost")
   end
   if not story.why and story.records > 0 then
     for _, name in ipairs(story.unbegun) do
       problem(("keeper.log has a start of '%s', which the journal does not know: the journal was cut off"):format(
         core.text.printable(name, 120)), path .. "/steps.jsonl",
-        "bring the file back from a copy; a resume would pay for it again")
+        "restore the file from a backup; a resume would pay for it again")
     end
   end
   local was = rec.ended and type(rec.keeper_log) == "table" and rec.keeper_log
@@ -145,10 +145,10 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Checks run.json against its hash in the journal. A host killed between the two writes leaves the
---- earlier one.
+--- Checks run.json against its hash in the journal.
+--- A host killed between the two writes leaves the earlier run.json.
 local function check_record(story, rec, text, path, problem, note)
-  if story.why or story.records == 0 then return end -- records after the damage were not read
+  if story.why or story.records == 0 then return end  -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
   for i, mark in ipairs(story.marks) do
     if mark.record then
@@ -186,7 +186,7 @@ local function name_files(root, rec, files)
   for path, name in pairs(found) do files[name], files[path] = files[path], nil end
 end
 
---- Returns the artifacts that an imported run came without: the reasons by path in the sidecar.
+--- Returns the artifacts that the export of an imported run left out: path -> reason.
 local function left_files(rec)
   local left = {}
   for path, why in pairs(rec.imported and rec.imported ~= null and rec.imported.left or {}) do
@@ -230,7 +230,7 @@ local function check_files(root, rec, problem, note)
     end
   end
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
-    problem(("it was %s after it had been written, and before the run went on"):format(
+    problem(("it was %s after it had been written, and before the run continued"):format(
       tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path, "do not rely on this file")
   end
   if unhashed > 0 then
@@ -300,18 +300,18 @@ local function check_decision(root, rec, story, problem, note)
   local form = sidecar.decision_form { id = made_as, task_id = rec.task_id, preset_name = rec.preset }
   if not last then
     if text and text ~= form and not story.why then
-      note("decision.md was written by hand: moonlet decide puts it on record", at)
+      note("decision.md was written by hand: moonlet decide records it", at)
     end
   elseif hash ~= last then
     if not text then
-      problem("the decision is missing", at, "moonlet decide it again")
+      problem("the decision is missing", at, "record it again with moonlet decide")
     elseif known or text == form then
-      note("the last decision was not written to its end: moonlet decide it again", at)
+      note("the last decision is incomplete: record it again with moonlet decide", at)
     else
-      problem("decision.md was changed after the decision", at, "moonlet decide it again")
+      problem("decision.md was changed after the decision", at, "record it again with moonlet decide")
     end
   elseif is_old then
-    note("the run has gone on since it was decided on: moonlet decide it again", at)
+    note("the run has continued since the decision: record it again with moonlet decide", at)
   end
 end
 
@@ -344,7 +344,7 @@ local function check(home, root, id, with_ledger)
     or null
   local begun = has_begun(story, root, path, text)
   if begun then check_journal(story, path, problem, note) end
-  -- The other files change while a host drives the run.
+  -- While a host drives the run, its other files change, so stop here.
   if report.state == "running" then return report end
   if not begun then
     note("the run was ended before it began; the folder can be removed", path)
@@ -364,8 +364,8 @@ local function check(home, root, id, with_ledger)
     note(("it was imported: it is %s of another machine"):format(core.text.printable(rec.imported.run, 40)), path)
   end
   if story.keyed and not is_imported and not seal.key(root, id) then
-    problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
-      path .. "/key", "bring the file back from a copy")
+    problem("the key of the run is missing or damaged: results that depend on a secret may not be recognized",
+      path .. "/key", "restore the file from a backup")
   end
   if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
   if rec.ended then
@@ -376,7 +376,7 @@ local function check(home, root, id, with_ledger)
   return report
 end
 
---- Checks a run, and again if the run changed meanwhile.
+--- Checks a run. Repeats the check if the run changed during the check.
 function M.run(home, root, id, with_ledger)
   local before
   for _ = 1, 3 do

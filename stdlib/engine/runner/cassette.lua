@@ -1,15 +1,11 @@
---- The runner `cassette`: replays the recordings of `--record DIR` within milliseconds, without
---- starting a process. It uses the code that reads live agents. Faults can be injected:
----   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
----   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault hits the first attempt of each step, with *N the first N attempts, with ** all attempts.
---- @NAME limits it to steps whose key has NAME as a part.
----
---- Any finished run is a cassette too: --runner cassette:R-007 (cassette_run.lua).
----
---- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's
---- input), stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the
---- files that it changed.
+--- The runner `cassette` replays the recordings of `--record DIR` without starting a process.
+--- A recording is parsed by the code that reads a live agent.
+--- Faults can be injected: --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
+--- A fault hits the first attempt of each step; with `*N` the first N attempts, with `**` all.
+--- `@NAME` limits a fault to steps whose key contains NAME.
+--- Any finished run can be replayed as a cassette, too: --runner cassette:R-007 (cassette_run.lua).
+--- Each attempt has a folder STEP/attempt-N with its input, its output and its exit.
+--- call.json is the agent's input, changes.json the files that the agent changed.
 local cassette_changes = require "moonlet.engine.runner.cassette_changes"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local lines = require "moonlet.engine.base.lines"
@@ -36,7 +32,7 @@ local function parse_fault(text)
   error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Takes the faults off both ends of the folder, whose name may contain commas.
+--- Splits `,fault=…` off both ends of a cassette's folder name, which may contain commas.
 local function split(text)
   local before, after = {}, {}
   local function take(pattern, list, at)
@@ -52,7 +48,7 @@ local function split(text)
 end
 
 --- Parses the text after "cassette:" in --runner.
----@param base string?  base of a relative folder; else the working directory
+---@param base string?  resolves a relative folder; default: the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
   local dir, asked = split(rest or "")
@@ -60,13 +56,13 @@ function M.parse(rest, base)
     error(record.invalid("--runner cassette names no folder", "write --runner cassette:DIR"), 0)
   end
   if dir:find(",fault=", 1, true) then
-    error(record.invalid(("the faults of the cassette '%s' stand on both sides of a part of its name")
+    error(record.invalid(("the faults of the cassette '%s' do not stand together at its end")
       :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
   end
   local spec = { name = "cassette", faults = {} }
-  -- The run's files are opened once its repository is known.
+  -- A cassette that is a run can be opened only when the run's repository is known.
   spec.run = dir:match "^R%-%d+$"
-  -- A resumed run may have another working directory.
+  -- Store an absolute path, because a resumed run may have another working directory.
   spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
   spec.text = "cassette:" .. (spec.run or spec.dir)
   for i, fault in ipairs(asked) do
@@ -76,7 +72,7 @@ function M.parse(rest, base)
   return spec
 end
 
---- Replaces each whole path `path` of a text.
+--- Replaces whole paths only: `/a/b` does not match inside `/a/bc`.
 local function with_path(text, path, by)
   if path == "" then return text end
   return (text:gsub("()" .. path:gsub("%p", "%%%0") .. "()", function(from, to)
@@ -88,7 +84,7 @@ end
 
 --- Raises an error for a missing cassette, before a run exists.
 ---@param spec {dir: string}
----@param home table  of the run that is to play it
+---@param home table  home of the run that will replay the cassette
 function M.check(spec, home)
   if spec.run then
     cassette_run.open(home, spec.run)
@@ -100,7 +96,7 @@ function M.check(spec, home)
     "record it with --record DIR"), 0)
 end
 
---- Returns a prompt without instruction files and without the paths that differ in each run.
+--- Removes what differs in each run from a prompt: instruction files and absolute paths.
 local function neutral_prompt(text, sidecar, top)
   return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
 end
@@ -110,7 +106,7 @@ local function prompt_of(job, attempt)
   return neutral_prompt(attempt.prompt, run.absolute(run.sidecar), run.top)
 end
 
---- Makes the folder of --record before an agent is paid.
+--- Creates the folder of --record before any agent costs money.
 ---@param dir string  absolute
 function M.prepare(dir)
   local named, spec = pcall(M.parse, dir)
@@ -126,7 +122,7 @@ function M.prepare(dir)
     core.file.remove(root, probe)
   end
   if written then return end
-  error(record.invalid(("--record: nothing can be kept in %s: %s"):format(dir, err.message),
+  error(record.invalid(("--record: cannot write to %s: %s"):format(dir, err.message),
     "name a folder that can be made and written"), 0)
 end
 
@@ -141,7 +137,7 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- Returns the numbers of the recordings to keep: attempts with the present input.
+--- Returns the numbers of the recordings whose input is unchanged; only these are kept.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
   job.kept = job.kept or {}
@@ -154,7 +150,7 @@ local function kept_before(job)
   return job.kept
 end
 
---- Replaces a recording, and drops those of other inputs or of an earlier cassette.
+--- Replaces a recording, and deletes those of other inputs or of an earlier cassette.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -174,7 +170,7 @@ local function replace(base, beside, number, kept)
 end
 
 --- Records an attempt's input and output. If that fails, the earlier recording stays.
----@param text string?  the answer that rules or the runner mock made
+---@param text string?  an answer that no process wrote, as of the runner mock
 function M.keep(job, attempt, exit, text)
   local run = job.run
   local name = core.run.step_name(job.key)
@@ -202,7 +198,7 @@ function M.keep(job, attempt, exit, text)
   local kept, changed, left_out = pcall(cassette_changes.text_of, job.lease and job.lease.place)
   if kept and changed then put(cassette_changes.file, changed) end
   if not kept or left_out[1] then
-    run.emit("warning", { step = job.key, text = "the cassette does not hold all that the agent changed: "
+    run.emit("warning", { step = job.key, text = "the cassette lacks some of the agent's changes: "
       .. core.text.printable(kept and table.concat(left_out, ", ") or tostring(changed.message or changed), 300) })
   end
   local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message, hint = exit.error.hint }
@@ -225,7 +221,7 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- Reads the call.json of a recording, and raises an error if it is damaged.
+--- Reads the call.json of a recording. Raises an error if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
@@ -245,7 +241,7 @@ local function read_call(root, dir, path)
   return call
 end
 
---- Reads the exit.json of a recording, and raises an error if it is damaged.
+--- Reads the exit.json of a recording. Raises an error if it is damaged.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -265,7 +261,7 @@ local function read_exit(root, dir, path)
   return exit
 end
 
---- Reads a file of a recording. Raises an error if it is unreadable, or missing though needed.
+--- Reads a file of a recording. Raises an error if it is unreadable, or required but missing.
 local function read_part(root, dir, path, needed)
   if not needed and not core.file.stat(root, path) then return nil end
   local text, err = core.file.read(root, path, file_cap)
@@ -273,7 +269,7 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- Reports whether a line equals a recorded one in which secrets were redacted.
+--- Compares a line with a recorded one; "[redacted:…]" in the recording matches any text.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -290,7 +286,7 @@ local function fits(recorded, line)
   end
 end
 
---- Calls found(call, folder) for the first recording of each step.
+--- Calls `found(call, folder)` for the first recording of each step.
 local function each_step(root, found)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local first = recorded_numbers(root, entry.name)[1]
@@ -299,7 +295,7 @@ local function each_step(root, found)
   end
 end
 
---- Finds the folder of a step whose key holds a secret that only one of the two runs knows.
+--- Finds the folder of a step whose key contains a secret that only one of the two runs redacts.
 local function find_renamed(root, key)
   local names = {}
   each_step(root, function(call, name)
@@ -308,7 +304,7 @@ local function find_renamed(root, key)
   return #names == 1 and names[1] or nil
 end
 
---- Finds the recording of an attempt by its place among those of its step, else the last one.
+--- Finds the recording of attempt `number`. If there are fewer recordings, returns the last one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
@@ -325,8 +321,8 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
---- Returns a function that replaces the names of both runs in a text.
----@param call table  of the recording
+--- Returns a function that masks the task and run ids of both runs in a text.
+---@param call table  the recorded call
 ---@return fun(text: string): string
 local function same_names(call, run)
   local names, seen = {}, {}
@@ -343,15 +339,15 @@ local function same_names(call, run)
   end
 end
 
---- Returns the first line that differs from the recorded prompt, and all lines of both; or nil.
+--- Returns the number of the first line that differs from the recorded prompt, or nil.
 local function different(call, now, run)
-  -- The recording may contain a word that has become a secret since it was made.
+  -- The recording may contain a word that became a secret later, so redact it again.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    -- Recordings of older versions have <task> and <run> in place of names. Each matches any name.
+    -- Old recordings contain <task> and <run> in place of ids. Each matches any id.
     if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end
@@ -361,7 +357,7 @@ local function different(call, now, run)
   if i <= #old or i <= #new then return i, old, new end
 end
 
---- Raises an error that shows the first line in which the prompt differs from the recorded one.
+--- Raises an error that shows the first line in which a prompt differs from the recorded one.
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
@@ -371,7 +367,7 @@ local function check_prompt(dir, key, call, now, run)
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
---- Finds the recorded clean-up step with this prompt, because a body may exit more than once.
+--- Finds the recorded clean-up step by its prompt, because its number differs between runs.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
@@ -392,8 +388,8 @@ local function fault_of(spec, key, number)
   end
 end
 
---- Reports the faults that named a step which the run never reached.
----@param spec {faults: table[]?}  a runner, as runners.parse() gives it
+--- Reports the injected faults that no step matched.
+---@param spec {faults: table[]?}  a runner, in the form of runners.parse()
 ---@param steps {key: string, kind: string}[]
 function M.idle_faults(spec, steps)
   local idle = {}
@@ -403,25 +399,25 @@ function M.idle_faults(spec, steps)
       befell = befell or step.kind == "agent" and context.plain(step.key):find(fault.step, 1, true) ~= nil
     end
     if not befell then
-      idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),
+      idle[#idle + 1] = ("the fault '%s' hit no step%s"):format(core.text.printable(fault.text, 100),
         fault.step ~= "" and (": none has '%s' in its key"):format(core.text.printable(fault.step, 60)) or "")
     end
   end
   return idle
 end
 
---- Makes the errors that a provider would report.
+--- Builds the error that a provider would report for an injected fault.
 local told = {
-  ["429"] = function() return outcome.error("rate", "a fault that was asked for: 429 Too Many Requests",
+  ["429"] = function() return outcome.error("rate", "an injected fault: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
-  quota = function() return outcome.error("quota", "a fault that was asked for: the quota is used up",
+  quota = function() return outcome.error("quota", "an injected fault: the quota is used up",
     { reset_at = core.clock.wall() + 2000 }) end,
-  auth = function() return outcome.error("auth", "a fault that was asked for: 401 Unauthorized") end,
-  network = function() return outcome.error("network", "a fault that was asked for: connection refused",
+  auth = function() return outcome.error("auth", "an injected fault: 401 Unauthorized") end,
+  network = function() return outcome.error("network", "an injected fault: connection refused",
     { retry_after_ms = 0 }) end,
 }
 
---- Applies a fault to a recording: changes `tape` in place.
+--- Applies a fault to a recording by changing `tape` in place.
 local function spoil(kind, tape, run)
   if kind == "cancel" then
     run.end_cancelled()
@@ -439,7 +435,7 @@ local function spoil(kind, tape, run)
   end
 end
 
---- Applies the recorded changes to the workspace, and warns about those that it cannot apply.
+--- Applies the recorded changes to the workspace, and warns if that fails.
 local function change(job, tape)
   local place, problem = job.lease and job.lease.place, nil
   if not place or job.sandbox ~= "workspace-write" then return end
@@ -481,12 +477,12 @@ local function recording_of_run(spec, job, prompt)
   return found.call, found.tape
 end
 
---- Plays one attempt: writes its files, and returns its exit.
+--- Plays one attempt: writes its files and returns its exit.
 ---@param spec {dir: string, faults: table[]}
----@return table exit, table call, table? error  the error of a provider's fault
+---@return table exit, table call, table? error  the error is set if a provider's fault was injected
 function M.play(spec, job, attempt)
   local key, run = job.key, job.run
-  -- The prompt of a repair round differs from the recorded one.
+  -- A repair round's prompt is not compared, because it quotes the answer.
   local prompt = prompt_of(job, attempt)
   local call, tape
   if spec.run then call, tape = recording_of_run(spec, job, prompt)

@@ -1,5 +1,5 @@
---- The files that an agent changed, as a cassette keeps them: whole, so that a replay puts the same
---- bytes into its own work tree, which merges them as it would the agent's.
+--- Records the files that an agent changed as whole files in a cassette.
+--- A replay writes the same bytes into its own work tree, where they are merged like live changes.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -7,7 +7,7 @@ local M = {}
 local file_cap, whole_cap = 8 << 20, 64 << 20
 M.file = "changes.json"
 
---- True for a path that lies in a work tree, and is neither git's nor moonlet's own.
+--- Accepts paths inside a work tree, except those of git and of moonlet itself.
 local function is_safe(path)
   return type(path) == "string" and path ~= "" and path:sub(1, 1) ~= "/" and not path:find("\0", 1, true)
     and not ("/" .. path .. "/"):find("/%.%.?/") and not ("/" .. path:lower() .. "/"):find("/%.git/")
@@ -24,7 +24,8 @@ local function entry_of(root, path)
   return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- Returns the changes of an attempt as text, or nil without any; and what could not be kept.
+--- Returns the changes of an attempt as text, or nil if there are none.
+--- Also returns the paths that are not recorded.
 ---@param place moonlet.Workspace
 function M.text_of(place)
   local left_out = {}
@@ -48,7 +49,7 @@ local function write(root, place, entry)
   return written, err
 end
 
---- Applies the recorded changes to a workspace. Returns the problem, or nil.
+--- Applies recorded changes to a workspace. Returns an error message, or nil.
 ---@param place moonlet.Workspace
 function M.apply(place, text)
   local ok, kept = pcall(values.read, text)

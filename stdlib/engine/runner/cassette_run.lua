@@ -1,5 +1,5 @@
---- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the
---- run has of it, from the files of its sidecar.
+--- Reads a finished run as a cassette: --runner cassette:R-007.
+--- Each step replays the last attempt of the run, from the files in its sidecar folder.
 local record = require "moonlet.record"
 local context = require "moonlet.engine.context.context"
 
@@ -17,12 +17,12 @@ end
 local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 
 ---@class moonlet.RunTape
----@field root userdata      its sidecar
----@field dir string         absolute
+---@field root userdata      the run's sidecar folder
+---@field dir string         the absolute path of `root`
 ---@field top string
----@field root_key string?   the step whose files lie in the sidecar itself
+---@field root_key string?   the step whose files are in the sidecar folder itself
 
---- Opens a run. Raises `invalid` unless it has ended.
+--- Opens a run. Raises `invalid` if the run has not ended.
 ---@return moonlet.RunTape
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
@@ -34,10 +34,10 @@ function M.open(home, id)
   end
   local dir = home.agent_path .. "/" .. rec.sidecar
   local root = core.file.root(dir)
-  if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it anew with --record DIR") end
+  if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
-  -- The prompts of an imported run name its folder on the machine that made it.
+  -- The prompts of an imported run contain the path of its folder on the machine that made it.
   local from = type(rec.imported) == "table" and rec.imported.dir
   if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
@@ -60,7 +60,7 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- Returns how the process of a step ended. An answer of the runner mock had no process.
+--- Returns the exit record of a step. An answer of the runner mock had no process.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then
@@ -72,7 +72,7 @@ local function exit_of(tape, folder, model)
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 
---- Returns the patch with a step's changes, also of one that asked a question and was not merged.
+--- Returns the patch of a step's changes, even if the step asked a question and was not merged.
 local function patch_of(tape, folder, model)
   local last = type(model.attempts) == "table" and model.attempts[#model.attempts]
   local number = last and math.tointeger(last.number)
@@ -85,7 +85,7 @@ end
 --- Returns the recording of a step, in the form of an attempt's recording in a cassette.
 ---@param tape moonlet.RunTape
 ---@param neutral fun(text: string, sidecar: string, top: string): string
----@return {call: table, tape: table, patch: string?}? recording, string? keys  of the steps that it has
+---@return {call: table, tape: table, patch: string?}? recording, string? keys  the run's steps
 function M.recording(tape, key, neutral)
   local folder = folder_of(tape, key)
   local model = folder and read_json(tape.root, folder .. "model.json")

@@ -1,9 +1,10 @@
---- Classifies a failure that an agent or its provider reported. A reported status decides; words
---- count only without one, and only those of providers and CLIs: the text may be a model's prose,
---- and "quota" or "auth" stop every other start on the same account.
+--- Classifies a failure that an agent or its provider reported, such as quota, rate or auth.
+--- A reported status decides. Words are searched only if there is no status.
+--- Only phrases of providers and CLIs are searched, because the text may be a model's prose.
+--- A wrong "quota" or "auth" would block every other call on the same account.
 local M = {}
 
---- Reports whether `text`, in lower case, contains one of the words.
+--- Reports whether `text` (lower case) contains one of the words.
 function M.any(text, words)
   for _, word in ipairs(words) do
     if text:find(word, 1, true) then return true end
@@ -12,7 +13,7 @@ function M.any(text, words)
 end
 local any = M.any
 
---- These words mean that the disk of this machine is full; no provider's limit is meant.
+--- Lists phrases that mean that this machine's disk is full, and not a provider's limit.
 local local_words = { "disk quota exceeded", "os error 122)", "edquot", "no space left on device", "os error 28)",
   "enospc" }
 
@@ -21,13 +22,13 @@ local context_words = { "context window", "context length", "context_length", "p
   "input token count", "request too large", "request_too_large", "payload too large" }
 local cut_words = { "max_output_tokens", "output token maximum", "output_token_limit", "reached max_tokens",
   "reason: max_tokens", "stop_reason: max_tokens" }
---- These words mean that the account's limit is used up, in any message.
+--- Lists phrases that in any message mean that the account's quota is exhausted.
 local firm_quota_words = { "your usage limit", "usage limit reached", "usage limit has been reached",
   "usage limit exceeded", "usage_limit", "api usage limits", "insufficient_quota", "insufficient funds",
   "insufficient balance", "insufficient credits", "credit balance is", "out of credits", "out of extra usage",
   "hit your limit", "reached your limit", "billing_hard_limit", "billing hard limit", "billing_error",
   "billing_not_active", "payment required" }
---- Some providers use these words for a limit that lasts a minute.
+--- Lists phrases for an exhausted quota that some providers also use for a short rate limit.
 local soft_quota_words = { "quota exceeded", "quota_exceeded", "insufficient quota", "current quota", "your quota",
   "out of quota", "quota limit", "daily quota", "quota will reset", "quota has been", "quota is used up",
   "exhausted your capacity", "billing details", "spending limit", "spend limit" }
@@ -45,7 +46,7 @@ local auth_words = { "401 unauthorized", "not logged in", "please run /login", "
   "oauth authentication", "invalid auth method", "please log in", "login required", "log in again",
   "not authenticated", "unauthenticated", "invalid bearer token", "could not load the default credentials",
   "set an auth method" }
---- With these words a CLI reports this machine's own setup, before it asks a provider.
+--- Lists phrases with which a CLI reports a setup error before it contacts a provider.
 local setup_words = { "invalid auth method", "set an auth method", "missing environment variable", "no api key",
   "api key is missing", "could not load the default credentials" }
 local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",
@@ -60,13 +61,13 @@ local network_words = { "stream disconnected", "connection failed", "connection 
 local refused_words = { "content policy", "usage policy", "safety", "flagged", "invalid_prompt", "refusal",
   "refused to", "content_filter", "blocked", "invalid_request", "not supported", "unsupported", "model not found",
   "model_not_found", "does not exist", "unknown model", "permission_denied", "forbidden", "not found" }
---- Some providers send these words with the status of a bad request.
+--- Lists phrases for quota and login errors that some providers send with status 400.
 local quota_of_400 = { "credit balance is too low", "api usage limits", "insufficient_quota", "billing_hard_limit",
   "billing hard limit", "billing_not_active" }
 local auth_of_400 = { "api key not valid", "api_key_invalid", "invalid api key", "api key expired", "invalid_api_key" }
 local refused_of_403 = { "content policy", "usage policy", "flagged", "moderation" }
 
---- These codes decide the class. Any other code is searched for words.
+--- These error codes decide the class. For any other code the message is searched for words.
 local code_classes = { insufficient_quota = "quota", billing_error = "quota", usage_limit_reached = "quota",
   authentication_failed = "auth", authentication_error = "auth", invalid_api_key = "auth",
   context_length_exceeded = "context", rate_limit_exceeded = "rate", overloaded_error = "network" }
@@ -87,10 +88,10 @@ end
 --- Reports whether a message means that this machine's disk is full.
 function M.is_local(message) return any(message:sub(1, 8000):lower(), local_words) end
 
---- Reports whether a login is missing on this machine. A provider's answer would have a status.
+--- Reports whether a login is missing on this machine. A provider's answer would contain a status.
 function M.is_setup(message) return not M.status_in(message) and any(message:sub(1, 8000):lower(), setup_words) end
 
---- Reports whether a text names a limit: "hit your weekly limit", "5-hour limit reached".
+--- Detects an exhausted limit: "hit your weekly limit", "5-hour limit reached".
 local function names_a_limit(text)
   for _, verb in ipairs { "hit", "reached", "exceeded" } do
     local of = text:match("%f[%a]" .. verb .. " your ([^\n.]-)limit")
@@ -102,7 +103,7 @@ local function names_a_limit(text)
   return false
 end
 
---- Returns "quota" or "rate" if the words say that a limit is used up.
+--- Returns "quota" or "rate" if the words say that a limit is exhausted.
 local function limit_of(text, waits)
   if any(text, firm_quota_words) or names_a_limit(text) then return "quota" end
   if not any(text, soft_quota_words) then return nil end
@@ -139,16 +140,16 @@ local function of_words(text, waits)
 end
 
 --- Returns the class of a failure that an agent reported, or nil if the report does not say.
----@param status integer?   the HTTP status, if it was reported apart from the message
----@param code string?      a code such as "rate_limit" or "insufficient_quota"
----@param waits integer?    ms after which one may ask again, if that was reported
+---@param status integer?   the HTTP status, if it was reported separately
+---@param code string?      an error code such as "rate_limit" or "insufficient_quota"
+---@param waits integer?    the reported delay in ms before a retry
 function M.classify(message, status, code, waits)
-  -- Claude uses this code and these words for every status 429.
+  -- Claude uses the code "rate_limit" and "request rejected" for every status 429.
   if code == "rate_limit" and (not status or status == 429) then code, status = nil, 429 end
   if M.is_local(message) and not status then return nil end
   if code and code_classes[code:lower()] then return code_classes[code:lower()] end
   local text = ((code or "") .. " " .. message:sub(1, 8000)):lower():gsub("request rejected %(429%)", "status 429")
-  text = text:gsub("rate[ _-]limit reached", "rate limit")   -- not one of those that are used up
+  text = text:gsub("rate[ _-]limit reached", "rate limit")  -- a reached rate limit is not a quota
   status = status or M.status_in(message)
   if status then return of_status(status, text, waits) end
   return of_words(text, waits)

@@ -1,5 +1,5 @@
---- The runner `claude`: Claude Code, one `claude -p` per attempt. The host adds its own sandbox,
---- because Claude's permission rules are none: an allowed `git diff --output=FILE` writes a file.
+--- The runner `claude` starts Claude Code (`claude -p`) once per attempt.
+--- The host adds a sandbox, because an allowed `git diff --output=FILE` would write a file.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
@@ -14,10 +14,10 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
   "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
---- Returns true for a refused option among joined short ones, such as -pc.
+--- Finds a refused option among joined short options, such as -pc.
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
---- Claude's own instructions and tools take about this many tokens of each request.
+--- Claude's own instructions and tools use about this many tokens of each request.
 local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
@@ -40,10 +40,10 @@ function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- The host's list of startup files has these names.
+--- The host hides these startup files from an agent.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
---- Describes how the screen reads in a session, with the fields of codex.lua.
+--- Describes Claude's screen for `moonlet session`; codex.lua explains the fields.
 M.screen = {
   state = { ".claude", ".claude.json" },
   enter_pause_ms = 300,
@@ -81,7 +81,7 @@ local reading = { "Read", "Grep", "Glob", "Bash" }
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
---- Returns where the native program behind npm's wrapper may be.
+--- Returns the places where npm may have installed the native program.
 local function native_places(real)
   local package = shared.parent(real)
   if package and package:find("/bin$") then package = shared.parent(package) end
@@ -117,9 +117,11 @@ function M.command(call)
   end
   if writes then
     warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
-    if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
+    if not call.network then
+      warnings[#warnings + 1] = "Claude's shell commands have the user's access to the network"
+    end
   end
-  -- An option of many words would swallow the words after it, so it is joined to its value.
+  -- An option that takes several words would swallow the next ones, so join it to its value.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -150,7 +152,7 @@ function M.command(call)
     env.CLAUDE_CONFIG_DIR = call.scratch .. "/claude"
     if not (shared.has(config, "ANTHROPIC_API_KEY") or shared.has(config, "ANTHROPIC_AUTH_TOKEN")
       or shared.has(config, "CLAUDE_CODE_OAUTH_TOKEN")) then
-      warnings[#warnings + 1] = "a private CLAUDE_CONFIG_DIR holds no login: set ANTHROPIC_API_KEY or "
+      warnings[#warnings + 1] = "a private CLAUDE_CONFIG_DIR has no login: set ANTHROPIC_API_KEY or "
         .. "CLAUDE_CODE_OAUTH_TOKEN"
     end
     state_dirs = { env.CLAUDE_CONFIG_DIR }
@@ -163,10 +165,10 @@ function M.command(call)
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
---- Returns the value to validate, without the field that made it an object.
+--- Unwraps an answer whose schema had to be wrapped in an object.
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
---- Returns the part of a tool's input that a person wants to see.
+--- Returns the part of a tool's input that is worth showing to a person.
 local function detail_of(input)
   for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
     local value = stream.str(stream.at(input, name))
@@ -179,7 +181,7 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
---- Returns the bytes of text in a part of a message.
+--- Returns the size of the text in a part of a message.
 local function size_of(block)
   local text = stream.str(stream.at(block, "text")) or stream.str(stream.at(block, "thinking"))
   if text then return #text end
@@ -187,14 +189,15 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Each event of a message repeats its usage, and the last one counts. Its text bounds the output.
+-- Every event of a message repeats its usage, so the last event is used.
+-- The output is at least as long as the text.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)
   if not reported or not reported.input_tokens or not id then return end
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
-  -- The events of one message are close together, so older messages can be forgotten.
+  -- The events of one message arrive close together, so old messages can be forgotten.
   if not before and messages.count >= most_messages then messages = { count = 0, of = {} } end
   local bytes = before and before.bytes or 0
   for i, block in ipairs(stream.tbl(message.content) or {}) do
@@ -230,7 +233,7 @@ local function assistant(state, events, event)
       if is_main then stream.note_error(state, told) else state.last_error = told end
       events[#events + 1] = { type = "error", text = stream.printable(text, 300) }
     elseif text then
-      -- A subagent's words are not the answer.
+      -- A subagent's text is not the answer.
       if is_main then
         stream.begin_again(state)
         stream.keep_text(state, text)
@@ -269,7 +272,7 @@ local function tool_results(state, events, event)
   end
 end
 
---- Returns the usage of the last event. Claude counts input without the cached part.
+--- Returns the usage in the last event. Claude counts input without the cached part.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -284,7 +287,7 @@ local function usage_of(event)
       cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- A count that one model did not report is unknown for the sum.
+    -- If one model did not report a count, the sum of that count is unknown.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
@@ -303,13 +306,13 @@ end
 --- Returns the class and message of the limit that cut an answer short, or nil.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
-    return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
+    return "invalid-output", "its answer was cut short: it reached its limit of tokens (max_tokens)"
   elseif event.terminal_reason == "max_turns" then
-    return "limit", "it had as many turns as it may, and was not done (max_turns)"
+    return "limit", "it reached its limit of turns before it was done (max_turns)"
   end
 end
 
---- Keeps the structured answer, in the words of the closing text if they say the same.
+--- Keeps the structured answer, or the closing text if it is the same JSON.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -320,7 +323,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- Returns the class of a failure by its event's fields, and a message if the event has none.
+--- Classifies a failure by its event's fields; returns a message if the event has none.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

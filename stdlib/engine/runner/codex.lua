@@ -1,8 +1,9 @@
---- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of
---- its own, which cannot work inside another: with confine = "host" it is turned off. It has no
---- option against the AGENTS.md of its home: an attempt gets a home of links to all else in it.
---- Codex follows them when it renews its login. Its events report usage only at the end of the
---- turn; its log on standard error has a line for each answer.
+--- The runner `codex` starts Codex CLI (`codex exec`) once per attempt.
+--- Codex has its own kernel sandbox, which cannot run inside another; confine = "host" disables it.
+--- No option hides the AGENTS.md in Codex's home folder.
+--- So an attempt gets a temporary home with links to all other files.
+--- Codex follows these links when it renews its login.
+--- Codex's events report usage only at the end of a turn, but its log has the usage of each answer.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local schema = require "moonlet.engine.runner.schema"
@@ -14,25 +15,25 @@ local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
   "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
   "--add-dir" }
--- These settings say the same as refused arguments.
+-- Lists settings of Codex that have the effect of a refused argument.
 local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
   permissions = true, approval_policy = true }
 
---- Returns true for `-c NAME=…` of a refused setting.
+--- Reports whether a word is `-c NAME=…` of a refused setting.
 function M.refuses_word(word)
   local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
   local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
   return key ~= nil and refused_settings[key] == true
 end
 
---- Codex takes at most this many characters.
+--- Codex rejects prompts with more characters than this.
 local longest_prompt = 1048576
 --- Tools never see these variables of the user's environment.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
---- The first of these that exists is the project's instruction file.
+--- Lists the names of the project's instruction file; the first existing one is used.
 M.instructions = { "AGENTS.md" }
 local own_instructions = { "AGENTS.override.md", "AGENTS.md" }
 
@@ -42,14 +43,15 @@ end
 
 function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
 
---- Returns the files of Codex's own login.
+--- Returns the file with Codex's login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
---- The host's list of startup files has this name.
+--- The host hides these startup files from an agent.
 M.startup_files = { ".codex" }
 
---- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the
---- lower part of the screen; `deny` and `approve` are the keys that answer it.
+--- Describes Codex's screen for `moonlet session`.
+--- A prompt is recognised if all its patterns match lines in the lower part of the screen.
+--- `deny` and `approve` are the keys that answer the prompt.
 M.screen = {
   sandbox = "runner",
   enter_pause_ms = 400,
@@ -70,7 +72,8 @@ M.screen = {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    -- `unsaid` matches texts that Codex prints with the marks of `said` at every start.
+    -- `said` matches messages by the mark before them.
+    -- `unsaid` matches lines of the start-up screen with such a mark, which are not messages.
     said = { "^› (.+)", "^• (.+)" },
     unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
       "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
@@ -94,7 +97,7 @@ local platforms = {
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
---- Returns where the native program behind npm's wrapper may be: beside or beneath its package.
+--- Returns the places where npm may have installed the native program.
 local function native_places(wrapper)
   local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
   local beside = package and shared.parent(package)           -- …/@openai
@@ -112,10 +115,10 @@ end
 
 function M.detect(config) return shared.detect(M, config, native_places) end
 
---- Codex's own instructions and tools take about this many tokens of each request.
+--- Codex's own instructions and tools use about this many tokens of each request.
 local own_tokens = 9900
 
---- Codex logs only errors, its start, the tokens of each answer, and items that it cannot read.
+--- Limits Codex's log to errors, its start, the tokens of each answer, and unreadable items.
 local log_filter = table.concat({ "error", "codex_otel.trace_safe[{mcp_server_count}]=info",
   "codex_otel.trace_safe[{input_token_count}]=info", "codex_api::sse::responses=debug" }, ",")
 
@@ -132,7 +135,7 @@ local function toml_list(list)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- Returns the model provider of the user's arguments. Only there can retries be limited.
+--- Returns the model provider in the user's arguments. Retries can be limited only per provider.
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do
@@ -168,13 +171,13 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(hidden))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
-    -- Others may work in the common temporary folder, and Codex has one of its own.
+    -- Exclude the common temporary folder, because other programs use it and Codex has its own.
     if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
     set("sandbox_workspace_write.writable_roots=" .. toml_list(roots))
   elseif host and call.network == false then
-    warnings[#warnings + 1] = "Codex's shell commands have the network of the user"
+    warnings[#warnings + 1] = "Codex's shell commands have the user's access to the network"
   elseif call.network and not host then
     warnings[#warnings + 1] = "Codex gives its tools the network only together with workspace-write"
   end
@@ -205,12 +208,12 @@ function M.command(call)
     home = call.scratch .. "/codex"
     env.CODEX_HOME = home
     warnings[#warnings + 1] = not shared.has(config, "CODEX_API_KEY") and not provider
-      and "a private CODEX_HOME holds no login: set CODEX_API_KEY" or nil
+      and "a private CODEX_HOME has no login: set CODEX_API_KEY" or nil
   else
     env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
-  -- npm's wrapper would have added this folder to PATH.
+  -- Add this folder to PATH, as npm's wrapper does, because the wrapper is skipped.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -221,7 +224,7 @@ function M.command(call)
     sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
 end
 
---- Returns the value to validate, without the nulls that strict mode added.
+--- Removes the nulls that strict mode added to an answer.
 function M.normalise(data, shape) return schema.normalise(data, shape) end
 
 local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
@@ -296,7 +299,7 @@ local function parse(state, line, events)
   elseif kind == "turn.completed" then
     state.retry = nil
     local given = stream.tbl(event.usage)
-    -- The usage covers the whole thread, so the last one counts.
+    -- Codex reports the usage of the whole thread, so the last report is the total.
     if given then
       state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
@@ -305,13 +308,13 @@ local function parse(state, line, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    -- Codex prints the body of a bad request (400) alone, and names every other status.
+    -- Codex prints only the body of an HTTP error 400, but names every other status.
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000),
       status = outcome.status_in(message) or body and 400 or nil }
     stream.fail(events, state.failure, true)
   elseif kind == "error" then
-    local message = stream.str(event.message) or "an error without words"
+    local message = stream.str(event.message) or "an error without a message"
     local attempt = message:match("^Reconnecting%.%.%. (%d+)/%d+")
     if attempt or message:find("^Reconnecting%.%.%.") then
       state.retry = { message = message:match("^Reconnecting%.%.%. [%d/]*%s*(.*)$"):sub(1, 8000) }
@@ -323,11 +326,11 @@ local function parse(state, line, events)
   end
 end
 
--- The kernel enforces Codex's own sandbox.
+-- Codex enforces its own sandbox with the kernel.
 M.lines, M.shows_tools, M.own_sandbox = "object", true, true
 stream.make_reader(M, parse, own_tokens)
 
---- These lines are of the log that moonlet switches on to read usage.
+--- Matches lines of the log that moonlet enables in order to read usage.
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
 function M.log(state, line)
@@ -342,14 +345,14 @@ function M.log(state, line)
     state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
       output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
     stream.report_answer(state, input)
-    -- A lost item belongs to this answer only, so the next answer starts without one.
+    -- An unread item belongs to this answer only, so forget it before the next answer.
     state.lost_item, state.unread_item = state.unread_item, nil
   elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
     state.unread_item = true
   end
 end
 
---- Notes a refusal of the model: an item that Codex cannot read, and an empty answer.
+--- Detects a refusal of the model: an item that Codex cannot parse, followed by an empty answer.
 local function note_hidden_refusal(state, answers)
   local said = answers and answers.file or stream.text(state) or ""
   if not (state.done and state.lost_item) or said:find("%S") then return end
@@ -358,7 +361,7 @@ local function note_hidden_refusal(state, answers)
 end
 
 function M.finish(state, exit, answers)
-  -- A tool call that Codex refuses stands only on standard error.
+  -- Codex reports a refused tool call only on standard error.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end

@@ -1,6 +1,7 @@
---- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
---- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
---- is out/output.md if the program wrote it, else its standard output.
+--- The runner `command` runs any program as an agent.
+--- `{prompt}`, `{prompt_file}` and `{out}` are replaced in its arguments.
+--- If the arguments name neither form of the prompt, the prompt is written to standard input.
+--- The answer is out/output.md if the program wrote that file, else its standard output.
 local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
 local outcome = require "moonlet.engine.runner.outcome"
@@ -8,7 +9,7 @@ local record = require "moonlet.record"
 
 local M = { name = "command" }
 
---- Splits text into words as a shell would, without variables, globs and pipes.
+--- Splits text into words like a shell, but without variables, globs and pipes.
 function M.split(text)
   local words, word, quote, i = {}, nil, nil, 1
   while i <= #text do
@@ -36,7 +37,7 @@ function M.split(text)
   return words
 end
 
---- Puts the paths and the prompt into the arguments, the prompt last, so that its braces stay.
+--- Fills the paths and the prompt into argv. The prompt is filled in last, so its braces survive.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)
@@ -49,7 +50,7 @@ function M.command(call)
       return values[name]
     end)
     if argv[i]:find("\0", 1, true) then
-      error(record.invalid("the prompt holds a NUL byte and cannot be an argument",
+      error(record.invalid("the prompt contains a NUL byte and cannot be an argument",
         "use {prompt_file} or standard input for it"), 0)
     end
     if #argv[i] >= 128 * 1024 then
@@ -60,16 +61,16 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- Returns the remedy: a program without write access may need a place in the sandbox.
+--- Suggests `runners.command.state` if the output says "Permission denied".
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
-  return refused and outcome.read_log .. "; if the sandbox refused it, name the place in runners.command.state of your "
-    .. "config, or say --sandbox workspace-write" or outcome.read_log
+  return refused and outcome.read_log .. "; if the sandbox refused it, add the folder to runners.command.state in your "
+    .. "config, or pass --sandbox workspace-write" or outcome.read_log
 end
 
 --- Returns the result of an exit. Only exit code 0 is a success.
 ---@param output {text: string, cut: integer|false|nil}
----@param limits {wall: integer, idle: integer} in milliseconds, for the message
+---@param limits {wall: integer, idle: integer}  milliseconds, for the error message
 ---@return {status: string, text: string, error: table?}
 function M.finish(exit, output, limits)
   if exit.why == "exited" and exit.code == 0 then

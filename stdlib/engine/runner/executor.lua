@@ -1,7 +1,8 @@
---- The runner `executor`: one `moonlet-executor` per attempt, moonlet's own agent for any
---- OpenAI-compatible server. It keeps one conversation per attempt in .codex-sessions/tasks at the
---- top of the repository, outside of its worktree. An answered question continues in a branch of
---- the conversation. If an attempt was lost, the next one continues its conversation.
+--- The runner `executor` starts one `moonlet-executor` per attempt: moonlet's own agent.
+--- The executor works with any OpenAI-compatible server.
+--- Conversations are stored in .codex-sessions/tasks at the repository's top, not in the worktree.
+--- An answered question continues in a branch of the conversation.
+--- After a lost attempt, the next attempt continues the conversation.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -34,8 +35,7 @@ local function is_loopback(url)
   return host == "localhost" or host == "[::1]" or host ~= nil and host:find "^127%.[%d.]+$" ~= nil
 end
 
---- Returns the server's URL and a description of the login. The description is nil if a key is
---- needed but not set.
+--- Returns the server's URL and a description of the login; nil if a required key is not set.
 function M.server()
   local url, key = core.system.env "OPENAI_BASE_URL", core.system.env "OPENAI_API_KEY"
   if not url or url == "" then url = "https://api.openai.com/v1" end
@@ -43,7 +43,7 @@ function M.server()
   return url, is_loopback(url) and "needs no key there" or nil
 end
 
---- Returns the id of an attempt's conversation, from the folder of its prompt and its number.
+--- Derives the id of an attempt's conversation from the folder of its prompt and its number.
 local function session_id(call)
   local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
   local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
@@ -54,7 +54,6 @@ local function session_id(call)
   return id .. ending
 end
 
---- Reports whether the conversation of this name has begun.
 local function has_begun(folder, id)
   local root = core.file.root(folder)
   return root ~= nil and core.file.stat(root, id .. ".json") ~= nil
@@ -88,7 +87,7 @@ function M.command(call)
     reads = { call.cwd .. "/CLAUDE.md", call.cwd .. "/AGENTS.md" } }
 end
 
---- Returns a question in the form that the host reads.
+--- Formats a question in the form that the host parses.
 local function question_text(event)
   local lines = { "[QUESTION] " .. (stream.str(event.text) or "") }
   local options = stream.tbl(event.options) or {}
@@ -125,7 +124,7 @@ function M.finish(state, exit, answers)
   if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
     result.class, result.error = "limit", outcome.error("limit", result.error.message)
   end
-  -- If the agent reports an obstacle, the run is blocked. This is not a failure of the agent.
+  -- An obstacle that the agent reports blocks the run; it is not a failure of the agent.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"
   end

@@ -1,8 +1,9 @@
---- The runner `gemini`: Gemini CLI, one headless run per attempt. It has no kernel sandbox here, so
---- the host adds one. Gemini reads system-wide settings only from files that root owns, so each
---- attempt has its own home folder with moonlet's settings and the user's login and model. No
---- attempt trusts its working directory, so the project's settings, hooks and instruction files are
---- ignored. If an attempt may write, a policy allows it all tools.
+--- The runner `gemini` starts Gemini CLI headless, once per attempt.
+--- Gemini starts without a sandbox of its own, so the host adds a kernel sandbox.
+--- Gemini reads system-wide settings only from files that root owns.
+--- Each attempt gets its own Gemini home with moonlet's settings and the user's login and model.
+--- No attempt trusts its working directory: its settings, hooks and instructions are ignored.
+--- If an attempt may write, a policy file allows it all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -15,20 +16,20 @@ local M = { name = "gemini", program = "gemini", title = "Gemini", role = "promp
 M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
   "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
---- Gemini's own instructions and tools take about this many tokens of each request.
+--- Gemini's own instructions and tools use about this many tokens of each request.
 local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
   "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
   "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
---- Gemini silently cuts longer input.
+--- Gemini silently truncates longer input.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
 local settings_cap = 1 << 20
 
---- Returns the home folder with the user's `.gemini`.
+--- Returns the home folder that contains the user's `.gemini`.
 local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
@@ -37,7 +38,7 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- The host's list of startup files has this name.
+--- The host hides these startup files from an agent.
 M.startup_files = { ".gemini" }
 
 function M.login_files(config)
@@ -52,7 +53,7 @@ function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
---- Strips the comments that Gemini allows in its settings.
+--- Strips the comments that Gemini allows in its settings file.
 local function without_comments(text)
   text = text:gsub("\\(.)", function(c) return c == '"' and "\\u0022" or nil end)
   local parts, at = {}, 1
@@ -84,7 +85,7 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
---- Allows all tools. Only a rule about arguments allows git in an untrusted folder.
+--- Allows all tools. In an untrusted folder, git is allowed only by a rule about arguments.
 local allow_all = [=[
 [[rule]]
 toolName = "run_shell_command"
@@ -110,11 +111,10 @@ local function settings(call, key, user)
     model.maxSessionTurns = own and own >= 0 and math.min(own, call.turns) or call.turns
   end
   return core.json.encode({
-    -- GEMINI_CLI_TRUST_WORKSPACE answers the question of trust.
+    -- The environment variable GEMINI_CLI_TRUST_WORKSPACE decides about trust instead.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- If Gemini retried a broken stream, the broken text would stay in its answer. The host retries
-    -- instead.
+    -- The host retries; Gemini's own retry would keep the broken stream's text in the answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -123,7 +123,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- Returns the files of an attempt's own home. Logins are copied and never copied back.
+--- Returns the files of an attempt's own home. Logins are copied in and never copied back.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -147,7 +147,7 @@ function M.command(call)
   shared.check_argv(M.title, argv)
   if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: Gemini CLI takes none" end
   if not call.network and writes then
-    warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
+    warnings[#warnings + 1] = "Gemini's shell commands have the user's access to the network"
   end
   if call.prompt:find("@[%w./_~-]") then
     warnings[#warnings + 1] = "Gemini adds the files that a prompt names after an @"
@@ -155,18 +155,17 @@ function M.command(call)
 
   local key = shared.has(config, "GEMINI_API_KEY")
   if call.private and not key then
-    warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
+    warnings[#warnings + 1] = "a private GEMINI_CLI_HOME has no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
-  -- Do not let Gemini relaunch itself, because the second process would get more memory than an
-  -- attempt needs.
+  -- Prevent Gemini from relaunching itself, because the second process would allocate more memory.
   local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
     writable = shared.writable(call), warnings = warnings }
 end
 
---- Returns the usage in the last line: input includes the cached part, output excludes thoughts.
+--- Returns the usage in the last line: input includes cached tokens, output excludes thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -188,7 +187,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- Gemini gives up with these messages. After the first two, its result says "success".
+--- Lists messages with which Gemini ends early. After the first two, its result is still "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
   { "without a finish reason", "network" }, { "returned an empty response", "network" },
@@ -203,9 +202,9 @@ local function class_of(message)
   end
 end
 
---- Notes an error. If no event follows, it is why the agent stopped, whatever its result says.
+--- Notes an error, which explains why the agent stopped if no event follows.
 local function note_stop(state, events, event)
-  local message = stream.str(event.message) or "an error without words"
+  local message = stream.str(event.message) or "an error without a message"
   local class, gives_up = class_of(message)
   if event.severity == "warning" and not gives_up then return stream.warn(state, events, message) end
   local stop = { message = core.text.cut(message, 8000), class = class }
@@ -241,13 +240,13 @@ local function whole(state, events, object)
   stream.succeed(state, events)
 end
 
---- Joins the lines of an object that is spread over several, up to a size.
+--- Joins the lines of an object that spans several lines, up to a size.
 local function gather(state, events, line)
   if not state.gathered then
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
-  -- The lines of one object are indented, so a line with an event ends it.
+  -- The lines of a multi-line object are indented, so an unindented one is a new event.
   if line:find("^{.") then
     state.gathered, state.malformed = nil, state.malformed + #state.gathered
     return false
@@ -300,7 +299,7 @@ local function parse(state, line, events)
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
       begin_again(state)
-      -- A message after a tool starts a new text, and the last message is the answer.
+      -- A message after a tool call starts a new text; the last message is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
@@ -345,8 +344,7 @@ end
 M.lines = "json"
 stream.make_reader(M, parse, own_tokens)
 
---- Returns the files in which Gemini keeps the conversation of an attempt.
----@param scratch string  see moonlet.RunnerCall
+--- Returns the files in which Gemini stores the conversation of an attempt.
 ---@return {root: any, path: string}[]
 function M.transcripts(scratch)
   local list, root = {}, core.file.root(scratch .. "/gemini/.gemini/tmp")
@@ -380,7 +378,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Reports whether Gemini skipped moonlet's settings, because it has other tools then.
+--- Reports whether Gemini skipped moonlet's settings file, since its tools would then differ.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
@@ -389,12 +387,11 @@ local function skipped(exit)
   end
 end
 
---- Records an answer that broke off after a tool. Gemini reports it as complete, but without
---- tokens.
+--- Records an answer that broke off after a tool: Gemini calls it complete, but counts no tokens.
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
-  -- If there was no message at all, the totals belong to the earlier answers.
+  -- Without a message after the tool call, the totals belong to the earlier answers.
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",
@@ -402,7 +399,7 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- Reads the error on standard error, which means status 429 whatever its words are.
+--- Reads a quota error from standard error, which means status 429 whatever its text says.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "
@@ -417,7 +414,7 @@ local function note_status(state, exit)
   end
 end
 
---- Exit codes: 41 login, 42 request, 44 sandbox, 52 settings, 53 too many turns.
+--- Gemini exits with 41 (login), 42 (request), 44 (sandbox), 52 (settings) or 53 (too many turns).
 local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
 
 function M.finish(state, exit, answers)

@@ -1,23 +1,23 @@
---- The sections of a prompt that give an agent its instruction files. They stand at its beginning,
---- behind a role.
+--- Formats the sections of a prompt with the agent's instruction files, such as AGENTS.md.
+--- Instruction sections are at the beginning of the prompt, after the role.
 local shared = require "moonlet.engine.runner.shared"
 
 local M = {}
 
----@class moonlet.Instructions   an instruction file that an agent is given
+---@class moonlet.Instructions   an instruction file that an agent receives
 ---@field owner "project"|"user"
----@field path string       of a project's file from its top; of a user's with ~ for the home directory
----@field at string?        the commit that has it, in words; nil for a file that was read as it is
----@field text string       its beginning, as it stands in the prompt
----@field bytes integer     of the whole file
----@field kept integer      of `text`
----@field sha256 string     of the whole file
+---@field path string       relative to the repository's top, or with ~ for the home directory
+---@field at string?        description of the commit of the file; nil for a file read from disk
+---@field text string       the beginning of the file, as quoted in the prompt
+---@field bytes integer     size of the whole file
+---@field kept integer      size of `text`
+---@field sha256 string     hash of the whole file
 ---@field cut boolean
----@field differs boolean?  the work tree has another version of it
+---@field differs boolean?  true if the work tree has another version of the file
 
 local first_line = "# Instructions of the %s\n\nThe file %s"
 
---- Returns the section of the prompt for a file.
+--- Formats the section of the prompt for one instruction file.
 ---@param file moonlet.Instructions
 function M.section(file)
   local fence = "```"
@@ -30,7 +30,7 @@ function M.section(file)
     file.cut and ("[cut here: %d of %d bytes]\n"):format(file.kept, file.bytes) or "", fence, "\n" }
 end
 
---- Returns the position behind the role in front of a prompt.
+--- Returns the position after the role at the start of a prompt.
 local function behind_role(prompt)
   local role = shared.role_line "\0"
   local before, after = role:match "^(.*)%z(.*)$"
@@ -39,7 +39,7 @@ local function behind_role(prompt)
   return stop and stop + 1 or 1
 end
 
---- Returns the end of a section that begins at a position, or nil if none does.
+--- Returns the end of an instruction section that starts at `at`, or nil.
 local function end_of(prompt, at)
   local _, stop, fence = prompt:find("^# Instructions of the %l+\n\nThe file [^\n]*\n\n(```+)text\n", at)
   if not stop then return nil end
@@ -47,10 +47,10 @@ local function end_of(prompt, at)
   return last
 end
 
---- Reports whether a prompt has such a section already.
+--- Reports whether a prompt contains an instruction section.
 function M.is_in(prompt) return end_of(prompt, behind_role(prompt)) ~= nil end
 
---- Returns a prompt without these sections.
+--- Removes all instruction sections from a prompt.
 function M.without(prompt)
   local from = behind_role(prompt)
   local at = from

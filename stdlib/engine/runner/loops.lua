@@ -1,11 +1,11 @@
---- Notices an agent that goes round in circles: it repeats the same calls of its tools, and learns
---- nothing new from them. Two calls are the same if they agree in tool, arguments and bytes of the
---- result. A new result, as of a build that makes progress, begins the count anew.
+--- Detects an agent in a loop: it repeats the same tool calls and learns nothing new from them.
+--- Two calls are equal if tool, arguments and the bytes of the result are equal.
+--- A new result, such as a build that makes progress, resets the count.
 local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
---- A call may be made this often without a new result. Agents look at a state three or four times for good reasons.
+--- Six equal calls count as a loop, because agents poll a state three or four times.
 M.most = 6
 local most_known = 400
 local longest_shown = 160
@@ -14,14 +14,14 @@ local longest_shown = 160
 ---@field name string
 ---@field detail string?
 ---@field count integer
----@field bytes integer   of the result that came each time
----@field among integer   different calls in the circle
+---@field bytes integer   size of the repeated result
+---@field among integer   number of different calls in the loop
 
 ---@class moonlet.LoopTracker
----@field private known table<string, integer>  call and result -> how often, since something new came
+---@field private known table<string, integer>  call and result -> repeats since the last new result
 ---@field private kinds integer
----@field private last table?   the call that runs
----@field private told boolean?
+---@field private last table?   the running call
+---@field private told boolean?  true after the loop was reported
 local Tracker = {}
 Tracker.__index = Tracker
 
@@ -30,12 +30,12 @@ function M.tracker() return setmetatable({ known = {}, kinds = 0 }, Tracker) end
 
 local function begin_again(tracker) tracker.known, tracker.kinds, tracker.told = {}, 0, nil end
 
---- Takes an event of a tool. Returns the evidence once a loop is there.
+--- Processes a tool event. Returns the evidence once a loop is detected.
 ---@param event {name: string, detail: string?, status: string, call: string?, result: string?}
 ---@return moonlet.Loop?
 function Tracker:see(event)
   if event.status == "running" then return nil end
-  -- A runner that does not report what a tool gave cannot show a loop.
+  -- Without the tool's result a loop cannot be detected.
   if not event.call or not event.result then
     begin_again(self)
     return nil
@@ -43,7 +43,7 @@ function Tracker:see(event)
   local id = core.text.sha256(event.name .. "\0" .. event.call .. "\0" .. event.result)
   local count = self.known[id]
   if not count then
-    -- A new result ends every circle, but the calls that led to it are known.
+    -- A new result ends every loop, but the calls before it stay known.
     if self.kinds >= most_known then begin_again(self) end
     for other in pairs(self.known) do self.known[other] = 0 end
     self.known[id], self.kinds, self.told = 1, self.kinds + 1, nil
@@ -57,18 +57,14 @@ function Tracker:see(event)
   return { name = event.name, detail = event.call, count = self.known[id], bytes = #event.result, among = among }
 end
 
---- The evidence in words.
 ---@param loop moonlet.Loop
----@return string
 function M.text(loop)
   local call = loop.detail and loop.detail ~= "" and ("%s %s"):format(loop.name, loop.detail) or loop.name
   return ("the same call %d times with the same %d bytes of result: %s%s"):format(loop.count, loop.bytes,
-    core.text.printable(call, longest_shown), loop.among > 1 and (", in a circle of %d calls"):format(loop.among) or "")
+    core.text.printable(call, longest_shown), loop.among > 1 and (", in a loop of %d calls"):format(loop.among) or "")
 end
 
---- Returns what an attempt does with the events of its tools: it warns of a loop, and ends the agent if its call or the
---- config says so.
----@param job moonlet.Execution
+--- Returns a handler of tool events that warns of a loop, or ends the agent if `loop` says "end".
 ---@return fun(event: table)
 function M.watch(job)
   local tracker, ends = M.tracker(), (job.call.loop or job.run.config.loop) == "end"
@@ -77,9 +73,10 @@ function M.watch(job)
     if not loop then return end
     local text = M.text(loop)
     job.run.emit("warning", { step = job.key, loop = loop,
-      text = ("goes round in circles: %s%s"):format(text, ends and "; it is ended" or "") })
+      text = ("repeats itself in a loop: %s%s"):format(text, ends and "; it is ended" or "") })
     if not ends or not job.watch then return end
-    job.watch:stop(outcome.error("loop", ("%s went round in circles: %s"):format(job.runner.title or job.runner.name,
+    job.watch:stop(outcome.error("loop", ("%s repeated itself in a loop: %s"):format(
+      job.runner.title or job.runner.name,
       text), { retryable = true, hint = "give it less to do, or another way to check its work" }))
   end
 end

@@ -1,6 +1,5 @@
---- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without
---- an agent, and costs nothing. The same step gives the same answer each time; its texts say that
---- they are made up.
+--- Builds answers only from a schema for `--runner mock`, so that a preset runs without an agent.
+--- The same step gets the same answer each time. The texts of an answer say that they are made up.
 local context = require "moonlet.engine.context.context"
 local mock_pattern = require "moonlet.engine.runner.mock_pattern"
 local record = require "moonlet.record"
@@ -17,7 +16,7 @@ local samples = { ["date-time"] = "2026-01-01T00:00:00Z", date = "2026-01-01", t
   email = "mock@example.com", uri = "https://example.com/mock", uuid = "00000000-0000-4000-8000-000000000000",
   ipv4 = "192.0.2.1", ipv6 = "2001:db8::1", regex = "mock" }
 
---- Returns a deterministic source of numbers for a text.
+--- Returns a deterministic source of numbers, seeded with a text.
 local function numbers_of(seed)
   local count, digits = 0, ""
   local function next_number()
@@ -137,7 +136,7 @@ function make(schema, at, name)
   schema = schemas.resolve(schema, at.root)
   if schema.const ~= nil then return schema.const end
   if schema.enum then return schema.enum[at.pick(#schema.enum)] end
-  -- Only the schema's author knows which parts belong together, and shows them in examples.
+  -- Prefer the schema's examples, because only its author knows which values fit together.
   local shown = type(schema.examples) == "table" and schema.examples or {}
   if #shown > 0 then return shown[at.pick(#shown)] end
   if at.depth > too_deep then return null end
@@ -163,8 +162,7 @@ function make(schema, at, name)
   return value
 end
 
---- Returns the answer of a step.
----@param key string   of the step
+--- Returns the made-up answer of a step.
 ---@return {text: string, data: any}
 function M.answer(schema, key)
   if not schema then

@@ -1,12 +1,12 @@
---- Makes a text that a regular expression matches, for the runner `mock`. It knows the common part
---- of RE2's syntax; the caller validates the text.
+--- Builds a text that matches a regular expression, for the runner `mock`.
+--- Only the common part of RE2's syntax is supported, so the caller validates the text.
 local M = {}
 
 local classes = { d = "017", w = "mo1", s = " ", D = "m", W = "-", S = "m", n = "\n", t = "\t", r = "\r",
   b = "", A = "", z = "" }
 local longest = 200
 
---- Reads "[…]". Returns some of its characters and the position behind it.
+--- Parses "[…]". Returns some of its characters and the position after it.
 local function read_class(text, at)
   local negated, body, stop = text:match("^%[(^?)(%]?[^%]\\]*)()", at)
   while text:sub(stop, stop) == "\\" do
@@ -23,7 +23,7 @@ local function read_class(text, at)
 end
 
 --- Returns a text that `pattern` usually matches.
----@param pick fun(count: integer): integer  a number from 1 to count
+---@param pick fun(count: integer): integer  returns a number from 1 to count
 function M.text(pattern, pick)
   local make_choice
 
@@ -51,7 +51,7 @@ function M.text(pattern, pick)
       least = least and tonumber(least) or pattern:find("^%?", after) and 0 or 1
       stop = stop or pattern:match("^[*+?]()", after) or after
       for i = 1, math.min(least, longest) do made[#made + 1] = i == 1 and text or (make_part(at)) end
-      -- A lazy repeat matches the same texts.
+      -- A lazy repeat matches the same texts as a greedy one.
       at = stop > after and pattern:match("^%??()", stop) or stop
     end
     return table.concat(made), at

@@ -1,11 +1,10 @@
---- moonlet's own event format, which moonlet-executor prints and any program may: JSON lines, each
---- with a "type".
+--- Parses moonlet's own event format: JSON lines with a "type", as moonlet-executor prints them.
 ---
 ---   {"type":"session","model":"m","id":"s"}
 ---   {"type":"text","text":"…"}                      a message of the agent; the last one is the answer
 ---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
----                                                   a running tool stops the idle clock; at its end
----                                                   "result" is all that it gave, to notice a loop
+---                                                   a running tool pauses the idle timeout
+---                                                   "result" of an ended tool detects loops
 ---   {"type":"file","path":"src/a.c"}                a file that it changed
 ---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
 ---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
@@ -13,8 +12,8 @@
 ---   {"type":"error","message":"…","class":"rate","status":429,"retry_after_ms":2000,"reset_at":1730000000}
 ---   {"type":"done","status":"ok"}                   or "failed", with a message; "text" is the answer
 ---
---- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit
---- code 0, and no session, text or running tool after it.
+--- An error is fatal unless "done" follows with status ok.
+--- Success needs "done" and exit code 0, and no session, text or running tool after "done".
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
@@ -24,7 +23,7 @@ local M = { name = "moonlet", title = "the agent", begin = stream.begin }
 
 local classes = {}
 for _, class in ipairs(outcome.classes) do classes[class] = true end
--- Only the host knows the budgets of its run.
+-- Agents cannot report the class `budget`, because only the host knows the budgets of its run.
 classes.budget = nil
 
 local function failure_of(event)
@@ -78,7 +77,7 @@ function M.apply(state, events, event)
   elseif kind == "usage" then
     local before = state.usage and state.usage.input_tokens or 0
     state.usage = usage.of(event) or state.usage
-    -- The usage may come before the tools of its answer.
+    -- The usage may arrive before the tools of its answer.
     state.reports, state.reported = true, state.turns + (state.awaits_model and 1 or 0)
     state.reported_bytes = state.bytes
     local input = state.usage and state.usage.input_tokens

@@ -1,7 +1,7 @@
---- The names of the built-in runners. Other modules read these lists and keep none of their own.
+--- Lists the names of the built-in runners.
 local M = {}
 
---- Agent CLIs have a module of their name in this folder.
+--- Each agent CLI has a module of the same name in this folder.
 M.agents = { "codex", "claude", "gemini", "opencode" }
 
 local function with_agents(name)
@@ -10,11 +10,11 @@ local function with_agents(name)
   return list
 end
 
---- The config may set up these runners, which start a program.
+--- Runners that start a program can be set up in the user's config.
 M.programs = with_agents "executor"
---- A program may print events in these formats.
+--- Lists the event formats in which a program's standard output can be parsed.
 M.events = with_agents "moonlet"
---- These runners have no program of their own.
+--- Lists the runners without a program of their own.
 M.internal = { "mock", "command", "cassette" }
 
 function M.has(list, name)

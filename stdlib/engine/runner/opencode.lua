@@ -1,7 +1,8 @@
---- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
---- host's sandbox holds the rest. It has no way not to keep a session, so a private state directory
---- is the hermetic way to run it. Its events do not show a provider that refuses: it waits and asks
---- again, and only its log on standard error says so.
+--- The runner `opencode` starts `opencode run` once for each attempt.
+--- opencode's permissions remove some tools, and the host's sandbox restricts the other tools.
+--- opencode always saves its session, so a hermetic run needs a private state directory.
+--- If a provider refuses, opencode waits and retries without an event.
+--- Only opencode's log on standard error reports that a provider refused.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -16,16 +17,16 @@ local M = { name = "opencode", program = "opencode", title = "opencode", role = 
 M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
   "--auto", "--share" }
 
---- opencode's own instructions and tools take about this many tokens of each request.
+--- opencode's own instructions and tools use about this many tokens of each request.
 local own_tokens = 7700
 
---- The user's config names the keys of other providers.
+--- The user's config names the variables with other providers' keys.
 M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
 M.instructions = { "AGENTS.md" }
---- opencode reads these by itself once it reads a file in their folder.
+--- opencode reads these instruction files as soon as it reads a file in their folder.
 M.nested_instructions = { "AGENTS.md", "CONTEXT.md" }
 
 --- Returns the settings folder, whose AGENTS.md opencode reads.
@@ -36,7 +37,7 @@ end
 
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- The host's list of startup files has these names.
+--- The host hides these startup files from an agent.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
@@ -45,7 +46,7 @@ function M.login_files(config)
   return { data .. "/opencode/auth.json" }
 end
 
---- Returns where the native program behind npm's wrapper may be.
+--- Returns the places where npm may have installed the native program.
 local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
@@ -64,7 +65,7 @@ local function permissions(call)
   local web = call.web_search and "allow" or "deny"
   local bash = "allow"
   if not writes then
-    -- The last matching rule wins, and keys are written in the order of their bytes.
+    -- In opencode the last matching rule wins; keys are written in byte order.
     bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
       ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
   end
@@ -82,13 +83,13 @@ function M.command(call)
   shared.check_argv(M.title, argv)
   if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
-    warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
+    warnings[#warnings + 1] = "opencode's shell commands have the user's access to the network"
   end
   local env = { OPENCODE_DISABLE_AUTOUPDATE = "1", OPENCODE_DISABLE_MODELS_FETCH = "1",
     OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
     OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
       instructions = core.json.array {} } }
-  -- opencode then ignores the project's settings and instruction files, and Claude's.
+  -- With these variables opencode ignores Claude's and the project's settings and instructions.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
   local state_dirs, folders, links = {}, {}, nil
   local function place(name, folder, usual)
@@ -105,7 +106,7 @@ function M.command(call)
   place("XDG_STATE_HOME", "state", "~/.local/state")
   place("XDG_CACHE_HOME", "cache", "~/.cache")
   place("XDG_CONFIG_HOME", "config", "~/.config")
-  -- opencode still reads the AGENTS.md beside the user's settings, so give it another folder.
+  -- opencode still reads the AGENTS.md beside the user's settings, so use a folder without it.
   if core.system.env "OPENCODE_CONFIG_DIR" then
     env.OPENCODE_CONFIG_DIR, links = shared.without(settings_folder(), { "AGENTS.md" },
       call.scratch and call.scratch .. "/opencode/settings")
@@ -121,7 +122,7 @@ function M.command(call)
     warnings = warnings }
 end
 
---- Returns the usage of one step: input excludes the cached part, output excludes reasoning.
+--- Returns the usage of one step: input excludes cached tokens, output excludes reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -164,7 +165,7 @@ local function begin_again(state)
   stream.begin_again(state)
 end
 
---- Reports whether an error means that the stream was not the provider's.
+--- Reports whether an error means that the stream was malformed.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -184,7 +185,7 @@ local function parse(state, line, events)
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- An event shows a tool only when the tool ends.
+    -- opencode reports a tool call only when it ends.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -208,7 +209,7 @@ local function parse(state, line, events)
     if reason == "stop" then
       stream.succeed(state, events)
     elseif reason == "unknown" then
-      -- opencode asks again at once after each broken stream.
+      -- opencode retries at once after each broken stream.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -219,7 +220,7 @@ local function parse(state, line, events)
     local data = stream.tbl(stream.at(event, "error", "data")) or {}
     local headers = stream.tbl(data.responseHeaders) or {}
     local name = stream.str(stream.at(event, "error", "name"))
-    local message = stream.str(data.message) or name or "an error without words"
+    local message = stream.str(data.message) or name or "an error without a message"
     local now = core.clock.wall()
     local ms = stream.str(headers["retry-after-ms"])
     local wait = ms and ms:match("^%d+$") and #ms < 13
@@ -239,7 +240,7 @@ end
 M.lines, M.shows_tools = "object", true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
---- Returns a field of a log line, which is JSON if it holds a space.
+--- Returns a field of a log line. A value with spaces is JSON.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -256,7 +257,7 @@ local function logged(line, name)
   end
 end
 
---- Reads a log line, which may say that the program waits for its provider.
+--- Parses a log line, which may say that opencode waits for its provider.
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end
@@ -266,15 +267,15 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- opencode reports all other errors at once, so an unknown one is the provider's.
+    -- opencode reports all other errors at once, so an unknown error comes from the provider.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
 
---- These lines are of the log that moonlet switches on.
+--- Matches lines of the log that moonlet enables.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Reports whether several first starts made the database at once, and this one was too late.
+--- Detects that this start failed because another first start was creating the database.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end

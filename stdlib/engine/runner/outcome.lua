@@ -1,25 +1,26 @@
---- The outcome of an agent's attempt. Success is the terminal success event, no failure after it,
---- and an exit with code 0, or by the host because it did not end by itself. Every other outcome is
---- a failure with a class that says what to do next.
+--- Decides the outcome of an agent's attempt.
+--- Success needs the terminal success event, no failure after it, and exit code 0.
+--- A host that ends an agent after its success event counts as exit code 0.
+--- Every other outcome is a failure with one of these classes:
 ---
----   quota           the account's limit is used up: nothing more until `reset_at`
----   rate            too many requests at once: again after a while
----   auth            no credential, or one that is not accepted: no start until a person acts
----   context         the prompt and what was read do not fit into the model's window
----   refused         the provider or the CLI said no to this request: asking again changes nothing
----   network         the provider was not reached, or it had a failure of its own: again after a while
----   interrupted     it ended before it was done, without saying why
----   invalid-output  it is done, but its answer is not usable or was cut short
----   killed          another process ended it
----   crashed         it died of its own failure
----   limit           it passed a limit of its own call: turns or tokens
----   budget          it passed what was left of a budget of the run, or of a scope around it
----   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
----   lost            its keeper died
----   failed          it reported a failure that no other class fits
+---   quota           the account's limit is exhausted: no calls until `reset_at`
+---   rate            too many requests: retry after a delay
+---   auth            the credential is missing or rejected: no calls until a person acts
+---   context         the prompt and the files read exceed the model's context window
+---   refused         the provider or the CLI rejected this request: a retry changes nothing
+---   network         the provider was unreachable or had an internal error: retry after a delay
+---   interrupted     the agent ended before it was done and gave no reason
+---   invalid-output  the agent is done, but its answer is unusable or truncated
+---   killed          another process killed the agent
+---   crashed         the agent crashed
+---   limit           the agent exceeded a limit of its own call: turns or tokens
+---   budget          the agent exceeded a budget of the run or of an enclosing scope
+---   timeout         the agent's time limit passed; `cause` is the class of what delayed it
+---   lost            the keeper that owned the agent died
+---   failed          the agent reported a failure that no other class fits
 ---
---- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled`
---- and `abandoned` (the run ended first).
+--- The workspace adds the error classes `outside`, `conflict` and `gone`.
+--- The run adds the error classes `cancelled` and `abandoned`.
 local exit_text = require "moonlet.engine.base.exit_text"
 local classify = require "moonlet.engine.runner.classify"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
@@ -28,7 +29,7 @@ local timezones = require "moonlet.engine.runner.timezones"
 
 local M = {}
 
---- A hint replaces these words with the command that shows the step's log.
+--- A hint with this text later gets the command that shows the step's log in its place.
 M.read_log = "read its log"
 
 M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
@@ -39,30 +40,30 @@ local stops_others = { quota = true, auth = true }
 local kinds = { quota = "quota", timeout = "timeout", lost = "lost", limit = "budget", budget = "budget" }
 local hints = {
   quota = "wait for the reset, or name another runner or model",
-  rate = "it is tried again by itself; --limit lowers how many run at once",
+  rate = "moonlet asks again by itself; --limit lowers how many agents run at once",
   auth = "log in with the agent's own program, or set its key; moonlet doctor shows what is found",
   context = "give it less: fewer inputs, a narrower prompt, or a model with a larger window",
   refused = "read the message; the same request would be refused again",
-  network = "look at the connection, the proxy and the provider's status",
+  network = "check the connection, the proxy and the provider's status",
   interrupted = M.read_log,
   ["invalid-output"] = M.read_log .. "; ask for less at once",
-  killed = "look for what ended it: memory, a person, the system going down",
+  killed = "find out what ended it: lack of memory, a person, or a shutdown of the system",
   crashed = M.read_log,
   limit = "raise the limit of the call, or give it less to do",
 }
 local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
-local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
+local local_hint = "free space on this machine's disk, or raise the user's disk quota, then resume the run"
 
---- Returns the hint for a failure of this machine, or nil.
+--- Returns the hint for a failure that this machine causes, or nil.
 local function hint_of(said)
   if not said then return nil end
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
 end
 
---- These hints are for an attempt that the host ended while it was stuck.
+--- Maps classes to hints for an attempt that hung until the host ended it.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
-  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many run at once",
+  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many agents run at once",
   network = hints.network .. "; moonlet resume asks again",
 }
 
@@ -76,7 +77,7 @@ local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap 
 M.status_in, M.classify = classify.status_in, classify.classify
 local any = classify.any
 
---- These lines of standard error do not describe a failure.
+--- Matches lines of standard error that do not describe a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
   "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
   "^Bun v%d" }
@@ -85,7 +86,7 @@ local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
     local from = line:find("%S")
-    -- A bundle is one long line, and its beginning is enough.
+    -- A bundled script is one long line, so only its beginning is searched.
     local head = from and line:sub(math.max(1, from - 8), from + 1000)
     for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
     if head then last = line:sub(from) end
@@ -93,7 +94,7 @@ local function last_line(text)
   return last
 end
 
---- Returns the failure that standard error reports, and its last part.
+--- Returns the failure that standard error reports, and the end of standard error.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")
@@ -105,7 +106,8 @@ local function stderr_message(exit)
   return found or last_line(tail), tail
 end
 
---- Returns the moment of the next request. Without seconds, only the minute's end is late enough.
+--- Returns the time when the provider accepts requests again.
+--- If the text has no seconds, returns the end of that minute.
 local function moment_of(text, now)
   local found = quota_reset.parse(text, now, timezones.here(), timezones.named)
   if found and found.coarse then
@@ -124,8 +126,8 @@ local function signal_class(signal)
   return "crashed"
 end
 
---- Returns the complete error of an attempt.
----@param extra table?  further fields: retry_after_ms, reset_at, cause, hint
+--- Builds the complete error of an attempt.
+---@param extra table?  more fields: retry_after_ms, reset_at, cause, hint
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
     retryable = retryable[class] or false,
@@ -134,14 +136,14 @@ function M.error(class, message, extra)
   return err
 end
 
---- Returns the error for a failure event.
+--- Builds the error for a failure event.
 local function told(name, told_failure, now)
   local said = told_failure.message or ""
   local message = stream.message(told_failure.message or "no reason given")
   local wait = told_failure.retry_after_ms
     and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
   local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
-  -- An HTTP body without its status means that the provider refused the request.
+  -- An HTTP body without a status means that the provider refused the request.
   class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
   local text = message:find("%S") and message or "no reason given"
@@ -150,7 +152,8 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- Describes what an ended attempt was stuck in, with its class; `certain` if an event says so.
+--- Describes what an ended attempt was waiting for, and its class.
+--- The third result is true if an event says so, false if it is only guessed.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -158,35 +161,35 @@ local function stuck_in(state, exit, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
       stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
-  -- Some CLIs retry without an event and write only to standard error.
+  -- Some CLIs retry without an event and only write to standard error.
   local said = stderr_message(exit)
   local cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
   return "", stuck_hints[cause or ""] and cause or nil, false
 end
 
---- Returns the error of an attempt that ran out of time or was silent for too long.
+--- Builds the error of an attempt that exceeded its time or idle limit.
 local function time_error(name, state, exit, limits, now)
   local idle = exit.why == "idle"
   local more, cause, certain, wait = stuck_in(state, exit, now)
   local message = ("%s %s%s"):format(name, exit_text.of(exit, limits), more)
-  -- Some CLIs wait in silence as long as the provider asks, which is the host's task.
+  -- Some CLIs wait silently until the provider's reset time, but only the host should wait.
   if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
     wait = (retryable[cause] or cause == "quota") and wait or {}
     return M.error(cause, message, { retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at })
   end
   return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
     hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
-      and "it may have waited for its provider without a word: moonlet resume asks again"
+      and "it may have waited for its provider in silence: moonlet resume asks again"
       or "give it more time with timeout, or less to do" })
 end
 
---- Returns the error of an attempt that its host ended early; that host may have died since.
+--- Builds the error of an attempt that a host ended because the answer seemed complete.
 local function finished_error(name, state)
   return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
     .. " ended" or " was ended by its host before it was done"))
 end
 
---- Returns the error of an attempt that the host ended or could not start.
+--- Builds the error of an attempt that the host ended or could not start.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
@@ -197,7 +200,7 @@ local function host_error(name, state, exit, limits, now)
   return M.error("failed", message, { kind = err.kind or "failed", hint = err.hint })
 end
 
---- Returns the error of an exit that no event explains.
+--- Builds the error of an exit that no event explains.
 local function exit_error(name, state, exit, now)
   local said, tail = stderr_message(exit)
   local shown = said and ": " .. stream.printable(said, 300) or ""
@@ -253,11 +256,11 @@ local function exit_error(name, state, exit, now)
     reset_at = waits and wait.reset_at or nil, hint = hint_of(said) })
 end
 
---- If the agent has reported its end, these ends by the host keep its result.
+--- The answer of an agent that reported success counts even if the host then ended its process.
 local ended_by_host = { finished = true, wall = true, idle = true }
 
 --- Builds the outcome of an attempt.
----@param name string                how messages call the agent
+---@param name string                the agent's name in messages
 function M.conclude(name, state, exit, answers, usage)
   answers = answers or {}
   local now = answers.now or core.clock.wall()

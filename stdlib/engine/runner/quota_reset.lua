@@ -1,6 +1,7 @@
---- Parses when a quota resets from messages of providers and their CLIs: "try again in 3h 12m",
---- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, HTTP's three
---- date formats, ISO times. Pure: the caller passes the current time and the time zone.
+--- Parses a quota's reset time from messages of providers and their CLIs.
+--- Examples: "try again in 3h 12m", "resets 3pm (Europe/Berlin)", "limit reached|1730000000".
+--- The parser also accepts Retry-After in seconds, HTTP's three date formats, and ISO times.
+--- The parser is pure: the caller passes the current time and the time zone.
 local M = {}
 
 local second, minute, hour, day = 1000, 60 * 1000, 3600 * 1000, 86400 * 1000
@@ -15,13 +16,13 @@ local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, 
   dec = 12 }
 local weekdays = { sun = 0, mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6 }
 
---- Returns the year, month and day of a number of days since 1970-01-01.
+--- Converts days since 1970-01-01 to year, month and day.
 local function date_of(days)
   local year, month, dom = core.clock.iso(days * day):match("^(%d+)-(%d+)-(%d+)")
   return tonumber(year), tonumber(month), tonumber(dom)
 end
 
---- Returns the moment (ms since 1970) of a clock time. `offset` may be a function of a moment.
+--- Converts a local clock time to ms since 1970. `offset` may be a function of that time.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
   local first = core.clock.parse(("%04d-%02d-01T00:00:00.000Z"):format(year, month))
   local at = first + (dom - 1) * day + hours * hour + minutes * minute + (seconds or 0) * second
@@ -32,7 +33,7 @@ local function moment(year, month, dom, hours, minutes, seconds, offset)
   return at - offset * minute
 end
 
---- Reads "1h 5m", "12h34m16.5s", "about 2 hours" or "an hour" at the start: ms, or nil.
+--- Parses "1h 5m", "12h34m16.5s", "about 2 hours" or "an hour" to ms, or returns nil.
 local function span(text)
   for _, word in ipairs { "about", "approximately", "around", "roughly", "another" } do
     text = text:match("^%s*" .. word .. "%s+(.*)$") or text
@@ -64,7 +65,7 @@ local function at(now, when)
   return { retry_after_ms = math.max(0, when - now), reset_at = when }
 end
 
---- Reads a number as seconds or milliseconds since 1970.
+--- Parses a number as seconds or milliseconds since 1970.
 local function epoch(now, digits)
   local value = tonumber(digits)
   if not value then return nil end
@@ -72,7 +73,7 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- These zone names are unambiguous in providers' messages. Some follow the seasons.
+--- These zone names are unambiguous in providers' messages. Some have daylight saving time.
 local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
   CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
@@ -86,14 +87,14 @@ local function zone_of(name, zones)
   local from, sign, hours, minutes = upper:match("^(%a*/?%a*)([+-])(%d%d?):?(%d*)$")
   if from == "" or from == "UTC" or from == "GMT" or from == "ETC/GMT" then
     local east = tonumber(hours) * 60 + (tonumber(minutes) or 0)
-    -- The sign of Etc/GMT+5 means west.
+    -- A plus sign in Etc/GMT+5 means west.
     return (sign == "-") ~= (from == "ETC/GMT") and -east or east
   end
   return zones and zones(known or name) or nil
 end
 
---- Reads "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am" or "noon" at `from` of a text in lower
---- case. Returns the hours, the minutes, the position behind it, and its seconds if it has any.
+--- Parses "3pm", "15:04", "03:00:00 pm" or "noon" at `from` of a lower-case text.
+--- Returns the hours, the minutes, the position after the time, and the seconds if there are any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
   if named == "midnight" or named == "noon" then return named == "noon" and 12 or 0, 0, named_stop end
@@ -112,7 +113,7 @@ local function clock(text, from)
   return hours, minutes, stop, seconds
 end
 
---- Returns the zone named behind a clock time, "(Europe/Berlin)", "UTC", "PST"; nil if unknown.
+--- Returns the zone after a clock time, "(Europe/Berlin)", "UTC", "PST"; nil if unknown.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -122,7 +123,7 @@ local function zone_after(text, from, offset, zones)
   if not name then return offset end
   local zone = zone_of(name, zones)
   if zone then return zone end
-  -- This includes "(local time)".
+  -- A text such as "(local time)" names no zone, so the local one applies.
   if bracket and not bracket:find("/", 1, true) then return offset end
   return nil
 end
@@ -130,7 +131,7 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- Reads the day at the start of a text, and its end: { year?, month, day }, or two if unclear.
+--- Parses the day at the start of a text: { year?, month, day }, or two of them if ambiguous.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end
@@ -160,7 +161,7 @@ local function time_after(lower, from)
   return hours, minutes, stop or from, seconds
 end
 
---- Returns the moment of a day and its time, or of the day's beginning.
+--- Returns the time of a day with its clock time, or the day's beginning.
 local function on_day(text, lower, days, from, now, offset, zones)
   local hours, minutes, stop, seconds = time_after(lower, from)
   local late_year, late_stop = lower:match("^%s+(%d%d%d%d)%f[%D]()", hours and stop or #lower + 1)   -- asctime
@@ -177,16 +178,16 @@ local function on_day(text, lower, days, from, now, offset, zones)
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- The earlier of two possible moments counts: the later one could delay the retry.
+      -- The earlier of two possible times counts, because the later one could delay the retry.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end
   return best, not seconds
 end
 
---- Parses a date at the start of a text: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM",
---- "Oct 9, 5pm", "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm".
---- Also returns true if the text has no seconds.
+--- Parses a date at the start of a text. Also returns true if the text has no seconds.
+--- Formats: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "3pm",
+--- "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm".
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
@@ -214,7 +215,7 @@ local function date(text, now, offset, zones)
     local a, b, c = date_of(today + ahead)
     when = moment(a, b, c, hours or 0, minutes or 0, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
-  until when > now - 10 * minute   -- a time that has just passed means today
+  until when > now - 10 * minute  -- a time that has just passed means today
   return when, not seconds
 end
 
@@ -229,11 +230,11 @@ local lead_dates = {
   "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
---- Returns the moment from which a text allows another request, or nil if it names none.
+--- Returns the time from which a text allows another request, or nil if it names none.
 ---@param now integer  ms since 1970
----@param zone (integer | fun(at: integer): integer)?  minutes east of UTC if no zone is named (0)
+---@param zone (integer | fun(at: integer): integer)?  default zone, in minutes east of UTC (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones
----@return {retry_after_ms: integer, reset_at: integer, coarse: boolean?}?  coarse: seconds were left out
+---@return {retry_after_ms: integer, reset_at: integer, coarse: boolean?}?  coarse: without seconds
 function M.parse(text, now, zone, zones)
   if type(text) ~= "string" then return nil end
   text = text:sub(1, 4000)
@@ -278,7 +279,7 @@ function M.parse(text, now, zone, zones)
   return nil
 end
 
---- Reads a Retry-After header: seconds, or a date.
+--- Parses a Retry-After header: seconds, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.header(value, now)
   if type(value) == "number" then return after(now, math.ceil(value * 1000)) end
@@ -287,7 +288,7 @@ function M.header(value, now)
   return at(now, date(value, now, 0))
 end
 
---- Reads seconds or milliseconds since 1970, or a date.
+--- Parses seconds or milliseconds since 1970, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.moment(value, now)
   if type(value) == "number" then return epoch(now, value) end

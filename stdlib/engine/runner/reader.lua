@@ -1,5 +1,6 @@
---- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and
---- readers of a recording. They are pure: they start no program and read no file.
+--- m.runner parses the event streams that agent CLIs print.
+--- m.runner serves authors of a runner and readers of a recording.
+--- m.runner is pure: it starts no program and reads no file.
 ---
 ---   local reader = m.runner.codex
 ---   local state = reader.begin()
@@ -10,7 +11,7 @@ local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- Returns the runner that reads a format of events. Raises `invalid` with the nearest name.
+--- Returns the runner that parses an event format. Raises `invalid` and suggests the nearest name.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
 ---@return table  with begin, parse and finish
 function M.events(name)
@@ -36,7 +37,7 @@ function M.reader(name)
   return require("moonlet.engine.runner.stream").reader(M.events(name))
 end
 
---- Reads a whole stream at once, with line endings of any kind.
+--- Parses a whole stream at once, with line endings of any kind.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
 function M.read(name, bytes, exit, answers)

@@ -1,11 +1,11 @@
---- The arguments that a user's config may not give an agent. Each runner lists its own in
---- `refused_args`: those that would continue a session, change the sandbox, or change the form of
---- the output that moonlet reads.
+--- Rejects arguments that a user's config must not pass to an agent.
+--- Each runner lists its refused arguments in `refused_args`.
+--- A refused argument would continue a session, or change the sandbox or the output format.
 local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- Reports whether a word is an option of the list, with or without a value (-sX, --name=X).
+--- Reports whether a word is one of the options, with or without a value (-sX, --name=X).
 function M.listed(list, word)
   for _, refused in ipairs(list) do
     local long = refused:sub(1, 2) == "--"
@@ -17,7 +17,7 @@ function M.listed(list, word)
   return false
 end
 
--- yargs takes --outputFormat for --output-format.
+-- yargs accepts --outputFormat for --output-format.
 local function without_camel_case(word)
   if word:sub(1, 2) ~= "--" then return word end
   local option, rest = word:match("^([^=]*)(.*)$")
@@ -25,7 +25,6 @@ local function without_camel_case(word)
 end
 
 --- Reports whether a runner must not be started with a word.
----@param name string  of the runner
 function M.holds(name, word)
   if not names.has(names.programs, name) then return false end
   local runner = require("moonlet.engine.runner." .. name)

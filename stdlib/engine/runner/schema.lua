@@ -1,12 +1,13 @@
---- JSON Schemas for providers whose structured output is strict: every object closed, every field
---- required, no free-form parts. An optional field becomes nullable on the way out and is taken out
---- again on the way in; the host checks afterwards all that strict mode cannot say.
+--- Converts JSON Schemas for providers with strict structured output.
+--- Strict mode closes every object, requires every field and has no free-form parts.
+--- An optional field becomes nullable in the request; its null is removed from the answer.
+--- The host validates the answer against the original schema.
 local M = {}
 
 local null = core.json.null
 local deepest = 40
 
---- These keywords pass unchanged. Others only narrow the schema, and the host checks them.
+--- Keywords that strict mode accepts. Others only narrow the schema, and the host checks them.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -126,7 +127,7 @@ function convert(schema, depth)
   return result
 end
 
---- Narrows a root of several types to an object, because providers accept no other.
+--- Narrows a root of several types to an object, because providers accept no other root.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -141,7 +142,7 @@ local function is_object_root(schema)
   return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
 end
 
---- Puts a schema whose root is no object under the field "value".
+--- Wraps a schema whose root is not an object under the field "value".
 local function wrap(made)
   local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
     additionalProperties = false }
@@ -158,7 +159,7 @@ local function refers_to_root(schema, depth)
   return false
 end
 
---- Returns a schema for CLIs that want an object at the root, or nil and why there is none.
+--- Returns a schema with an object at the root, or nil and the reason why that is impossible.
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
@@ -169,7 +170,7 @@ function M.object(schema)
   return wrap(made)
 end
 
---- Unwraps an answer to a schema that object() made.
+--- Unwraps an answer to a schema that object() wrapped.
 function M.unwrap(value, schema)
   schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
@@ -179,7 +180,7 @@ function M.unwrap(value, schema)
   return value
 end
 
---- Returns a strict schema, or nil and why. A root that is no object is put under "value".
+--- Returns a strict schema, or nil and a reason. A root that is not an object is wrapped.
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()
@@ -261,13 +262,13 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- Makes a value fit its schema: empty lists, and null for fields that may be absent.
+--- Makes a value fit its schema: fixes empty lists, and removes null from optional fields.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)
 end
 
---- Returns the answer in the form of the schema, without the additions of strict mode.
+--- Undoes the additions of strict mode in an answer.
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
   return strip(M.unwrap(value, schema), schema, schema, 0)
@@ -275,7 +276,7 @@ end
 
 local most_problems = 5
 
---- Shortens a line of core.json.validate, without the place in the schema.
+--- Shortens a problem from core.json.validate by omitting the place in the schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'
@@ -288,7 +289,7 @@ local function problem_in_words(line)
   return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
 end
 
---- Returns the problems of core.json.validate in one line for people.
+--- Formats the problems from core.json.validate in one line for people.
 function M.in_words(problems)
   local list, count = {}, 0
   for line in problems:gmatch "[^\n]+" do

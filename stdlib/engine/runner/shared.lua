@@ -1,53 +1,52 @@
---- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at
---- all, the allow-lists of the environment.
+--- Provides programs, prompts and allow-lists of the environment for the runners' command lines.
+--- A prompt reaches the CLI unchanged, or the call is rejected.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Limits retries inside a CLI to dropped connections; all others are the host's.
+--- Allows a CLI to retry dropped connections only; the host does all other retries.
 M.retries = 1
 
 local longest_argument = 128 * 1024 - 1
 
 ---@class moonlet.RunnerCall
 ---@field prompt string
----@field prompt_file string   the file that holds the prompt, absolute
----@field out string           the directory in which the agent may write, absolute
----@field cwd string           absolute
----@field program string?      the path from detect()
+---@field prompt_file string   absolute path of the file with the prompt
+---@field out string           absolute path of the directory in which the agent may write
+---@field cwd string           absolute path
+---@field program string?      path from detect()
 ---@field model string?
 ---@field role string?
 ---@field sandbox "read-only"|"workspace-write"
 ---@field network boolean?     tools may use the network
 ---@field web_search boolean?
----@field top string?         the top of the repository, which need not be where it works
----@field continues string?   the session of an earlier call to go on with
----@field turns integer?      how often the model may answer
----@field schema table?        the JSON Schema of the answer
----@field schema_file string?  where a schema may be written for the CLI
----@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
----@field startup_files boolean?  files that start programs may be written
+---@field top string?         top of the repository, which may differ from `cwd`
+---@field continues string?   session of an earlier call to continue
+---@field turns integer?      most answers of the model
+---@field schema table?        JSON Schema of the answer
+---@field schema_file string?  path to which the schema may be written for the CLI
+---@field writable string[]?   writable paths beside `out`; nil: the working folder
+---@field startup_files boolean?  files that start programs are writable
 ---@field timeout_ms integer?
----@field confine "runner"|"host"|nil  which sandbox holds it
----@field private boolean?     a state directory of its own, under `scratch`
----@field scratch string?      a directory for that, absolute
+---@field confine "runner"|"host"|nil  which sandbox to use
+---@field private boolean?     use a separate state directory, under `scratch`
+---@field scratch string?      absolute path of a temporary directory
 ---@field attempt integer?
 ---@field config table?        the runner's entry of the user's config
 
 ---@class moonlet.RunnerCommand
 ---@field argv string[]
----@field env table<string, string>     set for the child
----@field env_names string[]            passed on from the user's environment if they are set
----@field stdin "prompt"|"none"         prompt: the bytes of prompt_file, then closed
----@field files table<string, string>   written before the start: absolute path -> text
----@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
---- the folders under `scratch`
----@field folders string[]?             others that must be there, which it may not write: they are made
----@field links table<string, string[]>?  folder -> files and folders that it gets links to, absolute
----@field answer_file string?           the file for the last message
----@field sandbox "runner"|"host"       the enforcer of call.sandbox
----@field writable string[]             paths that the agent's tools may write, for the host's sandbox
----@field reads string[]?               instruction files that the CLI reads by itself, as far as they are there
+---@field env table<string, string>     variables to set for the child
+---@field env_names string[]            variables to pass on from the user's environment
+---@field stdin "prompt"|"none"         "prompt": write prompt_file to standard input, then close it
+---@field files table<string, string>   files to write before the start: absolute path -> text
+---@field state_dirs string[]           writable state of the CLI; paths under `scratch` are created
+---@field folders string[]?             folders to create that are not writable for the CLI
+---@field links table<string, string[]>?  folder to create -> absolute targets of its symbolic links
+---@field answer_file string?           file for the last message
+---@field sandbox "runner"|"host"       enforcer of call.sandbox
+---@field writable string[]             paths that the host's sandbox makes writable
+---@field reads string[]?               instruction files that the CLI reads by itself
 ---@field warnings string[]
 
 --- Replaces ~ with the user's home.
@@ -76,10 +75,10 @@ function M.is_script(path)
   return head ~= nil and head:sub(1, 2) == "#!"
 end
 
---- Reports whether a file runs without an interpreter.
+--- Reports whether a file is executable without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
---- Finds a runner's program. `places(real)` names the native programs behind npm's wrapper.
+--- Finds a runner's program. `places(real)` lists the native programs behind npm's wrapper.
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end
@@ -91,7 +90,7 @@ function M.detect(runner, config, places)
 end
 
 --- Appends the model and the user's own arguments to a command line.
----@param option string  of the model, "-m" or "--model="
+---@param option string  the CLI's option for the model, "-m" or "--model="
 function M.add_words(argv, call, option)
   local config = call.config or {}
   local model = call.model or config.model
@@ -103,7 +102,7 @@ function M.add_words(argv, call, option)
   table.move(config.args or {}, 1, #(config.args or {}), #argv + 1, argv)
 end
 
---- Removes the program's own log, which moonlet switched on, from its standard error.
+--- Removes the lines of the program's own log, which moonlet enabled, from standard error.
 function M.without_log(runner, state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
@@ -119,10 +118,10 @@ function M.beneath(folder, names)
   return list
 end
 
---- Plans a folder of links to all in another one but some names; nil if it has none of these.
+--- Plans links to everything in `folder` except `names`. Returns nil if it has none of `names`.
 ---@param folder string   absolute
----@param place string?   the path of the folder of links
----@return string? place, table<string, string[]>? links  for moonlet.RunnerCommand
+---@param place string?   where the folder of links will be created
+---@return string? place, table<string, string[]>? links  the field `links` of moonlet.RunnerCommand
 function M.without(folder, names, place)
   local root = core.file.root(folder)
   local targets, hidden, is_hidden = {}, {}, false
@@ -134,7 +133,7 @@ function M.without(folder, names, place)
   return place, { [place] = targets }
 end
 
---- Returns the first `cap` bytes of a user's own file, or nil if it cannot be read.
+--- Returns the first `cap` bytes of a file of the user, or nil if it cannot be read.
 ---@param path string  absolute
 function M.read_file(path, cap)
   local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
@@ -172,7 +171,7 @@ function M.check_prompt(title, prompt, limits)
   end
 end
 
---- Rejects arguments that the system would not pass.
+--- Rejects arguments that the operating system would not pass.
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
@@ -188,7 +187,7 @@ end
 --- Reports whether a text fits into one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- Returns a runner's own variable names and those that the user's config grants.
+--- Returns the variables of proxies, of a runner, and those that the user's config grants.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -204,7 +203,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- Returns the variables that tools must not see: a runner's keys, and granted ones like them.
+--- Returns the variables that tools must not see: keys of the runner, and other granted secrets.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
@@ -217,7 +216,7 @@ function M.secret_names(own, granted)
   return list
 end
 
---- Reports whether a variable is set that the runner will see.
+--- Reports whether a variable is set and visible to the runner.
 function M.has(config, name)
   local value = core.system.env(name)
   if value and value ~= "" then return true end
@@ -236,7 +235,6 @@ function M.writable(call)
   return list
 end
 
---- Returns the line that states a role.
 function M.role_line(role) return "Your role in this task: " .. role .. "." end
 
 return M

@@ -1,49 +1,49 @@
---- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that
---- may be damaged, and a state that stays small whatever is printed. It never raises.
+--- Provides functions that parse agents' event streams, which may be damaged.
+--- The size of the state is bounded for any output. No function raises an error.
 local M = {}
 
 local null = core.json.null
 
-M.line_cap = 5 << 20     -- bytes that are read of one line
-M.text_cap = 4 << 20     -- bytes that are kept of an answer
+M.line_cap = 5 << 20  -- longest line that is read, in bytes
+M.text_cap = 4 << 20  -- longest answer that is kept, in bytes
 local message_cap = 4000
 local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
 local largest = 1 << 53
 
 ---@class moonlet.RunnerState
----@field lines integer       lines of the output
----@field events integer      lines that were events
----@field malformed integer   lines that began like an event and were invalid
----@field repaired integer    damaged lines that were repaired
----@field plain integer       lines that are no events
----@field skipped integer     lines longer than line_cap that could not be read in part
----@field unread boolean?     an event could not be read, and no later text replaced its text
----@field done boolean        success was reported, and nothing new or failed followed
----@field begun_again boolean? continued after it reported its end
----@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
----@field last_error table?   fields as in failure: the last error, perhaps not terminal
+---@field lines integer       number of lines of output
+---@field events integer      number of lines that were events
+---@field malformed integer   number of lines that began like an event and were invalid
+---@field repaired integer    number of damaged lines that were repaired
+---@field plain integer       number of lines that were not events
+---@field skipped integer     number of lines longer than line_cap that could not be repaired
+---@field unread boolean?     an event could not be parsed, and no later text replaced its text
+---@field done boolean        success was reported, and no new work or failure followed
+---@field begun_again boolean? the agent continued after it reported its end
+---@field failure table?      terminal failure: message, status?, code?, retry_after_ms?, reset_at?
+---@field last_error table?   fields as in failure: the last error, which may not be terminal
 ---@field retry table?        fields as in failure: the last retry, if no event followed
----@field waiting table?      fields as in failure: the program waits silently for its next retry
----@field broken_off integer?  broken answers in a row, of a program that retries forever
+---@field waiting table?      fields as in failure: the error whose retry the program waits for
+---@field broken_off integer?  consecutive broken answers of a program that retries forever
 ---@field model string?
 ---@field session string?
----@field turns integer        answers of the model that the stream reports
----@field awaits_model boolean the next event of the model begins an answer
----@field in_answer boolean?   an answer has begun, and its end will be reported
----@field at_work_since integer?  ms since 1970; child processes that started later are tools
----@field bytes integer        bytes of all events
----@field sent_again integer   bytes that were sent again with each turn, in total
+---@field turns integer        number of the model's answers that the stream reports
+---@field awaits_model boolean  true if the model's next event begins an answer
+---@field in_answer boolean?   true inside an answer whose end will be reported
+---@field at_work_since integer?  ms since 1970; later child processes are tools
+---@field bytes integer        size of all events
+---@field sent_again integer   bytes of the conversation that its turns have sent again, in total
 ---@field own_tokens integer?  approximate tokens of the program's own instructions in each request
 ---@field reports boolean?     usage is reported after each answer
----@field counted integer      answers whose usage was reported one by one
----@field reported integer     answers whose usage was reported
----@field reported_bytes integer  bytes of all events at the last reported usage
----@field requests integer?    requests that the program has sent, if its log counts them
+---@field counted integer      number of answers whose own usage was reported
+---@field reported integer     number of answers that the reported usage covers
+---@field reported_bytes integer  size of all events at the last reported usage
+---@field requests integer?    number of requests that the program has sent, if its log counts them
 ---@field log_was_read boolean?  the log on standard error was read line by line
 ---@field last_input integer?  input tokens of the last reported usage
 ---@field so_far moonlet.Usage?  usage so far, if the stream reports it before its end
 
---- Returns a fresh state for one attempt.
+--- Returns a new state for one attempt.
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -53,13 +53,13 @@ function M.begin()
   }
 end
 
--- Field readers: each returns nil for a value of another kind.
+-- These field readers return nil for a value of another type.
 
 function M.str(value) return type(value) == "string" and value or nil end
 
 function M.tbl(value) return type(value) == "table" and value or nil end
 
---- Returns a non-negative integer, or nil if the value is not one or is implausibly large.
+--- Returns a non-negative integer, or nil for any other value or an implausibly large number.
 function M.count(value)
   if type(value) ~= "number" or value < 0 or value > largest then return nil end
   return math.tointeger(value)
@@ -76,7 +76,7 @@ function M.int(value)
   return math.tointeger(value)
 end
 
---- Returns a field of nested objects, or nil if one is missing.
+--- Returns a nested field, or nil if any level is missing.
 function M.at(value, ...)
   for i = 1, select("#", ...) do
     if type(value) ~= "table" then return nil end
@@ -86,10 +86,10 @@ function M.at(value, ...)
   return value
 end
 
---- Returns a short line for people, without colours and control characters.
+--- Formats a text as one short line, without colours and control characters.
 function M.printable(text, cap) return core.text.printable(core.text.strip(text), cap or 200) end
 
---- Returns a message to keep and show. Of an HTTP body only its message is kept.
+--- Returns the message to display. If the text is an HTTP body, returns only the message in it.
 function M.message(text)
   text = core.text.clean(text)
   local inner = text:match("^%s*{.*}%s*$") or text:match("^%[API Error: ({.*})%]$")
@@ -105,7 +105,7 @@ function M.message(text)
 end
 
 
---- Mends malformed UTF-8, control characters, halves of surrogate pairs and huge numbers.
+--- Repairs malformed UTF-8, control characters, unpaired surrogates and huge numbers.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -154,7 +154,7 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- Closes the open strings and brackets of a line that was cut; nil if that is impossible.
+--- Closes the open strings and brackets of a truncated line. Returns nil if that is impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -173,7 +173,7 @@ local function complete(head)
       return nil
     end
   end
-  -- Such a long text must be the value of a field, not its name.
+  -- A text that was cut at the line limit must be the value of a field, not its name.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -186,7 +186,7 @@ local function add_warning(state, events, text)
   events[#events + 1] = { type = "warning", text = text }
 end
 
---- Adds a warning to the state once.
+--- Adds a warning to the state, but never the same warning twice.
 function M.warn(state, events, text)
   text = M.printable(text, 300)
   for _, known in ipairs(state.warnings) do
@@ -195,7 +195,7 @@ function M.warn(state, events, text)
   add_warning(state, events, text)
 end
 
---- Returns the object on a line, or nil if the line is no event.
+--- Returns the object on a line, or nil if the line is not an event.
 ---@param events moonlet.RunnerEvent[]
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
@@ -216,7 +216,7 @@ function M.object(state, events, line)
     ok, value = pcall(function() return core.json.decode(mend(line)) end)
     if ok then
       state.repaired = state.repaired + 1
-      M.warn(state, events, "the output holds bytes that are no JSON text: they are replaced by U+FFFD")
+      M.warn(state, events, "the output contains bytes that are not JSON text, which are replaced by U+FFFD")
     end
   end
   if not ok or type(value) ~= "table" then
@@ -228,12 +228,11 @@ function M.object(state, events, line)
   return value
 end
 
---- Splits bytes into lines, and lines into events.
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
---- Reads a runner's stdout piece by piece.
----@param runner table  has begin and parse
+--- Parses a runner's stdout piece by piece.
+---@param runner table  a runner with the functions `begin` and `parse`
 ---@return moonlet.RunnerReader
 function M.reader(runner)
   return setmetatable({ runner = runner, state = runner.begin(), parts = {}, size = 0 }, Reader)
@@ -262,7 +261,7 @@ function Reader:take_line(events)
   self.size, state.cut_line = 0, nil
 end
 
---- Takes the next bytes; returns the events of the lines that they complete.
+--- Parses the next bytes and returns the events of the lines that they complete.
 ---@return moonlet.RunnerEvent[]
 function Reader:feed(bytes)
   local events, at = {}, 1
@@ -282,7 +281,7 @@ function Reader:feed(bytes)
   return events
 end
 
---- Ends the output. A last line without a line feed counts.
+--- Ends the output. A last line without a line feed is parsed, too.
 ---@return moonlet.RunnerEvent[]
 function Reader:close()
   local events = {}
@@ -290,7 +289,7 @@ function Reader:close()
   return events
 end
 
---- Counts a line that is too long or holds too many values.
+--- Counts a line that is too long or contains too many values.
 local function skip(state, bytes)
   local events = {}
   state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
@@ -299,11 +298,12 @@ local function skip(state, bytes)
   return events
 end
 
---- Takes the results of core.lines.read: its lines, with the size in place of a line that was too
---- large; the numbers of these lines in the output; the count of passed-over lines, which cannot be
---- events, and the end of the last of those.
----@param runner table             has parse
----@param lines (string|integer)[]
+--- Parses the results of core.lines.read.
+---@param runner table             a runner with the function `parse`
+---@param lines (string|integer)[]  a line that was too large is replaced by its size
+---@param numbers integer[]  the line numbers in the output
+---@param others integer     number of lines that cannot be events
+---@param last string?       the end of the last line that cannot be an event
 ---@param note fun(event: moonlet.RunnerEvent)?
 function M.take(runner, state, lines, numbers, others, last, note)
   if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
@@ -317,8 +317,8 @@ function M.take(runner, state, lines, numbers, others, last, note)
 end
 
 
---- Returns the head and the tail of a long text, with a note about the missing middle.
----@param bytes integer  the size of the whole
+--- Joins the head and the tail of a long text, with a note about the missing middle.
+---@param bytes integer  size of the whole text
 function M.ends(head, tail, bytes)
   return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
     core.text.clean(tail))
@@ -326,8 +326,7 @@ end
 
 local half = M.text_cap // 2
 
---- Appends to the end of a long answer, of which only the last bytes are kept. Joins the pieces
---- rarely.
+--- Appends to a long answer, of which only the end is kept. Joins the pieces rarely, to save time.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -339,7 +338,7 @@ local function keep_end(state, text)
   state.last = list
 end
 
---- Keeps the answer, or adds `more` to it.
+--- Replaces the answer, or appends to it if `more` is true.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
   if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
@@ -351,7 +350,7 @@ function M.keep_text(state, text, more)
   if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- Returns the text of a message, and warns about any other value.
+--- Returns the text of a message, and warns if it is not a string.
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
     state.unread = true
@@ -360,7 +359,7 @@ function M.said(state, events, value)
   return M.str(value)
 end
 
---- Returns the answer, and its size in bytes if it was cut.
+--- Returns the answer, and its full size in bytes if it was truncated.
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
@@ -383,7 +382,7 @@ function M.deny(state, name, detail)
   state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
 end
 
---- Opens a tool until its end is reported.
+--- Marks a tool as running until its end is reported.
 function M.open_tool(state, id, name)
   if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
   state.open[id], state.open_count = name, state.open_count + 1
@@ -396,30 +395,29 @@ function M.close_tool(state, id)
   return name
 end
 
---- Marks an agent that works on after it said that it was done.
+--- Records that an agent continues after it reported its end.
 function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- Notes an error. After a reported end it is the agent's failure.
+--- Notes an error. After a reported end it becomes the agent's failure.
 ---@param err table  see last_error
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- Closes all tools, in a stream whose model speaks only after they have ended.
+--- Marks all tools as ended, for a stream whose model speaks only after its tools.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
---- Counts a turn when the model begins an answer, at the start or after a tool. Each turn sends the
---- whole conversation again.
+--- Counts a turn when the model begins an answer. Each turn sends the whole conversation again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Begins an answer, in a stream that reports both ends of each one.
+--- Begins an answer, for a stream that reports both ends of each answer.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
@@ -428,7 +426,7 @@ end
 --- Ends an answer and its tools.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
----@param input integer  its input tokens
+---@param input integer  input tokens of the answer
 function M.report_answer(state, input)
   state.counted = state.counted + 1
   state.reported, state.reported_bytes, state.last_input = state.counted, state.bytes, input
@@ -437,17 +435,17 @@ end
 --- Returns the number of the model's answers so far.
 function M.answers(state) return math.max(state.turns, state.counted) end
 
---- Reports whether an agent has taken more turns than it may.
+--- Reports whether an agent has exceeded its number of turns.
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
---- Returns true if the agent has used all its turns and is about to start another one.
+--- Reports whether the agent has used all its turns and is about to start another turn.
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
 
 local most_seen = 8 << 20
 
---- Stores the output of a tool. A reviewer's findings are checked against it later.
+--- Stores the output of a tool; a reviewer's findings are checked against it later.
 ---@param about string?  the command or the path
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }
@@ -460,8 +458,8 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- Adds an event of a tool, and counts it. For a finished tool, `call` may have its arguments and
---- `result` its full output.
+--- Adds an event about a tool call to the reader's events, and counts it.
+--- If the tool has finished, `call` may have its arguments and `result` its full output.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -475,7 +473,7 @@ function M.tool(state, events, tool)
     call = tool.call, result = tool.result }
 end
 
---- Adds a part of the answer, for watchers.
+--- Emits a part of the answer as an event.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
@@ -483,29 +481,28 @@ function M.say(state, events, text)
   events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end
 
---- Adds an error event. With `ends`, the agent has failed and is done.
----@param err table  its message is shown
+--- Adds an error event. With `ends`, also adds the event that the agent has failed.
 function M.fail(events, err, ends)
   events[#events + 1] = { type = "error", text = M.printable(M.message(err.message), 300) }
   if ends then events[#events + 1] = { type = "done", status = "failed" } end
 end
 
---- Notes the success that an agent reports.
+--- Records the success that an agent reports.
 function M.succeed(state, events)
   state.done, state.failure = true, nil
   events[#events + 1] = { type = "done", status = "ok" }
 end
 
---- Adds the event of the session that an agent began.
+--- Adds the event for the session that an agent began.
 function M.begin_session(state, events)
   events[#events + 1] = { type = "session", model = state.model and M.printable(state.model, 80),
     id = state.session and M.printable(state.session, 80) }
 end
 
---- Sets the fields begin and parse of a runner that reads a stream.
+--- Adds begin and parse to a runner that reads a stream.
 ---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
----@param own_tokens integer  the program's own instructions and tools, in tokens by the bytes of one request
----@param more table?  further fields of a fresh state
+---@param own_tokens integer  tokens of the program's own instructions and tools in one request
+---@param more table?  further fields of a new state
 function M.make_reader(runner, parse, own_tokens, more)
   runner.parse = M.guarded(parse)
   --- `before` is the usage that the thread had counted earlier.

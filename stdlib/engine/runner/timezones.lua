@@ -1,4 +1,4 @@
---- Offsets of time zones, from the system's zone files. Only files are read.
+--- Computes offsets of time zones from the system's zone files.
 local M = {}
 
 local folders = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/var/db/timezone/zoneinfo" }
@@ -11,7 +11,7 @@ local function read(bytes)
     return { isutc = isutc, isstd = isstd, leap = leap, times = times, types = types, chars = chars, data = at + 44 }
   end
   local head, width, format = header(1), 4, ">i4"
-  if bytes:byte(5) >= 50 then   -- version 2 on: the same again with 64-bit times
+  if bytes:byte(5) >= 50 then  -- version 2 and later repeat the data with 64-bit times
     head = header(head.data + head.times * 5 + head.types * 6 + head.chars + head.leap * 8 + head.isstd + head.isutc)
     width, format = 8, ">i8"
   end
@@ -28,7 +28,7 @@ local function read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
---- Reads a TZif file: { first = minutes, steps = { {from seconds, minutes}, … } }, or nil.
+--- Parses a TZif file into { first = minutes, steps = { {from seconds, minutes}, … } }, or nil.
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
   return ok and zone or nil
@@ -51,7 +51,7 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- Returns a function of a moment (ms) that gives a zone's minutes east of UTC, or nil.
+--- Returns a function that maps a time (ms) to a zone's minutes east of UTC, or nil.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)
@@ -69,7 +69,7 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- Returns that function for the zone of TZ or of this machine, or for UTC.
+--- Returns such a function for the zone in TZ, else for this machine's zone, else for UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

@@ -1,7 +1,7 @@
---- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes
---- cached ones, output_tokens includes reasoning, total_tokens is their sum. A count that was not
---- reported is nil here and null in records. Usage is estimated, and marked as such, only for
---- answers that a stream does not report before an attempt is ended.
+--- Normalizes the token usage of attempts, which each provider reports differently.
+--- input_tokens includes cached tokens, output_tokens includes reasoning; total_tokens is the sum.
+--- A count that was not reported is nil here and null in records.
+--- Usage is estimated, and marked so, only for answers whose stream has not reported it at the end.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -19,7 +19,7 @@ local function plus(a, b)
   return a + b
 end
 
---- Returns a usage from counts that may be missing, with their total if possible.
+--- Builds a usage from counts that may be missing, and adds up their total if possible.
 function M.of(given)
   local usage, any = {}, false
   for _, name in ipairs(M.counts) do
@@ -37,8 +37,8 @@ function M.of(given)
 end
 
 --- Returns the usage since `before`, because Codex counts over the whole thread.
----@param given table   a turn.completed's usage
----@param before table? an earlier one of the same thread
+---@param given table   the usage of a turn.completed event
+---@param before table? an earlier usage of the same thread
 function M.codex(given, before)
   local function since(name)
     local value = stream.count(given[name])
@@ -50,7 +50,7 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
---- Returns the usage of a message of Claude, which counts input without the cached part.
+--- Returns the usage of one of Claude's messages; Claude counts input without the cached part.
 function M.claude(given)
   local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
   local made = stream.count(given.cache_creation_input_tokens) or 0
@@ -58,7 +58,7 @@ function M.claude(given)
     cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
 end
 
---- Returns the sum of two usages. Its cost is "reported" only if both are.
+--- Adds two usages. The cost of a sum is "reported" only if both costs are.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
 function M.add(a, b)
@@ -92,13 +92,14 @@ local own_tokens = 1000
 M.bytes_a_token = 4
 local bytes_a_token = M.bytes_a_token
 
---- Reports whether a request is under way that its provider has not answered.
+--- Reports whether a request to the provider is unanswered.
 local function is_asking(state)
   if state.requests then return state.requests > state.turns end
   return state.events > 0 and state.awaits_model and not state.done
 end
 
---- Estimates answers without a report. Each was sent the program's text, the prompt and all before.
+--- Estimates unreported answers.
+--- Each request sends the program's text, the prompt and all earlier messages.
 local function estimate_of(state, prompt_bytes, answers, is_under_way)
   local input, output
   if state.last_input then
@@ -116,8 +117,8 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   return estimate
 end
 
---- Returns the usage of an attempt before its end, partly estimated; nil if no model was asked.
----@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
+--- Returns the usage of a running attempt, partly estimated; nil if no model was asked.
+---@param ended boolean?  the agent was killed: estimate its last answers and its open request
 function M.so_far(state, prompt_bytes, ended)
   local said = M.add(state.usage or state.so_far, nil)
   local answers = (ended or not state.reports) and math.max(0, state.turns - state.reported) or 0
@@ -168,8 +169,9 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- Returns the usage for model.json and the envelope: every field, with null if unknown. `partial` is set
---- for a sum with an unknown part, `cache_write_tokens` (part of the input) only if reported.
+--- Returns the usage for model.json and the envelope: every field, with null if unknown.
+--- `partial` marks a sum with an unknown part.
+--- `cache_write_tokens` is part of the input, and present only if reported.
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}

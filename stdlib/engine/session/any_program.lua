@@ -1,5 +1,5 @@
---- Lists prompts that any program may show, with the fields of `screen` in a runner. They match
---- only in the line of the cursor and the line above it.
+--- Lists prompts that any program may show; runners have these fields in `screen`.
+--- Prompts of unknown programs match only in the cursor's line and the line above it.
 return {
   prompts = {
     { kind = "password", at_cursor = { "[Pp]assword[^%w]*:%s*$", "[Pp]assphrase[^%w].*:%s*$", "[Pp]assphrase:%s*$",
@@ -19,7 +19,7 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  -- A pattern matches only at the end of a sentence. A longer sentence only mentions a limit.
+  -- Patterns for a limit require the end of a sentence, because others may only mention a limit.
   quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
     "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },
   downloads = { "%d+%%.*[KMG]i?B", "[KMG]i?B/s", "[Dd]ownloading", "[Rr]eceiving objects:", "[Ff]etching .*%d+%%" },

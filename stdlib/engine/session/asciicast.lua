@@ -1,4 +1,4 @@
---- Converts the log of a session to an asciicast, version 3, which records output with its times.
+--- Converts a session's log to an asciicast (version 3), which records output with its times.
 local log = require "moonlet.engine.session.log"
 local store = require "moonlet.engine.session.store"
 
@@ -6,7 +6,7 @@ local M = {}
 
 local longest_chunk = 1 << 20
 
---- Returns the notes of time, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
+--- Returns the log's time notes, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
 local function notes(root, id)
   local list = {}
   for _, piece in ipairs(log.pieces(root, id, "times")) do
@@ -30,7 +30,7 @@ local function text_of(bytes)
 end
 
 --- Returns the asciicast of a session as lines of JSON.
----@param facts table?  the state of a running session; its newest output has no time yet
+---@param facts table?  state of a running session; its newest output has no time yet
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),
     term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" }, title = rec.id } }

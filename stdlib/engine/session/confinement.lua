@@ -1,11 +1,12 @@
---- Builds the sandbox of a session's program. It may write to its temporary folder, the agent's own
---- state and, if allowed, one more folder. Codex brings its own sandbox, and sandboxes do not nest.
+--- Builds the sandbox of a session's program.
+--- The program may write to its temporary folder, the agent's state and one more folder.
+--- Codex has its own sandbox, and sandboxes do not nest.
 local grammars = require "moonlet.engine.session.grammars"
 
 local M = {}
 
---- Returns the rules for session.start. The result is nil for an agent with its own sandbox, or nil
---- and a reason if the system cannot confine a program.
+--- Returns the rules for session.start; nil for an agent with its own sandbox.
+--- Returns nil and a reason if the system cannot confine a program.
 ---@param folder string?  a folder that the program may write
 ---@return (fun(temporary: string): table)? rules, string? why
 function M.rules(argv, agent, folder)

@@ -1,17 +1,17 @@
---- Recognises an agent's conversation on a screen by what the user or the agent said. The folder,
---- the model, the version and warnings do not count, because an agent prints them at every start.
+--- Recognises an agent's conversation on a screen by the messages of the user and the agent.
+--- Folder, model, version and warnings do not count, because an agent prints them at every start.
 local M = {}
 
--- A line this short identifies a conversation only if a prompt mark precedes it on both screens.
+-- A short line identifies a conversation only if a prompt mark precedes it on both screens.
 local shortest = 8
-local shortest_part = 12     -- the shortest part of a wrapped line that counts
-local shortest_unmarked = 24 -- the shortest line without a mark that counts
+local shortest_part = 12  -- minimum length of a part of a wrapped line
+local shortest_unmarked = 24  -- shortest line without a mark that counts
 local transcript_tail, folder_depth = 256 << 10, 4
 
---- Drops all but letters, digits and non-ASCII bytes: wrapping and Markdown do not matter.
+--- Keeps only letters, digits and non-ASCII bytes, so that line wrapping does not matter.
 local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
 
---- Returns a line without the agent's mark of a message, or nil if it has none.
+--- Returns a message's line without the mark that the agent prints before it; nil without a mark.
 local function without_mark(line, grammar)
   for _, pattern in ipairs(grammar.resume.said) do
     local text = line:match(pattern)
@@ -24,7 +24,7 @@ local function without_mark(line, grammar)
   end
 end
 
---- Returns the lines of a screen but the cursor's, which may show a placeholder.
+--- Returns the lines of a screen except the cursor's, which may show a placeholder.
 local function lines_of(facts)
   local lines = table.move(facts.history, 1, #facts.history, 1, {})
   local cursor = facts.cursor and facts.cursor.row + 1
@@ -41,15 +41,14 @@ local function is_inside(list, key)
   return false
 end
 
----@class moonlet.Conversation
----@field marked string[]  squeezed lines that follow a mark on the old screen
----@field texts string[]   squeezed lines of the transcript
----@field typed string[]   squeezed lines that were typed
----@field starts string[]  squeezed texts that each start may print
+---@class moonlet.Conversation   texts in the form that squeezed() returns
+---@field marked string[]  lines after a mark on the old screen
+---@field texts string[]   lines of the transcript
+---@field typed string[]   lines that the user typed
+---@field starts string[]  texts that an agent may print at every start
 
---- Collects the recorded evidence of a conversation. `facts` is the last screen, `typed` the input,
---- `texts` the messages of the transcript. `printed` is what every start may print: the folder and
---- the words of the new command.
+--- Collects the recorded evidence of a conversation: screen, input and transcript.
+--- `printed` lists what every start may print: the folder and the words of the new command.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}
@@ -77,7 +76,7 @@ function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- Returns true if a marked line and an entry of `list` are equal, or one starts the other.
+--- Reports whether a marked line equals an entry of `list`, or one is a prefix of the other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -120,8 +119,8 @@ end
 ---@field path string
 ---@field size integer
 
---- Finds the agent's own transcript of a conversation. Returns nil if the agent keeps none.
----@param id string  the id of the conversation
+--- Finds the agent's own transcript of a conversation. Returns nil if the agent writes none.
+---@param id string  id of the conversation
 ---@return moonlet.Transcript?
 function M.transcript(grammar, id)
   local where = grammar.resume.transcript
@@ -133,14 +132,14 @@ function M.transcript(grammar, id)
   return info and { root = root, path = path, size = info.size } or nil
 end
 
---- Returns true if the transcript has grown since M.transcript found it.
+--- Reports whether the transcript has grown since M.transcript found it.
 ---@param transcript moonlet.Transcript
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)
   return info ~= nil and info.size > transcript.size
 end
 
---- Returns the texts of a message's blocks.
+--- Returns the texts in the blocks of a message.
 function M.texts(content)
   if type(content) == "string" then return { content } end
   local list = {}

@@ -1,18 +1,17 @@
---- Separates the terminal's echo of typed input from the output of a program, by the recorded
---- inputs.
+--- Separates the terminal's echo of typed input from a program's output.
 local log = require "moonlet.engine.session.log"
 local store = require "moonlet.engine.session.store"
 
 local M = {}
 
--- An echo has at most so many bytes, and begins at most so far after its input's offset.
+-- Limits an echo to this many bytes, and to this distance from its input.
 local longest, farthest = 16 << 10, 256
 
 ---@class moonlet.InputNote
----@field offset integer     the end of the log before the input was typed
+---@field offset integer     end of the log before the input was typed
 ---@field text string?       the input, unless the terminal had echo off
 ---@field silent_ms integer  how long the program had been silent when the input was typed
----@field same_ms integer    how long it had printed nothing new when the input was typed
+---@field same_ms integer    how long the program had printed nothing new when the input was typed
 
 --- Returns the recorded inputs of a session, oldest first.
 ---@return moonlet.InputNote[]
@@ -25,8 +24,8 @@ function M.notes(home, id)
   return notes
 end
 
---- Replaces echoes in a part of the log by zero bytes, including an echo that is not complete yet.
----@param began integer  the offset of the first byte of `bytes`
+--- Replaces complete and incomplete echoes in a part of the log by zero bytes.
+---@param began integer  offset of the first byte of `bytes`
 ---@param notes moonlet.InputNote[]
 function M.hidden(bytes, began, notes)
   for _, note in ipairs(notes) do
@@ -43,7 +42,8 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- After nothing but an echo, the program's silence began before its last input.
+--- Corrects a program's silence if only an echo was printed.
+--- The silence began before the last input.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

@@ -1,12 +1,12 @@
---- Reads an agent's screen: which prompt it shows, whether it works, whether its provider refuses.
---- Each runner declares in `screen` how its program's screen reads.
+--- Reads an agent's screen: its prompt, whether it works, whether its provider refuses.
+--- Each runner declares in `screen` how to read its program's screen.
 local any = require "moonlet.engine.session.any_program"
 local builtin = require "moonlet.engine.runner.names"
 local runners = require "moonlet.engine.load.runners"
 
 local M = {}
 
---- A program asks in the lower lines of its screen.
+--- Only the lower lines of a screen are searched, because programs ask there.
 local lower = 30
 
 -- Caches the runner of each name, or false.
@@ -20,7 +20,7 @@ local function runner_of(name)
   return known[name] or nil
 end
 
---- Returns the names of the runners that declare a screen, those of the user included.
+--- Returns the names of all runners that declare a screen, including the user's.
 function M.names()
   local names = {}
   for _, list in ipairs { builtin.agents, runners.own_names() } do
@@ -52,7 +52,7 @@ end
 
 local function trimmed(text) return (text:gsub("[%s│┃|]+$", "")) end
 
---- Returns the last lines with text, and the line of the cursor with the line above it.
+--- Returns the last lines with text, and the cursor's line with the line above it.
 local function lower_lines(facts)
   local lines = {}
   for _, line in ipairs(facts.lines) do
@@ -94,18 +94,17 @@ local function matched(prompt, lines, at_cursor)
 end
 
 ---@class moonlet.ScreenReading
----@field prompt table?     the prompt that the screen shows, from the grammar
+---@field prompt table?     the prompt on the screen, from the grammar
 ---@field line string?      the line with the prompt
----@field is_whole boolean?   true if the screen has all lines of a prompt of the agent's grammar
+---@field is_whole boolean?   the screen has all lines of a prompt of the agent's grammar
 ---@field detail string?    the subject of the prompt
 ---@field is_ready boolean?   the agent waits for its next instruction
 ---@field is_working boolean?
----@field quota string?     a line that reports a used-up quota
----@field shell string?     the shell prompt in front of the cursor
+---@field quota string?     a line that reports an exhausted quota
+---@field shell string?     the shell prompt before the cursor
 ---@field download string?  a line that reports a download
 
---- Reads the prompt and the other signs of state from a screen.
----@return moonlet.ScreenReading
+--- Finds the prompt and the other signs of state on a screen.
 function M.read(facts, agent)
   local lines, at_cursor = lower_lines(facts)
   local grammar, reading = M.named(agent), {}
@@ -128,7 +127,7 @@ function M.read(facts, agent)
   if #trimmed(facts.lines[facts.cursor.row + 1] or "") <= facts.cursor.col and before:find(any.shell) then
     reading.shell = before
   end
-  -- Ignore a quota message further up, because it is outdated.
+  -- A quota message further up is outdated, so search only the last lines.
   local last = table.move(lines, math.max(1, #lines - 11), #lines, 1, {})
   reading.quota = first_of(last, grammar and grammar.quota) or first_of(last, any.quota)
   reading.download = first_of(table.move(lines, math.max(1, #lines - 3), #lines, 1, {}), any.downloads)

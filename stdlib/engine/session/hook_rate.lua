@@ -1,5 +1,6 @@
---- Limits how often a session's output starts the user's hooks. A few calls per minute of each kind
---- run at once. The other events of that minute are counted, and one call at its end reports them.
+--- Limits how often a session's output starts the user's hooks.
+--- A few hooks of each kind run at once per minute.
+--- Further events of that minute are counted, and one hook at the end of the minute reports them.
 local M = {}
 
 M.per_minute = 6
@@ -7,14 +8,14 @@ local window_ms = 60 * 1000
 
 ---@class moonlet.HookWindow
 ---@field since integer
----@field calls integer  how many hooks ran
----@field held integer   how many events started no hook
----@field last table?    the variables of the newest such event
+---@field calls integer  number of hooks that ran
+---@field held integer   number of events that started no hook
+---@field last table?    variables of the newest event of this kind
 
 ---@return table<string, moonlet.HookWindow>
 function M.new() return {} end
 
---- Returns true if the hook may run now. Otherwise it counts the event.
+--- Reports whether the hook may run now. Otherwise counts the event.
 ---@param rate table<string, moonlet.HookWindow>
 function M.admits(rate, kind, variables, now_ms)
   local window = rate[kind]
@@ -30,7 +31,7 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the due calls for counted events: each kind whose minute is over, or all at the end.
+--- Returns the hooks that report counted events: after their minute, or all at the end.
 ---@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)

@@ -1,6 +1,7 @@
---- Implements ctx:session, a program on a terminal as steps of a run. The start and each input are
---- recorded before they happen, and no input is typed twice. What a script reads is recorded with
---- its place in the log. A resumed run finds the session again, or raises `lost`.
+--- Implements ctx:session, a program on a terminal as steps of a run.
+--- The start and each input are recorded before they happen, so no input is typed twice.
+--- Output that a script reads is recorded with its place in the log.
+--- A resumed run finds the session again, or raises `lost`.
 local budget = require "moonlet.engine.budget.budget"
 local closed = require "moonlet.engine.context.closed"
 local confinement = require "moonlet.engine.session.confinement"
@@ -119,7 +120,7 @@ local function await_output(own, pattern, limit)
     if core.clock.monotonic() - since >= limit then
       error({ kind = "timeout", message = ("%s did not print '%s' within %s"):format(own.id,
         core.text.printable(pattern, 80), duration.text(limit)),
-        hint = ("its last words: %s"):format(core.text.printable(text:sub(-200), 200)) }, 0)
+        hint = ("its last output: %s"):format(core.text.printable(text:sub(-200), 200)) }, 0)
     end
     core.task.sleep(poll_ms)
   end
@@ -218,7 +219,7 @@ local function rules_of(run, argv, options)
   if rules or not why then return rules end
   if options.writes and not run.options.unconfined then
     error({ kind = "denied", message = ("a session that writes cannot be confined here: %s"):format(why),
-      hint = "say --unconfined to run it with your own rights" }, 0)
+      hint = "pass --unconfined to run it with your own rights" }, 0)
   end
   run.emit("warning", { text = "the session is not confined: " .. why })
 end
@@ -227,7 +228,8 @@ local function begin(run, key, last, hash, wanted)
   local number = last and last.attempt or 0
   local left = last and find_started(run, ("%s@%d"):format(key, number))
   if left then
-    run.emit("log", { step = key, taken_over = true, text = ("the session %s is there from before"):format(left) })
+    run.emit("log", { step = key, taken_over = true, text = ("the session %s still runs since an earlier host "
+      .. "started it"):format(left) })
     return left
   end
   number = number + 1
@@ -236,8 +238,7 @@ local function begin(run, key, last, hash, wanted)
   return start.start(run.home, wanted).id
 end
 
---- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, rows =, cols =, agent =, detach
---- =, writes =, name = }.
+--- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, agent =, … }.
 ---@return moonlet.Session
 function M.session(ctx, call)
   local state = context.of(ctx)
@@ -256,7 +257,7 @@ function M.session(ctx, call)
   if run.checking then table.insert(run.checking.commands, words.shown(argv)) end
   if run.dry then
     table.insert(run.worst.uncounted, what)
-    error({ kind = "prepared", message = "a dry run goes no further than " .. what }, 0)
+    error({ kind = "prepared", message = "a dry run stops at " .. what }, 0)
   end
   local key = context.key(state, options.name or "session")
   if run.forecast then run.forecast:stop(key, "session", what) end
@@ -286,7 +287,7 @@ function M.session(ctx, call)
   if options.writes and not is_over then own.release = write_lock.hold_for_agent(run, key) end
   local session = setmetatable({}, metatable)
   handles[session] = own
-  -- At a prompt the session belongs to the whole run. The scope of a line would end too early.
+  -- In an interactive run, sessions must outlive the scope of a line, so the run owns them.
   local owner = run.prompt or state
   owner.finalizers[#owner.finalizers + 1] = function()
     if not own.closed and not options.detach then close(own) end

@@ -1,5 +1,5 @@
---- Judges what a session does, by ranked evidence. A spinner that is redrawn is no progress, and
---- silence does not prove death. Each verdict names its rule and its evidence.
+--- Judges what a session does. Each verdict names its rule and its evidence.
+--- A redrawn spinner is not progress, and silence does not prove that a program hangs.
 local duration = require "moonlet.duration"
 local grammars = require "moonlet.engine.session.grammars"
 
@@ -7,22 +7,22 @@ local M = {}
 
 ---@class moonlet.SessionLimits  all in ms, except `repeats` and `busy`
 M.limits = {
-  settled = 700,           -- a screen that is unchanged for this long is complete
-  reaction = 3000,         -- for this long after an input the screen may be outdated
-  loop = 60 * 1000,        -- no new text for this long, although lines come, is a loop
-  repeats = 12,            -- how many repeated lines make a loop
-  suspect = 5 * 60 * 1000, -- no new text for this long is suspect
+  settled = 700,  -- a screen that is unchanged for this long is complete
+  reaction = 3000,  -- for this long after an input the screen may be outdated
+  loop = 60 * 1000,  -- lines without new text for this long are a loop
+  repeats = 12,  -- number of repeated lines that make a loop
+  suspect = 5 * 60 * 1000,  -- a session without new text for this long is suspect
   hung = 15 * 60 * 1000,
-  busy = 2,                -- percent of a processor that count as work
-  helper = 10 * 1000,      -- a process started this soon after its agent is a helper, not a tool
+  busy = 2,  -- percent of a processor that count as work
+  helper = 10 * 1000,  -- a process that starts this soon after its agent is a helper, not a tool
 }
 
 ---@class moonlet.SessionVerdict
----@field state string       working, waiting-for-input, waiting-for-quota, looping, slow, suspect, hung, ended, lost
+---@field state string       working, waiting-for-input, waiting-for-quota, looping, hung, …
 ---@field waits string?      trust, approval, menu, y/n, directory, password, instruction, enter, text
----@field rule string        the name of the rule that decided
----@field evidence string[]  the reasons for the verdict, the strongest first
----@field since_ms integer?  the age of this state
+---@field rule string        name of the rule that decided
+---@field evidence string[]  reasons for the verdict, strongest first
+---@field since_ms integer?  age of this state
 ---@field prompt table?      the prompt of the grammar, with its answers
 
 local function verdict(state, rule, since, evidence, more)
@@ -42,14 +42,14 @@ local function cause(exit)
     or exit.why == "cancelled" and "it was ended" or exit.why == "lost" and "its keeper was killed" or exit.why
 end
 
----@class moonlet.SessionLoss  the output that could not be written to disk
----@field bytes integer    the bytes that are lost
----@field waiting integer  the bytes that the keeper still tries to write
+---@class moonlet.SessionLoss  output that could not be written to disk
+---@field bytes integer    number of lost bytes
+---@field waiting integer  number of bytes that the keeper still tries to write
 ---@field why string
 
 --- Returns the lost output of a session, or nil if its log is complete.
----@param exit table    the exit that core.session.status returned
----@param facts table?  the state of a running session
+---@param exit table    exit from core.session.status
+---@param facts table?  state of a running session
 ---@return moonlet.SessionLoss?
 function M.loss(exit, facts)
   if facts then
@@ -70,8 +70,8 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- Describes the end of a session and its lost output: "exit code 3", "its time limit; 5 bytes …".
----@param exit table  the exit that core.session.status returned
+--- Describes how a session ended and its lost output: "exit code 3", "its time limit; 5 bytes …".
+---@param exit table  exit from core.session.status
 function M.cause(exit)
   local loss = M.loss(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
@@ -96,7 +96,7 @@ local function blocked_text(processes)
   return ("%s is blocked in a read of the terminal"):format(processes.foreground or "the program")
 end
 
---- Judges whether the program waits for input, first by the terminal's mode, then by the screen.
+--- Decides whether the program waits for input, by the terminal's mode, then by the screen.
 local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
@@ -120,7 +120,7 @@ local function asks(facts, reading, agent, limits)
   end
   if reading.is_ready and still then
     return waiting("instruction", "screen:" .. agent .. ":ready", facts,
-      { "the agent's input line is there, and it says of no work" })
+      { "the screen has the agent's input line, and no sign of work" })
   end
   if blocked and still then
     local kind = program.canonical and "text" or "instruction"
@@ -128,19 +128,20 @@ local function asks(facts, reading, agent, limits)
       { blocked_text(processes) })
   end
   if still and program.canonical == false and processes.running == 0 and reading.shell then
-    return waiting("instruction", "screen:any:shell", facts, { ("the cursor stands behind %s, and nothing runs"):format(
+    return waiting("instruction", "screen:any:shell", facts, { ("the cursor is behind %s, and nothing runs"):format(
       quoted(reading.shell)) })
   end
 end
 
---- Returns the youngest process that an agent started after its own start: a quiet tool.
+--- Returns the youngest process that an agent started after its own start.
+--- The youngest process is a tool that may print nothing for long.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
 end
 
---- Judges the progress of a session. `busy` is a percentage of a processor, `moved` counts bytes of
---- I/O per second, `edited` names a file that changed recently. A nil means not measured.
+--- Judges the progress of a session. A nil argument was not measured.
+--- `busy` is a percentage of a processor, `moved` bytes of I/O per second, `edited` a changed file.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms
@@ -181,8 +182,8 @@ end
 
 --- Returns the verdict about a session.
 ---@param status "none"|"running"|"exited"|"lost"
----@param exit table          the exit that core.session.status returned
----@param facts table?        the state of a running session; nil if its keeper does not answer
+---@param exit table          exit from core.session.status
+---@param facts table?        state of a running session; nil if its keeper does not answer
 ---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
 ---@return moonlet.SessionVerdict
 function M.judge(status, exit, facts, agent, more)
@@ -204,7 +205,7 @@ function M.judge(status, exit, facts, agent, more)
   return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, agent, limits, more)
 end
 
---- Returns true if the verdict needs a second look, which measures what the processes do meanwhile.
+--- Reports whether the session must be examined again, to measure the activity of its processes.
 ---@param found moonlet.SessionVerdict
 function M.needs_second_look(found)
   return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung" or found.state == "looping"

@@ -1,5 +1,5 @@
---- Reads the log of a session: the exact bytes that its program printed, in several files. An
---- offset never changes its meaning. When the log is full, the oldest files are deleted.
+--- Reads the log of a session: the exact bytes that its program printed, in several files.
+--- An offset never changes its meaning. When the log is full, the oldest files are deleted.
 local store = require "moonlet.engine.session.store"
 
 local M = {}
@@ -8,7 +8,7 @@ local longest_sequence = 256
 
 ---@class moonlet.SessionPiece
 ---@field name string
----@field from integer   the offset of the file's first byte
+---@field from integer   offset of the file's first byte
 ---@field size integer
 
 --- Returns the files of the log, oldest first.
@@ -27,7 +27,7 @@ function M.pieces(root, id, ending)
   return pieces
 end
 
---- Returns the offset of the oldest byte in the log, and of the next byte to come.
+--- Returns the offsets of the oldest byte in the log and of the next byte to come.
 function M.bounds(root, id)
   local pieces = M.pieces(root, id, "log")
   local last = pieces[#pieces]
@@ -35,7 +35,7 @@ function M.bounds(root, id)
   return pieces[1].from, last.from + last.size
 end
 
---- Returns up to `most` bytes from an offset on, and the offset of the first one that is left.
+--- Returns up to `most` bytes from an offset on, and the offset after them.
 function M.read(root, id, from, most)
   local parts, began, left = {}, nil, most
   for _, piece in ipairs(M.pieces(root, id, "log")) do
@@ -53,8 +53,8 @@ function M.read(root, id, from, most)
   return table.concat(parts), began or from
 end
 
---- Returns the length of the incomplete escape sequence or character at the start of a text.
---- `before` is the text in front of it, which has the beginning of the sequence.
+--- Returns the length of an incomplete escape sequence or character at the start of a text.
+--- `before` is the text in front, which contains the start of the escape sequence.
 local function cut_start(before, text)
   local at = before:find "\27[^\27]*$"
   local open = at and before:sub(at)
@@ -76,7 +76,7 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- Returns the last `most` bytes from the start of a character outside of escape sequences.
+--- Returns the last `most` bytes, starting at a character outside of escape sequences.
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
   local from = math.max(first, last - most)
@@ -87,7 +87,7 @@ function M.tail(root, id, most)
   return text:sub(skip + 1), began + skip, first
 end
 
---- Returns the text of a log without the escape sequences that a terminal would obey.
+--- Removes the escape sequences that a terminal would obey.
 function M.plain(bytes)
   local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r", "\n"):gsub("\r", "\n")
   return (core.text.strip(lines))

@@ -1,6 +1,5 @@
---- Records the markers that a session's program prints as events: [QUESTION], [MILESTONE], [DONE],
---- [BLOCKED]. A marker is recorded once, even if it is printed again or several processes read the
---- log.
+--- Records a program's markers as events: [QUESTION], [MILESTONE], [DONE], [BLOCKED].
+--- A marker is recorded once, even if it is printed again or several processes read the log.
 local log = require "moonlet.engine.session.log"
 local report = require "moonlet.engine.session.report"
 local store = require "moonlet.engine.session.store"
@@ -19,14 +18,14 @@ local function noted(home, id)
   return keys
 end
 
---- Makes a reader of a session's log that skips the markers on record.
----@param from integer?  the offset to read from; the start of the log by default
+--- Makes a reader of a session's log that skips markers which are already recorded.
+---@param from integer?  offset to read from; default: the start of the log
 function M.reader(home, id, from)
   return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
     seen = noted(home, id) }
 end
 
---- Returns the complete lines and keeps the start of the last one, if a marker may begin there.
+--- Returns the complete lines. Keeps an incomplete last line if it may become a marker.
 local function ended_lines(reader, bytes)
   if reader.is_cut then
     local feed, back = bytes:find("\n", 1, true), bytes:find("\r", 1, true)
@@ -45,7 +44,7 @@ local function ended_lines(reader, bytes)
   return text:sub(1, last or 0)
 end
 
---- Returns the lines that may be markers. Output without any is not split.
+--- Returns the lines that may be markers.
 local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
@@ -77,7 +76,7 @@ local function note(reader, lines)
 end
 
 --- Records the new markers in the log and on the screen, and returns them.
----@param facts table?  the state of a running session
+---@param facts table?  state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
   local lines = printed(reader)
@@ -85,7 +84,7 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- Returns true if a marker was printed after the reader's first offset.
+--- Reports whether a marker was printed after the reader's first offset.
 ---@param is_over boolean  true if the session has ended
 function M.is_there(reader, is_over)
   local before

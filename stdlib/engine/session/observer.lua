@@ -1,5 +1,5 @@
---- Adds the states, markers and interventions of a session to the events of the run that started
---- it. It checks whenever the script uses the session or waits for it.
+--- Adds a session's states, markers and interventions to the events of the run that started it.
+--- The session is checked whenever the script uses it or waits for it.
 local judge = require "moonlet.engine.session.judge"
 local markers = require "moonlet.engine.session.markers"
 local states = require "moonlet.engine.session.states"
@@ -18,7 +18,7 @@ local function act_of(note)
 end
 
 --- Makes an observer of a session.
----@param key string  the key of the session's step
+---@param key string  key of the session's step
 function M.new(run, key, id)
   return { run = run, key = key, id = id, reader = markers.reader(run.home, id),
     noted = #store.events(run.home, id) }

@@ -1,5 +1,4 @@
---- Summarises a session: its duration, what was typed and asked, the changed files, and the result
---- of its tests.
+--- Summarises a session: duration, input, questions, changed files, and results of tests.
 local counted = require "moonlet.engine.base.counted"
 local duration = require "moonlet.duration"
 local judge = require "moonlet.engine.session.judge"
@@ -12,7 +11,7 @@ local read_cap, longest_line = 4 << 20, 500
 local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
---- Lists the files beneath a folder that changed since a time. The walk is bounded.
+--- Lists the files below a folder that changed since a time. The search is bounded.
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
   local found, seen, stack = {}, 0, { "" }
@@ -71,7 +70,7 @@ end
 --- Returns the last lines that a session printed.
 function M.lines(root, id)
   local lines = {}
-  -- Truncate long lines, because a pattern may search them for long.
+  -- Truncate long lines, because patterns would be slow on them.
   for line in log.plain((log.tail(root, id, read_cap))):gmatch "[^\n]+" do
     lines[#lines + 1] = line:sub(1, longest_line)
   end
@@ -113,7 +112,7 @@ function M.text(report)
     add("intervention: %s, because %s", core.text.printable(tostring(event.act), 40),
       core.text.printable(tostring(event.why), 200))
   end
-  add("files changed in its folder meanwhile, by anybody: %d%s", #report.files_changed,
+  add("files changed in its folder meanwhile, by any process: %d%s", #report.files_changed,
     report.files_whole and "" or " or more")
   for i = 1, math.min(#report.files_changed, 20) do add("  %s", core.text.printable(report.files_changed[i], 200)) end
   if report.tests then add("tests: %s", core.text.printable(report.tests, 200)) end

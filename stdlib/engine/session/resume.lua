@@ -1,5 +1,4 @@
---- Continues an agent's conversation in a new session, by the conversation id that the agent
---- printed.
+--- Continues an agent's conversation in a new session, by the id that the agent printed.
 local conversation = require "moonlet.engine.session.conversation"
 local grammars = require "moonlet.engine.session.grammars"
 local judge = require "moonlet.engine.session.judge"
@@ -13,7 +12,7 @@ local M = {}
 
 local tail_bytes = 64 * 1024
 local poll_ms, longest_ms = 200, 20000
--- After this time at its input line, an agent has drawn the whole conversation.
+-- Five seconds at its input line are enough for an agent to draw the whole conversation.
 local drawn_ms = 5000
 
 --- Returns the last conversation id that the agent's output names.
@@ -49,14 +48,14 @@ end
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
   if not (grammar and grammar.resume) then
-    error(record.invalid(("how to go on with %s is not known"):format(rec.id),
+    error(record.invalid(("it is not known how to continue %s"):format(rec.id),
       ("moonlet session resume %s -- COMMAND names the command"):format(rec.id)), 0)
   end
   local id = not is_last and conversation_id(store.root(home), rec.id, grammar) or nil
   local words, program = command(rec.argv, grammar)
   for _, word in ipairs(words) do
     if word:find("[redacted", 1, true) then
-      error(record.invalid(("the command of %s held a secret, which is not on record"):format(rec.id),
+      error(record.invalid(("the command of %s contained a secret, which is not recorded"):format(rec.id),
         ("moonlet session resume %s -- COMMAND names it"):format(rec.id)), 0)
     end
   end
@@ -73,7 +72,7 @@ local function typed(home, id)
   return texts
 end
 
----@class moonlet.ResumeRecord  the evidence of a conversation before the new session starts
+---@class moonlet.ResumeRecord  evidence of a conversation before the new session starts
 ---@field grammar table?
 ---@field id string?
 ---@field known moonlet.Conversation
@@ -101,7 +100,8 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until the new session shows the conversation. Returns the evidence, or false and why.
+--- Waits until the new session shows the conversation.
+--- Returns the evidence, or false and the reason.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript

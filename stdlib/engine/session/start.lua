@@ -1,4 +1,4 @@
---- Starts a session: makes its folder, its record and its keeper.
+--- Starts a session: creates its folder, its record and its keeper.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local lock_file = require "moonlet.engine.base.lock_file"
 local grammars = require "moonlet.engine.session.grammars"
@@ -22,7 +22,7 @@ local default_grace_ms, label_cap = 5000, 200
 ---@field idle integer?      ms
 ---@field grace integer?     ms
 ---@field log_cap integer?   bytes
----@field env string[]?      NAME=value; the user's environment by default
+---@field env string[]?      NAME=value; default: the user's environment
 ---@field confine (fun(temporary: string): table?)?  returns sandbox rules for a temporary folder
 ---@field parent string?
 ---@field run string?
@@ -45,7 +45,7 @@ end
 local function check_name(home, name)
   core.run.check_id(name, "the name of the session")
   if name:find "^S%-%d+$" or name:find "^%d+$" or name == "last" then
-    error(record.invalid(("'%s' is how sessions are called by number"):format(name), "choose another name"), 0)
+    error(record.invalid(("'%s' has the form of a session's id"):format(name), "choose another name"), 0)
   end
   for _, id in ipairs(core.session.list(home.handle)) do
     if store.read(home, id).name == name and core.session.status(home.handle, id) == "running" then
@@ -103,10 +103,10 @@ local function start(home, wanted)
   return rec
 end
 
---- Starts the program and returns the session's record. If it raises, it leaves no folder.
+--- Starts the program and returns the session's record. A failure leaves no folder.
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
-  -- The lock makes the check of the name and the start atomic.
+  -- A lock makes the check of the session's name and its start atomic.
   core.run.make_home(home.handle)
   return lock_file.during(store.root(home), "sessions.lock", function() return start(home, wanted) end)
 end

@@ -1,5 +1,4 @@
---- Reports the state of a session to commands and presets, from its record, its keeper, its log and
---- its screen.
+--- Reports the state of a session to commands and presets.
 local echo = require "moonlet.engine.session.echo"
 local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
@@ -12,7 +11,7 @@ local M = {}
 
 local poll_ms, second_look_ms = 50, 400
 local quiet_ms = 2000
--- Search the output in pieces of this size, which overlap so that no match is missed at an edge.
+-- Output is searched in pieces of this size, which overlap so that no match is missed.
 local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
@@ -20,7 +19,7 @@ local function command_of(rec)
   return rec.damaged and not rec.removed and "unknown: session.json cannot be read" or table.concat(rec.argv, " ")
 end
 
---- Returns the processor and I/O rates of the processes between two looks.
+--- Returns the processor and I/O rates of the processes between two readings.
 local function activity(before, after, ms)
   local one, two = before.processes, after.processes
   if not one or not two or not one.cpu_ms or not two.cpu_ms then return 0, 0 end
@@ -65,7 +64,7 @@ local function waits_for(home, id, found, facts)
 end
 
 --- Returns the question of a marker on the screen. The next input closes the question.
----@param from integer?  ignore questions that were printed before this offset
+---@param from integer?  ignore questions printed before this offset
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
   if not text:find("[QUESTION]", 1, true) then return nil end
@@ -76,7 +75,7 @@ function M.question(home, id, facts, from)
 end
 
 --- Raises an error if a session has ended.
----@param kind string?  the kind of the error if the session exited normally ("failed" by default)
+---@param kind string?  kind of the error after a normal exit (default "failed")
 function M.check_alive(home, id, kind)
   local status, exit = core.session.status(home.handle, id)
   if status == "running" then return end
@@ -104,7 +103,7 @@ function M.of(home, id)
   }
 end
 
---- Formats the facts behind a verdict as lines, the strongest evidence first.
+--- Formats the facts behind a verdict as lines, strongest evidence first.
 function M.facts_text(facts)
   local program, processes = facts.program or {}, facts.processes or {}
   local function yes(value) return value and "yes" or "no" end
@@ -113,13 +112,13 @@ function M.facts_text(facts)
       yes(processes.reads_terminal), yes(program.echo), yes(program.canonical)),
     ("output: %d bytes, the last %d ms ago"):format(facts.log_end, facts.silent_ms),
     ("new lines: the last %d ms ago, %d repeated since"):format(facts.same_ms, facts.repeats),
-    ("processes: %d, %d of them at work, %d ms of processor time, %d bytes read, %d written"):format(
+    ("processes: %d, %d of them busy, %d ms of processor time, %d bytes read, %d written"):format(
       processes.count or 0, processes.running or 0, processes.cpu_ms or 0, processes.read_bytes or 0,
       processes.written_bytes or 0),
   }
 end
 
---- Returns the screen of a session: the current one, or the last one if the session has ended.
+--- Returns the screen of a session: the current one, or the last one after its end.
 function M.screen(home, id, history)
   local facts, err
   if core.session.status(home.handle, id) == "running" then facts, err = store.look(home, id, history) end
@@ -183,7 +182,7 @@ local function pattern_in(text, pattern)
   return at
 end
 
---- Tests whether the state of a running session fulfils the condition of a wait.
+--- Maps each condition of a wait to its test on a running session.
 local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
@@ -194,8 +193,8 @@ local conditions = {
 
 --- Waits for an event or a pattern. Returns "came", "ended" or "timeout", and the session's row.
 ---@param limit integer?   ms
----@param from integer?    the offset from which to search (by default the oldest byte in the log)
----@param meanwhile fun()?  called repeatedly during the wait
+---@param from integer?    offset from which to search; default: the oldest byte in the log
+---@param meanwhile fun()?  function to call repeatedly during the wait
 function M.wait(home, id, what, limit, from, meanwhile)
   local since, root = core.clock.monotonic(), store.root(home)
   local condition, seen = conditions[what], ""

@@ -1,5 +1,4 @@
---- Reads and writes the recorded sessions of a repository: `.agent/sessions/S-003/` with
---- session.json, log, events and screen.
+--- Reads and writes a repository's recorded sessions in `.agent/sessions/S-003/`.
 local record = require "moonlet.record"
 local removed = require "moonlet.engine.base.removed"
 
@@ -12,13 +11,13 @@ local record_cap, unwritten_cap = 1 << 20, 1 << 20
 ---@field name string?
 ---@field argv string[]      redacted
 ---@field cwd string
----@field agent string?       the agent that the program belongs to, if known
+---@field agent string?       agent that the program belongs to, if known
 ---@field started_at string
 ---@field limit_ms integer?
 ---@field idle_ms integer?
----@field parent string?      the session whose conversation this one continues
----@field run string?         the run that started it
----@field removed boolean?    true if its folder was deleted while it runs
+---@field parent string?      session whose conversation this one continues
+---@field run string?         run that started the session
+---@field removed boolean?    true if the session still runs although its folder was deleted
 
 --- Returns the path of a session's file, relative to `.agent`.
 function M.path(id, name) return ("sessions/%s%s"):format(id, name and "/" .. name or "") end
@@ -36,7 +35,7 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- Reads the record of a session, or a minimal one if it is damaged: it may still run.
+--- Reads the record of a session, or a minimal one if it is damaged, because it may still run.
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
@@ -49,7 +48,7 @@ function M.read(home, id)
   return value
 end
 
---- Event lines that could not be written. The next event of this process writes them first.
+--- Keeps event lines that could not be written for the next event of this process.
 local unwritten = {}
 
 --- Appends an event to events.jsonl. A full disk is reported on standard error.
@@ -102,7 +101,7 @@ function M.look(home, id, history)
   return core.json.decode(text)
 end
 
---- Returns the last screen of a session that has ended, or nil if there is none.
+--- Returns the last screen of a session that has ended, or nil if no screen was stored.
 function M.last_screen(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "screen.json"), 16 << 20)

@@ -1,12 +1,11 @@
---- Handles a stuck agent: answer a prompt if a rule allows it, wait for a download, press Enter,
---- and only then end the session or continue it in a new one. Only a rule of the user can approve
---- anything.
+--- Handles a stuck agent: answers a prompt, waits for a download, presses Enter, or ends the agent.
+--- Only a rule of the user can approve anything.
 local M = {}
 
 ---@class moonlet.StuckPolicy
 ---@field answers table<string, string>  kind of prompt -> "deny", "approve", "ask", or a text to type
----@field poke integer    presses Enter after this many ms without new output
----@field give_up integer  gives up this many ms after Enter was pressed
+---@field poke integer    press Enter after this many ms without new output
+---@field give_up integer  do `then_do` this many ms after Enter was pressed
 ---@field then_do "kill"|"resume"|"leave"
 M.defaults = {
   answers = { trust = "ask", approval = "deny", menu = "ask", ["y/n"] = "deny", directory = "ask", password = "ask",
@@ -17,9 +16,9 @@ M.defaults = {
 }
 
 ---@class moonlet.StuckMemory
----@field answered table<string, true>  the prompts that were answered, by their text
+---@field answered table<string, true>  answered prompts, by the text of the prompt
 ---@field poked_ms integer?
----@field told string?  the last state that was reported
+---@field told string?  the last reported state
 
 ---@class moonlet.Intervention
 ---@field act "answer"|"poke"|"kill"|"resume"|"ask"|"wait"|"none"
@@ -30,7 +29,7 @@ M.defaults = {
 
 local function none(why) return { act = "none", why = why } end
 
---- Returns the keys of an answer from the agent's grammar, or else the answer as a text with Enter.
+--- Returns the keys of an answer from the agent's grammar, else the answer as text with Enter.
 local function keys_of(found, answer)
   local known = found.prompt and found.prompt[answer]
   if known then return known.text, known.keys, known.enter end
@@ -57,7 +56,7 @@ local function answer_prompt(found, memory, policy)
     why = ("%s; the rule for %s says %s"):format(shown, found.waits, answer) }
 end
 
---- Decides the next action for a session: answer, wait, press Enter, end it, or ask a person.
+--- Decides the next action: answer, wait, press Enter, end the agent, or ask a person.
 ---@param found moonlet.SessionVerdict
 ---@param memory moonlet.StuckMemory
 ---@param policy moonlet.StuckPolicy

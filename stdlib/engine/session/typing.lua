@@ -1,5 +1,5 @@
---- Types into a session and records the input. If the terminal has echo off, the text may be a
---- password, so it is not recorded.
+--- Types into a session and records the input.
+--- With echo off the text may be a password, so it is not recorded.
 local echo = require "moonlet.engine.session.echo"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
@@ -7,7 +7,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- Programs in raw mode take text and Enter at once for a paste, so pause before Enter.
+--- A program in raw mode takes a text with Enter for a paste, so pause before Enter.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1
@@ -20,13 +20,13 @@ local noted_cap = 2000
 ---@field keys string[]?
 ---@field enter boolean?
 ---@field by string          who typed: user, rule, run
----@field why string?        the reason, for the record
----@field what string?       the type of the recorded event ("input" by default)
----@field tag string?        makes the input idempotent: a tag is typed only once
+---@field why string?        reason, for the record
+---@field what string?       type of the recorded event (default "input")
+---@field tag string?        makes the input idempotent: each tag is typed only once
 
 local function check_text(text, program)
   if text:find("\27[201~", 1, true) then
-    error(record.invalid("the text holds the sequence that ends a paste", "leave ESC [201~ out"), 0)
+    error(record.invalid("the text holds the sequence that ends a paste", "remove ESC [201~ from the text"), 0)
   end
   for line in program.canonical and text:gmatch "[^\n]+" or function() end do
     if #line > longest_line then
@@ -36,7 +36,7 @@ local function check_text(text, program)
   end
 end
 
---- Types into a running session. It raises if the session has ended or a person has taken it over.
+--- Types into a running session. Raises an error if the session has ended or a person controls it.
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
   local facts, err = echo.look(home, id)

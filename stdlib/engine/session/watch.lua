@@ -1,5 +1,5 @@
---- Watches a session. Its states, markers and questions become events and start hooks, and the
---- rules for a stuck agent apply. Each intervention is an event with its reason.
+--- Watches a session: its states, markers and questions become events and start hooks.
+--- The rules for a stuck agent apply, and each intervention is an event with its reason.
 local exit_text = require "moonlet.engine.base.exit_text"
 local hook_rate = require "moonlet.engine.session.hook_rate"
 local hook_text = require "moonlet.engine.base.hook_text"
@@ -17,7 +17,7 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
--- A watcher that only runs hooks takes the lock briefly, so wait this long for it.
+-- Waits 300 ms for the lock, which a watcher that only runs hooks holds briefly.
 local take_over_ms = 300
 
 --- Locks the watching of a session. Returns nil if another process has the lock.
@@ -28,11 +28,11 @@ end
 local function take_over(watch)
   watch.lock = lock_of(watch, take_over_ms)
   if watch.lock then return end
-  error({ kind = "denied", message = ("another process watches over %s already"):format(watch.rec.id),
+  error({ kind = "denied", message = ("another process already watches %s"):format(watch.rec.id),
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- Returns true if this process may run hooks now. A full watcher has priority.
+--- Reports whether this process may run hooks now. A full watcher has priority.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)
@@ -72,7 +72,7 @@ local function fire(watch, name, more)
   if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then call(watch, name, more) end
 end
 
---- Runs the hooks that report the events which the rate limit held back.
+--- Runs the hooks that report the events which the rate limit suppressed.
 local function fire_counted(watch, is_end)
   for _, item in ipairs(hook_rate.due(watch.rate, core.clock.monotonic(), is_end)) do
     item.variables.MOONLET_MORE = item.count
@@ -85,7 +85,7 @@ local function work_of(watch)
   return { MOONLET_FILES_CHANGED = #summary.files_changed, MOONLET_TESTS = summary.tests or "" }
 end
 
---- Returns true if the hook for the session's end has already run.
+--- Reports whether the hook for the session's end has already run.
 local function is_reported(watch)
   for _, event in ipairs(store.events(watch.home, watch.rec.id)) do
     if event.type == "hook" and event.hook == "done" and not event.text then return true end
@@ -122,7 +122,7 @@ local function intervene(watch, found, act)
       watch.rec, watch.reader = made.rec, markers.reader(home, made.rec.id)
       core.file.unlock(watch.lock)
       take_over(watch)
-      watch.say(made.context and ("%s goes on as %s"):format(id, made.rec.id)
+      watch.say(made.context and ("%s continues as %s"):format(id, made.rec.id)
         or ("%s was started, but did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why))
     end
   end
@@ -154,11 +154,11 @@ local function look(watch)
   return found, facts
 end
 
---- This policy leaves every decision to a person, so that only hooks run.
+--- The policy `only_hooks` leaves every decision to a person.
 M.only_hooks = { poke = math.huge, answers = {} }
 for kind in pairs(stuck.defaults.answers) do M.only_hooks.answers[kind] = "ask" end
 
---- Returns true if the user has a hook for an event of sessions.
+--- Reports whether the user has a hook for an event of sessions.
 ---@param hooks table<string, string[]>
 function M.has_hooks(hooks)
   for _, name in ipairs { "question", "milestone", "stuck", "blocked", "done" } do
@@ -167,14 +167,14 @@ function M.has_hooks(hooks)
   return false
 end
 
---- Watches a session until it ends, and returns its last row. With `from_start` hooks run for all
---- earlier output too, even if another process has recorded it.
+--- Watches a session until it ends, and returns its last row.
+--- With `from_start` hooks run for all earlier output, too, even if it was recorded before.
 ---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
   policy = setmetatable({ answers = answers }, { __index = policy })
-  -- The judge suspects a session after five minutes. A shorter --poke lowers that limit.
+  -- The judge suspects a session after five minutes; a shorter --poke lowers that limit.
   local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),

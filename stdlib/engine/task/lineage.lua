@@ -26,7 +26,7 @@ end
 ---@class moonlet.LineageNode
 ---@field id string
 ---@field verdict string
----@field runner string
+---@field runner string?
 ---@field reason string?
 ---@field pipeline boolean
 ---@field task string?

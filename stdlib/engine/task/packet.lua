@@ -12,16 +12,16 @@ local most_listed = 200
 ---@field title string
 ---@field summary string?
 ---@field goal string?
----@field status "draft"|"ready"     all other states are derived from its runs
+---@field status "draft"|"ready"     all other states are derived from the packet's runs
 ---@field inputs string[]            values of --input
 ---@field runner string?
 ---@field agent_role string?
----@field prompt_tokens integer?     the most tokens of its prompts
----@field preset string?             "task" by default
+---@field prompt_tokens integer?     token budget of each prompt
+---@field preset string?             default: "task"
 ---@field depends_on string[]
 ---@field validation moonlet.PacketCheck[]
 ---@field auto_approve boolean
----@field sha256 string              the hash of its text
+---@field sha256 string              hash of the text of the packet's file
 
 ---@class moonlet.PacketCheck
 ---@field kind string
@@ -69,7 +69,7 @@ local function part_of(value, form, where, fields)
   return value
 end
 
---- Checks a text field. Control characters would act on a terminal, so they are refused.
+--- Checks a text field. Control characters would act on a terminal, so they are rejected.
 local function text_of(value, name, is_line)
   if value == nil or value == null then return nil end
   if type(value) ~= "string" then refuse(("'%s' must be a text, not %s"):format(name, kind_name(value))) end
@@ -186,14 +186,15 @@ function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
     local why = type(value) == "table" and value.message or tostring(value)
-    refuse("it is not JSON: " .. core.text.printable(why, 200), "it may be half written; git may have it whole")
+    refuse("it is not JSON: " .. core.text.printable(why, 200), "the file may be half written; git may have a "
+      .. "complete version")
   end
   local packet = M.of(value)
   packet.sha256 = core.text.sha256(text)
   return packet
 end
 
---- Returns the checks of --validate-cmds: a single value is split at commas, several are not.
+--- Parses the checks of --validate-cmds. A single value is split at commas, several are not.
 ---@return moonlet.PacketCheck[]
 function M.parse_checks(values)
   local list, checks = values, {}

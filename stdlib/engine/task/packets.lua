@@ -1,5 +1,5 @@
---- Reads and writes the task packets of a repository, `.agent/tasks/T-001.json`. A malformed packet
---- is reported, and the others still work.
+--- Reads and writes a repository's task packets, `.agent/tasks/T-001.json`.
+--- A malformed packet is reported, and the other packets still work.
 local lock_file = require "moonlet.engine.base.lock_file"
 local packets = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
@@ -23,7 +23,7 @@ local function parse(text, id)
   local packet = packets.parse(text)
   if packet.id ~= id then
     error(record.invalid(("its id is %s, and its name says %s"):format(packet.id, id),
-      "a packet's file has the name of its id: a copy needs an id of its own"), 0)
+      "a packet's file is named after its id: give a copy an id of its own"), 0)
   end
   return packet
 end
@@ -40,7 +40,7 @@ local function read(root, id)
 end
 
 ---@class moonlet.PacketFault
----@field file string    the path of the packet's file
+---@field file string    path of the packet's file
 ---@field id string?
 ---@field message string
 ---@field hint string?
@@ -72,7 +72,7 @@ local function check_dependencies(home, found)
         end
         for _, member in ipairs(circle) do bad[member] = true end
         circle[#circle + 1] = other
-        fault(found.by_id[other], "packets depend on each other in a circle: " .. table.concat(circle, " -> "),
+        fault(found.by_id[other], "packets depend on each other in a cycle: " .. table.concat(circle, " -> "),
           "take one of them out of depends_on")
       end
     end
@@ -88,7 +88,7 @@ local function check_dependencies(home, found)
     for _, other in ipairs(packet.depends_on) do
       if not found.by_id[other] and not files[other] then
         fault(packet, ("%s depends on %s, and there is no such packet"):format(packet.id, other),
-          "moonlet task list shows what there is")
+          "moonlet task list shows the packets")
         bad[packet.id] = true
         break
       end
@@ -101,7 +101,7 @@ local function check_dependencies(home, found)
   found.list, found.bad = list, bad
 end
 
---- Returns all valid packets, and the faults of the others.
+--- Returns all valid packets, and the faults of the malformed packets.
 ---@return moonlet.Packets
 function M.all(home)
   local root = root_of(home)
@@ -149,7 +149,7 @@ local function raise(fault)
   error({ kind = "invalid", usage = true, message = fault.message, hint = fault.hint, at = fault.file }, 0)
 end
 
---- Returns one packet. Raises if it is malformed or missing.
+--- Returns one packet. Raises an error if it is malformed or missing.
 function M.get(home, word)
   local id = packets.id(word)
   if not id then
@@ -165,16 +165,16 @@ function M.get(home, word)
     if fault.message:find(id, 1, true) then raise(fault) end
   end
   error(record.invalid(("there is no packet %s"):format(id),
-    "moonlet task list shows what there is; moonlet task create makes one"), 0)
+    "moonlet task list shows the packets; moonlet task create makes one"), 0)
 end
 
---- Writes a packet that exists. Raises if its file has changed since it was read.
+--- Writes an existing packet. Raises an error if its file has changed since it was read.
 function M.put(home, packet)
   local root = root_of(home)
   local text = core.file.read(root, path_of(packet.id), packet_cap)
   if not text or core.text.sha256(text) ~= packet.sha256 then
-    error({ kind = "failed", message = ("somebody else has changed %s meanwhile"):format(packet.id),
-      hint = "look at it, and say it again", at = M.path(home, packet.id) }, 0)
+    error({ kind = "failed", message = ("someone else has changed %s in the meantime"):format(packet.id),
+      hint = "check it with moonlet task show, then repeat the command", at = M.path(home, packet.id) }, 0)
   end
   local ok, err = core.file.write(root, path_of(packet.id), packets.text(packet))
   if not ok then error(err, 0) end

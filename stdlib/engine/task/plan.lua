@@ -1,4 +1,4 @@
---- Plans the run of a packet. The packet's fields apply wherever the command line sets no option.
+--- Plans the run of a packet. Its fields apply wherever the command line sets no option.
 local packets = require "moonlet.engine.task.packets"
 local packet_form = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
@@ -13,12 +13,12 @@ function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end
 
---- Returns the packet with an id. Raises if it does not exist.
+--- Returns the packet with an id. Raises an error if it does not exist.
 function M.get(home, name) return packets.get(home, name) end
 
---- Returns the arguments that a packet gives a preset, if the preset declares them.
+--- Returns the values that a packet supplies for a preset's arguments.
 ---@param role string?    the agent's role on the command line
----@param linked string?  the summary of the previous run in a pipeline
+---@param linked string?  summary of the previous run in a pipeline
 ---@return table<string, any>
 function M.args(preset, packet, role, linked)
   local text = {}
@@ -53,14 +53,14 @@ function M.attach(plan, about)
   end
 end
 
---- Returns the part of a packet that the record of its run keeps.
+--- Returns the part of a packet that the record of its run contains.
 function M.about(packet)
   return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
     prompt_tokens = packet.prompt_tokens,
     validation = packet_form.checks_record(packet.validation) }
 end
 
---- Refuses a second run of a packet while one is running.
+--- Rejects a second run of a packet while one is running.
 function M.check_free(home, packet)
   local state = require("moonlet.engine.task.status").of(home, packet)
   if state.status ~= "running" then return end

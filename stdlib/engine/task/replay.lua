@@ -1,4 +1,4 @@
---- Prepares a replay: finds its parent run, and takes over the parent's options and arguments.
+--- Prepares a replay: finds its parent run, and copies the parent's options and arguments.
 local repository = require "moonlet.engine.run.repository"
 local loader = require "moonlet.engine.load.loader"
 local record = require "moonlet.record"
@@ -8,7 +8,7 @@ local M = {}
 
 local null = core.json.null
 
---- Returns the run to replay. Raises if it has not ended.
+--- Returns the run to replay. Raises an error if it has not ended.
 ---@return {id: string, record: table, source: table?, target: string}
 function M.base(home, word)
   local id, rec = store.find(home, word)
@@ -25,7 +25,7 @@ function M.base(home, word)
     if type(rec.origin) == "string" then source.origin = rec.origin end
   end
   if not packet and not source and rec.target == "repl" then
-    error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " goes on with it"), 0)
+    error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " continues it"), 0)
   end
   -- The parent's reason, pipeline and dry-run mark do not apply to a replay.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
@@ -34,7 +34,7 @@ function M.base(home, word)
   return { id = id, record = rec, source = source, target = packet or rec.target }
 end
 
---- Returns the parent's arguments, except arguments that the preset no longer has.
+--- Returns the parent's arguments, except those that the preset no longer has.
 ---@return table<string, any>
 function M.args(preset, rec)
   local args = {}

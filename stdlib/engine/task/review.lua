@@ -1,5 +1,5 @@
---- Runs a packet's checks and its review after the body of its run. An approval merges the changes
---- of the worktree. A rejection keeps only their patch.
+--- Runs a packet's checks and its review after the body of its run.
+--- An approval merges the changes of the worktree. A rejection keeps only their patch.
 local journal = require "moonlet.engine.journal.journal"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local context = require "moonlet.engine.context.context"
@@ -9,10 +9,10 @@ local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
---- The reviewer on record if a run is approved because all its checks passed.
+--- Names the reviewer of a run that is approved because all its checks passed.
 M.by_checks = "sidecar:auto"
 
---- Runs the checks up to the first failure. The others are skipped.
+--- Runs the checks up to the first failure and skips the others.
 local function check_all(ctx, run, cwd)
   local checks, passed, failed = run.packet.validation, 0, false
   if #checks > 0 then ctx:phase("validate", #checks) end
@@ -53,7 +53,7 @@ local function carry_out(run, held, word)
   end
   for _, item in ipairs(held) do
     local key = item.key .. "/merge"
-    -- Repeat a merge that failed, because the work tree may have changed since.
+    -- Repeat a failed merge, because the work tree may have changed since.
     if run.journal.failures[key] then run.journal.ends[key] = nil end
     local merged, why = pcall(function()
       local value, step = run.step(key, "merge", nil, { verb = "merge", result = item.work.result },
@@ -77,7 +77,7 @@ local function carry_out(run, held, word)
   return word
 end
 
---- Set to the error of the last merge that failed after an approval.
+--- Contains the error of the last merge that failed after an approval.
 ---@type any
 M.failure = nil
 

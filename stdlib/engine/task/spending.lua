@@ -1,5 +1,5 @@
---- Computes from the records of runs what changes to a repository have cost, and which steps
---- inherited a more expensive model than other branches.
+--- Computes from the records of runs what changes to a repository have cost.
+--- Finds steps that inherited a more expensive model than other branches.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local store = require "moonlet.engine.run.store"
@@ -10,7 +10,7 @@ local null = core.json.null
 local sums = { "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_output_tokens",
   "total_tokens", "cost_usd" }
 
-local most_looked_at = 200 -- The newest runs show which models a preset takes.
+local most_looked_at = 200  -- the newest runs show which models a preset uses
 
 local function known(value) return math.type(value) and value or nil end
 
@@ -19,8 +19,7 @@ local function list_of(value) return type(value) == "table" and value ~= null an
 ---@class moonlet.ChangeTotals
 ---@field dispatched integer
 ---@field merged integer
----@field cost_usd number?            of all runs with changes
----@field per_dispatched_usd number?
+---@field cost_usd number?            cost of all runs with changes
 ---@field per_merged_usd number?
 
 ---@class moonlet.UsageFilter
@@ -42,8 +41,8 @@ local function records(home, filter, most)
   return list
 end
 
---- Returns the state of a change: "merged", "held" (it waits for a review, or was rejected),
---- "nothing" or "failed".
+--- Returns the state of a change: "merged", "held", "nothing" or "failed".
+--- A held change waits for a review, or was rejected.
 local function state_of(rec, step)
   if step.status ~= "ok" then return "failed" end
   if (known(step.changes) or 0) == 0 then return "nothing" end
@@ -79,17 +78,45 @@ local function attempts_of(rec, key)
   return list
 end
 
-local function row_of(rec, step)
-  local row = { group = ("%s %s"):format(rec.id, step.key), run = rec.id, step = step.key, state = state_of(rec, step),
-    attempts = 0, unreported = 0, unpriced = 0, estimated = 0 }
+local function empty_row(group)
+  local row = { group = group, attempts = 0, unreported = 0, unpriced = 0, estimated = 0 }
   for _, name in ipairs(sums) do row[name] = null end
+  return row
+end
+
+local function row_of(rec, step)
+  local row = empty_row(("%s %s"):format(rec.id, step.key))
+  row.run, row.step, row.state = rec.id, step.key, state_of(rec, step)
   add_attempts(row, attempts_of(rec, step.key))
   return row
 end
 
---- Returns each step that could change files, with its cost, and the average cost of a dispatched
---- and of a merged change. The averages include all agents of the run, such as reviewers.
----@param home table
+--- Returns the usage of the attempts on each machine. The local machine is named "here".
+---@param filter moonlet.UsageFilter
+---@return table[] rows
+function M.by_machine(home, filter)
+  local rows, by_name = {}, {}
+  for _, rec in ipairs(records(home, filter)) do
+    for _, attempt in ipairs(list_of(rec.attempts)) do
+      local model = list_of(attempt.usage).model or attempt.model
+      local is_wanted = (filter.runner or attempt.runner ~= "cassette")
+        and accepts(filter, { runner = attempt.runner, usage = { model = model } })
+      if is_wanted then
+        local name = type(attempt.on) == "string" and attempt.on or "here"
+        if not by_name[name] then
+          by_name[name] = empty_row(name)
+          rows[#rows + 1] = by_name[name]
+        end
+        add_attempts(by_name[name], { attempt })
+      end
+    end
+  end
+  table.sort(rows, function(a, b) return a.group < b.group end)
+  return rows
+end
+
+--- Returns each step that could change files, with its cost, and the totals.
+--- The averages include all agents of the run, such as reviewers.
 ---@param filter moonlet.UsageFilter
 ---@return table[] rows
 ---@return moonlet.ChangeTotals
@@ -119,8 +146,7 @@ end
 --- Returns the fan-out that contains a branch's step, or nil for other steps.
 local function siblings_of(key) return key:match "^(.+)/[^/]+/[^/]+$" end
 
---- Returns the price of a million output tokens, from the config. If it has none, uses the step's
---- average price of a token.
+--- Returns the price of a million output tokens from the config, or the step's average price.
 local function price_of(step, all_prices)
   local price = prices.of(step.usage.model, all_prices)
   if price then return price.output end
@@ -128,9 +154,7 @@ local function price_of(step, all_prices)
   return tokens and tokens > 0 and cost and cost * 1e6 / tokens or nil
 end
 
---- Finds steps of a fan-out that inherited their model, because the call named none, and paid for a
---- more expensive model than another branch.
----@param home table
+--- Finds steps of a fan-out that inherited a more expensive model than another branch.
 ---@param filter moonlet.UsageFilter
 ---@param all_prices table?
 ---@return {run: string, step: string, model: string, beside: string}[]

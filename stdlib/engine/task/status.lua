@@ -9,12 +9,12 @@ local most_runs = 200
 
 ---@class moonlet.TaskState
 ---@field status "draft"|"ready"|"running"|"review"|"blocked"|"done"
----@field run string?      the run that decides the state
----@field why string?      the reason if the packet is blocked
----@field go_on string?    the command that continues its work
----@field waits_for string[]?  the packets that it depends on and that are not done
----@field interrupted boolean?  true if its run ended because its host died
----@field runs string[]    its runs, newest first
+---@field run string?      run that decides the state
+---@field why string?      reason why the packet is blocked
+---@field go_on string?    command that continues the packet's work
+---@field waits_for string[]?  unfinished packets that the packet depends on
+---@field interrupted boolean?  true if the packet's run ended because its host died
+---@field runs string[]    runs of the packet, newest first
 
 local function from_files(root, id)
   local list = {}
@@ -71,7 +71,7 @@ local function ended_state(id, rec)
     "moonlet run replay " .. id)
 end
 
---- Returns the state that one run gives a packet, or nil for a dry run.
+--- Returns the state of a packet according to one of its runs, or nil if that was a dry run.
 local function state_of_run(home, root, id)
   local rec = store.look(root, id)
   if not rec then return nil end

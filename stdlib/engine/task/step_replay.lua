@@ -1,5 +1,5 @@
---- Replays one step. The new run starts with its parent's journal without that step. Steps with
---- unchanged input are answered from the journal, and all others run and cost again.
+--- Replays one step. The new run starts with its parent's journal without that step.
+--- Steps with unchanged input are answered from the journal, and all others run and cost again.
 local seal = require "moonlet.engine.run.seal"
 local records = require "moonlet.engine.journal.records"
 local record = require "moonlet.record"
@@ -11,9 +11,10 @@ local M = {}
 local null = core.json.null
 local journal_cap = 256 << 20
 local value_cap = 256 << 20
-local owner_alone = 384 -- mode 0600, for the owner only
+local owner_alone = 384  -- mode 0600, for the owner only
 
---- These kinds of records are observations or answers. The other kinds concern the parent's hosts.
+--- Records of these kinds are observations or answers.
+--- All other records concern the parent's hosts.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.
@@ -22,7 +23,7 @@ local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name 
 function M.of(home, base, own)
   local rec = base.record
   if not rec.ended then
-    error(record.invalid(("%s has not ended: it has no journal to go by"):format(base.id), "leave --step out"), 0)
+    error(record.invalid(("%s has not ended: it has no journal to read"):format(base.id), "leave --step out"), 0)
   end
   if type(rec.packet) == "table" and rec.preset == "task" then
     error(record.invalid("the run of a packet is one agent and its checks", "moonlet run replay " .. base.id), 0)
@@ -69,7 +70,7 @@ function M.attach(plan, change)
   plan.seed = M.seed
 end
 
---- Returns true if a record concerns the step, a step inside it, or a step around it.
+--- Reports whether a record concerns the step, a step inside it, or a step around it.
 local function concerns(key, step)
   return key == "" or key == step or key:sub(1, #step + 1) == step .. "/" or step:sub(1, #key + 1) == key .. "/"
 end
@@ -82,7 +83,7 @@ local function copy_value(root, from, stored)
 end
 
 --- Copies the parent's records into the journal of a new run, without the replayed step.
----@param change table  the result of M.of()
+---@param change table  result of M.of()
 function M.seed(run, change)
   local home, from = run.home, change.parent
   local root = store.root(home.real or home)

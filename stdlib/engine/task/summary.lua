@@ -1,5 +1,4 @@
---- Summarises the outcome of a run, as context for the next run of a pipeline and as a line for
---- people.
+--- Summarises a run for the next run of a pipeline, and as a line for people.
 local duration = require "moonlet.duration"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"

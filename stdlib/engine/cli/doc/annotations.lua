@@ -1,4 +1,4 @@
---- Reads the LuaCATS annotations of the public library into entries: one for each function, value and type.
+--- Parses the LuaCATS annotations of the public library: one entry per function, value and type.
 local M = {}
 
 ---@class moonlet.doc.Value      a parameter, a result or a field
@@ -10,10 +10,10 @@ local M = {}
 ---@field name string            "ctx:agent", "m.arg.string", "moonlet.AgentCall"
 ---@field kind "function"|"value"|"type"|"module"
 ---@field file string
----@field summary string         the first sentence
+---@field summary string         first sentence of the description
 ---@field text string            the whole description
----@field type string?           of a value, or of an alias
----@field parent string?         of a type: it has the fields of this one too
+---@field type string?           set for a value or an alias
+---@field parent string?         type whose fields are inherited
 ---@field generic string?
 ---@field params moonlet.doc.Value[]
 ---@field returns moonlet.doc.Value[]
@@ -23,7 +23,7 @@ local M = {}
 
 local closing = { ["("] = ")", ["{"] = "}", ["["] = "]", ["<"] = ">" }
 
---- The position after a bracketed or quoted part that begins at `at`.
+--- Returns the position after a bracketed or quoted part that starts at `at`.
 local function past_part(text, at)
   local char = text:sub(at, at)
   if char == '"' or char == "'" then return (text:find(char, at + 1, true) or #text) + 1 end
@@ -34,13 +34,13 @@ local function past_part(text, at)
   return at + 1
 end
 
---- Splits a type from the text behind it: "fun(a: string): boolean  does it" gives two parts.
+--- Splits a type from the text after it: "fun(a: string): boolean  does it" gives two parts.
 function M.split_type(text)
   text = text:match "^%s*(.-)%s*$"
   local at = 1
   while at <= #text do
     if text:find("^%s", at) then
-      -- A union goes on behind spaces; so do the results of a function.
+      -- A union continues after spaces, and so do the results of a function.
       if not text:find("^%s+|", at) and not text:sub(1, at - 1):find "[|,:]$" then break end
       at = text:find("%S", at)
     elseif text:find("^,%s", at) and not text:sub(1, at - 1):find "%)%s*:[^,]*$" then
@@ -59,7 +59,7 @@ local function named_value(text)
   return { name = name, type = kind .. (optional ~= "" and kind:sub(-1) ~= "?" and "?" or ""), text = said }
 end
 
---- The results of a @return line: "string? text, table? err" are two; a description stands behind two spaces or #.
+--- Parses a @return line: "string? text, table? err" are two results.
 local function returned_values(text)
   local list = {}
   repeat
@@ -74,7 +74,7 @@ local function returned_values(text)
   return list
 end
 
---- The parameters and results of a type such as "fun(options?: moonlet.ArgOptions): moonlet.Arg".
+--- Parses a function type such as "fun(options?: moonlet.ArgOptions): moonlet.Arg".
 local function of_function_type(entry, kind)
   local inside, after = kind:match "^fun(%b())%s*:?%s*(.*)$"
   if not inside then return end
@@ -129,7 +129,7 @@ local function new_entry(file)
   return { file = file, lines = {}, params = {}, returns = {}, fields = {} }
 end
 
---- Takes the example and the errors out of the lines of a description.
+--- Moves the example and the errors from a description to their own fields.
 local function settle_text(entry)
   local said, errors, example, where = {}, {}, {}, "text"
   for _, line in ipairs(entry.lines) do
@@ -159,7 +159,7 @@ local function settle_text(entry)
   entry.lines = nil
 end
 
---- Names an entry by the line of code behind its block. Nil for one that is not public.
+--- Names an entry by the line of code after its block; nil if it is not public.
 local function name_by_code(entry, code, prefix_of)
   local base, name, params = code:match "^function ([%w_.]+[.:])([%w_]+)%s*%(([^)]*)%)"
   if not base then base, name = code:match "^([%w_.]+%.)([%w_]+)%s*=" end
@@ -174,8 +174,8 @@ local function name_by_code(entry, code, prefix_of)
   return entry
 end
 
---- Reads the blocks of one file; add(entry) gets each. `prefix_of(file, base, name)` gives the public name that stands
---- for a local variable of the file.
+--- Parses the blocks of one file and calls add(entry) for each.
+--- `prefix_of(file, base, name)` returns the public name of a local variable of the file.
 function M.read(file, text, prefix_of, add)
   local entry, last
   local first = true
@@ -200,7 +200,7 @@ function M.read(file, text, prefix_of, add)
       local tag, rest = note:match "^@(%l+)%s*(.*)$"
       entry = entry or new_entry(file)
       if tag == "class" or tag == "alias" then
-        -- A block may declare several types.
+        -- A block of annotations may declare several types.
         if entry.class then close "" end
         entry = entry or new_entry(file)
       end

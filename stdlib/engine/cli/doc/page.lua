@@ -1,11 +1,11 @@
---- The pages of the reference: one entry for a terminal, the list of all, and the whole as Markdown.
+--- Formats the reference as one entry for a terminal, a list of all entries, or Markdown.
 local reference = require "moonlet.engine.cli.doc.reference"
 
 local M = {}
 
 local function indent(text, by) return (by .. text:gsub("\n", "\n" .. by)):gsub("[ ]+\n", "\n") end
 
---- A text in lines of at most 100 bytes.
+--- Wraps a text at 100 bytes.
 local function wrapped(text, by)
   local lines, line = {}, by
   for word in text:gmatch "%S+" do
@@ -30,7 +30,7 @@ local function value_lines(values, by)
   return table.concat(lines, "\n")
 end
 
---- The parts of an entry in their order: {title, text}.
+--- Lists the parts of an entry in order: {title, text}.
 local function sections(entry, by)
   local list = {}
   local function add(title, text) list[#list + 1] = { title, text } end
@@ -50,7 +50,7 @@ local function sections(entry, by)
   return list
 end
 
---- One entry, for a terminal.
+--- Formats one entry for a terminal.
 function M.page(entry)
   local lines = { reference.signature(entry) }
   if entry.text ~= "" then lines[#lines + 1] = indent(entry.text, "  ") end
@@ -60,18 +60,18 @@ function M.page(entry)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The part of the library that an entry belongs to: "ctx", "m", "m.findings", or "types".
+--- Returns the part of the library that an entry belongs to: "ctx", "m", "m.findings", "types".
 function M.group(entry)
   if entry.kind == "type" then return "types" end
   return entry.name:match "^(.*)[.:]" or "globals"
 end
 
---- The groups in the order of the reference: ctx and m first, the types last.
+--- Groups entries in the order of the reference: ctx and m first, types last.
 local function groups(entries)
   local found, names = {}, {}
   for _, entry in ipairs(entries) do
     local group = M.group(entry)
-    -- The primitives of the library are shown by name alone: no script reaches them.
+    -- Primitives of `core` are listed only by name, because no script can reach them.
     if group == "types" and entry.name:find "^core" and #entries > 100 then goto next end
     if not found[group] then
       found[group] = {}
@@ -91,14 +91,14 @@ local function groups(entries)
   return names, found
 end
 
---- A list of entries, one line each.
+--- Formats entries as a list, one line each.
 function M.list(entries)
   local names, found = groups(entries)
   local lines = {}
   for _, name in ipairs(names) do
     lines[#lines + 1] = (#lines > 0 and "\n" or "") .. name
     for _, entry in ipairs(found[name]) do
-      -- The part before a colon or semicolon is enough for a list.
+      -- In a list of entries, print a summary only up to its colon or semicolon.
       lines[#lines + 1] = ("  %-30s %s"):format(entry.name, entry.summary:match "^(..........-)[;:] " or entry.summary)
     end
   end
@@ -137,11 +137,11 @@ end
 local head = [[
 # The reference of ctx and m
 
-The tests run the examples. An example's `--> value` is the value of its line. The examples stand in a repository with
+The tests run the examples. An example's `--> value` is the value of its line. The examples run in a repository with
 `src/a.lua` and `src/b.lua`.
 ]]
 
---- The events of a run as Markdown.
+--- Formats the events of a run as Markdown.
 local function events()
   local lines = { [[
 ## Events
@@ -158,7 +158,7 @@ the fields below, where `?` marks optional ones. Events only inform; the journal
   return table.concat(lines, "\n")
 end
 
---- The whole reference as Markdown.
+--- Formats the whole reference as Markdown.
 function M.markdown()
   local read = reference.read()
   local names, found = groups(read.entries)

@@ -24,9 +24,9 @@ local function by_name(a, b)
 end
 
 ---@class moonlet.doc.Reference
----@field entries moonlet.doc.Entry[]            sorted; functions and values, then types
+---@field entries moonlet.doc.Entry[]            sorted: functions and values, then types
 ---@field named table<string, moonlet.doc.Entry>
----@field modules table<string, string>          the head of each file, by public name
+---@field modules table<string, string>          head comment of each file, by public name
 
 local function mentions(values, name)
   for _, value in ipairs(values) do
@@ -35,8 +35,7 @@ local function mentions(values, name)
   return false
 end
 
---- Describes a type without a summary by its first use: as a parameter, a result, a field or a
---- base.
+--- Describes a type without a summary by its first use: parameter, result, field or base.
 local function use_of(name, entries)
   for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " }, { "fields", "a part of " } } do
     for _, entry in ipairs(entries) do

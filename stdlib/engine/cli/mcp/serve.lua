@@ -1,4 +1,4 @@
---- `moonlet mcp`: a server of the Model Context Protocol on standard input and output.
+--- `moonlet mcp` serves the Model Context Protocol on standard input and output.
 local client_rights = require "moonlet.engine.load.client_rights"
 local config = require "moonlet.engine.load.config"
 local options = require "moonlet.engine.cli.options"
@@ -9,7 +9,6 @@ local M = {}
 
 M.known = { help = { help = "this text" } }
 
----@param words string[]
 ---@return table? envelope, integer exit_code
 function M.main(words)
   local found, rest = verbs.read("mcp", words, M.known)

@@ -1,5 +1,5 @@
---- `moonlet skill list|install|remove`: pages that tell a main agent how to hand work to moonlet. They are written into
---- `.agents/skills`, which most agents read, and linked where others look.
+--- `moonlet skill list|install|remove` manages pages that teach a main agent to use moonlet.
+--- Skills are written into `.agents/skills`, which most agents read, and linked for the others.
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -13,18 +13,18 @@ local names = { "sidecar", "orchestrate", "implement-plan", "supervise-session" 
 local home_folder, file, marker = ".agents/skills", "SKILL.md", ".moonlet.json"
 local read_cap = 1 << 20
 
---- The folders in which agents look, beside .agents/skills. Those that read that folder need no link.
+--- Lists the folders with links for agents that do not read .agents/skills.
 local links = { codex = {}, opencode = {}, claude = { ".claude/skills" }, gemini = { ".gemini/skills" } }
 local default_links = { ".claude/skills" }
 
 local known = {
   user = { help = "for all your repositories: in your home folder" },
-  repo = { help = "for this repository alone (default)" },
+  repo = { help = "only for this repository (default)" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
 local agent = { value = "AGENT", choices = { "claude", "codex", "gemini", "opencode" },
-  help = "link them for this agent alone: codex, claude, gemini or opencode (default: claude; codex and opencode need "
+  help = "link them only for this agent: codex, claude, gemini or opencode (default: claude; codex and opencode need "
     .. "no link)" }
 
 local function with_agent()
@@ -37,7 +37,7 @@ M.verbs = { list = { known = known }, install = { known = with_agent() }, remove
 
 local function text_of(name) return require("moonlet.plugin.skills." .. name .. ".SKILL") end
 
---- The folder below which skills are installed.
+--- Returns the folder below which skills are installed.
 local function place_of(found)
   if found.user and found.repo then error(options.usage("--user and --repo exclude each other"), 0) end
   local path
@@ -61,8 +61,8 @@ local function check(done, err)
   if not done then error(err, 0) end
 end
 
---- Returns the state and the version of an installed skill. The states are
----   missing, current, outdated (untouched, of another version), edited, foreign (not written by moonlet)
+--- Returns the state and the version of an installed skill.
+--- States: missing, current, outdated (another version), edited, foreign (not written by moonlet).
 local function look(place, name)
   local folder = home_folder .. "/" .. name
   local text = read(place, folder .. "/" .. file)
@@ -80,7 +80,7 @@ local function look(place, name)
   return { name = name, state = state, version = given.version, path = place.path .. "/" .. folder }
 end
 
---- The skills that the words name, or all of them.
+--- Returns the named skills, or all of them.
 local function chosen(rest)
   local list = {}
   for i, word in ipairs(rest) do
@@ -103,7 +103,7 @@ local function write(place, name)
     sha256 = core.text.sha256(text_of(name)) }, 2) .. "\n"))
 end
 
---- Links a skill where other agents look. Says what is in the way, if something is.
+--- Links a skill for other agents. Returns the path that is in the way, if any.
 local function link(place, name, where)
   local folder = place.path .. "/" .. where
   if core.system.real_path(folder .. "/" .. name) == core.system.real_path(place.path .. "/" .. home_folder .. "/"
@@ -139,7 +139,7 @@ local function list(found, rest)
   return envelope("list", rows, table.concat(lines, "\n") .. "\n")
 end
 
---- Names the steps that a person still has to take.
+--- Lists the steps that a person still has to take.
 local function further_steps()
   local ok, config = pcall(function() return require("moonlet.engine.load.config").current() end)
   local lines = { "Register the tools with your agent, once:",
@@ -180,7 +180,7 @@ local function install(found, rest)
   return envelope("install", rows, table.concat(lines, "\n"))
 end
 
---- Removes the link of a skill, if it is one.
+--- Removes a skill's symbolic links.
 local function unlink(place, name)
   for _, where in ipairs { ".claude/skills", ".gemini/skills" } do
     local path = where .. "/" .. name
@@ -208,7 +208,6 @@ end
 
 local actions = { list = list, install = install, remove = remove }
 
----@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]

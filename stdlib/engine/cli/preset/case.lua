@@ -1,4 +1,4 @@
---- The file of a preset's test, read and checked: a mistake in it is reported with its line.
+--- Loads the file of a preset's test. A mistake in it is reported with its line.
 local loader = require "moonlet.engine.load.loader"
 local record = require "moonlet.record"
 local run_record = require "moonlet.engine.run.manifest"
@@ -15,7 +15,7 @@ local M = {}
 ---@field git boolean?
 ---@field answers string[]?
 ---@field expect table
----@field again string?          the command that makes its cassette anew
+---@field again string?          command that records the test's cassette again
 
 local fields = { summary = "string", files = "table", change = "table", args = "list", runner = "string",
   expect = "table!", git = "boolean", record = "string", answers = "list" }
@@ -26,7 +26,7 @@ local words = { args = 'write args = { "--files", "a.lua" }', answers = 'write a
 local verdicts = {}
 for verdict in pairs(run_record.exit_codes) do verdicts[#verdicts + 1] = verdict end
 
---- The place of a word in a file: the first line on which it is given a value.
+--- Finds a word in a file: the first line that assigns it.
 local function place_of(origin, text, word)
   local number = 0
   for line in (text .. "\n"):gmatch "([^\n]*)\n" do
@@ -38,7 +38,7 @@ local function place_of(origin, text, word)
   return origin
 end
 
---- Checks what a test returns. Raises { message, hint, word }: the word at which it is wrong.
+--- Checks what a test returns. Raises { message, hint, word }, where `word` names the wrong field.
 local function check(case)
   local function refuse(word, message, hint)
     local err = record.invalid(message, hint)
@@ -68,14 +68,14 @@ local function check(case)
       record.suggest(verdict, verdicts))
   end
   if next(case.expect) == nil then
-    refuse("expect", "expect is empty, and whatever happens would be right",
-      'say what is to come, as in expect = { verdict = "ok" }')
+    refuse("expect", "expect is empty, so every result would pass",
+      'state the expected result, as in expect = { verdict = "ok" }')
   end
 end
 
---- The case that a test's file returns.
+--- Returns the case of a test's file.
 ---@param origin string           the file's name in messages
----@param source moonlet.Source   the preset: its files are those of m.asset and require
+---@param source moonlet.Source   the preset, whose files m.asset and require can read
 function M.load(origin, text, source)
   source.used = source.used or {}
   local case = loader.load(origin, text, loader.globals(source))()

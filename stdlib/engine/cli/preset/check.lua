@@ -1,5 +1,5 @@
---- `moonlet preset check FILE`: loads a preset in the sandbox and executes it once with made-up
---- answers. Starts no agent and no command, and leaves no files.
+--- `moonlet preset check FILE` loads a preset in the sandbox and executes it with made-up answers.
+--- The check starts no agent and no command, and leaves no files.
 local arg = require "moonlet.arg"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
@@ -29,8 +29,8 @@ end
 
 local function example_word(i) return i == 1 and "example" or "example-" .. i end
 
---- Made-up arguments. A file with such a name reads as an example. A program with such a name is
---- not reported as undeclared, because the user must allow the real program.
+--- Lists the made-up values of arguments. A file of such a name contains example text.
+--- A made-up program is not reported as undeclared, because the user must allow the real program.
 local made_up = { [example_word(1)] = true }
 
 local function example_list(one)
@@ -42,8 +42,7 @@ local function example_list(one)
   return list
 end
 
---- Makes up a value for each required argument and for the argument `also`, so that the dry run can
---- execute the preset.
+--- Makes up values for required arguments and the argument `also`, for the dry run.
 local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
@@ -57,7 +56,7 @@ local function example_args(declared, also)
   return arg.complete(declared, given)
 end
 
---- Plans a run whose `.agent` is a temporary folder, but whose work tree is the repository.
+--- Plans a run in the repository's work tree whose `.agent` is a temporary folder.
 local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
@@ -71,7 +70,7 @@ local function plan_of(home, source, preset, resume, place, also)
     budget = { agents = budget.default_agents, wall = "5m" } }
 end
 
---- Executes the preset. Returns its error, if any, and what it did.
+--- Executes the preset. Returns the preset's error, if any, and what the preset did.
 local function go_through(plan)
   local run = run_module.create(plan)
   local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
@@ -96,20 +95,24 @@ local function compare_needs(preset, used, problems, notes)
   local declared = grants.from_needs(preset.needs)
   grants.are_declared[declared] = true
   local tests = { run = grants.check_program, read = grants.check_read, write = grants.check_write,
-    env = grants.check_env, agents = grants.check_agents }
-  local kinds = {}
+    env = grants.check_env, host = grants.check_host, agents = grants.check_agents }
+  local kinds, takes_commands = {}, false
   for _, one in ipairs(used) do
     kinds[one.kind] = true
     local ok, err = pcall(tests[one.kind], declared, one.name)
     if not ok and one.kind == "run" and made_up[one.name] then
-      notes[#notes + 1] = "an argument names a program: who gives it says --allow run=PROGRAM too"
+      takes_commands = true
     elseif not ok then
       problems[#problems + 1] = { at = one.at or core.json.null, hint = err.hint,
         message = err.message:gsub("^not granted", "not declared in needs") }
     end
   end
-  local names = { run = "programs", read = "read", write = "write", env = "env", agents = "agents" }
-  for _, kind in ipairs { "run", "read", "write", "env", "agents" } do
+  if takes_commands then
+    notes[#notes + 1] = "an argument takes commands: who runs the preset allows their programs, with --allow run=NAME"
+  end
+  local names = { run = "programs", read = "read", write = "write", env = "env", host = "host",
+    agents = "agents" }
+  for _, kind in ipairs { "run", "read", "write", "env", "host", "agents" } do
     local has = declared[kind] == true or type(declared[kind]) == "table" and next(declared[kind]) ~= nil
     if has and not kinds[kind] then
       notes[#notes + 1] = ("needs.%s is declared, and was not used in this dry run"):format(names[kind])
@@ -155,8 +158,8 @@ end
 --- Removes the temporary folder of the current dry run.
 M.clean_up = nil
 
---- Executes the preset in a temporary folder. Returns its error, what it did, and the rights that
---- it used.
+--- Executes the preset in a temporary folder.
+--- Returns its error, its actions and the rights it used.
 local function once(home, source, preset, resume, also)
   local place, _, remove = temporary.folder "check"
   M.clean_up = remove
@@ -203,7 +206,7 @@ local function check_whole(home, source, problems, notes)
   if is_slip then
     table.insert(problems, 1, problem(err))
   elseif err then
-    notes[#notes + 1] = ("it goes no further than %s: %s (no command is started here, and their output is empty)")
+    notes[#notes + 1] = ("it stops at %s: %s (a dry run starts no command, so its output is empty)")
       :format(err.at ~= core.json.null and err.at or "this error", err.message)
   end
   return seen
@@ -217,11 +220,11 @@ local function text_of(name, problems, notes, seen)
     local hint = one.hint ~= core.json.null and one.hint
     if hint then lines[#lines + 1] = "  " .. core.text.printable(hint, 2000) end
   end
-  for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
   local plural = #problems == 1 and "problem" or "problems"
   lines[#lines + 1] = #problems > 0 and ("%s: %d %s"):format(name, #problems, plural)
     or ("%s: ok (a dry run on mock: %d agent %s, %d %s; none was started)"):format(name, seen.agents,
       seen.agents == 1 and "call" or "calls", #seen.commands, #seen.commands == 1 and "command" or "commands")
+  for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -231,7 +234,7 @@ local function result_of(name, problems, notes, seen)
     text_of(name, problems, notes, seen)
 end
 
---- The preset that is being checked.
+--- Refers to the preset that is being checked.
 M.begun = nil
 
 ---@param target string  a preset's name, or a Lua file

@@ -1,7 +1,6 @@
---- `moonlet preset new NAME`: writes a preset that runs at once with --runner mock, and a test for
---- it. With --pattern P it starts as a copy of the built-in preset P, with the arguments of one of
---- P's tests as an example. If P is a pattern, the preset also gets a copy of the pattern and its
---- prompts.
+--- `moonlet preset new NAME` writes a preset that runs with --runner mock, and a test for it.
+--- With --pattern P the preset is a copy of the built-in preset P, with arguments of P's tests.
+--- If P is a pattern, the preset also gets a copy of the pattern and its prompts.
 local record = require "moonlet.record"
 local command_line = require "moonlet.engine.base.command_line"
 local cases = require "moonlet.engine.cli.preset.case"
@@ -12,10 +11,10 @@ local templates = require "moonlet.prompt.templates"
 local M = {}
 
 local init_text = [=[
---- NAME: agents look at files side by side, and what they find becomes one list.
----   moonlet run NAME --runner mock      without an agent; --runner codex, or another, asks one
----   moonlet preset check NAME           mistakes, before anything is started
----   moonlet preset test NAME            the tests in tests/
+--- NAME: agents read files in parallel, and their findings become one list.
+---   moonlet run NAME --runner mock      runs it without an agent; --runner codex uses Codex
+---   moonlet preset check NAME           finds mistakes without starting anything
+---   moonlet preset test NAME            runs the tests in tests/
 local m = require "moonlet"
 local s = m.schema
 
@@ -27,20 +26,20 @@ return m.preset {
   name = "NAME",
   summary = "Agents look at files side by side; what they find becomes one list.",
   args = {
-    files = m.arg.list { default = { "README.md" }, help = "the files to look at" },
+    files = m.arg.paths { default = { "README.md" }, exists = true, help = "the files to look at" },
   },
-  needs = { agents = true }, -- what it may do: programs, agents, read, write, env; you accept it once
+  needs = { agents = true }, -- its rights: programs, agents, read, write, env; you accept them once
   budget = { agents = 50, wall = "20m" },
 
   run = function(ctx, args)
     ctx:phase("look", #args.files)
     local answers, lost = ctx:parallel(args.files, function(c, file)
       return c:agent {
-        name = file, -- steps are known by their names when a run is resumed
+        name = file, -- a resumed run finds its steps by their names
         prompt = ("Read %s and list its bugs, as JSON: {\"bugs\": [{\"claim\": \"…\", \"line\": 1}]}"):format(file),
-        schema = answer, -- the answer is checked, and asked for once more if it does not fit
+        schema = answer, -- the answer is checked, and an invalid one is repaired once
       }.data
-    end, { need = 1 }) -- one lost answer does not lose the others
+    end, { need = 1 }) -- the run succeeds if one agent answers
     ctx:phase "merge"
     local bugs = m.array {}
     local found, files = m.found(answers, args.files)
@@ -55,23 +54,23 @@ return m.preset {
 ]=]
 
 local test_text = [=[
--- A test of NAME: `moonlet preset test NAME` runs it in a folder of its own. All fields but `expect` may be left out.
+-- `moonlet preset test NAME` runs this test in a temporary folder. Only `expect` is required.
 return {
   summary = "it runs to its end, without an agent",
-  files = FILES, -- committed to a repository that is made for the test
+  files = FILES, -- committed to a temporary repository
   CHANGE, -- not committed; false removes a file
-  -- git = false, -- the folder is no repository
+  -- git = false, -- do not make the folder a repository
   args = ARGS,
-  -- Without a runner the preset gives its answer without an agent, or `mock` makes one up. "cassette:FOLDER" plays
-  -- what agents said once, from a folder of tests/ that --record made;
-  -- "cassette:FOLDER,fault=429@a.py" with a fault. A cassette also holds the files that agents changed.
+  -- Without a runner the preset answers without an agent. The runner `mock` makes answers up.
+  -- "cassette:FOLDER" replays answers and changes from a folder of tests/ that --record made.
+  -- "cassette:FOLDER,fault=429@a.py" injects a fault.
   runner = "mock",
-  -- record = "codex", -- `moonlet preset test NAME --record --allow agents` makes that cassette anew with this runner
-  -- answers = { "approve" }, -- of the gates and questions, in their order; without them the run waits
+  -- record = "codex", -- the runner for `moonlet preset test NAME --record --allow agents`
+  -- answers = { "approve" }, -- to gates and questions, in order; without them the run parks
   expect = {
     verdict = "degraded", -- made-up answers are never `ok`
-    -- exit_code = 4, error = "a part of the message", findings = "a part of findings.md",
-    -- files = { ["notes.md"] = "a part of an artifact" },RESULT
+    -- exit_code = 4, error = "part of the message", findings = "part of findings.md",
+    -- files = { ["notes.md"] = "part of an artifact" },RESULT
   },
 }
 ]=]
@@ -93,8 +92,7 @@ local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
   args = { "--files", "a.py,b.py" },
   result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
 
---- Returns tests/mock.lua of a built-in preset. If there is none, returns the test with the
---- shortest arguments among those that succeed with a cassette.
+--- Returns tests/mock.lua of a built-in preset, else a simple test that passes with a cassette.
 local function example_of(pattern)
   local best, least
   for path, text in pairs(core.script.tests()) do
@@ -127,7 +125,7 @@ local function replaced(text, from, to)
   return (text:gsub(from:gsub("%p", "%%%0"), (to:gsub("%%", "%%%%"))))
 end
 
---- Adds a copy of the pattern and its prompts, and makes init.lua call the copy. Only names change.
+--- Adds a copy of the pattern and its prompts, and makes init.lua call the copy. Renames its types.
 local function add_pattern(files, name, pattern, text)
   files["pattern.lua"] = replaced(text, "m.patterns." .. pattern, "pattern." .. pattern)
   for class in text:gmatch "%-%-%-@class (moonlet%.patterns%.%w+)" do
@@ -137,14 +135,13 @@ local function add_pattern(files, name, pattern, text)
   local first = 'local m = require "moonlet"\n'
   files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
     "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
-  -- Find both m.prompt.judge, which builds a judge's prompt, and m.pattern.judge, which starts one.
+  -- Finds m.prompt.judge, which builds a judge's prompt, and m.pattern.judge, which starts a judge.
   for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
     if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
   end
 end
 
---- Returns the files of a new preset by path, copied from the built-in preset `pattern` if one is
---- given. Also returns the example whose arguments the user can try.
+--- Returns the files of a new preset by path, and the example that the user can try.
 local function files_of(name, pattern)
   if not pattern then
     return { ["init.lua"] = init_text:gsub("NAME", name),
@@ -177,8 +174,7 @@ local function files_of(name, pattern)
   return files, example
 end
 
---- Formats an example's arguments as words of a command line, with files of this repository in
---- place of the example's files.
+--- Formats an example's arguments as words, with files of this repository instead of its own.
 local function words_here(example, paths)
   local words, names = {}, {}
   for path in pairs(example.files or {}) do names[#names + 1] = path end
@@ -201,7 +197,6 @@ local function commands(home, name, example, paths)
     :format(name, allow, words_here(example, paths), name, name, allow)
 end
 
---- Writes presets/NAME.
 function M.new(home, name, pattern)
   -- Raises an error for an invalid name.
   require("moonlet.preset").preset { name = name, summary = "new", run = function() end }

@@ -1,6 +1,5 @@
---- `moonlet preset test NAME`: runs the tests in the preset's `tests/` folder. A test is a Lua file
---- that returns data: files of a temporary repository, arguments, a runner (usually a cassette) and
---- the expected result.
+--- `moonlet preset test NAME` runs the tests in the preset's `tests/` folder.
+--- A test is a Lua file that returns data: files, arguments, a runner and the expected result.
 ---
 ---   return {
 ---     summary = "one reviewer of three is lost",
@@ -8,18 +7,18 @@
 ---     change = { ["a.py"] = "x = eval(y)\n" },  -- not committed; false removes a file
 ---     args = { "--lenses", "risks,tests" },
 ---     runner = "cassette:reviews,fault=crash@tests",   -- the folder is one of tests/
----     record = "command:reviewer",   -- makes that cassette anew with --record; a program of tests/, or of PATH
+---     record = "command:reviewer",   -- the runner that records the cassette for --record
 ---     expect = { verdict = "degraded", exit_code = 4, result = { lost = { { key = "tests" } } },
 ---       findings = "eval", error = "part of the message", files = { ["report.md"] = "part of it" } },
----     answers = { "approve" },       -- of the gates and questions at which the run waits, in their order
+---     answers = { "approve" },       -- for the gates and questions, in order
 ---   }
 ---
---- An expected object needs only the fields that matter. An expected list has its full length. {}
---- means empty.
+--- An expected object may omit fields of the actual object, but {} matches only an empty value.
+--- An expected list must be as long as the actual list.
 ---
---- A test may come from an untrusted repository, like its preset. It therefore starts no program
---- and gets no right that the preset does not declare, unless the user allows it. From the user's
---- config it takes only the runners, so that results are reproducible and no hook runs.
+--- A test may come from an untrusted repository, like its preset.
+--- Without consent, a test starts no program and gets only the rights that its preset declares.
+--- A test uses only the runners of the user's config, so that results are reproducible.
 local counted = require "moonlet.engine.base.counted"
 local record = require "moonlet.record"
 local acceptance = require "moonlet.engine.effects.consent"
@@ -37,7 +36,7 @@ local M = {}
 
 local source_cap = 1 << 20
 
---- Refuses paths below .git, because git would start the programs that a test's settings name.
+--- Rejects paths below .git, because git would start programs that a test's settings name.
 local function check_path(path)
   if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
     or ("/" .. path:lower() .. "/"):find("/%.git/") then
@@ -83,7 +82,7 @@ local function run(words, consent)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
---- Formats an error with its place and hint.
+--- Formats an error with its file, its line and its hint.
 local function words_of_error(err)
   local hint = err.hint ~= core.json.null and err.hint
   local at = err.at ~= core.json.null and err.at
@@ -91,7 +90,7 @@ local function words_of_error(err)
   return at and not text:find(at, 1, true) and ("%s: %s"):format(at, text) or text
 end
 
---- Gives the test's answers one by one, each time the run waits for one.
+--- Answers each gate or question of the run with the test's next answer.
 local function answer_all(case, place, envelope, code)
   local given = 0
   for _, text in ipairs(case.answers or {}) do
@@ -105,9 +104,9 @@ local function answer_all(case, place, envelope, code)
   return envelope, code, #(case.answers or {}) - given
 end
 
---- Formats the errors of failed steps, which explain a bad result or a prompt that differs from its
---- cassette. Errors with equal beginnings (up to the step's name) are merged and counted. Leaves
---- out errors that the run's own error already contains.
+--- Formats the errors of failed steps, which explain a wrong result.
+--- Errors with equal beginnings (up to the step's name) are merged and counted.
+--- Errors that the run's own error already contains are left out.
 local function step_errors(told, of_run)
   local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
@@ -149,8 +148,20 @@ local function differs(wanted, seen, place)
   end
 end
 
+--- Formats the error of the run, with the remedy for a missing or outdated cassette.
+local function error_of_run(case, err)
+  if err.message:find("the cassette ", 1, true) then
+    local has = tostring(err.hint):match "^it has: .*"
+    err.hint = (has and has .. "; " or "") .. case.again
+  end
+  return core.text.printable(words_of_error(err), 900)
+end
+
 local function problems_of(case, envelope, code, unasked)
   local expect, list = case.expect, {}
+  if envelope.run == core.json.null and envelope.error ~= core.json.null and expect.verdict and not expect.error then
+    return { "the run was not started: " .. error_of_run(case, envelope.error) }
+  end
   local function add(why) if why then list[#list + 1] = why end end
   if unasked > 0 then
     add(("the run did not wait for %d of %s"):format(unasked, counted(#case.answers, "answer")))
@@ -172,11 +183,7 @@ local function problems_of(case, envelope, code, unasked)
   end
   if #list > 0 then
     if message ~= "" then
-      if message:find("the cassette ", 1, true) then
-        local has = tostring(envelope.error.hint):match "^it has: .*"
-        envelope.error.hint = (has and has .. "; " or "") .. case.again
-      end
-      add("the error of the run: " .. core.text.printable(words_of_error(envelope.error), 900))
+      add("the error of the run: " .. error_of_run(case, envelope.error))
     end
     for _, why in ipairs(step_errors(told, message)) do add(why) end
   end
@@ -199,10 +206,10 @@ end
 
 local function not_allowed(what, grant)
   error({ kind = "denied",
-    message = ("the test %s, which was not allowed: read it, then say --allow %s"):format(what, grant) }, 0)
+    message = ("the test %s, which was not allowed: read it, then pass --allow %s"):format(what, grant) }, 0)
 end
 
---- A test may not set options that choose runners, places or rights.
+--- Lists the options that a test may not set, because they choose runners, places or rights.
 local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
   "unconfined" }
 
@@ -221,7 +228,7 @@ local function check_case(case, allowed, again)
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
-      -- inputs.lua treats any other text as a command.
+      -- inputs.lua runs an input of any other form as a command.
       local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
         or case.files and case.files[value] or case.change and case.change[value]
       if not is_plain and not allowed.agents and not allowed.all then
@@ -231,8 +238,7 @@ local function check_case(case, allowed, again)
   end
 end
 
---- Returns the runner that records a cassette. Raises if its program is missing, because the
---- recording would contain only that error.
+--- Returns the runner that records a cassette. Raises an error if its program is missing.
 local function recorder(spec, tests_path)
   local command = spec:match("^command:(.*)$")
   local program = command and require("moonlet.engine.runner.command").split(command)[1]
@@ -246,8 +252,8 @@ local function recorder(spec, tests_path)
     core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable"), 0)
 end
 
---- Returns the command line of a test's run. With `again` the run records a cassette into `fresh`;
---- otherwise, if `fresh` is given, the run plays `fresh` instead of the test's cassette.
+--- Returns the command line of a test's run.
+--- With `again` the run records a cassette into `fresh`; otherwise it plays `fresh`, if given.
 local function words_of(tests, case, place, fresh, again)
   local tests_path = tests.path
   local words = { "run", tests.target, "--repo", place, "--json", "--runner" }
@@ -269,13 +275,13 @@ local function words_of(tests, case, place, fresh, again)
 end
 
 ---@class moonlet.PresetTests
----@field target string     the preset to run
----@field path string       the folder of the tests
----@field shown string      that folder in messages
+---@field target string     preset to run
+---@field path string       folder of the tests
+---@field shown string      name of the tests' folder in messages
 ---@field source moonlet.Source
----@field consent string    consent.mark() of the preset that may have its needs; "" for none
+---@field consent string    consent.mark() of the preset if its needs are accepted, else ""
 ---@field allowed moonlet.Grants
----@field without_runner string?  the option of a test that names no runner
+---@field without_runner string?  the option for a test that names no runner
 
 local function run_case(tests, name, case, fresh, again)
   local place, root, remove = temporary.folder("test-" .. name)
@@ -303,14 +309,14 @@ local function run_case(tests, name, case, fresh, again)
   return list
 end
 
---- Returns the folder of a test's cassette, or nil if it has none.
+--- Returns the folder of a test's cassette, or nil for a test without a cassette.
 local function tape_of(case, tests_path)
   local spec = (case.runner or ""):match("^cassette:(.*)$")
   local tape = spec and cassette.parse(spec, tests_path)
   return tape and not tape.run and tape.dir or nil
 end
 
---- Returns true if another test plays this cassette. An unreadable test counts as one that does.
+--- Reports whether another test plays this cassette. An unreadable test is assumed to play it.
 local function is_shared(tests, name, dir)
   local root = core.file.root(tests.path)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
@@ -326,8 +332,8 @@ local function is_shared(tests, name, dir)
   return false
 end
 
---- Replaces the recordings of the steps that were recorded again. Removes other steps only if no
---- other test plays the cassette.
+--- Replaces the recordings of the steps that were recorded again.
+--- Recordings of other steps are removed only if no other test plays the cassette.
 local function put_in_place(root, own, fresh, is_alone)
   local names = {}
   for _, entry in ipairs(core.file.list(root, fresh) or {}) do names[entry.name] = true end
@@ -341,7 +347,7 @@ local function put_in_place(root, own, fresh, is_alone)
   end
 end
 
---- Returns true if an agent was started for one of the recordings.
+--- Reports whether an agent was started for one of the recordings.
 local function has_answers(root, tape)
   for _, step in ipairs(core.file.list(root, tape) or {}) do
     for _, attempt in ipairs(core.file.list(root, ("%s/%s"):format(tape, step.name)) or {}) do
@@ -353,9 +359,8 @@ local function has_answers(root, tape)
   return false
 end
 
---- Records a test's cassette again into a folder beside it, and runs the test with it. If the test
---- fails, its recording is kept, because its agents were paid for, but does not replace an earlier
---- cassette.
+--- Records a test's cassette again into a folder beside it, and runs the test with the recording.
+--- If the test fails, the paid recording is kept, but does not replace the earlier cassette.
 local function record_case(tests, name, case)
   local dir = tape_of(case, tests.path)
   if not dir then
@@ -389,7 +394,7 @@ local function record_case(tests, name, case)
   return problems
 end
 
---- Unpacks the tests of a built-in preset into a temporary folder. Returns nil if it has none.
+--- Unpacks the tests of a built-in preset into a temporary folder. Returns nil without tests.
 local function unpack_tests(name)
   local files, found = {}, false
   for path, text in pairs(core.script.tests()) do
@@ -404,8 +409,8 @@ local function unpack_tests(name)
   error(err, 0)
 end
 
---- Finds a preset's tests: beside its init.lua, in presets/NAME/tests of this repository, or built
---- in. The last result removes unpacked files.
+--- Finds a preset's tests: beside its init.lua, in presets/NAME/tests, or built in.
+--- The last result of tests_of() is a function that removes unpacked files.
 local function tests_of(home, source)
   local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
   for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
@@ -433,14 +438,14 @@ local function problems_of_file(tests, root, entry, case_name, again)
   return ok and problems or { words_of_error(manifest.error(problems)) }
 end
 
---- Returns the rights of --allow and the consent mark that accepts the preset's needs. Raises if
---- the preset's needs are not accepted.
+--- Returns the rights of --allow and the consent mark for the preset's needs.
+--- Raises an error if these needs are not accepted.
 local function consent_of(home, source, allow)
   local allowed, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(allowed, text) then accepted = true end
   end
-  -- A broken preset is reported by each of its tests.
+  -- If the preset does not load, each of its tests reports the error.
   local ok, preset = pcall(function()
     local opened = loader.preset(source)
     nested.resolve(home, source, opened)
@@ -455,15 +460,15 @@ local function consent_of(home, source, allow)
     error({ kind = "denied", usage = true,
       message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
         table.concat(lines, "; ")),
-      hint = "read it and its tests, then say --allow needs: it holds for these tests alone" }, 0)
+      hint = "read it and its tests, then pass --allow needs: it applies only to these tests" }, 0)
   end
   return allowed, acceptance.mark(source, wanted), preset
 end
 
---- Runs the tests of one preset, or those whose name holds `filter`.
----@param again boolean?  make the cassettes anew first, of the tests that say how
----@param allow string[]?  of --allow: needs, agents, all
----@param tell fun(line: string)  called after each test, for a test that never ends would hide all results
+--- Runs the tests of one preset, or those whose name contains `filter`.
+---@param again boolean?  first record again the cassettes of tests that have a `record`
+---@param allow string[]?  values of --allow: needs, agents, all
+---@param tell fun(line: string)  called after each test, because a later test may hang
 function M.test(home, name, filter, again, allow, tell)
   local source = loader.find(home, name)
   local allowed, consent, preset = consent_of(home, source, allow)
@@ -478,7 +483,7 @@ function M.test(home, name, filter, again, allow, tell)
   end
   if again and source.builtin then
     remove()
-    error(record.invalid(("the cassettes of %s are built in: they cannot be made anew"):format(source.name),
+    error(record.invalid(("the cassettes of %s are built in: they cannot be recorded again"):format(source.name),
       "copy the preset's folder into presets/, and record there"), 0)
   end
   local within = path:sub(1, #home.top + 1) == home.top .. "/"

@@ -1,11 +1,11 @@
---- The calls of ctx in the text of a preset that a dry run did not come to: what they need, nothing has checked.
+--- Finds calls of ctx in a preset that a dry run did not reach, so that their needs are unchecked.
 local M = {}
 
---- Verbs that start or decide something.
+--- Lists the verbs of ctx that start or decide something.
 local verbs = { agent = true, exec = true, validate = true, require = true, gate = true, question = true, preset = true,
   session = true, parallel = true, pipeline = true, any = true, step = true, scope = true, spawn = true, write = true }
 
---- The end of a comment or string that begins at `at`; nil where none does.
+--- Returns the end of a comment or string that starts at `at`; nil if neither starts there.
 local function end_of_quote(text, at)
   local level = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
   if level then return select(2, text:find("]" .. level .. "]", at, true)) or #text end
@@ -19,7 +19,7 @@ local function end_of_quote(text, at)
   end
 end
 
---- The text with its comments and strings left out; its lines keep their numbers.
+--- Returns the text without comments and strings. Its lines keep their numbers.
 local function code_of(text)
   local parts, from = {}, 1
   while true do
@@ -43,9 +43,8 @@ local function add(list, name, text, reached)
   end
 end
 
---- The calls, each as "FILE:LINE (ctx:VERB)", of the preset's file and its own modules.
----@param source moonlet.Source   opened
----@param reached table<string, boolean>  the places that the dry run came to
+--- Returns the calls in the preset's own files, each as "FILE:LINE (ctx:VERB)".
+---@param reached table<string, boolean>  places that the dry run reached
 function M.calls(source, reached)
   local list, names = {}, {}
   if source.builtin or not source.text then return list end

@@ -1,12 +1,13 @@
---- Implements `--forecast`, which prints a forecast, and `--up-to` and `--sha`, which limit a run
---- by it.
+--- Implements `--forecast`, and `--up-to` and `--sha`, which limit a run by its forecast.
 local budget = require "moonlet.engine.budget.budget"
+local command_line = require "moonlet.engine.base.command_line"
 local counted = require "moonlet.engine.base.counted"
 local forecast = require "moonlet.engine.run.forecast.forecast"
 local manifest = require "moonlet.engine.run.manifest"
 local metering = require "moonlet.engine.agent.metering"
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
+local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -46,8 +47,7 @@ local function cells_of(row)
   return range_text("usd", row.usd), row.usd ~= null and row.usd.from or ""
 end
 
---- Returns true if the step gets a line of its own. Reused steps that cost nothing are only
---- counted.
+--- Reports whether a step is listed. Reused steps without a cost are only counted.
 local function is_told(row)
   return row.outcome ~= "reused" or row.kind == "agent" or type(row.paid_usd) == "number"
 end
@@ -65,7 +65,10 @@ end
 local function total_text(name, sums)
   local usd = sums.usd
   if name == "rest" then
-    if usd.rest == null then return "no bound of its price is known: no history, and no limit in USD" end
+    if usd.rest == null then
+      return "no bound of its price is known: no earlier step has a known price, "
+        .. "and the run has no limit in USD"
+    end
     return ("at most %s USD by %s"):format(amount("usd", usd.rest), usd.rest_from)
   end
   if usd.high == null then return "a price that is unknown" end
@@ -78,6 +81,35 @@ local function add_text(lines, text)
   for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
 end
 
+--- Finds the first step without a known price. Returns a sentence that says how to make its price known.
+local function price_hint(found)
+  for _, row in ipairs(found.steps) do
+    local model = row.model ~= null and row.model or nil
+    if row.usd == null and not model and found.keeps_model then
+      return "no model is named; moonlet run replay RUN --model NAME names one"
+    end
+    if row.usd == null then return metering.price_hint(model) end
+  end
+end
+
+--- Describes the highest price of all steps.
+local function highest_text(found, counts, to_pay)
+  local sums = found.totals
+  if counts.free and to_pay == 0 and sums.usd.most == 0 then
+    return "Nothing to pay: the answers are made up."
+  end
+  if sums.usd.most == null then
+    local hint = price_hint(found)
+    return "Highest price: unknown" .. (hint and ": " .. hint or "") .. "."
+  end
+  if found.calls then
+    return ("Highest price: %s USD (%s)."):format(budget.shown("usd", sums.usd.most),
+      counted(found.calls, "agent call"))
+  end
+  return ("Highest price: %s USD (%s tokens)."):format(amount("usd", sums.usd.most),
+    sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown")
+end
+
 local function add_totals(lines, found)
   local counts = {}
   for _, row in ipairs(found.steps) do counts[row.outcome] = (counts[row.outcome] or 0) + 1 end
@@ -87,20 +119,21 @@ local function add_totals(lines, found)
   add_text(lines, ("Reused: %s, %s USD paid before."):format(counted(reused, "step"), amount("usd", sums.usd.reused)))
   add_text(lines, ("To pay: %s%s"):format(counted(to_pay, "step"),
     to_pay > 0 and ", " .. total_text("high", sums) .. "." or "."))
+  if found.stops then
+    local key, agents = core.text.printable(found.stops.key, 400), found.stops.agents
+    add_text(lines, ("The forecast ends at %s%s."):format(key,
+      agents > 0 and ("; last time %s followed"):format(counted(agents, "agent call")) or ""))
+  end
   if endings[found.ends] then
     add_text(lines, ("%s: unknown, %s."):format(endings[found.ends], total_text("rest", sums)))
   end
   if found.error then
     add_text(lines, "It ends with: " .. core.text.printable(manifest.error(found.error).message, 1000))
   end
-  add_text(lines, sums.usd.most ~= null
-    and ("Highest price: %s USD (%s tokens)."):format(amount("usd", sums.usd.most),
-      sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown") or "Highest price: unknown.")
+  add_text(lines, highest_text(found, counts, to_pay))
 end
 
 --- Formats the forecast as a table of at most 80 columns.
----@param found moonlet.Forecast
----@return string
 function M.text(found)
   local lines = { ("%s %s %s %s"):format(page.pad("STEP", key_width), page.pad("DOES", word_width),
     page.pad("USD", price_width), "FROM") }
@@ -115,9 +148,7 @@ function M.text(found)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Returns the forecast as it appears in an envelope.
----@param found moonlet.Forecast
----@return table
+--- Returns the forecast in the form of the envelope.
 function M.record(found)
   return { hash = found.hash or null, ends = found.ends, steps = found.steps, totals = found.totals,
     error = manifest.error(found.error) }
@@ -145,9 +176,6 @@ function M.check(found)
   if found["up-to"] then read_bound(found["up-to"]) end
 end
 
---- Returns true if the command line asks for a forecast.
----@param found table
----@return boolean
 function M.is_wanted(found) return (found.forecast or found["up-to"]) ~= nil end
 
 --- Returns the first step whose cost in USD cannot be observed, or nil.
@@ -159,26 +187,43 @@ end
 
 --- Returns the smallest value of --up-to that covers the highest price.
 local function enough(kind, most)
-  if most == null then return "N" end
   return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
 end
 
-local function go_on(command, made)
-  local kind = unwatched(made) and "tokens" or "usd"
-  local most = enough(kind, made.totals[kind].most)
-  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind, most, made.hash)
+--- Reports whether a limit in USD can be enforced for the run.
+local function is_watchable(plan, made)
+  local limited = setmetatable({ budget = { usd = 0 } }, { __index = plan })
+  return not unwatched(made) and pcall(metering.check_plan, limited)
 end
 
-local function refusal(made, err, code, command)
-  return { ok = false, command = "run resume", run = null, result = M.record(made), error = manifest.error(err) }, code,
-    M.text(made) .. go_on(command, made)
+--- Returns the last line of a forecast: the command that runs it, or what has to be added before.
+local function go_on(plan, made, command)
+  local sums = made.totals
+  local over = made.over_budget
+  if over and sums.usd.high == 0 and sums.tokens.high == 0 then
+    local remedy = state.remedy("budget", over)
+    return remedy and ("To run it: %s %s\n"):format(command:gsub(" %-%-budget[= ]%S+", ""), remedy)
+      or over.hint .. "\n"
+  end
+  local kind = sums.usd.most ~= null and is_watchable(plan, made) and "usd" or "tokens"
+  if sums[kind].most == null then
+    return "It cannot be bounded yet: add --budget tokens=200000 to this forecast.\n"
+  end
+  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind,
+    enough(kind, sums[kind].most), made.hash)
+end
+
+local function refusal(made, err, code, next_line)
+  return { ok = false, command = "run resume", run = null, result = M.record(made),
+    error = manifest.error(err) }, code, M.text(made) .. next_line
 end
 
 --- Returns the error if the run may not start with this limit, or nil.
 local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
-      :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new one below, and approve that" }, 2
+      :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new forecast below, and approve "
+        .. "that one" }, 2
   end
   local row = kind == "usd" and unwatched(made)
   if row then
@@ -187,7 +232,7 @@ local function obstacle(made, found, kind, bound)
       hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
   end
   local most, known = made.totals[kind].most, made.totals[kind].high
-  -- If the known steps alone may exceed the limit, the unknown steps do not matter.
+  -- If the known steps may already exceed the limit, the unknown steps do not matter.
   if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
   if most == null then
     return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",
@@ -210,21 +255,24 @@ local function limit(plan, made, kind, bound)
   metering.check_plan(plan)
 end
 
---- Makes the forecast of a plan. Returns the command's results if no run follows; otherwise nil,
---- and a function that limits the run's plan.
+--- Makes the forecast of a plan. Returns the command's results if no run follows.
+--- If a run follows, returns nil and a function that limits the run's plan.
 ---@param plan moonlet.Plan   used only for the forecast
 ---@param found table         options of the command line
----@param command string      the command without these options
+---@param command string      start of the command
+---@param given string[]      its other words, without the forecast options
 ---@return table? envelope, integer|function code, string? text
-function M.of(plan, found, command)
+function M.of(plan, found, command, given)
   local made = forecast.of(plan)
+  for _, word in ipairs(given) do command = command .. " " .. command_line.quoted(word) end
+  local next_line = go_on(plan, made, command)
   if found.forecast then
     return { ok = true, command = "run resume", run = null, result = M.record(made), error = null }, 0,
-      M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. go_on(command, made)
+      M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. next_line
   end
   local kind, bound = read_bound(found["up-to"])
   local err, code = obstacle(made, found, kind, bound)
-  if err then return refusal(made, err, code, command) end
+  if err then return refusal(made, err, code, next_line) end
   return nil, function(run_plan) limit(run_plan, made, kind, bound) end
 end
 

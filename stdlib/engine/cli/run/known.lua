@@ -1,4 +1,4 @@
---- The options of `moonlet run`, and its help.
+--- Declares the options of `moonlet run`, and formats its help.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local reference = require "moonlet.engine.cli.doc.reference"
@@ -9,7 +9,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
--- Reads the config for the names of the user's own runners only when somebody reads the help.
+-- The config is read for the names of the user's runners only when the help is printed.
 local runner_help = { __index = function(_, key)
   if key ~= "help" then return nil end
   local names = require("moonlet.engine.load.runners").own_names()
@@ -28,7 +28,7 @@ M.all = {
   ["plain"] = { help = "as --verbose", hidden = true },
 }
 
---- Adds the options of a group; the common ones stand in the short help.
+--- Adds the options of a group. The short help has only common options.
 local function add(group, list)
   for name, option in pairs(list) do
     option.group, M.all[name] = group, option
@@ -49,11 +49,12 @@ add("agents", {
 })
 add("rights and limits", {
   ["allow"] = { common = true, value = "GRANT", many = true,
-    help = "needs, all, agents, run=NAME, read=DIR, write=DIR, env=NAME" },
+    help = "needs, all, agents, run=NAME, read=DIR, write=DIR, env=NAME, host=NAME" },
   ["budget"] = { common = true, value = "KIND=N,…", many = true,
     help = "wall=20m, agents=9, processes=9, tokens=90000, usd=4, none" },
   ["sandbox"] = { common = true, value = "read-only|workspace-write",
     help = "what agents may write (default read-only)" },
+  ["on"] = { value = "MACHINE", help = "run the steps on a machine of the config: ssh:NAME or slurm[:PARTITION]" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
 })
@@ -74,15 +75,17 @@ add("record", {
   ["title"] = { value = "TEXT", help = "a title" },
   ["phase"] = { value = "NAME", help = "the phase of the work" },
   ["task-type"] = { value = "NAME",
-    help = "the kind of work, as in test-gaps: what --runner route goes by; what no sidecar should do is refused" },
-  ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
+    help = "the kind of work, as in test-gaps: --runner route chooses by it, and work that is unfit for a sidecar "
+      .. "is refused unless --reason is given" },
+  ["risk"] = { value = "low|medium|high", help = "the risk of the work (default low); high risk is refused "
+    .. "unless --reason is given" },
   ["task-id"] = { value = "ID", help = "the name of the folder with its artifacts" },
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
   ["reason"] = { value = "TEXT", help = "why this run is made; forces work that is refused" },
-  ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
+  ["record"] = { value = "DIR", help = "record the agents' prompts and answers, for --runner cassette:DIR" },
 })
 
---- The options of `moonlet run` and the arguments of a preset, which have the field `arg`.
+--- Returns the options of `moonlet run` and the arguments of a preset, which have the field `arg`.
 function M.of_preset(preset)
   local all = {}
   for name, option in pairs(M.all) do all[name] = option end
@@ -108,14 +111,14 @@ function M.of_preset(preset)
   return all
 end
 
---- The option that takes the words without a name; nil if the preset has none.
+--- Returns the option that takes words without a name; nil if the preset has none.
 function M.positional(all)
   for name, option in pairs(all) do
     if option.positional then return name, option end
   end
 end
 
---- A line for each kind of argument of a preset, from the annotation of m.arg.KIND.
+--- Describes each kind of argument that a preset uses, from the annotation of m.arg.KIND.
 local function kinds_text(preset)
   local kinds, names, lines = {}, {}, {}
   for _, declared in pairs(preset.args) do kinds[declared.type] = true end
@@ -129,9 +132,9 @@ local function kinds_text(preset)
   return table.concat(lines, "\n")
 end
 
---- The help of `moonlet run`, or of a preset.
----@param all table<string, moonlet.Option>?  of_preset(preset)
----@param is_whole boolean  with the options that are rare
+--- Formats the help of `moonlet run`, or of a preset.
+---@param all table<string, moonlet.Option>?  result of of_preset()
+---@param is_whole boolean  include rare options
 function M.help(preset, all, is_whole)
   if not preset then return verbs.help(verbs.find { "run" }, M.all, is_whole) end
   local own = {}

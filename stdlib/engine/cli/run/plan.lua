@@ -1,5 +1,4 @@
---- Builds the plan of a run from its command line. Mistakes are reported before anything is
---- written.
+--- Builds a run's plan from its command line. Mistakes are reported before anything is written.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -21,6 +20,7 @@ local metering = require "moonlet.engine.agent.metering"
 local given_paths = require "moonlet.engine.run.given_paths"
 local inputs = require "moonlet.engine.run.inputs"
 local look = require "moonlet.engine.run.look"
+local machines = require "moonlet.engine.remote.machines"
 local nested = require "moonlet.engine.load.nested"
 local prompt_budget = require "moonlet.prompt.budget"
 local store = require "moonlet.engine.run.store"
@@ -28,6 +28,7 @@ local formats = require "moonlet.engine.cli.formats"
 local known = require "moonlet.engine.cli.run.known"
 local limits = require "moonlet.engine.cli.task.limits"
 local prepared_run = require "moonlet.engine.cli.run.prepared"
+local request_module = require "moonlet.engine.cli.run.request"
 
 local M = {}
 
@@ -35,35 +36,24 @@ local M = {}
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
-local builtin_runners = { mock = true, command = true, cassette = true } -- no fixed program
+local builtin_runners = { mock = true, command = true, cassette = true }  -- no fixed program
 
---- Finds the target: the first word that is neither an option nor an option's value.
-local function find_target(words)
-  local i = 2
-  while i <= #words do
-    local word = words[i]
-    if word == "--" then return words[i + 1], i + 1 end
-    if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
-    local name = word:match("^%-%-([^=]+)$")
-    local takes = name and known.all[name] and known.all[name].value or word == "--help" and words[i + 1] == "all"
-    if takes then i = i + 1 end
-    i = i + 1
-  end
+local function refuse_argument(preset, name)
+  options.refuse(("preset %s has no argument '%s'"):format(preset.name, core.text.printable(tostring(name), 60)),
+    record.hint(tostring(name), preset.args))
 end
 
-local function without(words, index)
-  local rest = {}
-  for i = 2, #words do
-    if i ~= index then rest[#rest + 1] = words[i] end
-  end
-  return rest
-end
-
---- Returns the preset's arguments from the command line. A prepared run accepts only the arguments
---- that it was prepared with.
-local function preset_args(home, preset, found, all, prepared, offered)
+--- Returns the preset's arguments from the request.
+--- A prepared run accepts only the arguments that it was prepared with.
+---@param named table<string, any>?  arguments that the request has as values
+local function preset_args(home, preset, found, all, prepared, offered, named)
   local given = {}
   for name, value in pairs(offered or {}) do given[name] = value end
+  for name, value in pairs(named or {}) do
+    local declared = preset.args[name] or refuse_argument(preset, name)
+    local option_name = name:gsub("_", "-")
+    given[name] = given_paths.of(home, declared, arg.convert(declared, value, option_name), option_name)
+  end
   for option_name, option in pairs(all) do
     local value = found[option_name]
     if option.arg and value ~= nil then
@@ -82,7 +72,9 @@ local function preset_args(home, preset, found, all, prepared, offered)
       if preset.args[key] and value ~= core.json.null then given[key] = value end
     end
   end
-  return arg.complete(preset.args, given)
+  local values = arg.complete(preset.args, given)
+  given_paths.check_defaults(home, preset.args, given, values)
+  return values
 end
 
 local function check_needs(preset, home)
@@ -91,6 +83,7 @@ local function check_needs(preset, home)
     error(record.invalid(("%s is not a git repository, and preset %s works on one"):format(home.top,
       preset.name), "run it inside a repository, or name one with --repo DIR", home.top), 0)
   end
+  require("moonlet.engine.effects.host").check_provided(grants.from_needs(needs).host)
   for _, program in ipairs(needs.programs or {}) do
     if not core.system.find_program(program) then
       error(record.invalid(("preset %s needs the program '%s', which is not in PATH"):format(
@@ -120,8 +113,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   return wanted
 end
 
---- Lists the programs of checks that the run may not start. Also returns the option that names the
---- first one.
+--- Lists the programs of checks that the run may not start, and the option of the first program.
 local function ungranted_checks(plan)
   local programs, options_named, seen = {}, {}, {}
   for name, declared in pairs(plan.preset and plan.preset.args or {}) do
@@ -137,8 +129,7 @@ local function ungranted_checks(plan)
   return programs, options_named[1]
 end
 
---- Grants the programs of checks. A preset cannot declare them, so the user who names them must
---- accept them. Raises an error if the user does not.
+--- Grants the programs of checks, which a preset cannot declare; the user must accept them.
 local function grant_checks(plan, allow, is_test)
   local programs, option = ungranted_checks(plan)
   if #programs == 0 then return end
@@ -169,7 +160,7 @@ local function let_preset_check(plan)
   plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
 end
 
---- Refuses an unknown sandbox, or one that the run has no right to.
+--- Rejects an unknown sandbox, or a sandbox that the run has no right to.
 local function check_sandbox(plan)
   local asked = plan.options.sandbox
   options.check_word("sandbox", asked, "read-only", "workspace-write")
@@ -195,18 +186,17 @@ local function check_task_id(id)
   end
 end
 
---- Returns a script's arguments and prepared run before it is opened, because opening executes it.
---- Unknown options raise no error yet, because the file may turn out to be a preset.
-local function before_script(home, words, base)
-  local ok, found, positional = pcall(options.parse, words, known.all)
+--- Returns a script's arguments and prepared run. Opening the script later executes it.
+--- Ignores unknown options, because the file may turn out to be a preset.
+local function before_script(home, request, base)
+  local ok, found, positional = pcall(request_module.given_in, request, known.all)
   if not ok then return {} end
   if base and base.record.script and #positional == 0 then return base.record.args end
   local before = found.prepared and not found.help and prepared_run.find(home, found.prepared) or nil
   return before and before.record.script and before.record.args or positional, before
 end
 
---- Returns a script's arguments. A prepared run accepts only the arguments that it was prepared
---- with.
+--- Returns a script's arguments. A prepared run rejects arguments other than its own.
 local function script_args(positional, before, base)
   if base and #positional == 0 then return base.record.args end
   if not before then return core.json.array(positional) end
@@ -227,7 +217,7 @@ local function options_of(found, kept)
     agent_role = found["agent-role"] or kept.agent_role, reason = found.reason or kept.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
     record = found.record and absolute(found.record) or kept.record, sandbox = found.sandbox or kept.sandbox,
-    unconfined = found.unconfined or kept.unconfined,
+    unconfined = found.unconfined or kept.unconfined, on = found.on or kept.on,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
     -- If a person replays a run that an MCP client started, the new run belongs to the person.
@@ -264,8 +254,8 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Sets the run's limits. A prepared run keeps its own. Refuses a limit in USD if the cost cannot
---- be observed.
+--- Sets the run's limits. A prepared run keeps the limits that it was prepared with.
+--- Rejects a limit in USD if the cost cannot be observed.
 local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
@@ -276,8 +266,7 @@ local function set_limits(plan, found)
   metering.check_plan(plan)
 end
 
---- Resolves a cassette that names a run, such as "last", to the run's id. A folder of that name has
---- priority.
+--- Replaces a run in a cassette's name, such as "last", by its id. A folder has priority.
 local function with_run_id(home, text)
   local name, rest = text:match "^cassette:([^,]+)(.*)$"
   if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
@@ -293,14 +282,14 @@ local function check_command(argv, home)
     is_there = core.system.find_program(program)
   end
   if is_there then return end
-  error(record.invalid(("--runner command: the program '%s' is not there"):format(core.text.printable(program, 200)),
+  error(record.invalid(("--runner command: the program '%s' was not found"):format(core.text.printable(program, 200)),
     program:find("^[^,]+,") and "command: takes the whole word; for several runners repeat --runner: --runner command:"
       .. core.text.printable(program:match "^[^,]+", 200) .. " --runner …"
       or "install it, or name it by its path; nothing was started"), 0)
 end
 
---- Returns the runners of the command line in order: options may be repeated, and values are split
---- at commas. A command or cassette is not split, because it may contain commas.
+--- Returns the runners of the command line in order. Values are split at commas.
+--- A command or cassette is not split, because it may contain commas.
 local function runners_of(values, home)
   local list = {}
   for _, value in ipairs(values or {}) do
@@ -313,15 +302,15 @@ local function runners_of(values, home)
   return list
 end
 
---- Describes how a run follows another one: as its replay, or in a pipeline.
+--- Describes how a run follows another run: as its replay, or in a pipeline.
 ---@class moonlet.RunOrigin
----@field base {id: string, record: table, source: table?}?  the run that it replays
+---@field base {id: string, record: table, source: table?}?  the replayed run
 ---@field index integer?    index of the runner in the pipeline
 ---@field linked string?    summary of the previous run
 ---@field parent string?    the first run of the pipeline
 
---- Returns the packet that the argument `packet` of a preset names, or nil. The packet then
---- supplies the task.
+--- Returns the packet that a preset's argument `packet` names, or nil.
+--- The packet supplies the task.
 local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
@@ -331,10 +320,10 @@ local function packet_of_argument(home, preset, found, prepared)
   return task_plan().get(home, word)
 end
 
---- A parsed command line, before it becomes a plan.
+--- Contains a parsed request, before it becomes a plan.
 ---@class moonlet.RunLine
 ---@field home table
----@field target string              the preset, file or packet that it names
+---@field target string              the named preset, file or packet
 ---@field packet table?
 ---@field source table
 ---@field preset table?              nil for a script
@@ -342,20 +331,11 @@ end
 ---@field all table<string, moonlet.Option>
 ---@field found table<string, any>   the given options
 ---@field positional string[]
+---@field named table<string, any>?  the arguments that the request has as values
 ---@field early table?               the prepared run of a script
 ---@field origin moonlet.RunOrigin
 
---- Returns the folder of --repo, before the words are parsed.
-local function repo_of(words)
-  local repo
-  for i, word in ipairs(words) do
-    repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and words[i + 1]) or repo
-  end
-  return repo
-end
-
---- Assigns the words without an option to the preset's positional argument. Raises an error if the
---- preset has none.
+--- Assigns words without an option to the preset's positional argument, if it has one.
 local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
@@ -368,28 +348,26 @@ local function take_positional(preset, all, found, words)
   end
 end
 
---- Parses a command line with the options of the preset that it names.
-local function read(words, origin)
-  local target, index = find_target(words)
-  if not target then
-    local found = options.parse(words, known.all, 2)
-    if found.help then return nil, known.help(nil, nil, found.help == "all") end
-    options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
-  end
-  local rest = without(words, index)
-  local home, base = repository.open(repo_of(rest)), origin.base
+--- Reads a request with the options of the preset that it names.
+local function read(request, origin)
+  local target = request.target
+  local home, base = repository.open(request.repo), origin.base
   local packet = target:find "^[Tt]%-%d+$" and task_plan().of_target(home, target) or nil
   local source = base and base.source or loader.find(home, packet and (packet.preset or task_plan().preset) or target)
-  local args, early = before_script(home, rest, base)
+  local args, early = before_script(home, request, base)
   local preset, resume = loader.open(source, args)
   if preset then nested.resolve(home, source, preset) end
-  local all = preset and known.of_preset(preset) or known.all
-  local found, positional = options.parse(rest, all)
+  local named = request_module.named(request)
+  if named and not preset then options.refuse("the arguments of a script are a list of texts") end
+  local all = preset and not named and known.of_preset(preset) or known.all
+  local found, positional = request_module.given_in(request, all)
+  if preset and named then all = known.of_preset(preset) end
   if found.help then return nil, known.help(preset, all, found.help == "all") end
+  if found.on then machines.of(config.current(), found.on) end
   for i, spec in ipairs(found.input or {}) do found.input[i] = given_paths.input(home, spec) end
   if preset then take_positional(preset, all, found, positional) end
   return { home = home, target = target, packet = packet, source = source, preset = preset, resume = resume, all = all,
-    found = found, positional = positional, early = early, origin = origin }
+    found = found, positional = positional, named = named, early = early, origin = origin }
 end
 
 --- Finds the prepared or replayed run. Returns its record, or {} if there is none.
@@ -409,7 +387,8 @@ local function set_args(plan, line, before)
   local role = found["agent-role"] or (before.options or {}).agent_role
   local offered = packet and preset and task_plan().args(preset, packet, role, line.origin.linked)
     or plan.base and preset and require("moonlet.engine.task.replay").args(preset, before)
-  plan.args = preset and preset_args(plan.home, preset, found, line.all, plan.before and before, offered)
+  plan.args = preset and preset_args(plan.home, preset, found, line.all, plan.before and before, offered,
+    line.named)
     or script_args(line.positional, plan.before, plan.base)
   if packet then
     found.title = found.title or packet.title
@@ -434,7 +413,7 @@ local function check_named_runners(plan, is_dry)
   end
 end
 
---- Returns true if the preset must answer without an agent. Raises an error if it cannot.
+--- Reports whether the preset must answer without an agent. Raises an error if it cannot.
 local function is_offline(plan, found, kept)
   if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
   local asked = found.offline or kept.offline and not found.runner
@@ -444,13 +423,12 @@ local function is_offline(plan, found, kept)
     or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
---- Returns the runner specification from the command line, the packet, the record, the preset or
---- the config, or nil.
+--- Chooses the runner from command line, packet, record, preset or config, or returns nil.
 local function chosen_runner(plan, found, packet, before)
   local preset = plan.preset
   local recorded = before.runner ~= core.json.null and before.runner or nil
   local packets = packet and packet.runner
-  -- A prepared run keeps its runner. A replay takes the packet's current runner first.
+  -- A prepared run keeps its runner. A replay prefers the packet's current runner.
   local first, second = recorded, packets
   if plan.base then first, second = packets, recorded end
   return found.runner or first or second or preset and preset.runner or plan.config.runner
@@ -466,7 +444,6 @@ local function check_someone_answers(plan, found)
   error(err, 0)
 end
 
---- Sets the runner, the recorded options and the route.
 local function set_runner(plan, line, before)
   local found, packet, kept = line.found, line.packet, before.options or {}
   local offline = is_offline(plan, found, kept)
@@ -530,10 +507,18 @@ local function set_output(plan, line, output)
   plan.display = plan.source.display or options.display(found, output)
 end
 
---- Returns the plan of a command line, or the help that it asks for. Mistakes are reported before
---- anything is written.
+--- Returns the plan of a command line, or nil and the help that it asks for.
 function M.of_words(words, output, consent, origin)
-  local line, help = read(words, origin or {})
+  local request, help = request_module.of_words(words)
+  if not request then return nil, help end
+  return M.of_request(request, output, consent, origin)
+end
+
+--- Returns the plan of a request, or nil and the help that it asks for.
+--- Mistakes are reported before anything is written.
+---@param request moonlet.Request
+function M.of_request(request, output, consent, origin)
+  local line, help = read(request, origin or {})
   if not line then return nil, help end
   local found, preset = line.found, line.preset
   local plan = class.plan { home = line.home, source = line.source, preset = preset, resume = line.resume,

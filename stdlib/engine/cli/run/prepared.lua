@@ -1,4 +1,4 @@
---- A run that --dry-run has prepared, and the prompts that its agents would get.
+--- Finds a run that --dry-run has prepared, and checks its prompts.
 local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local store = require "moonlet.engine.run.store"
@@ -7,7 +7,7 @@ local M = {}
 
 local model_cap, prompt_cap = 4 << 20, 64 << 20
 
---- The state of a prompt file that no agent should be paid for; nil for a file with text.
+--- Explains why a prompt file cannot be used; nil if it has text.
 local function problem_of(root, path)
   local info = files.stat(root, path)
   if not info then return "is gone" end
@@ -16,7 +16,7 @@ local function problem_of(root, path)
   return not (text and text:find "%S") and "is empty" or nil
 end
 
---- Raises unless every prompt that the dry run wrote is still a file with text: a person edits them.
+--- Raises an error if a prompt that the dry run wrote was deleted or emptied by its editor.
 local function check_prompts(home, run, rec)
   local root = files.must(core.file.root(home.agent_path .. "/" .. rec.sidecar))
   local ok, model = pcall(core.json.decode, files.read(root, "model.json", model_cap) or "")
@@ -26,16 +26,20 @@ local function check_prompts(home, run, rec)
     if problem then
       local at = ("%s/%s/%s"):format(home.agent_path, rec.sidecar, path)
       error(record.invalid(("the prompt of %s %s: no agent was started"):format(run, problem),
-        ("write it anew, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at), 0)
+        ("write it again, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at), 0)
     end
   end
 end
 
---- Raises unless the run is prepared and nobody has driven it since.
----@param id string  a task id
+--- Finds a prepared run. Raises an error if a host has driven the run since it was prepared.
+---@param id string  a task id, or the name of a run
 function M.find(home, id)
   core.run.check_id(id, "task id")
   local run, rec = store.of_task(home, id)
+  if not run and (id == "last" or id:find "^[Rr]?%-?%d+$") then
+    run, rec = store.find(home, id)
+    id = rec.task_id
+  end
   if not run or not rec.options.dry_run then
     error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
       run and (": %s has been started with it"):format(run) or ""),
@@ -43,7 +47,7 @@ function M.find(home, id)
   end
   if rec.ended then
     error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
-      and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
+      and "was cancelled" or "ended with: " .. tostring(rec.verdict)), "prepare it again with --dry-run"), 0)
   end
   check_prompts(home, run, rec)
   local lost

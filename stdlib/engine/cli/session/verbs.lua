@@ -1,4 +1,4 @@
---- `moonlet session …`: programs on a terminal of their own, which outlive the command that started them.
+--- `moonlet session …` runs programs on a terminal of their own, which outlive their command.
 local options = require "moonlet.engine.cli.options"
 local config = require "moonlet.engine.load.config"
 local confinement = require "moonlet.engine.session.confinement"
@@ -47,15 +47,15 @@ local function size_of(text, name)
   return cols, rows
 end
 
---- The verbs by their names: options, and what they do.
+--- Maps the verbs to their options and functions.
 M.verbs = {}
 local verbs = M.verbs
 
 local watch_options = {
   answer = { value = "KIND=RULE", many = true,
     help = "how a prompt is answered: deny, approve, ask (a person), or a text (default: approval and y/n deny)" },
-  poke = { value = "TIME", help = "press Enter after so long without anything new (default 10m)" },
-  ["give-up"] = { value = "TIME", help = "then, after so long (default 10m), do what --then says" },
+  poke = { value = "TIME", help = "press Enter after this time without new output (default 10m)" },
+  ["give-up"] = { value = "TIME", help = "after this further time (default 10m), do what --then says" },
   ["then"] = { value = "WHAT", help = "kill, resume or leave (default leave)" },
 }
 
@@ -69,7 +69,7 @@ local function policy_of(found)
       local kinds = {}
       for name in pairs(stuck.defaults.answers) do kinds[#kinds + 1] = name end
       table.sort(kinds)
-      options.refuse(("--answer '%s' is no rule"):format(core.text.printable(rule, 60)),
+      options.refuse(("--answer '%s' is not a rule"):format(core.text.printable(rule, 60)),
         "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: " .. table.concat(kinds, ", "))
     end
     policy.answers[kind] = answer
@@ -81,7 +81,7 @@ local function policy_of(found)
   return policy
 end
 
---- Leaves a process of its own to watch over a session; without --watch it only runs the hooks, if there are any.
+--- Starts a process that watches a session. Without --watch, the process only runs hooks.
 local function leave_watch(home, id, found, hooks)
   if not found.watch and not watch.has_hooks(hooks) then return end
   local argv = { "session", "watch", id, "--detached", "--repo", home.top }
@@ -94,12 +94,12 @@ local function leave_watch(home, id, found, hooks)
   local line, err = core.detach.start(argv)
   if line == id then return end
   store.note(home, id, { type = "not-watched", why = err and err.message or line })
-  core.system.print(2, ("moonlet: %s runs, but nothing watches over it: moonlet session watch %s\n"):format(id, id))
+  core.system.print(2, ("moonlet: %s runs, but no process watches it: moonlet session watch %s\n"):format(id, id))
 end
 
 local sandboxes = { ["read-only"] = true, ["workspace-write"] = true }
 
---- The rules that --sandbox asks for; without it the program has the user's own rights.
+--- Returns the rules of --sandbox. Without --sandbox the program has the user's own rights.
 local function rules_of(found, argv, home)
   if not found.sandbox then return nil end
   if not sandboxes[found.sandbox] then
@@ -124,9 +124,9 @@ verbs.start = {
     size = { value = "COLSxROWS", help = "of its terminal (default 120x40)" },
     ["log-cap"] = { value = "BYTES", help = "how much of its output is kept (default 64 MiB, at least 32768)" },
     agent = { value = "NAME", help = "whose prompts to look for: codex, claude (default: by the command)" },
-    sandbox = { value = "read-only|workspace-write", help = "let it write its temporary folder and the agent's state "
-      .. "alone, or the work tree (--cwd) too (default: your own rights)" },
-    watch = { help = "leave a process to watch over it, as session watch does" },
+    sandbox = { value = "read-only|workspace-write", help = "let it write only its temporary folder and the agent's "
+      .. "state, or the work tree (--cwd) too (default: your own rights)" },
+    watch = { help = "start a process that watches it, as session watch does" },
     answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
     ["then"] = watch_options["then"],
   },
@@ -184,7 +184,7 @@ verbs.list = {
   end,
 }
 
---- The session that is named; raises for more words than `most`, which is 1 where it is not given.
+--- Returns the named session. Raises an error for more words than `most` (default 1).
 local function one(found, rest, verb, most)
   if #rest < 1 then options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)) end
   options.no_more(rest, most or 1, "session " .. verb)
@@ -192,7 +192,7 @@ local function one(found, rest, verb, most)
   return home, store.find(home, rest[1])
 end
 
---- The same for a verb that needs the session's folder.
+--- Returns the named session, whose folder must exist.
 local function one_with_folder(found, rest, verb, most)
   local home, id = one(found, rest, verb, most)
   if not store.read(home, id).removed then return home, id end
@@ -202,7 +202,7 @@ end
 
 local function is_live(home, id) return (core.session.status(home.handle, id)) == "running" end
 
---- "[moonlet: 5 bytes of its output are missing: …]\n", where the log has not all that the program printed.
+--- Formats "[moonlet: 5 bytes of its output are missing: …]\n" if the log is incomplete.
 local function loss_note(home, id)
   local status, exit = core.session.status(home.handle, id)
   local loss = judge.loss(exit, status == "running" and store.look(home, id) or nil)
@@ -232,7 +232,7 @@ verbs.log = {
   known = with {
     tail = { value = "BYTES", help = "the last bytes (default 2000)" },
     since = { value = "OFFSET", help = "from this offset on" },
-    follow = { help = "go on until it has ended" },
+    follow = { help = "continue until it has ended" },
     cast = { help = "as an asciicast (version 3), with its times and its colours" },
   },
   run = function(found, rest)
@@ -273,7 +273,7 @@ verbs.log = {
 }
 
 verbs.screen = {
-  known = with { history = { value = "LINES", help = "so many lines above the screen, too" },
+  known = with { history = { value = "LINES", help = "also this many lines above the screen" },
     resize = { value = "COLSxROWS", help = "give its terminal this size instead" } },
   run = function(found, rest)
     local home, id = one(found, rest, "screen")
@@ -298,7 +298,7 @@ verbs.screen = {
 verbs.submit = {
   known = with {
     ["no-enter"] = { help = "do not press Enter after the text" },
-    keys = { value = "KEYS", help = "press these, after the text if there is one, and no Enter: ctrl-c,up,enter" },
+    keys = { value = "KEYS", help = "press these keys after the text (if any), and no Enter: ctrl-c,up,enter" },
   },
   run = function(found, rest)
     local home, id = one(found, rest, "submit", 2)
@@ -323,7 +323,7 @@ verbs.poke = {
   end,
 }
 
---- " (exit code 3)"; nothing for a session that runs, or was ended on request and lost no output.
+--- Formats " (exit code 3)", or "" for a session that runs or was ended on request.
 local function cause_text(row)
   local is_telling = row.ended_by ~= "cancelled" or row.output_missing
   return row.cause and is_telling and (" (%s)"):format(row.cause) or ""
@@ -352,8 +352,8 @@ verbs.wait = {
   known = with {
     ["until"] = { value = "WHAT",
       help = "exit (default), quiet, prompt, marker, or a Lua pattern in all that it printed" },
-    since = { value = "OFFSET", help = "look for the marker or the pattern behind this offset (session log --json)" },
-    timeout = { value = "TIME", help = "give up waiting after this (exit code 124); it goes on" },
+    since = { value = "OFFSET", help = "search for the marker or the pattern after this offset (session log --json)" },
+    timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the session continues" },
   },
   run = function(found, rest)
     local home, id = one(found, rest, "wait")
@@ -428,7 +428,7 @@ verbs.resume = {
 
 verbs.watch = {
   known = with { answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
-    ["then"] = watch_options["then"], ["only-hooks"] = { help = "run the hooks, and answer, poke and end nothing" },
+    ["then"] = watch_options["then"], ["only-hooks"] = { help = "only run the hooks; answer, poke and end nothing" },
     detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "watch")
@@ -460,7 +460,7 @@ verbs.attach = {
     store.note(home, id, { type = "attached", by = "user" })
     local how = core.session.attach(home.handle, id, letter:byte() & 0x1f)
     store.note(home, id, { type = "detached", by = "user", why = how })
-    core.system.print(2, how == "key" and ("moonlet: detached; %s goes on\n"):format(id)
+    core.system.print(2, how == "key" and ("moonlet: detached; %s continues\n"):format(id)
       or how == "ended" and ("moonlet: %s has ended\n"):format(id) or "")
     return nil, 0
   end,

@@ -1,10 +1,10 @@
---- Runs that a process of its own drives: what `--background` leaves, and that process's side of it.
+--- Implements `--background`: another process drives the run.
 local store = require "moonlet.engine.run.store"
 local manifest = require "moonlet.engine.run.manifest"
 
 local M = {}
 
---- Starts `moonlet WORD…` as a process of its own, and waits for the id of its run. Raises its error before that.
+--- Starts `moonlet WORD…` in another process, and returns the id of its run or raises its error.
 function M.start(words)
   local id, failure = core.detach.start(words)
   if not id then error(failure, 0) end
@@ -18,19 +18,22 @@ function M.start(words)
   error(err, 0)
 end
 
---- The words of a command for the process that is left, without those that left it.
-function M.words(words)
-  local rest, is_over = { words[1], "--detached" }, false
-  for i = 2, #words do
+--- Returns the command line for the background process, without --background.
+---@param verb integer?  number of words in the verb (default 1)
+function M.words(words, verb)
+  verb = verb or 1
+  local rest, is_over = table.move(words, 1, verb, 1, {}), false
+  rest[verb + 1] = "--detached"
+  for i = verb + 1, #words do
     is_over = is_over or words[i] == "--"
     if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
   end
   return rest
 end
 
---- --background: everything that can be refused was refused; another process makes and drives the run.
-function M.leave(home, words, json)
-  local id = M.start(M.words(words))
+--- Starts the background process after every check that can reject the command line.
+function M.leave(home, words, json, verb)
+  local id = M.start(M.words(words, verb))
   if json then
     return { ok = true, command = "run", error = core.json.null, result = core.json.null,
       run = store.envelope(home, select(2, store.find(home, id))) }, 0
@@ -39,7 +42,7 @@ function M.leave(home, words, json)
   return nil, 0
 end
 
---- The other side: drives the run, which prints its id first. An error before that is printed in place of the id.
+--- Drives the run in the background process, which first prints the run's id or an error.
 function M.drive(plan, drive)
   local drove, envelope, code, text, about = pcall(drive, plan)
   if drove then return envelope, code, text, about end

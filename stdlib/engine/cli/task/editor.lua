@@ -12,10 +12,10 @@ local function program()
   options.refuse("there is no editor: neither VISUAL nor EDITOR is set", "EDITOR=vi moonlet …")
 end
 
---- Raises where there is no editor, before anything is begun.
+--- Raises an error if there is no editor, before anything is started.
 function M.check() program() end
 
---- Waits until the person has left the editor. Raises unless it ended with exit code 0.
+--- Waits until the editor exits. Raises an error unless its exit code is 0.
 ---@param path string  absolute
 function M.edit(path)
   local argv, name = program()

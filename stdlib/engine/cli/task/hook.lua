@@ -1,5 +1,4 @@
---- `moonlet hook claude|codex|gemini|opencode|pre-commit`: commands that agents and git start as
---- their hooks.
+--- `moonlet hook claude|codex|gemini|opencode|pre-commit` is called by agents and git as a hook.
 local repository = require "moonlet.engine.run.repository"
 local config = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
@@ -24,7 +23,7 @@ M.verbs = {
 
 local function recorded_sessions() return require "moonlet.engine.task.recorded.recorder" end
 
---- Reads standard input; raises if that fails.
+--- Reads standard input. Raises an error if that fails.
 local function read_input()
   local text, why = core.terminal.read(input_cap, patience_ms)
   if text then return text end
@@ -33,8 +32,8 @@ local function read_input()
     or ("standard input did not end within %s"):format(duration.text(patience_ms)) }, 0)
 end
 
---- Parses the event of an agent. Raises an error if it is invalid. Codex passes the event as an
---- argument, the others on standard input.
+--- Parses the event of an agent, or raises an error.
+--- Codex passes the event as an argument, the others on standard input.
 local function event_of(agent, argument)
   local text = argument or read_input()
   local decoded, value = pcall(core.json.decode, text)
@@ -42,7 +41,7 @@ local function event_of(agent, argument)
   if event then return event end
   local what = argument and "the argument" or "standard input"
   error({ kind = "invalid", hint = agent.shows,
-    message = ("%s is no hook input of %s%s"):format(what, agent.title,
+    message = ("%s is not a hook input of %s%s"):format(what, agent.title,
       decoded and "" or ": " .. value.message) }, 0)
 end
 
@@ -75,8 +74,8 @@ local function record_event(agent, found, argument)
   return envelope
 end
 
---- Records an event of an agent. An error is printed to standard error and the exit code stays 0,
---- because exit code 2 would block the agent's action.
+--- Records an event of an agent. An error is printed and the exit code stays 0.
+--- A hook's exit code 2 would block the agent's action.
 local function record(name, found, rest)
   if found.plugin then
     local text = recorded_sessions().agent(name).plugin()
@@ -114,8 +113,8 @@ local function classified_by_agent(home, runner)
   return nil
 end
 
---- Classifies the staged changes, and stops the commit if they are a risk. If the agent fails, the
---- classification without an agent decides.
+--- Classifies the staged changes, and stops the commit if they are a risk.
+--- If the agent fails, the classification without an agent decides.
 local function pre_commit(found)
   local home = repository.open(found.repo)
   local runner = config.current().precommit.runner

@@ -1,11 +1,11 @@
---- The option --budget: limits of a run in words.
+--- Parses the option --budget, which sets limits of a run.
 local budget_module = require "moonlet.engine.budget.budget"
 local duration = require "moonlet.duration"
 local options = require "moonlet.engine.cli.options"
 
 local M = {}
 
---- A limit of --budget; `none` is no limit.
+--- Parses one limit of --budget; `none` means no limit.
 local function budget_value(key, value, item)
   if value == "none" and budget_module.fields[key or ""] then return nil end
   if key == "wall" then
@@ -21,13 +21,13 @@ local function budget_value(key, value, item)
   return number
 end
 
---- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
+--- Replaces limits in `budget` by those of --budget. Limits that --budget does not name stay.
 function M.change_budget(budget, list)
   local changed = {}
   for key, value in pairs(budget) do changed[key] = value end
   local named = {}
   for _, text in ipairs(list or {}) do
-    -- An empty value may be a variable that was not set: that is no wish for no limit.
+    -- An empty value may be an unset variable, so reject it instead of setting no limit.
     for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
@@ -44,7 +44,7 @@ local function tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
+--- Returns a run's limits: the smaller of config's and preset's, or those of the command line.
 --- The number of agents is always limited.
 function M.parse_budget(list, preset, own_config)
   local budget = {}

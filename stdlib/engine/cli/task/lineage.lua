@@ -1,4 +1,4 @@
---- `moonlet run tree` and `moonlet run diff`.
+--- `moonlet run tree` and `moonlet run diff` show how runs are related and differ.
 local difference = require "moonlet.engine.task.difference"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -15,9 +15,10 @@ M.known = options.with_common()
 local null = core.json.null
 local most_shown = 12
 
---- A run as a line; a mark points to the one that was asked for, where there are others.
+--- Formats a run as a line, with a mark if it is the requested one of several.
 local function line_of(node, wanted)
-  local parts = { node.id, node.verdict, core.text.printable(node.runner, 24) }
+  local runner = node.runner ~= null and core.text.printable(node.runner, 24) or "no agent"
+  local parts = { node.id, node.verdict, runner }
   if node.pipeline then parts[#parts + 1] = "pipeline" end
   if node.reason ~= null then parts[#parts + 1] = "(" .. core.text.printable(node.reason, 80) .. ")" end
   return table.concat(parts, "  ") .. (node.id == wanted and "  <-" or "")
@@ -79,7 +80,7 @@ local function diff(home, rest)
   add_pair(lines, "tokens", found.tokens)
   add_pair(lines, "cost", found.cost_usd, "usd")
   local part = found.first_difference
-  lines[#lines + 1] = ("%-9s %s"):format("parts at", part == null and "no step"
+  lines[#lines + 1] = ("%-9s %s"):format("differs", part == null and "no step"
     or ("%s: %s"):format(core.text.printable(step_files.name(part.step), 100), part.difference))
   add_lines(lines, "files", found.files)
   add_lines(lines, "prompt", found.prompt)

@@ -1,5 +1,5 @@
---- `moonlet run queue` and `moonlet run start-ready`: packets that are ready, in their order. Any number of hosts may
---- start them side by side: each is claimed under a lock until its run is on record.
+--- `moonlet run queue` and `moonlet run start-ready` list and start packets that are ready.
+--- Hosts may start packets in parallel, so a lock guards each packet until its run is recorded.
 local detached = require "moonlet.engine.cli.task.detached"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
@@ -22,12 +22,12 @@ M.known = options.with_common {
 }
 local queue_known = { repo = M.known.repo, json = M.known.json, help = M.known.help }
 
---- True if start-ready may start a packet, or resume its run, now.
+--- Reports whether start-ready may start a packet, or resume its run, now.
 local function is_startable(packet, state)
   return not state.waits_for and (state.status == "ready" or state.interrupted and packet.status == "ready")
 end
 
---- Packets that are queued: those that can start, then those that wait for others.
+--- Lists queued packets: those that can start, then those that wait for others.
 local function queued(home)
   local found = packets.all(home)
   local states = status.all(home, found)
@@ -46,7 +46,7 @@ local function row_of(packet, state)
     run = state.run or null, runner = packet.runner or null, waits_for = core.json.array(state.waits_for or {}) }
 end
 
---- The command for a packet that could be made ready; nothing when all are under way or done.
+--- Suggests a command for a packet that could become ready; "" if there is none.
 local function hint(found, states)
   for _, packet in ipairs(found.list) do
     if states[packet.id].status == "draft" then return ": moonlet task ready " .. packet.id end
@@ -71,7 +71,7 @@ local function show_queue(home)
   return options.envelope({ queue = core.json.array(rows) }), 0, table.concat(lines, "\n") .. "\n"
 end
 
---- Takes the claim of a packet; waits for another process that has it.
+--- Locks a packet, or waits for the process that has locked it.
 local function claim(home, id)
   local root = store.root(home)
   while true do
@@ -82,8 +82,8 @@ local function claim(home, id)
   end
 end
 
---- Drives the run of a packet, if it is ready by now; one that was interrupted goes on. The claim ends when the run is
---- on record.
+--- Drives the run of a packet if it is still ready, or resumes an interrupted one.
+--- The packet's lock is released when its run is on record.
 function M.drive_ready(plan, drive)
   local home, packet = plan.home, plan.if_ready
   local held = claim(home, packet.id)
@@ -105,7 +105,7 @@ function M.drive_ready(plan, drive)
   return envelope, code, text, about
 end
 
---- Prepares each packet that is ready: records and prompts.
+--- Makes a dry run of each packet that is ready, which writes its record and its prompts.
 local function prepare_all(home, found)
   local plan_module, run_cli = require "moonlet.engine.cli.run.plan", require "moonlet.engine.cli.run"
   local now = queued(home)
@@ -134,7 +134,7 @@ local function limit_of(found)
   return limit
 end
 
---- Starts what is ready until nothing is, and waits for what it has started.
+--- Starts packets until none is ready, and waits for the runs that it started.
 local function start_all(home, found, tell)
   local limit, active, runs, errors, resumes = limit_of(found), {}, {}, {}, {}
   local refused = {}
@@ -146,7 +146,7 @@ local function start_all(home, found, tell)
       active[#active + 1] = { task = packet.id, run = id }
       tell(("%s  %s is started"):format(packet.id, id))
     elseif type(id) == "table" and id.message and id.message:find("is not ready any more", 1, true) then
-      return -- another host has it
+      return  -- another host has started it
     else
       refused[packet.id] = true
       local err = { task = packet.id, message = type(id) == "table" and id.message or tostring(id) }

@@ -1,5 +1,5 @@
---- `moonlet run replay`: a new run of what an earlier one ran, with a link back to it.
-local command_line = require "moonlet.engine.base.command_line"
+--- `moonlet run replay` starts a new run of an earlier run's target, with a link back to it.
+local detached = require "moonlet.engine.cli.task.detached"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local replay = require "moonlet.engine.task.replay"
@@ -16,14 +16,16 @@ M.known = options.with_common {
   model = { value = "NAME", help = "another model" },
   ["agent-role"] = { value = "ROLE", help = "another role (default: that of the run)" },
   ["edit-prompt"] = { help = "open the prompt in $VISUAL or $EDITOR before anything is started" },
+  background = { help = "print the id of the run, and leave it to another process" },
   ["dry-run"] = { help = "make the record and the prompt; start nothing" },
   step = { value = "KEY", help = "do this one step again, and of the others only those whose input changes by it" },
   prompt = { value = "FILE", help = "with --step: the step's new prompt" },
   events = { help = "print events as JSON lines while they happen" },
 }
 
---- The words behind the verb, without the run: the first one that is neither an option nor its value.
-local function split(words)
+--- Splits the words after the verb into the run's id, the words for `moonlet run`, and the options that
+--- only `moonlet run replay` and `moonlet resume` have.
+function M.split(words)
   local run_known = require("moonlet.engine.cli.run.known").all
   local rest, target, own, i = {}, nil, {}, 3
   while i <= #words do
@@ -63,11 +65,15 @@ end
 function M.main(words, output)
   for i = 3, #words do
     if words[i] == "--help" or words[i] == "-h" then
-      verbs.read("run replay", words, M.known)
+      local run_known = words[i + 1] == "all" and require("moonlet.engine.cli.run.known").all
+      local all = {}
+      for name, option in pairs(run_known or {}) do all[name] = option end
+      for name, option in pairs(M.known) do all[name] = option end
+      verbs.read("run replay", words, all)
       return nil, 0
     end
   end
-  local target, rest, own = split(words)
+  local target, rest, own = M.split(words)
   if not target then options.refuse("replay which run?", "moonlet run replay R-007") end
   local home = repository.open(repo_of(rest))
   local base = replay.base(home, target)
@@ -90,15 +96,20 @@ function M.main(words, output)
   local plan = plan_of()
   if forecast.is_wanted(own) then
     if #plan.runners > 1 or plan.background or plan.edits then
-      error(options.usage("a forecast is of one run in the foreground",
+      error(options.usage("a forecast needs a single run in the foreground",
         "leave --background and --edit-prompt out, and name one runner"), 0)
     end
-    local envelope, code, text = forecast.of(plan, own, ("moonlet run replay %s%s"):format(base.id,
-      own.step and " --step " .. command_line.quoted(own.step) or ""))
+    local given = {}
+    for _, name in ipairs { "step", "prompt" } do
+      if own[name] then table.move({ "--" .. name, own[name] }, 1, 2, #given + 1, given) end
+    end
+    local envelope, code, text = forecast.of(plan, own, "moonlet run replay " .. base.id,
+      table.move(rest, 1, #rest, #given + 1, given))
     if envelope then return envelope, code, text end
     plan = plan_of()
     code(plan)
   end
+  if plan.background then return detached.leave(plan.home, words, output.json, 2) end
   return require("moonlet.engine.cli.run").start(plan, again, output, nil, origin)
 end
 

@@ -1,7 +1,8 @@
---- `moonlet review`: a person approves or rejects the changes of a packet's run.
+--- `moonlet review` lets a person approve or reject the changes of a packet's run.
 local person = require "moonlet.engine.base.person"
 local repository = require "moonlet.engine.run.repository"
 local about = require "moonlet.engine.task.about"
+local comments = require "moonlet.engine.task.comments"
 local ledger = require "moonlet.engine.run.ledger"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -21,9 +22,10 @@ local most_listed = 500
 M.known = options.with_common {
   note = { value = "TEXT", help = "why, for the record" },
   by = { value = "NAME", help = "who reviews (default: the user of this shell)" },
-  sha = { value = "HASH", help = "the hash that review show gave: refused if it is another one by now" },
+  sha = { value = "HASH", help = "the hash that review show printed; refused if it has changed since" },
 }
-local known = { list = options.with_common(), show = options.with_common(), approve = M.known, reject = M.known }
+local known = { list = options.with_common(), show = options.with_common(), approve = M.known, reject = M.known,
+  comment = options.with_common { by = M.known.by, sha = M.known.sha } }
 M.known_of = known
 
 --- Returns the changes of a run as a text, and its hash; nil if there are none.
@@ -47,7 +49,7 @@ local function row_of(home, rec)
     dir = home.agent_path .. "/" .. rec.sidecar }
 end
 
---- Returns true if a replay of the run has reached a review, which replaces this one.
+--- Reports whether a replay of the run has reached a review, which replaces this one.
 local function is_replayed(home, root, id)
   for _, child in ipairs(about.children(home, id)) do
     local other = not child.pipeline and store.look(root, child.id)
@@ -56,7 +58,7 @@ local function is_replayed(home, root, id)
   return false
 end
 
---- Returns true if a later run of the same packet was approved.
+--- Reports whether a later run of the same packet was approved.
 local function is_done_since(home, root, rec)
   for _, id in ipairs(require("moonlet.engine.task.status").runs(home, rec.packet.id)) do
     if store.number(id) <= store.number(rec.id) then return false end
@@ -66,7 +68,7 @@ local function is_done_since(home, root, rec)
   return false
 end
 
---- Returns true if the run waits for a review and no later run has replaced it.
+--- Reports whether the run waits for a review and no later run has replaced it.
 local function is_open(home, root, rec)
   return state_of(rec) == "pending" and type(rec.packet) == "table" and not is_replayed(home, root, rec.id)
     and not is_done_since(home, root, rec)
@@ -125,15 +127,21 @@ local function show(home, _, rest)
   for _, path in ipairs(files_of(rec)) do lines[#lines + 1] = "  changed  " .. core.text.printable(path, 400) end
   local is_other = patch and review.sha256 and hash ~= review.sha256
   if review.sha256 then lines[#lines + 1] = "hash: " .. review.sha256 end
-  if is_other then lines[#lines + 1] = "changes.patch was changed since: what it shows is not what would be merged" end
+  if is_other then lines[#lines + 1] = "changes.patch was changed since: it no longer shows what would be merged" end
   if patch then
     local cut = #patch > most_shown and patch:sub(1, most_shown) .. "\n… the rest is in changes.patch\n" or patch
     lines[#lines + 1] = "\n" .. core.text.clean(cut)
   end
+  local remarks = comments.of(store.root(home), rec, patch)
+  for _, remark in ipairs(remarks) do
+    lines[#lines + 1] = ("comment  %s:%d  %s: %s%s"):format(core.text.printable(remark.file, 200),
+      remark.place or remark.line, core.text.printable(tostring(remark.by), 80),
+      core.text.printable(tostring(remark.text), 400), remark.outdated and "  (outdated: the line is gone)" or "")
+  end
   if state_of(rec) == "pending" then
-    -- The changes were approved before, but could not be merged.
+    -- The changes of this run were approved, but could not be merged.
     lines[#lines + 1] = review.reviewed_by and ("moonlet review approve %s merges it, once your files fit; "
-        .. "moonlet run replay %s does the task anew; moonlet review reject %s keeps only the patch"):format(id, id, id)
+        .. "moonlet run replay %s repeats the task; moonlet review reject %s keeps only the patch"):format(id, id, id)
       or ("moonlet review approve %s merges it, moonlet review reject %s keeps only the patch"):format(id, id)
   elseif killed then
     lines[#lines + 1] = ("moonlet review %s %s completes it"):format(verb_of[killed], id)
@@ -141,7 +149,7 @@ local function show(home, _, rest)
   return { ok = true, command = "review show", run = store.envelope(home, rec), error = null,
     result = { state = state_of(rec), reviewed_by = review.reviewed_by or null, note = review.note or null,
       sha256 = review.sha256 or null, patch = patch and core.text.clean(patch) or null,
-      patch_is_current = not is_other } }, 0, table.concat(lines, "\n") .. "\n"
+      patch_is_current = not is_other, comments = remarks } }, 0, table.concat(lines, "\n") .. "\n"
 end
 
 --- Raises an error if the run has not ended. Repeating the decision of a killed review is allowed.
@@ -155,13 +163,14 @@ local function refuse_unended(home, id, rec, word)
   local state = run_state.of(home, id, rec)
   local hint = state == "running" and "moonlet wait " .. id
     or state == "prepared" and run_state.prepared(home, rec) or "moonlet resume " .. id
-  error(record.invalid(("%s is %s, and waits for no review"):format(id, state), hint), 0)
+  error(record.invalid(("%s is %s, and does not wait for a review"):format(id, state), hint), 0)
 end
 
 --- Raises an error if the run cannot be approved or rejected.
 local function check_open(home, id, rec, word, sha)
   if type(rec.packet) ~= "table" then
-    error(record.invalid(("%s is no run of a packet: there is nothing to review"):format(id), "moonlet review list"), 0)
+    error(record.invalid(("%s is not the run of a packet: there is nothing to review"):format(id),
+      "moonlet review list"), 0)
   end
   if not rec.ended then return refuse_unended(home, id, rec, word) end
   local state = state_of(rec)
@@ -170,17 +179,17 @@ local function check_open(home, id, rec, word, sha)
   end
   if word == "approved" and state ~= "pending" or rec.verdict ~= "ok" and rec.verdict ~= "degraded"
     and rec.verdict ~= "blocked" then
-    error(record.invalid(("%s came to: %s, and waits for no review"):format(id, rec.verdict),
+    error(record.invalid(("%s ended with: %s, and does not wait for a review"):format(id, rec.verdict),
       ("moonlet show %s; moonlet run replay %s tries again"):format(id, id)), 0)
   end
   local patch, hash = patch_of(home, rec)
   local bound = type(rec.review) == "table" and rec.review.sha256
   if sha and sha ~= bound then
-    error(record.invalid(("%s has another result than the one that was shown"):format(id),
+    error(record.invalid(("%s has a different result now than the one that was shown"):format(id),
       "moonlet review show " .. id), 0)
   end
   if word == "approved" and patch and bound and hash ~= bound and #files_of(rec) > 0 then
-    error(record.invalid(("changes.patch of %s was changed since its run: what it shows is not what would be merged")
+    error(record.invalid(("changes.patch of %s was changed since its run: it no longer shows what would be merged")
       :format(id), "moonlet run verify " .. id, home.agent_path .. "/" .. rec.sidecar .. "/changes.patch"), 0)
   end
 end
@@ -215,7 +224,25 @@ local function decide(home, found, rest, command)
       or ("%s rejected: its changes are only in %s/changes.patch\n"):format(id, envelope.run.dir)
 end
 
-local actions = { list = list, show = show, approve = decide, reject = decide }
+local function comment(home, found, rest)
+  if #rest < 3 then
+    options.refuse("comment on which line?", "moonlet review comment R-007 src/a.py:12 'why not a set?'")
+  end
+  local id, rec = store.find(home, rest[1])
+  local patch, hash = patch_of(home, rec)
+  if not rec.ended or not patch then
+    error(record.invalid(("%s has no changes to comment on"):format(id), "moonlet show " .. id), 0)
+  end
+  if found.sha and found.sha ~= (type(rec.review) == "table" and rec.review.sha256 or hash) then
+    error(record.invalid(("%s has a different result now than the one that was shown"):format(id),
+      "moonlet review show " .. id), 0)
+  end
+  local made = comments.add(store.root(home), rec, patch, hash, rest[2], table.concat(rest, " ", 3),
+    found.by or person.name())
+  return options.envelope { comment = made }, 0, ("%s:%d has your comment\n"):format(made.file, made.line)
+end
+
+local actions = { list = list, show = show, approve = decide, reject = decide, comment = comment }
 
 function M.main(words)
   local name = words[2]

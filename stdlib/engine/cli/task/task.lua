@@ -1,4 +1,4 @@
---- `moonlet task`: packets of work, a JSON file each under .agent/tasks.
+--- `moonlet task` manages packets of work, one JSON file each under .agent/tasks.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local packet_form = require "moonlet.engine.task.packet"
@@ -44,7 +44,7 @@ local function dependencies(list)
   return names
 end
 
---- Puts the options of a command line into the fields of a packet.
+--- Copies the options of a command line into the fields of a packet.
 local function fill(packet, found)
   for option, field in pairs { title = "title", summary = "summary", goal = "goal", runner = "runner",
     preset = "preset", status = "status", ["agent-role"] = "agent_role" } do
@@ -62,13 +62,13 @@ local function fill(packet, found)
   return packet
 end
 
---- Refuses dependencies that do not exist, or that lead back to the packet.
+--- Rejects dependencies that do not exist, or that lead back to the packet.
 local function check_dependencies(home, packet)
   local all = packets.all(home)
   for _, name in ipairs(packet.depends_on) do
     if not all.by_id[name] then
       options.refuse(("--depends-on %s: there is no such packet"):format(printable(name, 40)),
-        "moonlet task list shows what there is")
+        "moonlet task list shows the packets")
     end
   end
   local seen, pending = {}, { table.unpack(packet.depends_on) }
@@ -177,7 +177,7 @@ local function edit(home, found, rest)
   local hash = packet.sha256
   fill(packet, found)
   check_dependencies(home, packet)
-  -- The rules of a packet hold for what the command line made of it.
+  -- Validate the packet after the command line has changed it.
   local checked = packet_form.of(packet_form.record(packet))
   checked.sha256 = hash
   packets.put(home, checked)
@@ -200,7 +200,7 @@ local function ready(home, found, rest)
 end
 
 local actions = { list = list, create = create, edit = edit, ready = ready,
-  show = function(home, _, rest) return shown(home, one_of(home, rest)) end }
+  show = function(home, _, rest) return shown(home, one_of(home, rest, "show")) end }
 
 function M.main(words)
   local name = words[2]

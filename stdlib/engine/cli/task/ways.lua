@@ -1,5 +1,5 @@
---- Handles the command lines of `moonlet run` that need more than one run: --edit-prompt, a
---- pipeline of runners, a comparison of runners, and a packet that starts only if it is ready.
+--- Handles command lines of `moonlet run` that need more than one run.
+--- Examples are --edit-prompt, pipelines, comparisons, and packets that start only if ready.
 local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
 local page = require "moonlet.engine.base.page"
@@ -33,7 +33,7 @@ local function without(words, names)
   return list
 end
 
---- Returns the command line with options inserted before its arguments, which may follow "--".
+--- Inserts options before the arguments of a command line, which may follow "--".
 local function with(words, ...)
   local list = { words[1], ... }
   return table.move(words, 2, #words, #list + 1, list)
@@ -74,7 +74,7 @@ local function edited(plan, words, plan_again, drive)
   return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
 end
 
---- Returns the envelope of several runs. Its field `run` is the last run.
+--- Builds the envelope of several runs. Its field `run` is the last run.
 local function envelope_of(home, runs, code)
   local list = {}
   for i, rec in ipairs(runs) do list[i] = store.envelope(home, rec) end

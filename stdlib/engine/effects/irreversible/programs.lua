@@ -1,17 +1,16 @@
---- The table of irreversible commands: programs, and the words after them that change what others
---- see.
+--- Lists irreversible commands: programs, and words after them that change what others see.
 local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- These programs have no other purpose.
+--- Programs that are irreversible with any argument.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
--- A line is `program…: words, words`. Options may stand between words; `…` is any words.
+-- Each line is `program…: words, words`. Options may be between the words. `…` matches any words.
 local lines = {
   { push, [[
     git: push, send-pack, http-push, send-email, imap-send, cvsexportcommit, remote-http, remote-https, remote-ftp
@@ -90,7 +89,7 @@ for _, entry in ipairs(lines) do
   end
 end
 
---- These commands of git neither publish nor tag. Any other name may be an alias.
+--- Lists subcommands of git that neither publish nor tag. Any other name may be an alias.
 M.git = [[
   add am annotate apply archive bisect blame branch bugreport bundle cat-file check-attr
   check-ignore check-mailmap check-ref-format checkout checkout-index cherry cherry-pick clean clone
@@ -107,7 +106,7 @@ M.git = [[
   verify-commit verify-pack verify-tag version whatchanged worktree write-tree
 ]]
 
---- These commands of git run some of their words.
+--- Lists subcommands of git that execute some of their arguments.
 M.git_runs = "archive bisect clone difftool fetch fetch-pack filter-branch ls-remote pull rebase remote submodule"
 
 return M

@@ -1,13 +1,15 @@
---- Forecasts a resume or replay: the outcome and price of each step, before anything is started.
---- The forecast drives a copy of the run with the code of the real resume, so that both agree.
+--- Forecasts the outcome and price of each step of a resume or replay, without starting anything.
+--- A forecast drives a copy of the run with the code of the real resume, so that both agree.
 local adoption = require "moonlet.engine.journal.adoption"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
 local observer = require "moonlet.engine.run.forecast.observer"
 local prices = require "moonlet.engine.run.forecast.price"
+local remote_steps = require "moonlet.engine.remote.steps"
 local run_module = require "moonlet.engine.run.run"
 local shadows = require "moonlet.engine.run.forecast.shadow"
 local values = require "moonlet.engine.journal.values"
+local worst_case = require "moonlet.engine.run.forecast.worst_case"
 require "moonlet.engine.run.verbs"
 
 local M = {}
@@ -28,6 +30,9 @@ local function drive(plan, home, seen, shadow)
   if id then
     function adoption.observer(key, attempt)
       local state, exit = core.process.recorded(home.handle, id, key, attempt)
+      -- The machine of a remote attempt is not asked, so an attempt without a recorded end may still run.
+      local is_remote = state == "none" and seen.run and remote_steps.may_live(seen.run, key, attempt)
+      if is_remote then return "running" end
       if state == "exited" and seen.run then shadow.bring(seen.run.directory_of(key)) end
       return state, exit
     end
@@ -37,7 +42,7 @@ local function drive(plan, home, seen, shadow)
   return run_module.body(run)
 end
 
---- Releases everything that the copy holds, even after an error.
+--- Releases everything that the copy has acquired, even after an error.
 local function leave(shadow)
   adoption.observer, values.reader, run_module.current = nil, nil, nil
   core.run.end_children()
@@ -138,8 +143,7 @@ local function is_reached(seen, key)
   return false
 end
 
---- Returns the steps that earlier hosts began and this forecast did not reach. Whether they are
---- reused depends on unknown answers.
+--- Returns steps of earlier hosts that this forecast did not reach, because answers are unknown.
 local function unreached_rows(run, seen)
   local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
@@ -164,15 +168,15 @@ local function unreached(rows, kind)
   return sum
 end
 
---- Returns the rest of the budget, or nil without a limit.
+--- Returns the remaining budget, or nil without a limit.
 local function left_of(run, kind)
   local limit = run.own_budget and run.own_budget.limits[kind]
   if not limit then return nil end
   return math.max(0, budget.plus(limit, -run.own_budget.spent[kind]))
 end
 
---- Adds an upper bound for the steps that depend on unknown answers: the cost in earlier runs, but
---- at most the rest of the budget.
+--- Adds an upper bound for steps that depend on unknown answers.
+--- The bound is the steps' cost in earlier runs, but at most the remaining budget.
 local function add_bound(run, rows, costs, sum, kind)
   local left = left_of(run, kind)
   local rest = costs:rest(kind, sum.reused + sum.low, unreached(rows, kind))
@@ -180,14 +184,23 @@ local function add_bound(run, rows, costs, sum, kind)
   if left and (not rest or rest > left) then sum.rest, sum.rest_from = left, "the budget" end
 end
 
-local function sums_of(run, costs, rows, ends)
+--- Computes the totals of the listed steps, and an upper bound for steps that the forecast does not reach.
+---@param planned table<string, number>?  highest cost of all calls that the preset plans, by kind
+local function sums_of(run, costs, rows, ends, planned)
   local totals = {}
   for _, kind in ipairs(kinds) do
     local sum = totals_of(rows, kind)
-    if ends then add_bound(run, rows, costs, sum, kind) else sum.rest = 0 end
+    if planned and planned[kind] and sum.high then
+      sum.rest = math.max(0, budget.plus(planned[kind], -sum.high))
+      sum.rest_from = "the preset's plan"
+    elseif ends then
+      add_bound(run, rows, costs, sum, kind)
+    else
+      sum.rest = 0
+    end
     local left = left_of(run, kind)
     sum.most = sum.high and sum.rest and budget.plus(sum.high, sum.rest) or nil
-    -- A run cannot spend more than the rest of its budget.
+    -- A run cannot spend more than its remaining budget.
     if left and (not sum.most or sum.most > left) then sum.most = left end
     totals[kind] = { spent = run.own_budget and run.own_budget.spent[kind] or 0, reused = sum.reused, low = sum.low,
       high = sum.high or null, rest = sum.rest or null, rest_from = sum.rest_from or null, most = sum.most or null,
@@ -196,8 +209,8 @@ local function sums_of(run, costs, rows, ends)
   return totals
 end
 
---- Hashes everything that decides the forecast. Prices and the states of adopted agents are left
---- out, because they change by themselves.
+--- Hashes everything that decides the forecast.
+--- Prices and states of adopted agents are left out, because they change by themselves.
 local function hash_of(plan, run, seen)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do
@@ -226,10 +239,29 @@ end
 
 ---@class moonlet.Forecast
 ---@field hash string
----@field ends "end"|"unknown"|"person"|"error"  how far the steps are known
+---@field ends "end"|"unknown"|"person"|"error"  what ended the forecast
 ---@field error table?
+---@field keeps_model boolean?  true for a resume, which cannot take another --model
+---@field over_budget moonlet.Error?  error of a step that the budget refuses
+---@field stops {key: string, agents: integer}?
+---  the command at which the forecast had to stop; the number of agent calls after it in the last run
+---@field calls integer?  number of agent calls that the preset plans
 ---@field steps table[]
 ---@field totals table<string, table>
+
+--- Returns the command at which the forecast had to stop, and the number of agent calls after it in the
+--- last run; nil if it did not stop.
+local function stop_of(rows, seen, steps)
+  for _, row in ipairs(rows) do
+    if row.outcome == "runs" then
+      local agents = 0
+      for key, step in pairs(steps) do
+        if step.kind == "agent" and not is_reached(seen, key) then agents = agents + 1 end
+      end
+      return { key = row.key, agents = agents }
+    end
+  end
+end
 
 local function build(plan, run, seen, home, ok, err)
   add_replayed(run, seen)
@@ -242,12 +274,11 @@ local function build(plan, run, seen, home, ok, err)
   local is_open = ends == "unknown" or ends == "person"
   for _, row in ipairs(is_open and unreached_rows(run, seen) or {}) do rows[#rows + 1] = row end
   return { hash = hash_of(plan, run, seen), ends = ends, error = ends == "error" and err or nil, steps = rows,
-    totals = sums_of(run, costs, rows, is_open) }
+    over_budget = seen.over_budget, stops = ends == "unknown" and stop_of(rows, seen, steps) or nil,
+    keeps_model = plan.before ~= nil, totals = sums_of(run, costs, rows, is_open) }
 end
 
---- Makes the forecast of a run that --dry-run has prepared. Each of its agents would be paid.
----@param run moonlet.Run
----@return table
+--- Makes the forecast of a run that --dry-run has prepared, in which every agent costs money.
 function M.of_prepared(run)
   local seen = observer.new(run.home)
   for _, step in ipairs(run.worst.steps) do
@@ -255,19 +286,28 @@ function M.of_prepared(run)
       model = step.model, need = step.need, most = step.most })
   end
   local costs, rows = prices.read(run.home, run), core.json.array {}
-  for i, key in ipairs(seen.order) do rows[i] = row_of(run, seen, costs, key, {}) end
-  return { hash = null, ends = #rows > 0 and "unknown" or "end", steps = rows,
-    totals = sums_of(run, costs, rows, #rows > 0) }
+  local is_open = false
+  for i, key in ipairs(seen.order) do
+    rows[i] = row_of(run, seen, costs, key, {})
+    is_open = is_open or rows[i].outcome == "paid"
+  end
+  local worst, calls = run.worst, worst_case.planned(run)
+  local share = calls and calls / worst.calls
+  local planned = is_open and share and { tokens = math.ceil(worst.tokens * share),
+    usd = not worst.unpriced and worst.usd * share or nil }
+  local ends = is_open and calls ~= worst.calls and "unknown" or "end"
+  return { hash = null, ends = ends, steps = rows, calls = calls,
+    totals = sums_of(run, costs, rows, is_open, planned) }
 end
 
 --- Makes the forecast of a plan. The plan cannot be used for a run afterwards.
----@param plan moonlet.Plan
 ---@return moonlet.Forecast
 function M.of(plan)
   local home, before = plan.home, plan.before
   check_free(home, before and before.run)
   local seen = observer.new(home)
   local shadow = shadows.open(home, before and before.run, before and before.record.sidecar)
+  seen.before = recorded_steps(before and before.record)
   core.event.display "none"
   local made, result = pcall(function()
     local ok, err = drive(plan, home, seen, shadow)

@@ -1,5 +1,5 @@
---- Sees what a run comes to in its shadow: which steps are replayed, and what each other one would do. A step whose
---- answer is not known ends its body; its siblings go on to theirs.
+--- Observes a copy of a run: records which steps are replayed and what each other step would do.
+--- A step whose answer is unknown ends the body that called it. Parallel bodies continue.
 local budget = require "moonlet.engine.budget.budget"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local values = require "moonlet.engine.journal.values"
@@ -7,11 +7,11 @@ local words = require "moonlet.engine.effects.words"
 
 local M = {}
 
---- These observations differ at each reading, so that what depends on them cannot be bound by a hash.
+--- Lists observations that differ at each reading. No hash can bind a step that depends on them.
 local volatile = { now = true, random = true, asked = true }
---- The function of such a step runs, and its own steps are seen one by one.
+--- Lists the kinds of steps whose functions are executed, so that their inner steps are observed.
 local descends = { step = true, preset = true }
---- These errors are no refusal of the step that meets them.
+--- Lists the kinds of errors that do not mean that a step was refused.
 local no_refusal = { prepared = true, parked = true, cancelled = true }
 
 ---@class moonlet.ForecastStep
@@ -21,38 +21,37 @@ local no_refusal = { prepared = true, parked = true, cancelled = true }
 ---@field why string?
 ---@field runner string?
 ---@field model string?
----@field hash string?      of all that decides its answer
----@field is_watched boolean?  a limit in USD holds for it
----@field need table?       what its first attempt reserves
----@field most table?       its worst case by the config's prices
+---@field hash string?      hash of everything that decides the step's answer
+---@field is_watched boolean?  true if a limit in USD can be enforced
+---@field need table?       amounts that the first attempt reserves
+---@field most table?       worst case of the step at the config's prices
 
 ---@class moonlet.Observer
----@field home moonlet.Home   the home of the run itself
+---@field home moonlet.Home   home of the real run
 ---@field run moonlet.Run?
+---@field before table<string, table>   recorded steps of the resumed run
 ---@field rows table<string, moonlet.ForecastStep>
 ---@field order string[]
----@field seen table<string, string>   observations that were made anew: key -> hash
----@field is_volatile boolean?         something of what follows changes with each reading
+---@field seen table<string, string>   new observations: key -> hash
+---@field over_budget table?        error of a step that the budget refuses
+---@field is_volatile boolean?         true if something changes with each reading
 ---@field private ended table<string, boolean>   bodies that ended at an unknown answer
----@field private held integer         agents that the budget holds a share for
+---@field private held integer         number of agents with a reserved share of the budget
 local Observer = {}
 Observer.__index = Observer
 
----@param home moonlet.Home
 ---@return moonlet.Observer
 function M.new(home)
-  return setmetatable({ home = home, rows = {}, order = {}, seen = {}, ended = {}, held = 0 }, Observer)
+  return setmetatable({ home = home, before = {}, rows = {}, order = {}, seen = {}, ended = {},
+    held = 0 }, Observer)
 end
 
 local function body_of(key) return key:match "^(.*)/[^/]+$" or "" end
 
 local function unknown(what)
-  return { kind = "prepared", message = ("a forecast goes no further than %s"):format(what) }
+  return { kind = "prepared", message = ("a forecast stops at %s"):format(what) }
 end
 
---- Adds a row, and returns it.
----@param key string
----@param fields table
 ---@return moonlet.ForecastStep
 function Observer:add(key, fields)
   if not self.rows[key] then self.order[#self.order + 1] = key end
@@ -61,37 +60,33 @@ function Observer:add(key, fields)
   return fields
 end
 
---- Ends the body of a step whose result is not known.
+--- Ends the body of a step with an unknown result.
 local function stop(observer, key, what)
   observer.ended[body_of(key)] = true
   error(unknown(what), 0)
 end
 
---- Notes a program that the resume starts, and ends the body there.
----@param key string
----@param kind string
----@param what string
+--- Records a program that the resume would start, and ends the body at that step.
 function Observer:stop(key, kind, what)
   self:add(key, { kind = kind, outcome = "runs", why = what })
   stop(self, key, what)
 end
 
---- Reports whether a forecast may run a command: one that only reads, as a dry run does.
-local function may_run(argv, options)
+--- Reports whether a forecast may run a command. Only commands that change nothing may run.
+local function may_run(run, argv, options)
   if dry_run.only_reads(argv) then return true end
-  return options.sandbox == "read-only" and core.process.confinement() ~= nil
+  return options.sandbox == "read-only" and not run.options.unconfined
+    and core.process.confinement() ~= nil
 end
 
 --- Ends the body at a command that may change something.
----@param key string
----@param argv string[]
 ---@param options table
 function Observer:command(key, argv, options)
-  if may_run(argv, options) then return end
+  if may_run(self.run, argv, options) then return end
   self:stop(key, "exec", words.shown(argv))
 end
 
---- Hashes all that decides an agent's answer: the call, its whole prompt, the files it is given.
+--- Hashes everything that decides an agent's answer: call, prompt and instruction files.
 local function hash_of(observer, job, hash, prompt)
   if observer.is_volatile then return "changes" end
   local parts = { hash, job.runner.name or "", job.model or "", prompt }
@@ -102,8 +97,9 @@ local function hash_of(observer, job, hash, prompt)
   return core.text.sha256(table.concat(parts, "\0"))
 end
 
---- Takes an attempt's share of the budget, which no other step gets back: what it will use is not known. The shares
---- of agents that start together are certain; for later ones the earlier ones may have used less.
+--- Reserves an attempt's share of the budget.
+--- A forecast never refunds a share, so the shares are exact only for agents that start together.
+--- A later agent may have more left in reality.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)
@@ -122,19 +118,18 @@ local function foresee_agent(observer, key, hash, options)
   local why = seen.budget and reserve(observer, seen) or seen.why
   local is_adopted = seen.is_adopted
   if not is_adopted and attempt.number > 1 then
-    why = why or attempt.kind == "repair" and "its answer is repaired" or "it failed, or was lost, before"
+    why = why or attempt.kind == "repair" and "its answer is repaired"
+      or (observer.before[key] or {}).status == "cancelled" and "it was cancelled"
+      or "it failed, or was lost, before"
   end
   observer:add(key, { kind = "agent", outcome = is_adopted and "adopted" or "paid", why = why,
     state = attempt.state, runner = job.runner.name, model = job.model, need = seen.need, most = seen.most,
     is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
---- Called for a step that the journal does not answer. Returns true for one that needs no work; raises where its
---- result is not known; returns nothing if the step may be executed in the shadow.
----@param key string
----@param input table
----@param hash string
----@param options table
+--- Decides about a step that has no answer in the journal.
+--- Returns true if the step needs no work, and nothing if the copy may execute it.
+--- Raises an error if the step's result is unknown.
 ---@return boolean?
 function Observer:reach(key, input, hash, options)
   if self.ended[body_of(key)] then error(unknown "what its body has caught", 0) end
@@ -144,15 +139,12 @@ function Observer:reach(key, input, hash, options)
   end
   if descends[input.verb] then return nil end
   if input.verb == "sleep" then return true end
-  if input.verb == "exec" and may_run(input.argv, input) then return nil end
+  if input.verb == "exec" and may_run(self.run, input.argv, input) then return nil end
   self:stop(key, input.verb == "exec" and "exec" or input.argv and "validation" or tostring(input.verb),
     input.argv and words.shown(input.argv) or key)
 end
 
---- Called for an observation that was made anew.
----@param key string
----@param input table
----@param value any
+--- Stores the hash of a new observation.
 function Observer:observed(key, input, value)
   if volatile[input.verb] then
     self.is_volatile = true
@@ -161,10 +153,8 @@ function Observer:observed(key, input, value)
   self.seen[key] = core.text.sha256(values.text(value))
 end
 
---- Runs an agent step, and notes why it is refused if it is.
----@param key string
+--- Runs an agent step, and records why it is refused.
 ---@param fn fun(): any
----@return any
 function Observer:watch(key, fn)
   local results = table.pack(pcall(fn))
   if results[1] then return table.unpack(results, 2, results.n) end
@@ -174,6 +164,7 @@ function Observer:watch(key, fn)
   if not no_refusal[kind] and not self.rows[key] and not (step and step.cached) then
     self:add(key, { kind = "agent", outcome = "refused", runner = step and step.runner,
       why = type(err) == "table" and tostring(rawget(err, "message")) or tostring(err) })
+    if kind == "budget" then self.over_budget = err end
   end
   error(err, 0)
 end

@@ -1,46 +1,47 @@
---- Estimates the cost of a step: a range from what steps of the same preset, runner and model
---- have cost, in this run and in the ledger; else from the prices of the config; else unknown.
+--- Estimates the cost of a step as a range.
+--- The range comes from earlier steps of the same preset, runner and model.
+--- Without earlier steps, the estimate comes from the config's prices; else it is unknown.
 local budget = require "moonlet.engine.budget.budget"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
-local most_attempts = 5000 -- of the ledger, the newest ones
---- Steps of the same name say more than others, once there are this many.
+local most_attempts = 5000  -- newest attempts that are read from the ledger
+--- With at least four samples of the same name, other names are ignored.
 local enough = 4
 
 ---@class moonlet.Range
 ---@field low number
 ---@field high number
----@field from string   where it is from, for people
+---@field from string   source of the estimate, for people
 
----@class moonlet.CostSample   what a step has cost, with all its attempts
+---@class moonlet.CostSample   the cost of a step, with all its attempts
 ---@field name string
 ---@field runner string
 ---@field model string?  the model that answered
----@field asked string?  the model that was asked for
+---@field asked string?  the requested model
 ---@field usd number?
 ---@field tokens integer?
 
 ---@class moonlet.Costs
 ---@field samples moonlet.CostSample[]
----@field runs table<string, {usd: number?, tokens: number?}>  what each finished run of the preset has cost
+---@field runs table<string, {usd: number?, tokens: number?}>  cost of each finished run
 ---@field prices table?
 local Costs = {}
 Costs.__index = Costs
 
---- The last part of a step's key, without its number.
+--- Returns the last part of a step's key, without its number.
 local function name_of(key) return (key:match "[^/]*$":gsub("#%d+$", "")) end
 
 local function text_or_nil(value) return type(value) == "string" and value or nil end
 
---- Adds one attempt. An attempt that reported nothing, such as one that did not begin to work, adds nothing.
+--- Adds one attempt. An attempt without usage, such as one that failed to start, adds nothing.
 local function add(sum, usd, tokens)
   if usd then sum.usd = budget.plus(sum.usd or 0, usd) end
   if tokens then sum.tokens = (sum.tokens or 0) + tokens end
 end
 
---- The steps of the preset's other runs, from the ledger, and the sums of its runs that have ended.
+--- Reads the steps of the preset's other runs from the ledger, and the sums of finished runs.
 local function from_ledger(costs, home, preset, own)
   local ended = {}
   for _, run in ipairs(core.ledger.present(home.handle)
@@ -68,8 +69,6 @@ local function from_ledger(costs, home, preset, own)
 end
 
 --- Returns the cost of a recorded step, summed over its attempts.
----@param run moonlet.Run
----@param key string
 ---@return {usd: number?, tokens: integer?}?
 function M.of_step(run, key)
   local attempts = run.journal.attempts[key]
@@ -77,7 +76,7 @@ function M.of_step(run, key)
   return sum and { usd = sum.cost_usd, tokens = sum.total_tokens }
 end
 
---- These runs went through their whole script, so that what they cost tells of another way through it.
+--- Runs with these verdicts executed their whole script, so their cost is comparable.
 local is_whole = { degraded = true, blocked = true }
 
 local function from_journal(costs, run, record)
@@ -94,9 +93,7 @@ local function from_journal(costs, run, record)
   end
 end
 
---- Reads what is known of the costs of a run's preset.
----@param home moonlet.Home
----@param run moonlet.Run
+--- Collects the known costs of a run's preset.
 ---@param before {run: string, record: table}?  the run that is resumed
 ---@return moonlet.Costs
 function M.read(home, run, before)
@@ -106,7 +103,7 @@ function M.read(home, run, before)
   return costs
 end
 
---- The few samples that there are do not show the most that a step may cost: the fewer, the wider the range.
+--- Few samples do not show the highest cost, so fewer samples give a wider range.
 local function range_of(values, from)
   table.sort(values)
   local factor = 1 + 3 / #values
@@ -121,7 +118,7 @@ local function known(samples, kind, accepts)
   return values
 end
 
---- Reports whether a sample is of the model that is asked for. An answer may name an edition of it.
+--- Reports whether a sample has the requested model, or an edition of it.
 local function is_of_model(sample, model)
   if not model or sample.asked == model then return true end
   return sample.model ~= nil and sample.model:find(model, 1, true) ~= nil
@@ -136,14 +133,14 @@ local function from_history(costs, row, kind)
   return range_of(values, ("from %d %s"):format(#values, #values == 1 and "step" or "steps"))
 end
 
---- The range of a step that will be paid; nil where nothing is known.
+--- Returns the price range of a step, or nil if nothing is known.
 ---@param row moonlet.ForecastStep
 ---@param kind "usd"|"tokens"
 ---@return moonlet.Range?
 function Costs:of(row, kind)
   local found, need, most = from_history(self, row, kind), row.need, row.most
   if found then
-    -- The budget holds that much for an agent before it starts, so a bound below would refuse it.
+    -- An agent starts only if its reservation fits the budget, so the range must include it.
     found.high = math.max(found.high, need and need[kind] or 0)
     return found
   end
@@ -153,11 +150,11 @@ function Costs:of(row, kind)
     from = kind == "usd" and "config's prices" or "its size" }
 end
 
---- The most that what follows may cost, by the dearest finished run of the preset and by the steps of this run that
---- the forecast did not reach. Nil where there is no history.
+--- Returns the highest cost of the steps that were not reached, or nil without a history.
+--- The bound is the most expensive finished run of the preset, or this run's unreached steps.
 ---@param kind "usd"|"tokens"
----@param reached number    what the known steps have cost, or will at least
----@param unreached number  what the steps that were not reached have cost
+---@param reached number    cost of the known steps
+---@param unreached number  earlier cost of the steps that were not reached
 ---@return number?
 function Costs:rest(kind, reached, unreached)
   local values = {}

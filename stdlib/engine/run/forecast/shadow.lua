@@ -1,6 +1,6 @@
---- A shadow is a copy of a run's record in a temporary folder. A forecast resumes the run there
---- with the real code. Whatever it writes is deleted with the shadow, so the run itself does not
---- change.
+--- Copies a run's record to a temporary folder, called a shadow.
+--- A forecast resumes the run in the shadow with the real code.
+--- All files that a forecast writes are deleted with the shadow, so the real run does not change.
 local files = require "moonlet.engine.base.files"
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 
@@ -10,8 +10,8 @@ local record_cap = 256 << 20
 local log_cap = 64 << 20
 
 ---@class moonlet.Shadow
----@field home moonlet.Home   the repository, with the shadow in place of its `.agent`; `real` is the run's own
----@field root any            the shadow's `.agent`
+---@field home moonlet.Home   home whose `.agent` is the shadow; `real` is the run's own home
+---@field root any            the opened `.agent` of the shadow
 ---@field bring fun(dir: string)  copies the files of a step from the run
 ---@field read_value fun(name: string, cap: integer): string?  reads a large value of the run
 ---@field remove fun()
@@ -42,10 +42,9 @@ local function home_of(home, own, is_new)
     agent_path = is_new and own.agent_path or home.agent_path }
 end
 
---- Makes the shadow of a run, or an empty one for a run that does not exist yet.
----@param home moonlet.Home
----@param id string?       the run; nil for a new one
----@param sidecar string?  its folder, below `.agent`
+--- Copies a run's record, or makes an empty shadow for a new run.
+---@param id string?       nil for a new run
+---@param sidecar string?  the run's folder below `.agent`
 ---@return moonlet.Shadow
 function M.open(home, id, sidecar)
   local path, remove = make_folder()

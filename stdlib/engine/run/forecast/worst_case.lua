@@ -5,32 +5,51 @@ local metering = require "moonlet.engine.agent.metering"
 
 local M = {}
 
-function M.text(run)
+--- Returns the number of agent calls that the preset plans. Returns nil if it may make more calls.
+function M.planned(run)
   local worst = run.worst
-  local function cost(usd) return worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", usd)) end
-  local text = worst.calls == 1 and "1 agent call is prepared" or ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls > 0 and worst.agents == 0 then
-    text = ("%s; the runner %s costs nothing: give the real one to see the worst case"):format(text, run.runner_name)
-  elseif worst.calls > 0 then
-    text = ("%s: at worst %s and about %d tokens%s, and then what the script does with the answers")
-      :format(text, counted(worst.agents, "agent start"), worst.tokens, cost(worst.usd))
+  if not worst.planned or worst.calls == 0 or #worst.uncounted > 0 then return nil end
+  return math.max(worst.planned, worst.calls)
+end
+
+--- Describes the prepared calls and their worst cost, one sentence a line.
+---@return string[]
+function M.lines(run)
+  local worst = run.worst
+  local lines, calls = {}, counted(worst.calls, "agent call")
+  local function cost(share)
+    return ("%d tokens%s"):format(math.ceil(worst.tokens * share),
+      worst.unpriced and "" or (", %s USD"):format(budget.shown("usd", worst.usd * share)))
   end
-  if worst.planned and worst.planned > worst.calls and worst.agents > 0 then
-    local share = worst.planned / worst.calls
-    text = ("%s; it plans at most %s in all: at worst about %d tokens%s"):format(text,
-      counted(worst.planned, "agent call"),
-      math.ceil(worst.tokens * share), cost(worst.usd * share))
-  end
-  if #worst.checks > 0 then
-    local commands = {}
-    for i, check in ipairs(worst.checks) do
-      commands[i] = ("'%s'%s"):format(check.command, check.granted and ""
-        or (" (not granted: add --allow run=%s)"):format(check.program))
+  if worst.agents > 0 then
+    lines[1] = ("Prepared: %s (at worst %s, %s)."):format(calls, counted(worst.agents, "start"),
+      cost(1))
+  else
+    lines[1] = ("Prepared: %s."):format(calls)
+    if worst.calls > 0 then
+      lines[2] = ("The runner %s costs nothing. Name the real one to see the worst case."):format(
+        run.runner_name)
     end
-    text = ("%s; it will run %s"):format(text, table.concat(commands, ", "))
   end
-  if #worst.uncounted == 0 then return text end
-  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
+  if worst.agents > 0 and worst.planned and worst.planned > worst.calls then
+    lines[2] = ("With what may follow: at most %s, %s."):format(counted(worst.planned, "call"),
+      cost(worst.planned / worst.calls))
+  elseif worst.agents > 0 and not M.planned(run) then
+    lines[2] = "More calls may follow from the answers."
+  end
+  local commands = {}
+  for i, check in ipairs(worst.checks) do
+    commands[i] = ("'%s'%s"):format(check.command, check.granted and ""
+      or (" (not granted: add --allow run=%s)"):format(check.program))
+  end
+  if #commands > 0 then
+    lines[#lines + 1] = ("It will run %s."):format(table.concat(commands, ", "))
+  end
+  if #worst.uncounted > 0 then
+    lines[#lines + 1] = ("What comes after %s is not counted."):format(
+      table.concat(worst.uncounted, ", "))
+  end
+  return lines
 end
 
 --- Reports the limits that the prepared agents may exceed.

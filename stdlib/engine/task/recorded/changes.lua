@@ -1,6 +1,6 @@
---- The files that a session changed: those whose content differs between its start and its end,
---- committed or not. Git is asked at both ends, so what a shell command wrote counts too, and what
---- was modified before does not.
+--- Finds the files that a session changed, committed or not, by comparing its start and end.
+--- Git is asked at both ends, so changes by shell commands are found, too.
+--- Files that were modified before the start and not since do not count.
 local environment = require "moonlet.engine.run.environment"
 local host_git = require "moonlet.engine.workspace.git"
 
@@ -11,12 +11,12 @@ local most_paths, most_named = 20000, 2000
 local hashed_size, hashed_total = 4 << 20, 256 << 20
 
 ---@class moonlet.TreeState
----@field base string                   the commit that it is compared with; "" before the first one
----@field head string                   the commit that was checked out
----@field files table<string, string>   path -> the state of each file that differs from `base`
----@field partial boolean?              there were too many files to examine all of them
+---@field base string                   commit to compare with; "" before the first commit
+---@field head string                   commit that was checked out
+---@field files table<string, string>   path -> state of each file that differs from `base`
+---@field partial boolean?              true if there were too many files to examine all of them
 
---- Returns git's output and whether it was cut, or nil if git failed.
+--- Returns git's output and whether it was truncated, or nil if git failed.
 local function ask(home, words, extra)
   local argv = host_git.command(words)
   table.insert(argv, 2, "-C")
@@ -30,7 +30,7 @@ local function ask(home, words, extra)
   return answer.out, answer.code < 0
 end
 
---- Returns variables that disable the filters of git's config, which are programs.
+--- Returns variables that disable the filters in git's config, which are programs.
 local function no_filters(home)
   local text = ask(home, { "config", "--null", "--name-only", "--get-regexp",
     "^filter\\..*\\.(clean|smudge|process|required)$" })
@@ -68,9 +68,9 @@ local function is_same(a, b)
   return a == b
 end
 
---- Returns the present state in comparison with a commit, or nil if git cannot tell.
----@param base string?  the present commit without it
----@param before moonlet.TreeState?  a file with the same stat is not read again
+--- Returns the present state compared with a commit, or nil if git fails.
+---@param base string?  default: the present commit
+---@param before moonlet.TreeState?  files with an equal stat are not read again
 function M.state(home, base, before)
   if not home.git then return nil end
   local head = (ask(home, { "rev-parse", "--quiet", "--verify", "HEAD" }) or ""):match "^%x+" or ""
@@ -112,7 +112,7 @@ end
 --- Returns the sorted paths that differ between two states.
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
----@param since integer?  in ms; what was written earlier does not count
+---@param since integer?  ms; files that were written earlier are not listed
 function M.between(home, before, after, since)
   local paths, seen = {}, {}
   local function add(path)

@@ -1,4 +1,4 @@
---- Sessions of Claude Code, by the hooks of its settings.
+--- Records sessions of Claude Code, by the hooks in its settings.
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"
@@ -6,7 +6,7 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", title = "Claude Code",
   shows = 'its settings start it: "command": "moonlet hook claude"' }
 
-local margin_ms = 5000 -- a prompt can be on record before the hooks of the session's start are run
+local margin_ms = 5000  -- a prompt may be recorded before the hooks of the session's start run
 local most_messages = 200000
 
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
@@ -23,7 +23,7 @@ function M.event(value)
     model = stream.str(value.model) }
 end
 
---- These texts stand in place of a prompt, but nobody typed them.
+--- Matches texts that a transcript lists as prompts although the user did not type them.
 local not_typed = { "^<local%-command", "^<bash%-std", "^<task%-notification", "^<system%-reminder",
   "^%[Request interrupted", "^Caveat: " }
 
@@ -48,7 +48,7 @@ local function add_prompts(prompts, entry)
   end
 end
 
---- The entries of a message repeat its usage, and the last one is complete.
+--- The entries of a message repeat its usage. Only the last entry is complete.
 local function note_answer(found, entry)
   local message = stream.tbl(entry.message) or {}
   local id, given = stream.str(message.id), stream.tbl(message.usage)
@@ -72,7 +72,7 @@ local function read_file(file, from, found, since)
   end)
 end
 
---- Returns model, usage and prompts of a session, its subagents' files included.
+--- Returns model, usage and prompts of a session, including its subagents.
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)

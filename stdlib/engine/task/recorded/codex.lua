@@ -1,4 +1,4 @@
---- Turns of Codex, by the program that its setting `notify` starts when a turn is over.
+--- Records turns of Codex, by the program in its setting `notify`, which starts after a turn.
 local conversation = require "moonlet.engine.session.conversation"
 local grammar = require("moonlet.engine.runner.codex").screen
 local stream = require "moonlet.engine.runner.stream"
@@ -65,7 +65,7 @@ function M.read(session)
   local found = { prompts = {} }
   local file = conversation.transcript(grammar, session.id)
   local info = file and core.file.stat(file.root, file.path)
-  -- Codex passes on the messages of the whole thread, and the last one is this turn's.
+  -- Codex passes the messages of the whole thread. The last message belongs to this turn.
   if not info or info.type ~= "file" then
     local given = session.prompts or {}
     return { prompts = { given[#given] } }

@@ -1,4 +1,4 @@
---- Sessions of Gemini CLI, by the hooks of its settings.
+--- Records sessions of Gemini CLI, by the hooks in its settings.
 local runner = require "moonlet.engine.runner.gemini"
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
@@ -6,7 +6,7 @@ local transcript = require "moonlet.engine.task.recorded.transcript"
 local M = { name = "gemini", title = "Gemini CLI",
   shows = 'its settings start it: "command": "moonlet hook gemini"' }
 
-local margin_ms = 5000 -- a prompt can be on record before the hooks of the session's start are run
+local margin_ms = 5000  -- a prompt may be recorded before the hooks of the session's start run
 
 local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "tool",
   SessionEnd = "end" }
@@ -21,7 +21,7 @@ function M.event(value)
     transcript = stream.str(value.transcript_path) }
 end
 
---- The files that a prompt names with @ follow it as texts of the same message.
+--- Adds a user's prompt. Gemini appends the files that a prompt names with @ to the same message.
 local function add_prompt(prompts, entry)
   local typed = {}
   for _, text in ipairs(transcript.texts(entry.content)) do

@@ -1,5 +1,5 @@
---- Turns of opencode, by the plugin that plugin() prints. The plugin sends counts and the user's
---- prompts only.
+--- Records turns of opencode, by the plugin that plugin() returns.
+--- The plugin sends only counts and the user's prompts.
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"

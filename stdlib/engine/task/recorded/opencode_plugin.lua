@@ -1,5 +1,5 @@
---- The plugin that records the turns of opencode. It sends names, counts and the user's own
---- prompts, never answers or outputs of tools.
+--- Contains the plugin that records the turns of opencode.
+--- The plugin sends names, counts and the user's own prompts, never answers or tool output.
 return [[
 // Records each turn of opencode as a run of moonlet. Made by `moonlet hook opencode --plugin`.
 import { spawn } from "node:child_process"

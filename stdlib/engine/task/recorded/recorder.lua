@@ -1,7 +1,7 @@
---- Sessions of agents that moonlet did not start, as their own hooks report them. Each event adds a
---- note to a file in `.agent/ambient`; the end of a session, or of a turn, closes the notes into a
---- moonlet.Recorded, which becomes a run. Notes have names and places, never the words of the
---- conversation.
+--- Records sessions of agents that moonlet did not start, as their own hooks report them.
+--- Each event adds a note to a file in `.agent/ambient`.
+--- When a session or a turn ends, the notes become a moonlet.Recorded and then a run.
+--- Notes contain names and paths, never the words of the conversation.
 local changes = require "moonlet.engine.task.recorded.changes"
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
@@ -20,7 +20,7 @@ local lease_ms = 60 * 1000
 ---@field name string       the agent's own name of the event
 ---@field kind "begin"|"prompt"|"tool"|"denied"|"end"|"other"
 ---@field tool string?
----@field file string?      that the tool wrote
+---@field file string?      file that the tool wrote
 ---@field model string?
 ---@field transcript string?
 ---@field turn string?
@@ -28,22 +28,22 @@ local lease_ms = 60 * 1000
 ---@field prompts string[]?
 ---@field answers table[]?
 
----@class moonlet.RecordedSession   what a reader of an agent's transcript gets
+---@class moonlet.RecordedSession   input for the reader of an agent's transcript
 ---@field id string
 ---@field transcript string?
----@field from integer       the size of the transcript at the start
+---@field from integer       size of the transcript at the start
 ---@field began_ms integer?
 ---@field turn string?
 ---@field prompts string[]?
 ---@field answers table[]?
 
----@class moonlet.RecordedFacts     what it found there
+---@class moonlet.RecordedFacts     facts from an agent's transcript
 ---@field prompts string[]
 ---@field model string?
 ---@field usage moonlet.Usage?
 ---@field began_ms integer?
 ---@field ended_ms integer?
----@field commit string?     that was checked out at the start
+---@field commit string?     commit that was checked out at the start
 
 ---@class moonlet.Recorded
 ---@field agent table
@@ -54,12 +54,12 @@ local lease_ms = 60 * 1000
 ---@field usage moonlet.Usage?
 ---@field prompts string[]
 ---@field files string[]
----@field files_known boolean  git was asked at both ends
+---@field files_known boolean  true if git was read at the start and at the end
 ---@field files_cut boolean
 ---@field tools integer
 ---@field denials string[]
----@field parent string?     the first run of the same conversation
----@field private tree moonlet.TreeState?  the state at the end
+---@field parent string?     first run of the same conversation
+---@field private tree moonlet.TreeState?  state at the end
 
 --- Returns the module of an agent.
 function M.agent(name) return require("moonlet.engine.task.recorded." .. name) end
@@ -81,7 +81,7 @@ local function write_json(root, name, value)
   return core.file.write(root, name, core.secret.hide(core.json.encode_record(value)) .. "\n")
 end
 
---- Removes the notes of old sessions without an end.
+--- Removes the notes of old sessions that never ended.
 local function forget_old(root)
   local limit = core.clock.wall() - forgotten_ms
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -93,7 +93,7 @@ local function forget_old(root)
   end
 end
 
---- Returns the state at the start of a session, or of a turn after the state `kept`.
+--- Returns the state at the start of a session or turn; `kept` is the state after the last turn.
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
@@ -108,7 +108,7 @@ local function note_of(event)
     model = one_line(event.model, 80) }
 end
 
---- Adds up the notes.
+--- Adds the notes to the record. Returns the files that tools have written.
 local function add_notes(recorded, text)
   local noted, seen = {}, {}
   for line in text:gmatch "[^\n]+" do
@@ -130,7 +130,7 @@ local function add_notes(recorded, text)
   return noted
 end
 
---- Returns the noted files that lie in the repository, relative to its top.
+--- Returns the files that are in the repository, by their paths relative to its top.
 local function within(home, noted)
   local list = {}
   for _, file in ipairs(noted) do
@@ -160,7 +160,7 @@ local function add_changes(recorded, home, start, facts, noted)
   return after
 end
 
---- Closes the notes of a session, or of a turn of it.
+--- Ends the notes of a session, or of one of its turns.
 local function close(agent, home, event, start, notes)
   local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0,
     noted_prompts = 0, denials = {}, files_cut = false, parent = stream.str(start.parent) }
@@ -186,14 +186,14 @@ local function begins(agent, event, start, notes)
   return agent.by_turn and notes == "" and (event.kind == "begin" or not start.began_ms)
 end
 
--- Reports whether a session has become a run, or another hook makes one of it now.
+-- Reports whether a session has become a run, or another hook is creating that run.
 local function is_taken(start)
   return start ~= nil
     and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)
 end
 
---- Adds a note for an event, or closes the notes at the end. Raises an error if it cannot.
----@return moonlet.Recorded?  at the end, which counts once
+--- Adds a note about an event. An event of the kind `end` ends the session or turn.
+---@return moonlet.Recorded?  returned only for the kind `end`
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)
   local made, err = core.file.make_dirs(root, folder)
@@ -205,7 +205,7 @@ function M.take(agent, home, event)
       read_json(root, names.start, start_cap)
     if is_taken(start) then
       if event.kind == "end" then return nil end
-      start = nil -- the session goes on, and becomes another run
+      start = nil  -- the session continues, and becomes another run
     end
     if begins(agent, event, start, notes) then
       forget_old(root)
@@ -234,9 +234,9 @@ function M.take(agent, home, event)
   return result
 end
 
---- Removes the notes of a session that has become a run. The next turn of a conversation gets the
---- present state of the work tree and its first run, which is the parent of the others.
----@param run string  its id
+--- Removes the notes of a session that has become a run.
+--- The state of the work tree and the conversation's first run are kept for the next turn.
+---@param run string  id of the run
 function M.done(home, recorded, run)
   local root = core.file.root(home.agent_path)
   local names = names_of(recorded.agent, recorded.id)

@@ -1,5 +1,4 @@
---- The run that a recorded session becomes: one step of the kind `session`, with the model, the
---- usage and the changed files of the session.
+--- Converts a recorded session to a run with one step of the kind `session`.
 local context = require "moonlet.engine.context.context"
 local counted = require "moonlet.engine.base.counted"
 local loader = require "moonlet.engine.load.loader"
@@ -48,7 +47,7 @@ local function findings_of(agent, seen)
     lines[#lines + 1] = ("- and %d more"):format(#seen.files - most_listed)
   end
   if seen.files_cut then
-    lines[#lines + 1] = "- there were too many files to look at all of them"
+    lines[#lines + 1] = "- there were too many files to check all of them"
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -98,7 +97,7 @@ function M.register(recorded)
   return name
 end
 
---- Makes a plan that of a recorded session, which asks and limits nothing.
+--- Completes the plan of a recorded session, without questions and limits.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end

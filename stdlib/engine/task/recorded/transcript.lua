@@ -1,6 +1,6 @@
---- Reads the file in which an agent keeps a conversation, line by line. The agent can write
---- anything there: a file that is missing, a link, no regular file or too large gives what could be
---- read, and never an error.
+--- Reads the file in which an agent stores a conversation, line by line.
+--- An agent can write anything as its transcript: a link, a device, a huge file.
+--- The readable part of a transcript is returned. No function raises an error.
 local conversation = require "moonlet.engine.session.conversation"
 
 local M = { texts = conversation.texts }
@@ -30,7 +30,7 @@ end
 --- Calls fn(line) for each complete line from an offset on.
 ---@param transcript moonlet.RecordedTranscript
 ---@param fn fun(line: string)
----@return boolean whole  false: lines were left out
+---@return boolean whole  false if lines were skipped
 function M.each_line(transcript, from, fn)
   local whole, rest, skips = true, "", false
   local last = math.min(transcript.size, from + most_bytes)
@@ -60,14 +60,14 @@ function M.entry(line)
   return ok and type(value) == "table" and value or nil
 end
 
---- Reports whether an entry has a time, and it is not before `since` (ms).
+--- Reports whether an entry has a time that is not before `since` (ms).
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
   return at ~= nil and at ~= false and at >= since
 end
 
---- Adds a prompt of the user, up to a number and a length.
+--- Adds a prompt of the user, up to a maximum number and length.
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)

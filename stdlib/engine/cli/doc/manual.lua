@@ -1,4 +1,4 @@
---- Generates the manual page in mdoc from the table of the help: `moonlet --help man`.
+--- Generates the manual page in mdoc from the verbs' help: `moonlet --help man`.
 local page = require "moonlet.engine.base.page"
 local manifest = require "moonlet.engine.run.manifest"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -9,13 +9,13 @@ local verdicts = {
   { "ok", "every required step succeeded and every validation passed" },
   { "failed", "a required step failed" },
   { 2, "the command line, preset or config is wrong; nothing was started" },
-  { "needs-human", "the run waits at a gate or question; moonlet answer goes on" },
+  { "needs-human", "the run waits at a gate or question; moonlet answer continues it" },
   { "degraded", "finished with fewer agents than all, or by the runner mock" },
   { "budget", "a limit was reached; what finished is kept" },
   { "blocked", "a validation or a required evidence failed, or a verifier does not pass the work" },
   { "findings", "--fail-on was given and findings reach it" },
   { "quota", "the run waits for its provider; moonlet wait resumes it" },
-  { 124, "run wait: --timeout is over; the run goes on" },
+  { 124, "run wait: --timeout is over; the run continues" },
   { "cancelled", "ended by the user" },
 }
 
@@ -49,7 +49,6 @@ local function add_options(lines, known)
   lines[#lines + 1] = ".El"
 end
 
---- Returns the manual page.
 function M.text()
   local lines = {
     ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os", ".Sh NAME", ".Nm moonlet",

@@ -1,0 +1,78 @@
+--- Makes requests. A request states, as a Lua value, what to run.
+--- The command line makes a request from its words, an embedding program from Lua values.
+--- cli/run/plan.lua makes a plan of either request.
+local options = require "moonlet.engine.cli.options"
+local known = require "moonlet.engine.cli.run.known"
+
+local M = {}
+
+---@class moonlet.Request
+---@field target string
+---@field repo string?
+---@field words string[]?               options and arguments as words
+---@field options table<string, any>?   options by name, instead of `words`
+---@field arguments table?              arguments by name, or a list for a script
+
+--- Returns the options of a request, and the words that have no name.
+function M.given_in(request, all)
+  if request.words then return options.parse(request.words, all) end
+  local found, listed = options.of_table(request.options, all), {}
+  for i, word in ipairs(request.arguments) do
+    if type(word) ~= "string" then options.refuse("the arguments of a script are a list of texts") end
+    listed[i] = word
+  end
+  return found, listed
+end
+
+--- Finds the target: the first word that is neither an option nor an option's value.
+local function find_target(words)
+  local i = 2
+  while i <= #words do
+    local word = words[i]
+    if word == "--" then return words[i + 1], i + 1 end
+    if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
+    local name = word:match("^%-%-([^=]+)$")
+    local takes = name and known.all[name] and known.all[name].value or word == "--help" and words[i + 1] == "all"
+    if takes then i = i + 1 end
+    i = i + 1
+  end
+end
+
+local function without(words, index)
+  local rest = {}
+  for i = 2, #words do
+    if i ~= index then rest[#rest + 1] = words[i] end
+  end
+  return rest
+end
+
+--- Returns the folder of --repo, before the words are parsed.
+local function repo_of(words)
+  local repo
+  for i, word in ipairs(words) do
+    repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and words[i + 1]) or repo
+  end
+  return repo
+end
+
+--- Makes the request of a command line.
+--- Without a target, returns nil and the help that was asked for.
+function M.of_words(words)
+  local target, index = find_target(words)
+  if not target then
+    local found = options.parse(words, known.all, 2)
+    if found.help then return nil, known.help(nil, nil, found.help == "all") end
+    options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
+  end
+  local rest = without(words, index)
+  return { target = target, words = rest, repo = repo_of(rest) }
+end
+
+--- Returns the arguments of a request by name; nil without named arguments.
+function M.named(request)
+  local given = request.arguments
+  if not given or given[1] ~= nil or next(given) == nil then return nil end
+  return given
+end
+
+return M
