@@ -3,9 +3,14 @@
 # changes of the current repository with linters and diff checks. It needs no model and no key, and
 # costs nothing. If nothing is uncommitted, it reviews a demo change with planted faults, repeats
 # the review with mock reviewers, and prints the command for a repository of yours.
-# It passes its arguments on to `moonlet run`, such as --json. With arguments, it reviews the last
-# commit if nothing is uncommitted.
+# `--build-only` stops after the build. Other arguments, such as --json, go to `moonlet run`; with
+# them, it reviews the last commit if nothing is uncommitted.
 set -euo pipefail
+
+if [ "${1-}" = --help ] || [ "${1-}" = -h ]; then
+  sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit 0
+fi
 
 here=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -54,6 +59,7 @@ PLANTED
 
 moonlet_install_needs review
 moonlet_build release moonlet_install_files
+[ "${1-}" != --build-only ] || exit 0
 
 is_demo=
 if [ $# -eq 0 ] && in_work_tree "$here" && is_clean "$here"; then
@@ -85,6 +91,7 @@ say "nothing is uncommitted in $here, so this is a change with planted faults, i
 say "the same review with agents, played by the runner mock, which makes its answers up:"
 # The mock's answers are invented, so the verdict is degraded (exit code 4).
 "$moonlet" run triangulated-review --runner mock || [ $? -eq 4 ]
+say "these two reviews lie in $where/.agent; remove $where when you have read them"
 say "to install it for yourself: cmake --install $root/build/release --prefix ~/.local"
 say "to review a repository of yours, before you commit:" \
   "cd YOUR-REPOSITORY && $moonlet run triangulated-review"

@@ -73,6 +73,7 @@ inc:utf8proc.h                               libutf8proc-dev     utf8proc-devel 
 inc:histedit.h                               libedit-dev         libedit-devel libedit       -
 inc:vterm.h                                  libvterm-dev        libvterm-devel libvterm     libvterm
 inc:curl/curl.h                              libcurl4-openssl-dev libcurl-devel curl        curl
+inc:microhttpd.h                             libmicrohttpd-dev   libmicrohttpd-devel libmicrohttpd libmicrohttpd
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
   if [ -n "${1:-}" ]; then
@@ -100,6 +101,7 @@ may:vim                                      vim                 vim-enhanced vi
 may:less                                     less                less        less           less
 may:sqlite3                                  sqlite3             sqlite      sqlite         sqlite
 may:/usr/bin/time                            time                time        time           -
+may:curl                                     curl                curl        curl           curl
 may:npm                                      npm                 npm         npm            node
 may:luacheck                                 lua-check           luacheck    luacheck       luacheck
 may:clang-format-14                          clang-format-14     -           -              -
@@ -113,6 +115,16 @@ may:npm                                      npm                 npm         npm
 may:chromium                                 chromium            chromium    chromium       -
 may:protoc                                   protobuf-compiler   protobuf-compiler protobuf protobuf
 may:protoc                                   python3-protobuf    python3-protobuf python-protobuf -
+may:/usr/sbin/sshd                           openssh-server      openssh-server openssh      -
+may:sbatch                                   slurm-wlm           slurm       slurm-llnl     -
+may:/usr/sbin/munged                         munge               munge       munge          -
+may:ip,/usr/sbin/ip                          iproute2            iproute     iproute2       -
+may:faketime                                 faketime            libfaketime libfaketime    -
+may:dpkg-shlibdeps                           dpkg-dev            -           -              -
+may:file                                     file                -           -              -
+may:lintian                                  lintian             -           -              -
+may:mmdebstrap                               mmdebstrap          -           -              -
+may:ruby                                     ruby                ruby        ruby           -
 NEEDS
   fi
 }

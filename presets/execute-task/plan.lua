@@ -27,8 +27,7 @@ local function has(text, words)
 end
 
 --- Returns the sections that both the task and the plan lack.
----@param text string  both
----@return string[]
+---@param text string  task and plan together
 function M.missing(text)
   local list, low = {}, lower(text)
   for _, section in ipairs(SECTIONS) do
@@ -37,10 +36,8 @@ function M.missing(text)
   return list
 end
 
---- Reads the plan from a file of the repository. Raises if there is no such file.
----@param look table   ctx, or the view that a preset's check gets
----@param path string
----@return string
+--- Reads the plan from a file of the repository. Raises an error if it does not exist.
+---@param look table   ctx, or the view for a preset's check
 function M.read(look, path)
   local text, err, cut = look:read(path, { cap = plan_cap })
   local kind = err and err.kind

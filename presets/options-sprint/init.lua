@@ -1,5 +1,4 @@
---- Has workers propose alternatives, a judge choose one, and a worker refine the choice. This
---- command runs it:
+--- Has workers propose alternatives, a judge choose one, and a worker refine it. Try:
 ---   moonlet run options-sprint "an outline of the guide" --criteria "it is short,it is complete"
 local m = require "moonlet"
 

@@ -48,14 +48,13 @@ local UNSAFE = { "without asking", "without review", "without confirmation", "sk
   "skip.-test", "%-%-no%-verify", "never ask", "do not ask", "push %-f", "force.push" }
 local BANS = { "^never%f[%A]", "^avoid%f[%A]", "do not%f[%A]", "don't%f[%A]" }
 
---- Returns true if a preference removes a safeguard. "Never push without asking" keeps one.
+--- Reports whether a preference removes a safeguard. "Never push without asking" keeps a safeguard.
 local function loosens(text)
   local low = text:lower()
   return any(low, UNSAFE) and (any(low, { "never ask", "not ask" }) or not any(low, BANS))
 end
 
---- Merges candidates. It drops and counts those with private text or without evidence in the
---- inputs.
+--- Merges candidates; drops and counts those with private text or without evidence.
 local function sift(candidates, inputs, prompt)
   local kept, known, dropped = {}, {}, { places = 0, private = 0 }
   for _, item in ipairs(candidates) do
@@ -92,8 +91,8 @@ local function finish(ctx, candidates, inputs, prompt)
   for _, input in ipairs(inputs) do left_out = left_out + input.left_out end
   local lines = { "# Preferences to consider", "" }
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
-  add("%d found in %d listed inputs. You decide which become memory: nothing was written.\n",
-    #preferences, #inputs)
+  add("%d found in %s. You decide which become memory: nothing was written.%s", #preferences,
+    #inputs == 1 and "1 listed input" or #inputs .. " listed inputs", preferences[1] and "\n" or "")
   for _, item in ipairs(preferences) do
     add("- **%s** (%s, confidence %.2f)", m.findings.inline(item.text), item.scope, item.confidence)
     add("  at %s; for %s. %s", m.findings.inline(table.concat(item.evidence, ", ")),
@@ -136,7 +135,7 @@ end
 
 return m.preset {
   name = "personalization-scanner",
-  summary = "Finds standing preferences in the listed inputs, without anything private.",
+  summary = "Finds standing preferences in the files that --input lists, without anything private.",
   task_type = "personalization-scan",
   needs = { agents = true },
   private_inputs = true,

@@ -1,5 +1,5 @@
---- Checks the evidence of a preference. `path:line: words` must name a listed input, a line that
---- the agent received, and words on that line.
+--- Checks the evidence of a preference, `path:line: words`.
+--- Evidence must name an input, a line that the agent received, and words on that line.
 local m = require "moonlet"
 
 local lower, match, sub = string.lower, string.match, string.sub
@@ -8,8 +8,7 @@ local M = {}
 
 local function plain(text) return match(lower(text):gsub("[%p%s]+", " "), "^ ?(.-) ?$") end
 
--- Returns true if a line and a preference have a word in common, compared by its first four
--- letters.
+-- Reports whether a line and a preference have a word in common, by its first four letters.
 local function share_a_word(line, text)
   local words = {}
   for word in string.gmatch(lower(line), "[%a\128-\255]+") do words[sub(word, 1, 4)] = true end
@@ -19,16 +18,15 @@ local function share_a_word(line, text)
   return false
 end
 
--- Returns true if the line contains the quoted words. If the quote is missing or very short, the
--- line must also have a word in common with the preference.
+-- Reports whether the line contains the quoted words.
+-- If the quote is short or missing, line and preference must have a word in common.
 local function supports(line, words, text)
   local quote = plain(words)
   if #quote < 12 and not share_a_word(line, text) then return false end
   return #quote < 4 or (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
 end
 
--- Returns `path:line` if the evidence is on that line. Returns nil if it is not, or if the agent
--- did not receive the line.
+-- Returns `path:line` if the evidence is on that line and the agent received it, else nil.
 local function place_of(evidence, text, inputs)
   for _, input in ipairs(inputs) do
     if sub(evidence, 1, #input.label + 1) == input.label .. ":" then
@@ -41,7 +39,7 @@ local function place_of(evidence, text, inputs)
   end
 end
 
---- Returns true if a text contains a number, or a name inside a sentence, that the prompt lacks.
+--- Reports whether a text has a number, or a name inside a sentence, that the prompt lacks.
 function M.invents(text, prompt)
   for mark, word in string.gmatch(text, "(%S)%s+([%u%d][%w\128-\255]*)") do
     local known = prompt:find("%f[%w\128-\255]" .. lower(word) .. "%f[^%w\128-\255]")
@@ -50,11 +48,10 @@ function M.invents(text, prompt)
   return false
 end
 
---- Checks the evidence of a preference. Returns its valid places in addition to the known ones.
+--- Checks the evidence of a preference. Returns its valid places in addition to `known`.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?
----@return string[]
 function M.of(item, inputs, known)
   local list, seen = m.array {}, {}
   local function add(place)

@@ -1,5 +1,5 @@
---- Finds private text by its form: mail addresses, phone, card and account numbers, home folders,
---- credentials. It cannot recognise names, so it drops whole lines, which may contain names too.
+--- Finds private text by its form: addresses, phone and card numbers, home folders, credentials.
+--- Names of people have no form, so the whole line around private text is dropped.
 local m = require "moonlet"
 local redaction = require "moonlet.redaction"
 local set = require("moonlet.text").set
@@ -18,7 +18,7 @@ local function mail(text, _, add)
   end
 end
 
---- Computes the Luhn checksum. Card numbers pass it, and other long numbers seldom do.
+--- Computes the Luhn checksum, which card numbers pass and other numbers seldom do.
 local function is_card(digits)
   if #digits < 13 or #digits > 19 then return false end
   local sum = 0
@@ -77,15 +77,13 @@ local SCANNERS = { redaction.credentials, { class = "personal", scan = function(
   for _, scan in ipairs { mail, numbers, forms, random } do scan(text, low, add) end
 end } }
 
----@param text string
----@return boolean
 function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
 
 ---@class scanner.Input
----@field label string                 its path, or "input 2" if the path itself is private
+---@field label string                 path of the input, or "input 2" if the path itself is private
 ---@field path string
 ---@field lines table<integer, string|false>  false marks a dropped line
----@field left_out integer             the number of dropped lines
+---@field left_out integer             number of dropped lines
 
 --- Splits an input into lines. A line with private text becomes false.
 ---@param input moonlet.Input

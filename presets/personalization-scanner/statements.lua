@@ -1,5 +1,5 @@
---- Finds sentences whose wording states a preference, without an agent. It finds the plain ones and
---- misses the rest, which only an agent can recognise.
+--- Finds sentences whose wording states a preference, without an agent.
+--- Many preferences are missed.
 local any = require("moonlet.text").any
 local paths = require "moonlet.paths"
 
@@ -19,23 +19,24 @@ end
 
 -- These phrases state a lasting preference. They match the text in lower case.
 local WISHES = forms [[prefers? | preference is | user likes | user dislikes | user hates |
+  ^i always want | ^i never want |
   insists? on | insists? that | ^always | ^never | should always | should never | must always |
   must never | ^avoid | ^going forward | ^in this repo%l*,? we | ^in this project,? we |
   ^use .+[, ]not | ^use .+ instead of | ^use .+ rather than]]
 
--- These phrases say that the preference was stated repeatedly, or holds from now on.
+-- These phrases mean that the preference was stated repeatedly, or applies from now on.
 local REPEATED = forms [[asked %l* ?again .*to | again asked .*to | asked repeatedly |
   repeatedly asked | asked twice | keeps asking | always wants | never wants | ^please always |
-  ^please never | ^from now on]]
+  ^please never | ^from now on | ^please .+ from now on]]
 
--- An imperative counts only in files of rules, such as AGENTS.md, or under a heading such as
--- "Rules".
+-- An imperative counts only in files of rules, such as AGENTS.md, or under "Rules".
 local ORDERS = forms "^use | ^keep | ^write | ^do not | ^don't | ^put | ^name"
 local RULES = { "rule", "style", "convention", "preference", "guideline", "agents%.md",
   "claude%.md", "contributing" }
 
--- Sentences with these phrases are questions, logs, or instructions to a reader of the text.
-local NOT_MEANT = { "%?$", "ignore %l* ?previous", "%f[%a]disregard%f[%A]", "system prompt",
+-- Sentences with these phrases are doubts, questions, logs, or instructions to a reader of the text.
+local NOT_MEANT = { "^maybe%f[%A]", "^perhaps%f[%A]", "^i might%f[%A]", "%f[%a]not sure%f[%A]",
+  "%?$", "ignore %l* ?previous", "%f[%a]disregard%f[%A]", "system prompt",
   "%f[%a]no preference", "%f[%a]not prefer%f[%A]", "^%d%d:%d%d", "%f[%a]error:", "^warning:" }
 
 local function sureness(sentence, is_rule)
@@ -88,7 +89,6 @@ end
 
 --- Returns the sentences of an input that state a preference, as {text, line, confidence}.
 ---@param input scanner.Input
----@return table[]
 function M.find(input)
   local kind, list = paths.describe(input.path).kind, {}
   if kind == "code" or kind == "lock" or kind == "binary" then return list end

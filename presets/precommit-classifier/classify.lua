@@ -1,5 +1,6 @@
---- Classifies a change from facts. Each file gets findings, the most careful finding decides, and
---- the reasons name the files. A finding has a kind and a place, but never quotes a text.
+--- Chooses the review path of a change from facts: fast, skill or risk.
+--- Each file gets findings, and the most careful finding decides.
+--- A finding has a kind and a place, but never quotes the file.
 local dependencies = require "dependencies"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -13,7 +14,7 @@ local M = {}
 
 M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 
--- People do not review a change beyond these sizes.
+-- People cannot review a change with more files or lines than this.
 local many_files, many_lines = 1000, 10000
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
@@ -78,7 +79,7 @@ local function shape_findings(file, add)
   risk(file.symlink, "symbolic link")
   risk(file.mode_change and not special, format("file mode (%s)", file.mode_change))
   risk(file.large, "very large file")
-  risk(not file.large and is_cut(file), "too long to be looked at whole")
+  risk(not file.large and is_cut(file), "too long to be read whole")
   risk(file.unread and not file.withheld and not special, "could not be read")
   if special or is_deleted(file) then return end
   risk((file.binary or file.magic and d.kind == "binary") and d.kind ~= "asset"
@@ -97,9 +98,11 @@ local function base_finding(path, d, found)
   return { level = level, why = why, path = path }
 end
 
--- Adds the findings of the path table. The old path of a renamed file counts too.
-local function path_findings(path, d, found, add, suffix)
+-- Adds the findings of the path table. The old path of a renamed file is also looked up.
+-- A link or a submodule is a risk by its shape, and its name says nothing about a kind of file.
+local function path_findings(file, path, d, found, add, suffix)
   local base = base_finding(path, d, found)
+  base.covered = file.symlink or file.submodule or file.nested
   if not found.of[path] then
     for _, why in ipairs(table_of_paths.reasons(d)) do
       add { level = "risk", why = why .. suffix, path = path }
@@ -116,7 +119,7 @@ local function is_test_code(d)
   return d.test and not d.fixture and (d.kind == "code" or d.kind == "unknown")
 end
 
--- Treats a deleted test as moved if the change has a file of that name elsewhere.
+-- Treats a deleted test as moved if the change has a file of the same name elsewhere.
 local function lost_tests(facts, add)
   local there = {}
   for _, file in ipairs(facts.files) do
@@ -141,16 +144,15 @@ local function size_findings(facts, add)
     end
   end
   local function risk(why, ...) add { level = "risk", why = format(why, ...) } end
-  if #facts.files > many_files then risk("too big to look over: %d files", #facts.files) end
-  if lines > many_lines then risk("too big to look over: %d changed lines", lines) end
+  if #facts.files > many_files then risk("too large to check by eye: %d files", #facts.files) end
+  if lines > many_lines then risk("too large to check by eye: %d changed lines", lines) end
   if facts.cut then risk("not all of it could be read: %s", facts.notes[1] or "it is too long") end
   for _, place in ipairs(facts.unseen) do
-    add { level = "risk", why = "could not be looked at (" .. place.why .. ")", path = place.path }
+    add { level = "risk", why = "could not be read (" .. place.why .. ")", path = place.path }
   end
 end
 
--- Returns one line for each kind of finding, the most careful kind first. It names up to five
--- files.
+-- Formats one line per kind of finding, the most careful path first, with up to five files.
 local function reasons_of(findings)
   local groups, order = {}, {}
   for i, finding in ipairs(findings) do
@@ -179,10 +181,10 @@ local function reasons_of(findings)
   return reasons
 end
 
---- Returns the path of a change, its reasons, and the least careful path that an agent may choose.
----@param ctx moonlet.Ctx
+--- Returns the review path of a change and the reasons for it.
+--- `floor` is the least careful path that an agent may choose.
 ---@param facts moonlet.facts.Git       with `survey`
----@param there table<string, boolean>  the files of the repository after the change
+---@param there table<string, boolean>  files of the repository after the change
 ---@return {path: string, floor: string, reasons: string[], hard: string[], skills: table}
 function M.classify(ctx, facts, there)
   local findings, folders = {}, {}
@@ -192,9 +194,9 @@ function M.classify(ctx, facts, there)
   for _, file in ipairs(facts.files) do
     hard_findings(file, add)
     shape_findings(file, add)
-    path_findings(file.path, file.d, found, add, "")
+    path_findings(file, file.path, file.d, found, add, "")
     local old = moved_from(file)
-    if old then path_findings(old, paths.describe(old, folders), found, add, ", renamed") end
+    if old then path_findings(file, old, paths.describe(old, folders), found, add, ", renamed") end
   end
   lost_tests(facts, add)
   for _, pair in ipairs(dependencies.unpaired(facts, there)) do
@@ -217,7 +219,7 @@ function M.classify(ctx, facts, there)
     hard = reasons_of(hard), skills = found }
 end
 
---- Returns the more careful of two paths.
+--- Returns whichever of two review paths requires the more careful review.
 function M.more_careful(a, b) return M.RANK[a] >= M.RANK[b] and a or b end
 
 return M

@@ -1,6 +1,6 @@
---- Finds the check commands that a repository declares: scripts of package.json, targets of make,
---- just and task, lines of the CI, and standard commands for a manifest. It runs none of them. A
---- command with words that table.md does not list, or that are unsafe in a shell, is ignored.
+--- Finds the check commands that a repository declares, and runs none of them.
+--- The sources are package.json, make, just, task, the CI, and standard commands for a manifest.
+--- A command with words that table.md does not list, or that a shell would expand, is ignored.
 local data = require "table"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -13,10 +13,7 @@ local M = {}
 local KINDS = { "typecheck", "lint", "test", "build" }
 local OWN_KINDS = { docs = "lint", skills = "custom" }
 
---- Returns true for files that declare checks, locks or skills. It is the `survey` of `facts.git`.
----@param name string
----@param path string
----@return boolean
+--- Reports whether a file declares checks, locks or skills, for the `survey` of `facts.git`.
 function M.wanted(name, path)
   return data.wanted[name] or find(path, "^%.github/workflows/") ~= nil
     or path == ".gitlab-ci.yml" or paths.lock(name) ~= nil or lower(name) == "skill.md"
@@ -24,12 +21,14 @@ end
 
 local function join(dir, name) return dir == "" and name or dir .. "/" .. name end
 
+local function parent_of(dir) return dir ~= "" and (match(dir, "^(.*)/") or "") or nil end
+
 -- Returns the nearest folder at or above `dir` for which `test(dir)` returns a value.
 local function climb(dir, test)
   while dir do
     local found = test(dir)
     if found then return dir, found end
-    dir = dir ~= "" and (match(dir, "^(.*)/") or "") or nil
+    dir = parent_of(dir)
   end
 end
 
@@ -51,10 +50,50 @@ local function scripts_of(s, path)
   return list
 end
 
+-- Returns the patterns of the packages that a workspace at this folder has, or nil without one.
+local function workspace_of(s, folder)
+  local ok, value = pcall(m.json.decode, s.text(join(folder, "package.json")) or "")
+  local list = ok and type(value) == "table" and value.workspaces or nil
+  list = type(list) == "table" and list.packages or list
+  if type(list) == "table" then return list end
+  local text = s.text(join(folder, "pnpm-workspace.yaml"))
+  local packages = text and match("\n" .. text, "\npackages:[^\n]*\n(.*)")
+  if not packages then return nil end
+  list = {}
+  for line in gmatch(packages, "[^\n]+") do
+    if find(line, "^%S") and not find(line, "^[#-]") then break end
+    list[#list + 1] = match(line, "^%s*%-%s*[\"']?([^\"'#%s]+)")
+  end
+  return list
+end
+
+local function covers(pattern, folder)
+  if type(pattern) ~= "string" then return false end
+  pattern = pattern:gsub("^%./", ""):gsub("/$", "")
+  local ok, matches = pcall(m.glob.compile, pattern .. "/package.json")
+  return ok and matches(folder .. "/package.json")
+end
+
+-- Reports whether a workspace above this folder leaves its package out, as a template or fixture.
+-- Such a package has no installed dependencies, so its scripts cannot run.
+local function is_left_out(s, folder)
+  if folder == "" or s.first(folder, data.pair[1].locks) then return false end
+  local top, patterns = climb(parent_of(folder), function(dir) return workspace_of(s, dir) end)
+  if not top then return false end
+  local below, member = top == "" and folder or folder:sub(#top + 2), false
+  for _, pattern in ipairs(patterns) do
+    local negative = type(pattern) == "string" and match(pattern, "^!(.*)")
+    if negative and covers(negative, below) then return true end
+    member = member or covers(pattern, below)
+  end
+  return not member
+end
+
 local function from_package(s, dir, kind)
   local at, name = climb(dir, function(folder)
     local path = join(folder, "package.json")
-    return s.there[path] and first_of(data.scripts[1][kind], scripts_of(s, path)) or nil
+    local script = s.there[path] and first_of(data.scripts[1][kind], scripts_of(s, path))
+    return script and not is_left_out(s, folder) and script or nil
   end)
   if not at then return false end
   local _, lock = climb(at, function(folder) return s.first(folder, data.pair[1].locks) end)
@@ -76,12 +115,27 @@ local function targets_of(path, text)
   return list, program
 end
 
+-- Reports whether a makefile enters a folder below its own, as in `$(MAKE) -C t all` or `cd t && make`.
+local function enters(text, below)
+  for _, form in ipairs { "%-C%s*([^%s;&|)]+)", "%f[%a]cd%s+([^%s;&|)]+)" } do
+    for word in gmatch(text, form) do
+      if word:gsub("^%./", ""):gsub("/$", "") == below then return true end
+    end
+  end
+  return false
+end
+
 local function from_targets(s, dir, kind)
-  local at, file = climb(dir, function(folder) return s.first(folder, data.targets[1].files) end)
+  local files = data.targets[1].files
+  local at, file = climb(dir, function(folder) return s.first(folder, files) end)
   if not at then return false end
   local targets, program = targets_of(file, s.text(join(at, file)) or "")
   local name = first_of(data.targets[1][kind], targets)
-  return name and s.emit(kind, program .. name, at) or false
+  if not name then return false end
+  -- The target of a makefile above that enters this folder runs this check, too.
+  local up, outer = climb(parent_of(at), function(folder) return s.first(folder, files) end)
+  local is_entered = up and enters(s.text(join(up, outer)) or "", up == "" and at or at:sub(#up + 2))
+  return is_entered and from_targets(s, up, kind) or s.emit(kind, program .. name, at)
 end
 
 local function from_manifest(s, d, kind)
@@ -98,7 +152,7 @@ local function from_manifest(s, d, kind)
   return false
 end
 
--- Returns the kind of a CI command, or nil if nobody could repeat it by hand as a check.
+-- Returns the kind of a CI command, or nil if a person could not repeat it as a check.
 local function ci_kind(line)
   local first = match(line, "^(%S+)")
   if not first or find(line, "[$`;|&<>\\{}\"'%c]") or text_of.word(line, data.ci[1].refused)
@@ -174,10 +228,8 @@ local function check_file(s, d, kind)
     or from_manifest(s, d, kind)
 end
 
---- Returns the commands that check this change, the cheapest first.
----@param ctx table
----@param facts moonlet.facts.Git
----@param of_skills table<string, boolean>  the changed files that belong to skills
+--- Returns the commands that check this change, cheapest first.
+---@param of_skills table<string, boolean>  changed files that belong to skills
 ---@return {kind: string, command: string}[]
 function M.find(ctx, facts, of_skills)
   local s, files = survey_of(ctx, facts), {}
@@ -200,7 +252,7 @@ function M.find(ctx, facts, of_skills)
       local wanted = kind ~= "build" or not found.test
       found[kind] = wanted and check_file(s, d, kind) or found[kind]
     end
-      for _, command in ipairs(ci) do
+    for _, command in ipairs(ci) do
       if command.kind == kind and not found[kind] and not (kind == "build" and found.test) then
         found[kind] = s.emit(kind, command.line, "")
       end

@@ -1,9 +1,10 @@
---- Finds manifests and lock files of which only one changed, although they belong together.
+--- Finds manifests and lock files that belong together, but of which only one changed.
 local data = require "table"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 
-local find, lower, match = string.find, string.lower, string.match
+local find, gmatch, lower = string.find, string.gmatch, string.lower
+local match, sub = string.match, string.sub
 
 local M = {}
 
@@ -13,7 +14,7 @@ for _, pair in ipairs(data.pair) do
   for _, name in ipairs(pair.locks) do LOCKS[name] = pair.manifest[1] end
 end
 
--- Returns true if a changed line of a manifest contains the version of a dependency.
+-- Reports whether a changed line of a manifest contains the version of a dependency.
 local function names_dependency(file)
   for _, part in ipairs(file.parts) do
     for _, _, text in m.git.changed_lines(part) do
@@ -25,6 +26,27 @@ local function names_dependency(file)
     end
   end
   return false
+end
+
+-- Reports whether a lock file only moves to other versions from the sources that it names already.
+-- `cargo update`, `npm update` and the bots that update dependencies change nothing else.
+local function is_update(file)
+  local moved, known, added = { ["+"] = false, ["-"] = false }, {}, {}
+  for _, part in ipairs(file.parts) do
+    for _, hunk in ipairs(part.hunks) do
+      for _, line in ipairs(hunk.lines) do
+        local mark = sub(line, 1, 1)
+        if find(line, "%d%.%d") then moved[mark] = true end
+        for source in gmatch(line, "[%w+]+://[%w.:-]+") do
+          if mark == "+" then added[source] = true else known[source] = true end
+        end
+      end
+    end
+  end
+  for source in pairs(added) do
+    if not known[source] then return false end
+  end
+  return moved["+"] and moved["-"]
 end
 
 -- Returns the nearest lock file at or above a manifest, whether tracked or new.
@@ -51,7 +73,8 @@ function M.unpaired(facts, there)
     local lock = MANIFESTS[name] and lock_of(file.path, MANIFESTS[name], there)
     local why = lock and not changed[lock] and names_dependency(file)
       and "dependencies changed without their lock file"
-      or LOCKS[name] and not manifests[LOCKS[name]] and "lock file changed without its manifest"
+      or LOCKS[name] and not manifests[LOCKS[name]] and not is_update(file)
+      and "lock file changed without its manifest"
     if why and not file.d.fixture then list[#list + 1] = { path = file.path, why = why } end
   end
   return list

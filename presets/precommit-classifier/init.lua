@@ -14,7 +14,7 @@ local schema = s.object {
   reinstall = s.object { needed = s.boolean(), skills = s.list(s.string()) },
 }
 
--- Reads the facts of the change, and classifies it by the tables only.
+-- Reads the facts of the change, and classifies it with the tables only.
 local function survey(ctx, args)
   ctx:phase("facts", 1)
   local facts = m.facts.git(ctx, args.target, { survey = commands.wanted })
@@ -31,7 +31,7 @@ local function survey(ctx, args)
     validation = checks, reinstall = { needed = found.needed, skills = m.array(found.names) } }
 end
 
--- Reads the state that an agent must not change: HEAD, the branch, the index and the references.
+-- Reads the state that an agent must not change: HEAD, branch, index and references.
 local function watched(ctx)
   local quiet = { cap = 8388608 }
   local results = m.git.run_all(ctx, {
@@ -76,9 +76,9 @@ local function prompt_of(facts, verdict, ruled)
   }
 end
 
--- Merges an agent's answer with that of the tables. The agent may choose a more careful path,
--- choose among the known checks, and overrule soft findings. It cannot overrule a hard finding, add
--- a command or drop a skill.
+-- Merges an agent's answer with that of the tables.
+-- The agent may choose a more careful path or other known checks, and overrule soft findings.
+-- An agent cannot overrule a hard finding, add a command or drop a skill.
 local function merge(verdict, ruled, answer)
   local path = classify.more_careful(answer.path, verdict.floor)
   local reasons, list, wanted = m.array {}, m.array {}, {}
@@ -98,7 +98,7 @@ local function merge(verdict, ruled, answer)
   if next(wanted) then
     reasons[#reasons + 1] = "note: left out are commands that the repository does not declare"
   end
-  -- A careful path without any check is a mistake of the agent if checks exist.
+  -- Except on the fast path, at least one check must run if the repository declares any.
   if #list == 0 and path ~= "fast" then list = ruled.validation end
   return { path = path, reasons = reasons, validation = list, reinstall = ruled.reinstall }
 end
@@ -122,9 +122,9 @@ local function report(ctx, result, facts)
   add("\n## Reinstall\n%s", again.needed
     and "Needed, for: " .. inline(table.concat(again.skills, ", ")) or "Not needed.")
   local t = facts.totals
-  add("\n## Seen\n- branch %s\n- %d files: %d staged, %d unstaged, %d untracked; +%d -%d lines",
+  add("\n## Seen\n- branch %s\n- %s: %d staged, %d unstaged, %d untracked; +%d -%d lines",
     facts.branch and inline(m.git.show_path(facts.branch)) or "none (detached HEAD)",
-    t.files, t.staged, t.unstaged, t.untracked, t.added, t.deleted)
+    t.files == 1 and "1 file" or t.files .. " files", t.staged, t.unstaged, t.untracked, t.added, t.deleted)
   for _, note in ipairs(facts.notes) do add("- %s", inline(note)) end
   add "\nThe classifier itself stages, commits, pushes and installs nothing."
   ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
@@ -132,7 +132,7 @@ local function report(ctx, result, facts)
   return result
 end
 
---- Answers without an agent, by the tables only.
+--- Classifies with the tables only, without an agent.
 local function offline(ctx, args)
   local facts, _, ruled = survey(ctx, args)
   return report(ctx, ruled, facts)

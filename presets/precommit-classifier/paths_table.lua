@@ -1,4 +1,4 @@
---- Looks up the level of a path in the table.
+--- Looks up how carefully a path must be reviewed in the table of paths.
 local data = require "table"
 local paths = require "moonlet.paths"
 
@@ -12,8 +12,7 @@ local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product",
   binary = "binary file" }
 
--- Returns true if a path is one of the folders or lies in one. "^ci" matches only at the top of the
--- repository.
+-- Reports whether a path is in one of the folders. "^ci" matches only at the top.
 local function in_any(path, dirs)
   local low = "/" .. lower(path) .. "/"
   for _, dir in ipairs(dirs or {}) do
@@ -49,14 +48,11 @@ local function matches(row, d)
     or in_any(d.path, row.dirs) or by_words(row, d)
 end
 
---- Returns true for a file that agents follow, such as a command, a rule or a prompt.
----@param path string
----@return boolean
+--- Reports whether agents follow this file, such as a command, a rule or a prompt.
 function M.agent_text(path) return in_any(match(path, "^(.*)/") or "", data.agents[1].dirs) end
 
---- Returns the reasons for the Risk Path that follow from the path only.
+--- Returns the reasons for the Risk Path that follow from the path alone.
 ---@param d moonlet.paths.Description
----@return string[]
 function M.reasons(d)
   local stem, list = match(lower(d.name), "^(%l+)"), {}
   if (stem == "license" or stem == "licence" or stem == "copying" or stem == "unlicense")

@@ -1,5 +1,5 @@
---- Finds skills, which are folders with a SKILL.md. An installed copy is stale as soon as a file of
---- its skill changes, or a file that several skills share.
+--- Finds skills, which are folders with a SKILL.md.
+--- An installed copy is stale once a file of its skill, or a shared file, changes.
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 local set = require("moonlet.text").set
@@ -35,7 +35,7 @@ local function survey(ctx, facts)
       gone[dir_of(file.old_path)] = file.status == "renamed" or nil
     end
   end
-  -- Skills with equal names are named by their folders.
+  -- Skills with equal names are told apart by their folders.
   for _, root in ipairs(order) do
     if count[names[root]] > 1 then names[root] = root end
   end
@@ -53,7 +53,7 @@ local function root_of(path, names)
   return own and dir or nil
 end
 
--- Products have installers too, so the path or the text must mention skills.
+-- Products have installers, too, so the path or the text must mention skills.
 local function installs_skills(ctx, path)
   local stem = lower(match(path, "([^/.]*)[^/]*$"))
   if dir_of(path) ~= "" and not INSTALLER_DIRS[dir_of(path)] then return false end
@@ -71,16 +71,13 @@ local function users_of(ctx, path, order)
   for _, root in ipairs(order) do
     local parent = root ~= "" and dir_of(root) or ""
     if parent ~= "" and path:sub(1, #parent + 1) == parent .. "/" then
-      -- Documentation of the collection is not installed.
+      -- Documentation of a collection of skills is not installed with a skill.
       return not d.test and not (d.kind == "docs" and d.dir == parent) and order or nil
     end
   end
 end
 
---- Finds the changed files that belong to skills (`of`) or are shared by several (`shared`), and
---- the `names` of skills to install again.
----@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git
+--- Finds changed files of skills (`of`) or shared by several (`shared`), and skills to reinstall.
 ---@return {of: table, shared: table, needed: boolean, names: string[], why: string[]}
 function M.find(ctx, facts)
   local names, order, gone = survey(ctx, facts)

@@ -1,5 +1,5 @@
---- Parses table.md. `data.SECTION[i].KEY` is a list of words and also a set of them; its item [0]
---- is the text.
+--- Parses table.md. `data.SECTION[i].KEY` is both a list of words and a set of them.
+--- Item [0] of a list in `data` is the unsplit text.
 local m = require "moonlet"
 
 local function words(text)
@@ -22,8 +22,8 @@ for line in string.gmatch(m.asset "table.md", "[^\n]+") do
   end
 end
 
--- The search for commands must know whether these files exist.
-data.wanted = { ["package.json"] = true }
+-- The search for check commands needs to know whether these files exist.
+data.wanted = { ["package.json"] = true, ["pnpm-workspace.yaml"] = true }
 for _, name in ipairs(data.targets[1].files) do data.wanted[name] = true end
 for _, one in ipairs(data.ecosystem) do
   for _, name in ipairs(one.manifests) do data.wanted[name] = true end

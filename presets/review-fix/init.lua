@@ -1,5 +1,4 @@
---- Has a reviewer rank issues, an implementer fix the top ones, and a verifier check the result.
---- This command runs it:
+--- Has a reviewer rank issues, an implementer fix the top ones, and a verifier check them. Try:
 ---   moonlet run review-fix src/parser.lua --scope src --checks "test:make test" --allow run=make
 local m = require "moonlet"
 
@@ -27,8 +26,7 @@ return m.preset {
       artifact = args.artifact, scope = args.scope, lenses = args.lenses, top = args.top,
       least = args.least,
       checks = args.checks, pack = m.pack.of(ctx, args),
-      -- You can set runner and model of each worker: implementer = { model = "…" }, verifier = {
-      -- runner = "…" }
+      -- Each worker can get a runner and a model: implementer = { model = "…" }
     })
     ctx:write("findings.md", m.patterns.page(result, "Review and fix of " .. args.artifact))
     return result

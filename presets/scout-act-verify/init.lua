@@ -1,5 +1,4 @@
---- Has a scout gather context, an implementer do the work, and a verifier check it. This command
---- runs it:
+--- Has a scout gather context, an implementer do the work, and a verifier check it. Try:
 ---   moonlet run scout-act-verify "errors name their line" --scope src --checks test:make --allow run=make
 local m = require "moonlet"
 

@@ -8,8 +8,7 @@ local function invalid(message, hint, at)
   error({ kind = "invalid", message = message, hint = hint, at = at }, 0)
 end
 
---- Checks a path that the agent will write. It must lie in the repository and outside .git and
---- .agent.
+--- Checks a path that the agent will write: in the repository, outside .git and .agent.
 local function check_output(path)
   local inside = "/" .. path .. "/"
   if path:find("[%z\1-\31]") or path:sub(1, 1) == "/" or path:sub(-1) == "/"
@@ -104,11 +103,10 @@ end
 
 local function clip(text, cap)
   if #text <= cap then return text end
-  return text:sub(1, utf8.offset(text, 0, cap) - 1) .. "\n[cut; output.md holds all of it]"
+  return text:sub(1, utf8.offset(text, 0, cap) - 1) .. "\n[cut; output.md has all of it]"
 end
 
---- Returns the answer as text without secrets. Raises if the agent did not do what the task
---- requires.
+--- Returns the answer without secrets. Raises an error if the agent did not do the task.
 local function answer_of(ctx, args, reply, before)
   if not args.output and not reply.text:find("%S") then
     error({ kind = "failed", message = "the agent ended well, but answered nothing",
@@ -145,7 +143,7 @@ end
 
 return m.preset {
   name = "sidecar",
-  summary = "Gives one bounded task to one agent: it sees a prompt and inputs, no conversation.",
+  summary = "Gives one bounded task to one agent: it sees a prompt and what --input lists.",
   args = {
     prompt = m.arg.string { positional = true, help = "the task, in words" },
     prompt_file = m.arg.path { help = "a file of the repository that holds the task" },
@@ -170,7 +168,7 @@ return m.preset {
     if not task.task then
       invalid(source .. " has headings, but no task", "write it above them, or under # Task")
     end
-    -- Check that the prompt fits the budget. Parts of the material may be dropped.
+    -- Raises an error if the prompt exceeds its budget. Parts of the material may be dropped.
     m.prompt.fit(prompt_of(args, task, look.inputs), look.prompt_tokens)
   end,
 
@@ -189,6 +187,10 @@ return m.preset {
     local reply = ctx:agent { name = "task", prompt = prompt,
       edits = paths_of(ctx, args, edits_in_words(args, task)) }
     result.answer = answer_of(ctx, args, reply, before)
+    if args.edits and #reply.files_changed == 0 then
+      table.insert(result.checks, { kind = "edits", text = "--edits was given, and no file changed: "
+        .. "an agent can only read without --sandbox workspace-write --allow write=." })
+    end
     report(ctx, result, ("# Answer\n\n%s\n\nIt is an agent's answer; nothing in it was checked.")
       :format(clip(result.answer, shown_cap)))
     return result

@@ -1,5 +1,4 @@
---- Reads the task of a sidecar from a text or a file, with or without headings, and warns about
---- weak tasks.
+--- Reads the task of a sidecar from a text or a file, and warns about weak tasks.
 local m = require "moonlet"
 local text_of = require "moonlet.text"
 
@@ -30,16 +29,14 @@ local function read_file(ctx, name)
   return text, source
 end
 
---- Returns the text of the task. Raises if the user gave no task, or more than one.
----@param ctx table
----@param args table
----@return string text, string source the name of its source in messages
+--- Returns the text of the task. Raises an error unless the user gave exactly one.
+---@return string text, string source  name of the text's source in messages
 function M.text(ctx, args)
   if args.prompt ~= nil and args.prompt_file ~= nil then
     invalid("--prompt and --prompt-file exclude each other", "say the task in one of them")
   end
   if args.prompt == nil and args.prompt_file == nil then
-    invalid("there is no task", "say it with --prompt 'TEXT' or --prompt-file FILE")
+    invalid("the task is missing", "name it: moonlet run sidecar 'TEXT', or --prompt-file FILE")
   end
   local text, source = args.prompt, "--prompt"
   if text == nil then text, source = read_file(ctx, args.prompt_file) end
@@ -60,7 +57,6 @@ local FIELDS = { task = "task", goal = "goal", ["non-goals"] = "non_goals",
   ["when to escalate"] = "escalate", privacy = "privacy" }
 
 --- Splits a task by its headings. Text under an unknown heading belongs to the task.
----@param text string
 ---@return table<string, string>
 function M.sections(text)
   local result, field, fenced = {}, "task", false
@@ -106,13 +102,11 @@ local function words_warnings(task, add)
   end
 end
 
---- Returns warnings about a task as {kind, text}, before an agent is paid. No warning stops the
---- run.
----@param task table       the sections of the task
----@param inputs table[]   the value of ctx.inputs
----@param tokens integer   the estimated tokens of the prompt
----@param withheld integer the number of secrets redacted in the inputs
----@return table[]
+--- Returns warnings about a task as {kind, text}, before an agent costs money.
+---@param task table       sections of the task
+---@param inputs table[]   value of ctx.inputs
+---@param tokens integer   estimated tokens of the prompt
+---@param withheld integer number of secrets redacted in the inputs
 function M.warnings(task, inputs, tokens, withheld)
   local list = m.array {}
   local function add(kind, text, ...) list[#list + 1] = { kind = kind, text = text:format(...) } end

@@ -72,7 +72,7 @@ return m.preset {
   budget = { tokens = 5000000, agents = 8, wall = "2h" },
 
   check = function(look, args)
-    -- Check that the prompt fits the budget. Parts of the material may be dropped.
+    -- Raises an error if the prompt exceeds its budget. Parts of the material may be dropped.
     m.prompt.fit(prompt_of(args), look.prompt_tokens)
   end,
 

@@ -12,10 +12,9 @@ local function invalid(message, hint) error({ kind = "invalid", message = messag
 local lens_names = { table.unpack(lenses.names) }
 table.move(lenses.long_names, 1, #lenses.long_names, #lens_names + 1, lens_names)
 
---- --linters accepts these words.
+--- Lists the words that --linters accepts.
 M.linter_words = { "default", "all", "none", table.unpack(linters.names) }
 
---- Declares the arguments of the preset.
 M.declared = {
   target = m.arg.target {
     positional = true, default = "",
@@ -51,13 +50,13 @@ M.declared = {
     help = "write what linters and checks find to this file" },
 }
 
--- Returns the lenses by their short names. Raises if the user names a lens twice.
+-- Returns the lenses by their short names. Raises an error if a lens occurs twice.
 local function read_lenses(names)
   local list, seen = {}, {}
   for i, name in ipairs(names) do
     local lens = lenses.short(name)
     if seen[lens] then
-      invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones")
+      invalid(("--lenses: '%s' occurs twice"):format(lens), "name two to four different ones")
     end
     seen[lens] = true
     list[i] = lens
@@ -69,13 +68,11 @@ end
 local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 
 --- Checks the arguments without the repository, and returns the lenses by their short names.
----@param args table
----@return string[]
 function M.lenses(args)
   local list = read_lenses(args.lenses)
   if args.need > #list then
     invalid(("--need is %d, but --lenses has %d"):format(args.need, #list),
-      "need at most as many as there are")
+      "write at most as many as there are lenses")
   end
   local problem = m.git.target_problem(args.target)
   if problem then invalid("--target: " .. problem,
@@ -84,8 +81,6 @@ function M.lenses(args)
 end
 
 --- Raises an error if the arguments make a review impossible.
----@param look moonlet.Look
----@param args table
 function M.check(look, args)
   M.lenses(args)
   local _, wrong = checks.chosen(args.diff_checks)
@@ -103,9 +98,7 @@ function M.check(look, args)
   end
 end
 
---- Returns true if the user asks for the list of checks instead of a review.
----@param args table
----@return boolean
+--- Reports whether the user asks for the list of checks instead of a review.
 function M.lists_checks(args)
   for _, word in ipairs(args.diff_checks) do
     if word == "list" then return true end

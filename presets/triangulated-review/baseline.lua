@@ -1,5 +1,5 @@
---- Hides known findings with a baseline file, which a run can rewrite. A finding is identified by
---- its rule, its file and the text of its line, so it may move to another line.
+--- Hides known findings with a baseline file, which a run can rewrite.
+--- Rule, file and the text of the line identify a finding, so it may move to another line.
 local m = require "moonlet"
 
 local M = {}
@@ -12,8 +12,7 @@ local function key(item)
 end
 
 --- Counts how often each finding occurs in a baseline file.
----@param ctx moonlet.Ctx
----@param path string?  "" or nil if there is not a baseline
+---@param path string?  "" or nil without a baseline
 ---@return table<string, integer>
 function M.read(ctx, path)
   local counts = {}
@@ -50,7 +49,6 @@ function M.hide(list, counts)
 end
 
 --- Writes all findings as the new baseline.
----@param ctx moonlet.Ctx
 ---@param path string?
 ---@param list table[]
 function M.write(ctx, path, list)

@@ -1,5 +1,4 @@
---- Prepares the reviewed change for linters and checks: the new lines of each file, the touched
---- lines, and the removed ones.
+--- Prepares the reviewed change for linters and checks: new, touched and removed lines.
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 local text = require "moonlet.text"
@@ -11,15 +10,15 @@ local most_bytes = 12 << 20
 ---@class review.File
 ---@field path string
 ---@field d moonlet.paths.Description
----@field lines table<integer, string>   the known lines of the new text, by number
----@field count integer?                 the number of lines, if all are known
+---@field lines table<integer, string>   known lines of the new text, by number
+---@field count integer?                 number of lines, if all are known
 ---@field touched table<integer, boolean>
----@field added integer[]                the numbers of the touched lines, ascending
+---@field added integer[]                numbers of the touched lines, ascending
 ---@field removed string[]
 ---@field new boolean
 ---@field deleted boolean
 ---@field example boolean
----@field source boolean                 true for code that is no test, example or generated file
+---@field source boolean                 true for code, except tests, examples and generated code
 ---@field file moonlet.facts.File
 
 ---@class review.Change
@@ -27,8 +26,8 @@ local most_bytes = 12 << 20
 ---@field files review.File[]
 ---@field by_path table<string, review.File>
 ---@field tree table<string, boolean>?   every path of the reviewed tree
----@field removed table<string, boolean> every removed line of any file, without its indent
----@field whole boolean                  true if whole files are reviewed instead of a change
+---@field removed table<string, boolean> removed lines of all files, without their indent
+---@field whole boolean                  true if whole files are reviewed, not a change
 
 local examples = text.set [[example examples demo demos sample samples playground benchmark
   benchmarks bench template templates tutorial tutorials snippets fixtures testdata vendor
@@ -74,7 +73,7 @@ local function read_parts(file, parts)
     for _, hunk in ipairs(part.hunks) do
       each_line(hunk, function(mark, _, new, line)
         if mark == "-" then file.removed[#file.removed + 1] = line end
-        -- Unstaged changes shift the line numbers of staged ones.
+        -- Unstaged changes shift the line numbers of staged changes.
         local n = mark ~= "-" and new
         for later = i + 1, #parts do n = n and number_after(parts[later], n) end
         if n then file.lines[n] = line end
@@ -111,7 +110,7 @@ local function file_of(facts, changed)
 end
 
 --- Builds the change from the facts of a review.
----@param facts moonlet.facts.Git completed by `gather`
+---@param facts moonlet.facts.Git  completed by `gather`
 ---@return review.Change
 function M.of(facts)
   local change = { facts = facts, files = {}, by_path = {}, removed = {}, whole = facts.whole_files,
@@ -140,15 +139,13 @@ function M.of(facts)
 end
 
 --- Returns a line as evidence: short, printable, without secrets.
----@param line string
----@return string
 function M.quoted(line)
   local secrets = require "moonlet.secrets"
   local short = m.findings.clip(text.trim(line:sub(1, 1000)), 200)
   return m.findings.visible(secrets.redact(short, secrets.scan(short, { loose = true })))
 end
 
--- These marks open and close multi-line comments and strings, by language.
+-- Lists the marks that open and close multi-line comments and strings, by language.
 local C_LIKE = { { "/*", "*/" } }
 local BLOCKS = {
   python = { { '"""', '"""' }, { "'''", "'''" } }, lua = { { "[[", "]]" }, { "[=[", "]=]" } },
@@ -159,7 +156,7 @@ for _, name in ipairs { "c", "cpp", "java", "csharp", "rust", "php", "swift", "k
   BLOCKS[name] = C_LIKE
 end
 
--- Returns the comment or string mark that is open at the end of a line, given the one at its start.
+-- Returns the mark of a comment or string that is still open at the end of a line.
 local function open_after(line, open, blocks)
   local at = 1
   while at <= #line do

@@ -11,7 +11,7 @@ local loaded
 
 --- Returns all checks. They load at the first call, so that a list of presets stays fast.
 ---@return table<string, table> by_name  { name, help, severity, confidence, fix }
----@return string[] names                the order in which they are listed
+---@return string[] names                in listing order
 ---@return table[] groups                { name, look }
 function M.all()
   if not loaded then
@@ -29,7 +29,6 @@ function M.all()
 end
 
 --- Parses the words of --diff-checks. A name selects a check, and a name after "-" switches it off.
----@param words string[]
 ---@return table<string, boolean> on
 ---@return string? wrong  the first word that is not the name of a check
 function M.chosen(words)
@@ -51,7 +50,7 @@ function M.chosen(words)
   return on, nil
 end
 
--- Returns true if a comment on the line, or on the line before it, switches the check off.
+-- Reports whether a comment on the line, or on the line before it, switches the check off.
 local function ignored(file, n, name)
   for _, line in ipairs { file.lines[n] or "", file.lines[n - 1] or "" } do
     local names = line:sub(1, 2000):match "moonlet:%s*ignore%f[%W]%s*([%w%-, ]*)"
@@ -66,9 +65,8 @@ end
 -- Makes a function that collects the findings of the checks.
 local function reporter(on)
   local list, counts, by_name = {}, {}, M.all()
-  ---@param name string
   ---@param file review.File?  nil for a finding about the whole change
-  ---@param n integer?         the line; nil for a finding about the whole file
+  ---@param n integer?         line; nil for a finding about the whole file
   ---@param claim string
   ---@param fields table?      path (of an unchanged file), evidence, severity, fix, confidence
   return list, function(name, file, n, claim, fields)
@@ -88,9 +86,7 @@ local function reporter(on)
 end
 
 --- Runs all selected checks on a change.
----@param ctx moonlet.Ctx
 ---@param change review.Change
----@param words string[]
 ---@return table[] findings
 ---@return string[] notes
 function M.run(ctx, change, words)
@@ -110,7 +106,6 @@ function M.run(ctx, change, words)
 end
 
 --- Formats the list of checks as a Markdown page.
----@return string
 function M.page()
   local lines, by_name, names = { "# Diff checks", "" }, M.all()
   for _, name in ipairs(names) do

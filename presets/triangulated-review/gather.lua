@@ -1,5 +1,4 @@
---- Adds facts that rules need beyond the diff: the paths of the reviewed tree and the new text of
---- the files. It only reads, through git and ctx.
+--- Adds facts that checks need beyond the diff: paths of the tree and new texts of files.
 
 local m = require "moonlet"
 local secrets = require "moonlet.secrets"
@@ -16,7 +15,7 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Redacts the whole text in the journal, because git can return it again by its id.
+-- Keeps the whole text out of the journal, because git can return it again by its id.
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
@@ -25,8 +24,7 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- Returns the paths whose blobs fit the size limit of one file, until the limit of all files
--- together is used up.
+-- Returns the paths whose blobs fit the limits of one file and of all files.
 local function small_blobs(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
@@ -42,8 +40,7 @@ local function small_blobs(ctx, paths_asked, ids)
   return list, small
 end
 
--- Reads the blobs of paths as texts. It asks git by blob id, because git would search a tree for
--- each path.
+-- Reads blobs as texts by their ids, because git would search a tree for each path.
 local function read_blobs(ctx, ids, wanted)
   local known = {}
   for _, path in ipairs(wanted) do
@@ -100,7 +97,7 @@ local function totals(facts)
   facts.totals = t
 end
 
--- Reads a whole file as if all of it were new: { file, text, shown, cut }, or nil and the reason.
+-- Reads a whole file as if all of it were new: { file, text, shown, cut }, or nil and a reason.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -165,7 +162,6 @@ local function commit_of(target) return (target.kind == "commit" or target.kind 
   and target.head or nil end
 
 --- Returns the reviewed texts of files by path, without large, binary or missing files.
----@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git completed
 ---@param wanted string[]
 ---@return table<string, string>
@@ -197,10 +193,7 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
---- Adds `tree`, `texts` and `subjects` to the facts. For a path target, whole files replace the
---- changes.
----@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git
+--- Adds `tree`, `texts` and `subjects` to the facts. For a path, whole files replace the changes.
 ---@return moonlet.facts.Git
 function M.complete(ctx, facts)
   facts.tree, facts.blobs = tree_of(ctx, facts.target)
@@ -248,7 +241,6 @@ local function without_git(ctx, target, why)
 end
 
 --- Returns the complete facts of a review.
----@param ctx moonlet.Ctx
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)

@@ -14,7 +14,7 @@ local function look(ctx, args)
   ctx:phase("facts", 1)
   local facts = target.facts(ctx, args.target)
   if #facts.files == 0 then return { facts = facts } end
-  ctx:phase("linters", #linters.chosen(args.linters))
+  ctx:phase "linters"
   local change = change_of.of(facts)
   local linted = linters.run(ctx, change, args)
   for _, path in ipairs(args.findings) do

@@ -10,8 +10,6 @@ local function plural(number, one) return ("%d %s%s"):format(number, one, number
   or "s") end
 
 --- Describes the reviewed artifact in words.
----@param facts moonlet.facts.Git
----@return string
 function M.artifact(facts)
   local target = facts.target
   local name = m.git.show_path(target.text ~= "" and target.text or "worktree", 120)
@@ -46,10 +44,7 @@ local function named(linted, status)
 end
 
 --- Drops the findings that the baseline hides.
----@param ctx moonlet.Ctx
----@param args table
 ---@param seen table  { facts, linted, found, failures, silenced, old }
----@return table
 function M.known(ctx, args, seen)
   local lists = { { findings = seen.found }, table.unpack(seen.linted) }
   local all, hidden = {}, 0
@@ -104,7 +99,7 @@ local function sentence(checked)
   local size = checked.kind == "path" and plural(checked.added, "line")
     or ("+%d -%d lines"):format(checked.added, checked.deleted)
   local binary = checked.binary > 0
-    and (", %d of them binary and not looked into"):format(checked.binary) or ""
+    and (", %d of them binary and not read"):format(checked.binary) or ""
   local by = { "diff checks" }
   local ran, absent = named(checked.linters, "ok"), {}
   for _, item in ipairs(checked.linters) do
@@ -141,7 +136,7 @@ local function write(ctx, result, notes)
     for _, note in ipairs(list) do all[#all + 1] = note end
   end
   local page = m.findings.markdown(result, {
-    title = "Review of " .. result.checked.what, checked = sentence(result.checked), notes = all,
+    title = "Review of " .. result.checked.what, checked = result.checked.text, notes = all,
   })
   ctx:write("findings.md", page)
   ctx:write("findings.json", m.findings.json(result))
@@ -162,34 +157,30 @@ local function notes_of(reviews)
 end
 
 --- Completes a result and writes the files for people and programs.
----@param ctx moonlet.Ctx
 ---@param result table   the result of m.merge.findings
 ---@param known table
 ---@param lenses string[]
----@return table
 function M.finish(ctx, result, known, lenses)
   result.checked = checked_of(ctx, known, lenses)
+  result.checked.text = sentence(result.checked)
   recommend_agent(result)
   write(ctx, result, notes_of(known.reviews))
   return result
 end
 
 --- Returns the result of a review without changes to review.
----@param ctx moonlet.Ctx
 ---@param known table
 ---@param lenses string[]
----@return table
 function M.nothing(ctx, known, lenses)
   local result = m.merge.findings {}
   result.checked = checked_of(ctx, known, lenses)
+  result.checked.text = sentence(result.checked)
   result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
   write(ctx, result, {})
   return result
 end
 
 --- Returns the list of the diff checks.
----@param ctx moonlet.Ctx
----@return table
 function M.checks(ctx)
   local list, by_name, names = m.array {}, checks.all()
   for i, name in ipairs(names) do
@@ -200,7 +191,8 @@ function M.checks(ctx)
   return { diff_checks = list }
 end
 
---- Raises an error if too few reviews succeeded. Their findings are written by then.
+--- Raises an error if too few reviews succeeded.
+--- The findings of successful reviews are already written.
 ---@param result table
 ---@param need integer
 ---@param lenses string[]

@@ -3,7 +3,7 @@ local m = require "moonlet"
 
 local M = {}
 
--- A prompt contains at most this much material. The reviewer can read the rest in the repository.
+-- Limits the material of a prompt. The reviewer can read the rest in the repository.
 local material_bytes = 60000
 local input_bytes = 20000
 
@@ -55,11 +55,10 @@ local function finding_lines(known)
   return table.concat(lines, "\n")
 end
 
---- Returns the material: the diff or the files, findings of linters and checks, and the inputs of
---- --input.
----@param known table    the facts and findings that needed no model
+--- Returns a prompt's material: the diff or files, findings of linters and checks, and inputs.
+---@param known table    facts and findings that needed no model
 ---@param inputs table[]?
----@return table[] data the `data` of m.prompt.reviewer
+---@return table[] data  the `data` of m.prompt.reviewer
 function M.material(known, inputs)
   local data, facts, findings = {}, known.facts, finding_lines(known)
   if facts.documents then
@@ -95,7 +94,6 @@ end
 --- Builds the prompt for one lens.
 ---@param lens string
 ---@param review table {artifact, facts, data, context}
----@return string
 function M.prompt(lens, review)
   local text = m.prompt.sections(m.asset "prompt.md")
   local command = command_for(review.facts.target)

@@ -4,9 +4,7 @@ local gather = require "gather"
 
 local M = {}
 
---- Returns the facts about the target. The default is the uncommitted change, or else the last
---- commit.
----@param ctx moonlet.Ctx
+--- Returns the facts about the target; default: the uncommitted change, else the last commit.
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)
@@ -22,7 +20,7 @@ local function known_places(facts)
   local known = {}
   local function add(path)
     known[path] = true
-    -- Findings write a path that is not valid UTF-8 in its quoted form.
+    -- Findings quote a path that is not valid UTF-8.
     if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end
@@ -58,8 +56,6 @@ local function line_counts(ctx, facts, reviews, known)
 end
 
 --- Returns the options for merging reviews: the known paths and their line counts.
----@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git
 ---@param reviews table[]
 ---@return moonlet.merge.Options
 function M.merge_options(ctx, facts, reviews)

@@ -1,4 +1,4 @@
---- Reports removed public names: those still used elsewhere, those still exported, and the rest.
+--- Reports removed public names that are still used, still exported, or neither.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
@@ -58,8 +58,8 @@ local function is_entry(file)
     or file.d.dir == "lib" or file.d.dir == "src"
 end
 
--- Returns the words of all added lines of code by file, and the names that they define. A removed
--- name among these was moved.
+-- Returns the added words of code per file, and the names that they define.
+-- A removed name that an added line defines was only moved.
 local function added_words(change)
   local words, again = {}, {}
   for _, file in ipairs(change.files) do
@@ -142,8 +142,7 @@ local function uses(change, ctx, gone)
   end
 end
 
--- Returns true if a line uses the name from this file, by an import or by the module's name in
--- front of it.
+-- Reports whether a line uses the name from this file, by import or after the module's name.
 local function uses_name(item, path, line)
   local file, name = item.file, "%f[%w_$]" .. text.plain(item.name) .. "%f[^%w_$]"
   local stem = text.plain(file.d.stem)
@@ -171,8 +170,12 @@ end
 
 local SAME = { typescript = "javascript", javascript = "javascript" }
 
-local function still_used(change, ctx, gone, report)
-  local paths, by_name, used = require "moonlet.paths", {}, {}
+-- Returns true if both languages can use each other's names.
+local function same_language(a, b) return a == b or SAME[a] and SAME[a] == SAME[b] end
+
+-- Returns the uses of each removed name, in the order in which they were found.
+local function uses_of(change, ctx, gone)
+  local paths, by_name, found = require "moonlet.paths", {}, {}
   for i = 1, math.min(#gone, most_names) do
     local list = by_name[gone[i].name] or {}
     by_name[gone[i].name], list[#list + 1] = list, gone[i]
@@ -183,21 +186,45 @@ local function still_used(change, ctx, gone, report)
     line = line:sub(1, 1000)
     for word in (d.kind == "code" and not d.generated and line or ""):gmatch "[%a_$][%w_$]*" do
       for _, item in ipairs(by_name[word] or {}) do
-        local language = item.file.d.language
-        local same = d.language == language or SAME[d.language]
-          and SAME[d.language] == SAME[language]
-        if same and not used[item] and path ~= item.file.path and uses_name(item, path, line) then
-          used[item] = true
-          report(line:find "export" and "removed-and-exported" or "removed-and-used",
-            change.by_path[path], number,
-            ("%s was removed from %s and is still used here."):format(item.name,
-              m.git.show_path(item.file.path, 120)),
-            { path = path, evidence = m.findings.clip(text.trim(line), 200) })
+        if same_language(d.language, item.file.d.language) and path ~= item.file.path
+          and uses_name(item, path, line) then
+          local list = found[item] or {}
+          found[item], list[#list + 1] = list, { path = path, number = number, line = line }
         end
       end
     end
   end
-  return used
+  return found
+end
+
+-- Formats the other files that use a name, after the first file.
+local function elsewhere(list)
+  local files, seen = {}, { [list[1].path] = true }
+  for _, use in ipairs(list) do
+    if not seen[use.path] then
+      seen[use.path] = true
+      files[#files + 1] = ("%s:%d"):format(m.git.show_path(use.path, 80), use.number)
+    end
+  end
+  local shown = table.concat(files, ", ", 1, math.min(#files, 3))
+  if #files > 3 then return (", and in %s and %d more files"):format(shown, #files - 3) end
+  return #files > 0 and ", and in " .. shown or ""
+end
+
+-- Reports each removed name at its first use.
+local function still_used(change, ctx, gone, report)
+  local found = uses_of(change, ctx, gone)
+  for _, item in ipairs(gone) do
+    local first = found[item] and found[item][1]
+    if first then
+      report(first.line:find "export" and "removed-and-exported" or "removed-and-used",
+        change.by_path[first.path], first.number,
+        ("`%s` was removed from %s and is still used here%s."):format(item.name,
+          m.git.show_path(item.file.path, 120), elsewhere(found[item])),
+        { path = first.path, evidence = m.findings.clip(text.trim(first.line), 200) })
+    end
+  end
+  return found
 end
 
 -- Reports names in Python's __all__ that their file no longer defines.
@@ -212,7 +239,7 @@ local function exports(change, report)
       local _, times = whole:gsub("%f[%w_]" .. name .. "%f[^%w_]", "")
       if gone and times == 1 then
         report("removed-and-exported", file, nil,
-          ("%s was removed and still stands in __all__."):format(name))
+          ("`%s` was removed and still stands in __all__."):format(name))
       end
     end
   end

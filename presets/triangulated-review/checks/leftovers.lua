@@ -1,5 +1,4 @@
---- Reports lines that only their author needed: breakpoints, debug prints, a focus on one test,
---- open notes, files of tools.
+--- Reports lines that only their author needed, such as breakpoints, debug prints and TODOs.
 local change_of = require "change"
 local text = require "moonlet.text"
 
@@ -55,7 +54,7 @@ local PRINTS = {
   c = "^%s*f?printf%(", rust = "^%s*e?println!%(", ruby = "^%s*puts?%s", lua = "^%s*print%(",
   csharp = "^%s*Console%.Write%a*%(", swift = "^%s*print%(", php = "^%s*echo%s",
 }
--- A print of one of these words is meant for debugging.
+-- A call that prints one of these words is meant for debugging.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]%W*[%w_]*%W*$", "^%W*dbg%f[^%a]", "^%W*here%W*%d*%W*$",
   "^%W*got here",
   "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*wtf", "remove me", "^%W*in here%W*$", "^%W*>>>>+",
@@ -75,8 +74,7 @@ local COMMENTS = { python = "#", shell = "#", ruby = "#", perl = "#", make = "#"
   docker = "#",
   r = "#", cmake = "#", lua = "--", sql = "--", haskell = "--" }
 
--- Returns the comment at the end of a line, by the syntax of its language. A comment mark inside
--- quotes does not count.
+-- Returns the comment at the end of a line. Ignores a comment mark inside quotes.
 local function comment_of(file, line)
   local mark = COMMENTS[file.d.language] or "//"
   local at, quote = 1, nil
@@ -160,7 +158,7 @@ local function comments(file, n, line, left, report)
   if said then report("not-for-others", file, n,
     ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
-  -- The change also removed a TODO, so this one may only be rewritten and is not reported.
+  -- The change also removed a TODO, so the new TODO may only be rewritten and is not reported.
   if word and left > 0 then return left - 1 end
   if word then
     report("todo-added", file, n, ("A new %s says that something is not finished."):format(word),

@@ -12,8 +12,7 @@ M.checks = {
     fix = "Run the package manager and commit both files." },
 }
 
--- Lists for each manifest its lock files, and patterns for its dependency lines and section
--- headings.
+-- Lists for each manifest its lock files, and patterns for its dependencies and headings.
 local MANIFESTS = {
   ["package.json"] = { locks = { "package-lock.json", "npm-shrinkwrap.json", "yarn.lock",
       "pnpm-lock.yaml", "bun.lockb", "bun.lock" },
@@ -38,8 +37,7 @@ local MANIFESTS = {
 local NOT_VERSIONS = { version = true, node = true, npm = true, yarn = true, pnpm = true,
   bun = true }
 
--- Returns true if the nearest heading above line n starts a dependency section, or if no heading is
--- known.
+-- Reports whether line n is in a dependency section. Without a known heading, returns true.
 local function in_section(file, n, manifest)
   for i = manifest.head and n or 0, 1, -1 do
     local name = (file.lines[i] or ""):match(manifest.head)
@@ -59,7 +57,7 @@ local function declaration(file, manifest)
   for _, n in ipairs(file.added) do
     local line = file.lines[n]
     local name = line:match(manifest.line)
-    -- A package of this repository needs no lock entry.
+    -- A package inside of this repository needs no entry in the lock file.
     local own = line:find "%f[%w]path%s*=" or line:find("workspace", 1, true)
     if name and not NOT_VERSIONS[name] and not own and not before[without_end(line)]
       and in_section(file, n, manifest) then

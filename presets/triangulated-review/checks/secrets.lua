@@ -1,4 +1,4 @@
---- Reports secrets and conflict marks in any file.
+--- Reports secrets and conflict markers in any file.
 local change_of = require "change"
 local secrets = require "moonlet.secrets"
 
@@ -18,8 +18,7 @@ M.checks = {
 
 local function article(kind) return (kind:find "^[AEIOaeio]" and "an " or "a ") .. kind end
 
--- Reports a secret without quoting it. Private keys in tests are skipped, because most are made for
--- the test.
+-- Reports a secret without quoting it. Private keys made for a test are skipped.
 local function report_secret(file, n, kind, report)
   if file.d.test and kind == "private key" then return end
   report("secret", file, n, ("A secret is in the text: it looks like %s."):format(article(kind)), {
@@ -69,7 +68,7 @@ local function named(change, report)
   end
 end
 
--- Returns true if line n of a document is inside a fenced code block.
+-- Reports whether line n of a document is inside a fenced code block.
 local function in_fence(file, n)
   local open = false
   for i = 1, n - 1 do
@@ -78,12 +77,12 @@ local function in_fence(file, n)
   return open
 end
 
--- Returns the lines that open a conflict. Tests and texts about merges contain single marks on
--- purpose, but seldom complete conflicts.
+-- Returns the lines that begin a conflict.
+-- Texts about merges contain single markers on purpose, but seldom complete conflicts.
 local function conflicts(file, report)
   local starts, closed, within = {}, false, change_of.inside(file)
   for _, n in ipairs(file.added) do
-    -- Programs about merges contain conflict marks inside strings.
+    -- Skip strings, because programs that handle merges contain conflict markers in strings.
     local line = within[n] and file.source and "" or file.lines[n]
     if line:find "^<<<<<<< %S" or line:find "^<<<<<<<$" then starts[#starts + 1] = n end
     if line:find "^>>>>>>> %S" or line:find "^>>>>>>>$" then

@@ -38,7 +38,7 @@ local FUNCTIONS = {
 }
 local NO_FUNCTION = text.set [[if for while switch return else main constructor initialize catch
   sizeof defined static String toString Error hashCode equals to_s inspect __repr__ __str__]]
--- Commit subjects with these words announce no new behaviour.
+-- Matches commit subjects that announce no new behaviour.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]",
   "^tests?[:(]", "^revert",
   "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo", "simplif", "reorgani",
@@ -63,8 +63,7 @@ local function function_in(file, line)
   return name
 end
 
--- Returns true for a test, its data, another file with a path about tests, or code with tests
--- inside.
+-- Reports whether a file is a test, test data, or code with tests inside.
 local function tests(file)
   if file.d.test or file.d.kind ~= "docs" and text.any(file.path:lower(),
     TEST_PATHS) then return true end
@@ -93,7 +92,7 @@ local function work_lines(file)
   return count
 end
 
--- Returns true for a function of at least three lines, because a shorter one has little to test.
+-- Reports whether a function has at least three lines. A shorter function has little to test.
 local function has_body(file, n)
   local indent, count = #file.lines[n]:match "^%s*", 0
   for at = n + 1, n + 200 do

@@ -1,26 +1,23 @@
---- Lists the linters as data. Those of the first group run no code of the repository and start by
---- default.
+--- Lists the linters as data. Default linters run no code of the repository.
 ---
 --- Each linter is a table with some of these fields:
---- files      globs of file names that it checks; without it the linter checks all files
---- start      a pattern for the first line; a file that matches is checked too, such as a script
---- below      a pattern for the paths of its files
---- needs      the linter starts only if one of these files exists at the top of the repository
---- programs   the names of its program, if they differ from `name`
---- command    its command line, in which the paths of the changed files replace {files}
---- reads      the format of its output: sarif, shellcheck, eslint or lines
---- found      the exit codes that mean findings; 0 means none
---- settings   its settings files; with_settings and without_settings are words that are added to the
----            command if such a file exists, or if none does
---- levels     its own words for severities, in addition to those that `readers` knows
+--- files      globs of the names of files to check; without `files` the linter checks all files
+--- start      pattern for the first line of further files, such as scripts
+--- below      pattern for the paths of files to check
+--- needs      start the linter only if one of these files is at the top of the repository
+--- programs   names of the linter's program, if they differ from `name`
+--- command    command line; the paths of the changed files replace {files}
+--- reads      format of the output: sarif, shellcheck, eslint or lines
+--- found      exit codes that mean findings; 0 means none
+--- settings   names of settings files; if one exists, with_settings is added to the command
+--- levels     the linter's words for severities, in addition to those that `readers` knows
 --- grave      pairs of a pattern for messages and the severity of such messages
 --- except     pairs of patterns for path and message of findings to ignore
---- each       true if it accepts one file at a time
---- builds     true if it writes build output, which the sandbox prevents
---- rule_at_end  the pattern of the rule's name at the end of a message
---- unless     another linter with the same findings; if that one is installed, this one starts only by
----            name
---- help       the page that describes a rule
+--- each       true if the linter accepts one file at a time
+--- builds     true if the linter writes build output, which the sandbox prevents
+--- rule_at_end  pattern of the rule's name at the end of a message
+--- unless     another linter with the same findings, which is preferred if installed
+--- help       page that describes a rule
 
 local C_FILES = { "*.c", "*.cc", "*.cpp", "*.cxx" }
 local JS_FILES = { "*.js", "*.mjs", "*.cjs", "*.jsx", "*.ts", "*.mts", "*.cts", "*.tsx", "*.vue" }
@@ -54,15 +51,19 @@ return {
       "--suppress=unknownMacro", "--suppress=internalAstError",
       "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
       "{files}" } },
-  -- The settings are Lua code, so luacheck does not load them here. They may declare globals, so if
-  -- they exist, only globals that a function sets are reported. Whitespace (6..) and a second
-  -- `local ok, err` are matters of taste.
+  -- luacheck's settings are Lua code, so they are not loaded.
+  -- If settings exist, only globals that a function sets are reported.
+  -- moonlet gives the scripts in presets/ the globals ctx, m and args.
+  -- luacheck's warnings about white space and a second `local ok, err` are matters of taste.
   { name = "luacheck", default = true, files = { "*.lua" }, reads = "lines",
     found = { 1, 2 }, settings = { ".luacheckrc" },
     with_settings = { "--ignore", "112", "113", "122", "131", "142", "143", "--allow-defined-top",
       "--no-unused-args" },
     command = { "luacheck", "--no-config", "--formatter", "plain", "--codes", "--ignore", "6",
-      "211/ok", "4.1/ok", "4.1/err", "4.1/errcode", "--std", "max+busted", "{files}" } },
+      "211/ok", "4.1/ok", "4.1/err", "4.1/errcode", "--std", "max+busted", "{files}" },
+    except = { { "^presets/", "undefined variable '?ctx" },
+      { "^presets/", "undefined variable '?m%f[%W]" },
+      { "^presets/", "undefined variable '?args" } } },
   { name = "ruff", default = true, files = { "*.py", "*.pyi" }, reads = "sarif", found = { 1 },
     command = { "ruff", "check", "--isolated", "--no-cache", "--output-format", "sarif",
       "{files}" },

@@ -1,8 +1,7 @@
---- Parses the output of linters. Each reader returns a list of findings with file, line, severity,
---- rule and claim, and raises a text if the output does not parse.
+--- Parses the output of linters to findings with file, line, severity, rule and claim.
 local m = require "moonlet"
 
-local M = { most = 1000 } -- the most findings of one linter
+local M = { most = 1000 }  -- most findings of one linter
 
 
 local WORDS = { error = "high", fatal = "high", ["fatal error"] = "high", warning = "medium",
@@ -113,7 +112,7 @@ function M.eslint(_, output)
   for _, file in ipairs(decoded(output, "table")) do
     for _, item in ipairs(list_at(file, "messages")) do
       local fatal = get(item, "fatal") == true
-      -- Eslint also lists files that its settings ignore, which are no findings.
+      -- Eslint also lists files that its settings ignore, which are not findings.
       if #list < M.most and (fatal or get(item, "ruleId")) then
         list[#list + 1] = { file = get(file, "filePath"), line = get(item, "line"),
           claim = get(item, "message"), rule = rule_name(get(item, "ruleId")),
@@ -124,7 +123,6 @@ function M.eslint(_, output)
   return list
 end
 
--- SARIF -------------------------------------------------------------------------------------------
 
 local function unescaped(uri)
   uri = uri:gsub("^file://", ""):gsub("%%(%x%x)", function(hex)
@@ -192,7 +190,7 @@ local function read_run(linter, run, list)
   end
 end
 
---- Parses SARIF 2.1.0 with the levels and messages of its rules. Suppressed results do not count.
+--- Parses SARIF 2.1.0 with the levels and messages of its rules. Skips suppressed results.
 function M.sarif(linter, output)
   local data, list = decoded(output, "table"), {}
   if type(get(data, "runs")) ~= "table" then error("this is not SARIF: it has no runs", 0) end

@@ -7,22 +7,22 @@ local readers = require "linters.readers"
 local M = {}
 
 local cap = 4 << 20
-local most_files = 200 -- per command line
+local most_files = 200  -- most files per command line
 local most_bytes = 60000
 
 ---@class review.Linted
 ---@field name string
 ---@field status "ok"|"absent"|"idle"|"failed"
----@field why string?       the reason for a status other than ok
----@field files integer     how many files it checked
----@field elsewhere integer how many of its findings are on untouched lines
+---@field why string?       reason for a status other than ok
+---@field files integer     number of checked files
+---@field elsewhere integer number of findings on untouched lines
 ---@field findings table[]
 
 --- Lists the names of all linters.
 M.names = {}
 for i, linter in ipairs(known) do M.names[i] = linter.name end
 
---- The preset asks for the right to start these programs.
+--- Lists the linters' programs, which the preset asks the user to allow.
 M.programs = {}
 for _, linter in ipairs(known) do
   for _, name in ipairs(linter.programs or { linter.name }) do
@@ -32,7 +32,6 @@ end
 
 --- Returns the linters that the user chose with --linters.
 ---@param words string[]  default, all, none or names
----@return table[]
 function M.chosen(words)
   local wanted, list = {}, {}
   for _, word in ipairs(words) do wanted[word] = true end
@@ -51,14 +50,19 @@ local function installed(ctx, list)
   for _, linter in ipairs(list) do
     for _, name in ipairs(linter.programs or { linter.name }) do argv[#argv + 1] = name end
   end
-  argv.name = "linters-installed"
+  -- A forecast runs only commands that the read-only sandbox confines.
+  argv.name, argv.sandbox = "linters-installed", "read-only"
+  local ok, result = pcall(ctx.exec, ctx, argv)
+  if not ok then
+    argv.sandbox = nil
+    result = ctx:exec(argv)
+  end
   local there = {}
-  for name in ctx:exec(argv).stdout:gmatch "[^\n]+" do there[name] = true end
+  for name in result.stdout:gmatch "[^\n]+" do there[name] = true end
   return there
 end
 
--- Returns the files that differ between the work tree and the reviewed version, because linters
--- read the work tree.
+-- Returns the files whose work tree differs from the reviewed version that linters should read.
 local function differing(ctx, target)
   local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
   if target.kind == "worktree" or target.kind == "path" then return {} end
@@ -71,7 +75,7 @@ end
 
 local function fits(linter, file)
   if linter.below and not file.path:find(linter.below) then return false end
-  -- A star in a glob does not match the leading dot of .travis.yml.
+  -- Strip a leading dot, because a star in a glob would not match it.
   local name = file.d.name:gsub("^%.", "")
   for _, glob in ipairs(linter.files) do
     if m.glob.compile(glob)(name) then return true end
@@ -86,7 +90,7 @@ local function has_any(change, names)
   return false
 end
 
--- Returns the paths for a linter. A path that looks like an option is left out.
+-- Returns the paths for a linter, without paths that look like options.
 local function paths_for(linter, change, stale)
   local list = {}
   for _, file in ipairs(change.files) do
@@ -178,7 +182,6 @@ local function finding_of(linter, item, file)
 end
 
 --- Keeps the findings on touched lines and counts the others.
----@param ctx moonlet.Ctx
 ---@param linter table
 ---@param items table[]
 ---@param change review.Change
@@ -215,13 +218,16 @@ local function read(linter, output, code)
   return items, meant and ("it ended with exit code %d and named nothing"):format(code) or nil
 end
 
+local function program_of(linter, there)
+  for _, name in ipairs(linter.programs or { linter.name }) do
+    if there[name] then return name end
+  end
+end
+
 local function lint(ctx, linter, job, there)
   local result = { name = linter.name, status = "ok", files = 0, elsewhere = 0,
     findings = m.array {} }
-  local program
-  for _, name in ipairs(linter.programs or { linter.name }) do
-    program = program or there[name] and name
-  end
+  local program = program_of(linter, there)
   local paths = paths_for(linter, job.change, job.stale)
   result.files = linter.files and #paths or #job.change.files
   if linter.files and #paths == 0
@@ -250,9 +256,7 @@ local function lint(ctx, linter, job, there)
 end
 
 --- Starts the chosen linters in parallel.
----@param ctx moonlet.Ctx
 ---@param change review.Change
----@param args table
 ---@return review.Linted[]
 function M.run(ctx, change, args)
   local list = M.chosen(args.linters)
@@ -261,21 +265,27 @@ function M.run(ctx, change, args)
     stale = differing(ctx, change.facts.target), named = {} }
   for _, word in ipairs(args.linters) do job.named[word] = true end
   local there, old = installed(ctx, list), 0
+  for _, linter in ipairs(list) do
+    -- A gate in CI must not pass because the linter that it names is missing.
+    local has_settings = not linter.needs or has_any(change, linter.needs)
+    if job.named[linter.name] and has_settings and not program_of(linter, there) then
+      m.fail { kind = "invalid", message = ("--linters: %s is not installed"):format(linter.name),
+        hint = "install it, or do not name it: --linters default starts the installed ones" }
+    end
+  end
   for _, file in ipairs(change.files) do
     if job.stale[file.path] and not file.deleted then old = old + 1 end
   end
   if old > 0 then
-    change.facts.notes[#change.facts.notes + 1] =
-      ("linters read the work tree, which has another text "
-      .. "of %d reviewed files: those were not linted"):format(old)
+    change.facts.notes[#change.facts.notes + 1] = ("the linters read the work tree, where %s: "
+      .. "%s not linted"):format(old == 1 and "1 reviewed file has another text"
+      or old .. " reviewed files have another text", old == 1 and "it was" or "they were")
   end
   return (ctx:parallel(list, function(c, linter) return lint(c, linter, job, there) end,
     { name = "linters", key = function(linter) return linter.name end }))
 end
 
 --- Returns the findings of a SARIF file that another program wrote.
----@param ctx moonlet.Ctx
----@param path string
 ---@param change review.Change
 ---@param whole boolean
 ---@return review.Linted

@@ -1,5 +1,4 @@
---- Finds linter settings and suppressions that the change itself adds, because they alter the
---- linters' findings.
+--- Finds linter settings and suppressions that the change itself adds.
 local m = require "moonlet"
 local known = require "linters.known"
 
@@ -14,7 +13,7 @@ for _, name in ipairs { ".pylintrc", "pylintrc", ".golangci.yml", ".golangci.yam
   "biome.json", ".eslintignore", ".semgrepignore", "phpstan.neon", "phpstan-baseline.neon" } do
   NAMES[name] = true
 end
--- These files have many uses besides linter settings.
+-- These files have other uses than linter settings, so changes to them are not reported.
 for _, name in ipairs { "pyproject.toml", "setup.cfg", "tox.ini" } do NAMES[name] = nil end
 
 local SUPPRESSIONS = { "#%s*noqa", "#%s*type:%s*ignore", "#%s*nosec", "#%s*pylint:%s*disable",
@@ -35,7 +34,6 @@ end
 
 --- Returns the settings and suppressions that a change adds, as {file, line, what}.
 ---@param change review.Change
----@return table[]
 function M.added(change)
   local list = m.array {}
   for _, file in ipairs(change.whole and {} or change.files) do
@@ -57,7 +55,6 @@ local most_named = 20
 
 --- Formats added settings and suppressions as a note, or returns nil if there are none.
 ---@param list table[]
----@return string?
 function M.note(list)
   if #list == 0 then return nil end
   local places = {}

@@ -5,6 +5,6 @@ return {
     "--goal", "hopeless", "--rounds", "2" },
   runner = "cassette:red",
   record = "command:agent",
-  expect = { verdict = "blocked", exit_code = 6, findings = "1 check still fail",
+  expect = { verdict = "blocked", exit_code = 6, findings = "1 check still fails after 2 rounds",
     result = { green = false, rounds = 2 } },
 }
