@@ -222,7 +222,7 @@ begin_unit_tests() {
   local program
   # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
   if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
-  for program in host_tests lua_tests executor_tests; do
+  for program in host_tests lua_tests executor_tests web_tests; do
     say "build/$preset/tests/$program"
     begin_catch "$build/tests/$program" ${launcher[@]+"${launcher[@]}"}
     if [ -z "$filter" ] && ! [ -s "$scratch/$program.cases" ]; then fail "$program has no test case"; fi
@@ -233,7 +233,7 @@ begin_unit_tests() {
 
 count_unit_tests() {
   local program
-  for program in host_tests lua_tests executor_tests; do
+  for program in host_tests lua_tests executor_tests web_tests; do
     if [ -e "$scratch/$program.pid" ]; then count_catch "$program"; fi
   done
   count_counting tests/stdlib stdlib
@@ -397,7 +397,7 @@ openings_are_seen() { python3 "$root/tests/house/comments_test.py"; }
 
 # The header of the preset posix lets a plain file through, and stops one that uses a call of Linux.
 refuses_linux_calls() {
-  local compiler flags=(-std=c++20 -fsyntax-only -include "$root/cmake/plain_posix.h" -x c++ -)
+  local compiler flags=(-std=c++20 -fsyntax-only -include "$root/host/cmake/plain_posix.h" -x c++ -)
   compiler=$(command -v c++ || command -v g++ || command -v clang++)
   echo '#include <unistd.h>' | "$compiler" "${flags[@]}" &&
     ! printf '#include <unistd.h>\nint make(int* ends) { return pipe2(ends, 0); }\n' | "$compiler" "${flags[@]}"

@@ -86,23 +86,27 @@ case_hook_gemini() {
 }
 
 # opencode reports no end of a session, so each turn is a run, and the second one names the first.
-# opencode_run ARG… starts opencode. It may hang while it asks npm for its plugin's package, so a
-# second try follows.
+# opencode_run ARG… starts opencode. It may hang while it asks npm for the package of plugins, so a
+# second try follows one that was ended.
 opencode_run() {
   local try code
   for try in 1 2; do
     code=0
     timeout -k 5 90 "$cache/node_modules/.bin/opencode" run "$@" -m local/mock-1 --auto </dev/null >"$case/agent.txt" 2>&1 || code=$?
-    if [ $code != 124 ]; then break; fi
+    if [ $code != 124 ] && [ $code != 137 ]; then break; fi
   done
   [ $code = 0 ] || { echo "opencode ended with $code at try $try" && cat "$case/agent.txt"; }
 }
 
 case_hook_opencode() {
-  serve "${edits/FILE/$PWD/made.txt}"
+  serve '[{"do": [{"text": "ready"}]}]'
   moonlet_in_path
   mkdir -p ~/.config/opencode/plugins
+  # The first start with a plugin fetches the package of plugins. A repeated try must not be on record.
+  echo 'export const Nothing = async () => ({})' >~/.config/opencode/plugins/moonlet.js
+  opencode_run hello
   moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js
+  obey "${edits/FILE/$PWD/made.txt}"
   echo mine >before.txt
   opencode_run make-it
   whole mock-1 3 made.txt two.txt
@@ -128,16 +132,8 @@ case_hook_codex() {
     {"tool": "echo two > two.txt"}, {"text": "privately said"}]}]'
   moonlet_in_path
   mkdir -p ~/.codex
-  cat >~/.codex/config.toml <<END
-notify = ["moonlet", "hook", "codex"]
-model = "mock-1"
-model_provider = "local"
-[model_providers.local]
-name = "local"
-base_url = "http://127.0.0.1:$(cat "$case/server/port")/v1"
-wire_api = "responses"
-env_key = "LOCAL_API_KEY"
-END
+  echo 'notify = ["moonlet", "hook", "codex"]' >~/.codex/config.toml
+  codex_config "$(cat "$case/server/port")" >>~/.codex/config.toml
   echo mine >before.txt
   sleep 0.1
   codex_exec "make it"

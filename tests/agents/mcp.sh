@@ -35,14 +35,8 @@ END
 tee -a "$case/mcp-in" | "$moonlet" mcp 2>>"$case/mcp-err" | tee -a "$case/mcp-out"
 END
   chmod +x "$case/tap"
-  cat >"$case/codex/config.toml" <<END
-model = "mock-1"
-model_provider = "local"
-[model_providers.local]
-name = "local"
-base_url = "http://127.0.0.1:$port/v1"
-wire_api = "responses"
-env_key = "LOCAL_API_KEY"
+  codex_config "$port" >"$case/codex/config.toml"
+  cat >>"$case/codex/config.toml" <<END
 [mcp_servers.moonlet]
 command = "$case/tap"
 default_tools_approval_mode = "approve"
@@ -106,7 +100,7 @@ case_soak_mcp_cancel() {
   case $runner in
     codex) printf 'tool_timeout_sec = 3\n' >>"$case/codex/config.toml" ;;
     claude) export MCP_TOOL_TIMEOUT=3000 ;;
-    gemini) sed -i 's/"trust": true/"trust": true, "timeout": 3000/' "$HOME/.gemini/settings.json" ;;
+    gemini) sed -i 's/"trust": true/"trust": true, "timeout": 6000/' "$HOME/.gemini/settings.json" ;;
     opencode)
       # Its own limit does not cut a call; the agent is stopped instead, and the config cancels.
       sed -i '1s/mcp = {/mcp = { vanished = "cancel",/' "$XDG_CONFIG_HOME/moonlet/config.lua"
@@ -192,15 +186,7 @@ case_mcp_newcomer_codex() {
     {"do": [{"text": "{\"findings\": [{\"file\": \"README.md\", \"line\": 2, \"severity\": \"high\", \"claim\": \"It promises too much.\"}]}"}]}]'
   mkdir -p "$case/codex"
   export CODEX_HOME=$case/codex PATH=${moonlet%/*}:$PATH
-  cat >"$case/codex/config.toml" <<END
-model_provider = "local"
-model = "mock-1"
-[model_providers.local]
-name = "local"
-base_url = "http://127.0.0.1:$(cat "$case/server/port")/v1"
-wire_api = "responses"
-env_key = "LOCAL_API_KEY"
-END
+  codex_config "$(cat "$case/server/port")" >"$case/codex/config.toml"
   "$moonlet" skill install >"$case/steps"
   # The steps that it prints, as a person would do them.
   grep -q '^  codex mcp add moonlet -- moonlet mcp$' "$case/steps" || echo "no step registers the server"

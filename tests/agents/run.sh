@@ -69,6 +69,19 @@ stop_server() {
   server=
 }
 
+# codex_config PORT: prints Codex's own settings, with a provider at that port.
+codex_config() {
+  cat <<END
+model = "mock-1"
+model_provider = "local"
+[model_providers.local]
+name = "local"
+base_url = "http://127.0.0.1:$1/v1"
+wire_api = "responses"
+env_key = "LOCAL_API_KEY"
+END
+}
+
 # configure PORT: the user's config, with a provider at that port.
 configure() {
   mkdir -p "$XDG_CONFIG_HOME/moonlet"
@@ -208,6 +221,8 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/sessions.sh"
 # shellcheck source=tests/agents/hooks.sh
 . "$here/hooks.sh"
+# shellcheck source=tests/agents/remote.sh
+. "$here/remote.sh"
 # shellcheck source=tests/agents/mcp.sh
 . "$here/mcp.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|session|startup|memory|sandbox|journal|ledger …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|session|startup|memory|embedding|sandbox|journal|ledger|worktrees …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | agents | parent | capture | session | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
+    spawn | sleep | agents | parent | capture | session | startup | memory | embedding | sandbox | journal | ledger | worktrees) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture session startup memory sandbox journal ledger); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture session startup memory embedding sandbox journal ledger worktrees); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -305,6 +305,14 @@ suite_memory() {
   fi
 }
 
+suite_embedding() {
+  local calls=1000
+  if [ -n "$quick" ]; then calls=200; fi
+  mkdir -p embedding
+  "$tools/embed_cost" "$moonlet" "$scratch/embedding" "$rounds" "$calls" || say "the embedding could not be measured"
+  rm -rf embedding
+}
+
 suite_sandbox() {
   printf '\nscripts that are killed: how far they get beyond their limit\n'
   "$tools/sandbox_limits" "$moonlet" "$root"/tests/sandbox/*.lua 2>error.log || say "see error.log"
@@ -410,6 +418,64 @@ suite_ledger() {
   (cd "$repo" && "$tools/startup" 21 "$moonlet --version" "$moonlet run list" "$moonlet run list --task T-001" \
     "$moonlet run list --status failed" "$moonlet run list --since 2026-11-01" "$moonlet run show R-$runs" \
     "$moonlet run tree R-$runs") | sed 's/^/  /'
+}
+
+# --- worktrees: on a disk, beside bare git -------------------------------------------------------------
+# Prints a row: NAME, then the seconds of a round and those of its limit in lines of the file $2.
+worktree_row() {
+  awk -v name="$1" '
+    function median(list, n,   i, j, t) {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j] < list[j - 1]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+      return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+    }
+    $2 > 0 { n++; seconds[n] = $1; ratio[n] = $1 / $2 }
+    END { if (n > 0) { m = median(ratio, n); printf "  %-34s %9.3f %8.2f %8.2f %8.2f\n", name, median(seconds, n), m, ratio[1], ratio[n] } }' "$2"
+}
+
+# Prints the seconds that a command takes.
+seconds_of() {
+  local start=$EPOCHREALTIME
+  "$@" >output.log 2>error.log </dev/null || say "failed: $* ($(head -n 1 error.log))"
+  awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.4f", b - a }'
+}
+
+# Runs $1 steps of an agent that does nothing; $2 is its sandbox.
+worktree_steps() {
+  XDG_STATE_HOME=$on_disk.state "$moonlet" run "$here/writers.lua" --repo "$on_disk" --allow needs --count "$1" \
+    --sandbox "$2" --runner "command:echo done"
+}
+
+worktree_sizes() { if [ -n "$quick" ]; then echo 10000; else echo 10000 50000 200000; fi; }
+
+suite_worktrees() {
+  local files round status add first none one
+  for files in $(worktree_sizes); do
+    fresh_disk
+    seq "$files" | (cd "$on_disk" && awk '{ folder = "d" int($1 / 2000) "/e" int($1 / 50) % 40
+      if (!(folder in made)) { system("mkdir -p " folder); made[folder] = 1 }
+      file = folder "/f" $1; for (i = 0; i < 1 + $1 % 60; i++) print "line", $1, i > file; close(file) }')
+    git -C "$on_disk" add . && git -C "$on_disk" -c user.name=b -c user.email=b@b commit -qm files
+    : >first_ratios && : >second_ratios
+    for ((round = 0; round <= rounds; round++)); do
+      git -C "$on_disk" status --short >/dev/null
+      status=$(seconds_of git -C "$on_disk" status --short)
+      add=$(seconds_of git -C "$on_disk" worktree add -q --detach "$on_disk.bare-$round")
+      git -C "$on_disk" worktree remove --force "$on_disk.bare-$round"
+      XDG_STATE_HOME=$on_disk.state "$moonlet" run prune --worktrees --repo "$on_disk" >/dev/null 2>&1
+      none=$(seconds_of worktree_steps 1 read-only)
+      first=$(seconds_of worktree_steps 1 workspace-write)
+      one=$(seconds_of worktree_steps 1 workspace-write)
+      awk -v n="$none" -v f="$first" -v limit="$add" 'BEGIN { print f - n, limit }' >>first_ratios
+      awk -v n="$none" -v o="$one" -v limit="$status" 'BEGIN { print o - n, limit }' >>second_ratios
+    done
+    printf '\nworktrees: a repository of %s files (x limit: of the command in brackets)\n' "$files"
+    printf '  %-34s %9s %8s %8s %8s\n' "" seconds "x limit" min max
+    # The first round fills the caches of the disk.
+    sed -i 1d first_ratios second_ratios
+    worktree_row "first writer (git worktree add)" first_ratios
+    worktree_row "second writer (git status)" second_ratios
+  done
 }
 
 printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"

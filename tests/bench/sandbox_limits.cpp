@@ -67,7 +67,9 @@ Figures measure_here(const char* moonlet, const fs::path& file, const Limits& li
   auto engine = moonlet::Engine::open(options);
   if (!engine) return {};
   const auto start = std::chrono::steady_clock::now();
-  auto outcome = engine->run(file.string(), {"--allow", "all"});
+  auto run = engine->start(moonlet::Request::command({"run", file.string(), "--allow", "all"}));
+  if (!run || !run->wait()) return {};
+  const auto outcome = run->result();
   Figures figures;
   figures.ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -75,7 +77,7 @@ Figures measure_here(const char* moonlet, const fs::path& file, const Limits& li
   getrusage(RUSAGE_SELF, &usage);
   figures.peak_kb = usage.ru_maxrss;
   figures.limit_error =
-      outcome.ok() && outcome->envelope.find("\"kind\":\"limit\"") != std::string::npos;
+      outcome && outcome->envelope.find("\"kind\":\"limit\"") != std::string::npos;
   return figures;
 }
 

@@ -11,6 +11,7 @@ The blocks of one guide run in one fresh repository with a HOME of its own, in t
                       build/release is the tested build. A line with sudo is passed over
     ```sh checkout    runs in the checkout; $MOONLET is the executable
     ```text           right behind a sh block it is what that block prints; `…` stands for anything, also for lines
+    ```c, ```cpp      a whole file, which the compiler accepts with the public headers
 A skill names no runner, so its config has one: the agent.
 Blocks behind <!-- moonlet doc --markdown --> are run by reference_test.py. The last line is the count.
 """
@@ -25,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MOONLET = os.path.abspath(sys.argv[1])
 WORD = sys.argv[2] if len(sys.argv) > 2 else ""
 GUIDES = ["presets", "stdlib", "host", "lua", "examples", "tests"]
-KINDS = {"lua", "sh", "sh checkout", "text", "json"}
+KINDS = {"lua", "sh", "sh checkout", "text", "json", "yaml", "c", "cpp"}
 
 
 class Failed(Exception):
@@ -129,6 +130,12 @@ def run_block(place, block, printed):
         return place.bash(shell_of(block.text), place.work)
     elif block.kind == "sh checkout":
         return place.bash(shell_of(block.text), ROOT)
+    elif block.kind in ("c", "cpp"):
+        name = f"block.{block.kind}"
+        place.write(name, block.text)
+        compiler = "cc -std=c11" if block.kind == "c" else "c++ -std=c++20"
+        headers = f"-I'{ROOT}/lua/include' -I'{os.path.dirname(MOONLET)}/include'"
+        place.bash(f"{compiler} -Wall -Werror -fsyntax-only {headers} {name}", place.work)
     elif block.kind == "text" and block.follows and printed is not None:
         if not same_output(block.text, printed):
             raise Failed(f"the commands above print\n{printed}")

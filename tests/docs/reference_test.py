@@ -220,8 +220,8 @@ def primitives_have_annotations():
     registered = set()
     files = [os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(ROOT + "/lua/core")
              for name in names if name.endswith(".cpp")]
-    for path in files + ["lua/engine/script.cpp", "lua/sandbox/coroutine.cpp"]:
-        noun = os.path.basename(path)[:-4].replace("file_swap", "file")
+    for path in files + ["lua/engine/script.cpp", "lua/engine/host_library.cpp", "lua/sandbox/coroutine.cpp"]:
+        noun = os.path.basename(path)[:-4].replace("file_swap", "file").replace("host_library", "host")
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:
             for name in re.findall(r'\{"(\w+)",\s*guard<\w+>\}', file.read()):
                 if noun != "coroutine" or name in ("drive", "wait_outside"):

@@ -5,7 +5,8 @@
 
 An arrow comes from an #include or a require. RULES names the rooms that each room may use; a room
 that is missing there may use nothing. The exit code is 1 when an arrow is not allowed, when a module is required that is not there, when a file
-lies in no room, when the allowed arrows form a circle, or when a folder holds more than about 25 files.
+lies in no room, when the allowed arrows form a circle, when a folder holds more than about 25 files, or when the command
+line includes more than an embedder can.
 """
 import argparse
 import os
@@ -14,11 +15,12 @@ import sys
 
 # The rooms of the engine in Lua, each above those that it may use.
 ENGINE = ["stdlib/engine/" + room for room in
-          ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent",
-           "session", "run", "repl", "task", "mcp", "export")]
+          ("base", "journal", "budget", "context", "runner", "workspace", "load", "remote", "effects",
+           "agent", "session", "run", "repl", "task", "mcp", "export")]
 
 # room -> the rooms it may use. A room covers its folder and every folder below that has no entry.
 RULES = {
+    "host/cmake": [],
     "host/base": [],
     "host/validation": ["host/base", "host/validation/schema"],
     "host/validation/schema/format": ["host/base"],
@@ -37,6 +39,8 @@ RULES = {
                             "host/process/session"],
     "host/process/client": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
                             "host/process/child", "host/process/wire"],
+    "host/process/remote": ["host/base", "host/artifact/file", "host/process/child", "host/process/wire",
+                            "host/process/client", "host/process/keeper"],
     "host/driver": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
                     "host/process/child", "host/process/wire", "host/process/client", "host/telemetry"],
     "host/executor/http": ["host/base"],
@@ -44,6 +48,8 @@ RULES = {
                             "host/executor/http"],
     "host/executor": ["host/base", "host/validation", "host/artifact/file", "host/telemetry/secret",
                       "host/process/child", "host/executor/http", "host/executor/tools"],
+    "host/web": ["host/base", "host/artifact/file", "host/artifact/run", "host/artifact/journal", "host/telemetry",
+                 "host/telemetry/live", "host/process/child", "host/process/client"],
     "lua/vm": ["host"],
     "lua/core": ["host", "lua/vm"],
     "lua/sandbox": ["host", "lua/vm", "lua/core"],
@@ -58,20 +64,25 @@ RULES = {
     "stdlib/engine/runner": ["stdlib", *ENGINE[:4]],
     "stdlib/engine/workspace": ["stdlib", *ENGINE[:4]],
     "stdlib/engine/load": ["stdlib", *ENGINE[:5]],
-    "stdlib/engine/effects": ["stdlib", *ENGINE[:7]],
-    "stdlib/engine/agent": ["stdlib", *ENGINE[:8]],
-    "stdlib/engine/session": ["stdlib", *ENGINE[:9]],
-    "stdlib/engine/run": ["stdlib", *ENGINE[:10]],
-    "stdlib/engine/repl": ["stdlib", *ENGINE[:11]],
-    "stdlib/engine/task": ["stdlib", *ENGINE[:11]],
-    "stdlib/engine/mcp": ["stdlib", *ENGINE[:11], "stdlib/engine/task"],
-    "stdlib/engine/export": ["stdlib", *ENGINE[:10], "stdlib/engine/run"],
+    "stdlib/engine/remote": ["stdlib", *ENGINE[:7]],
+    "stdlib/engine/effects": ["stdlib", *ENGINE[:8]],
+    "stdlib/engine/agent": ["stdlib", *ENGINE[:9]],
+    "stdlib/engine/session": ["stdlib", *ENGINE[:10]],
+    "stdlib/engine/run": ["stdlib", *ENGINE[:11]],
+    "stdlib/engine/repl": ["stdlib", *ENGINE[:12]],
+    "stdlib/engine/task": ["stdlib", *ENGINE[:12]],
+    "stdlib/engine/mcp": ["stdlib", *ENGINE[:12], "stdlib/engine/task"],
+    "stdlib/engine/export": ["stdlib", *ENGINE[:11], "stdlib/engine/run"],
     "stdlib/engine/cli": ["stdlib", *ENGINE],
     "presets": ["stdlib"],
 }
 MOST_FILES = 26
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 REQUIRE = re.compile(r'require\s*\(?\s*"moonlet(?:\.([a-z0-9_.]+))?"')
+# The command line is a client of the public headers: it includes them, the system's and the standard library's.
+CLIENT = "lua/main.cpp"
+INCLUDE_OF_CLIENT = re.compile(r'^\s*#\s*include\s*([<"][^>"]+)', re.M)
+PUBLIC = re.compile(r'<(moonlet/\w+\.h|\w+|(fcntl|limits|poll|signal|unistd)\.h)$')
 TOPS = ("host", "lua", "stdlib", "presets")
 
 
@@ -136,6 +147,9 @@ def check(root, rules, most_files):
         if room is None:
             problems.append(f"{path} lies in no room")
             continue
+        if path == CLIENT:
+            problems += [f"{path} includes {name[1:]}, which is no public header"
+                         for name in INCLUDE_OF_CLIENT.findall(text) if not PUBLIC.match(name)]
         for used in uses_of(path, text):
             # A name that ends with a dot is completed while the program runs.
             if used.startswith("stdlib/") and used not in tree and not used.endswith("/.lua"):

@@ -7,10 +7,11 @@ import tempfile
 import arrows
 
 RULES = {"host/base": [], "host/process": ["host/base"], "stdlib": [], "stdlib/engine/journal": ["stdlib"],
-         "stdlib/engine/run": ["stdlib", "stdlib/engine/journal"]}
+         "stdlib/engine/run": ["stdlib", "stdlib/engine/journal"], "lua": ["host"]}
 SOUND = {
     "host/base/fd.h": "#include <string>\n",
     "host/process/spawn.cpp": '#include "host/base/fd.h"\n',
+    "lua/main.cpp": "#include <unistd.h>\n#include <moonlet/engine.h>\n#include <string>\n",
     "stdlib/git.lua": "return {}\n",
     "stdlib/engine/journal/lines.lua": 'local git = require "moonlet.git"\n',
     "stdlib/engine/run/run.lua": 'local lines = require("moonlet.engine.journal.lines")\n',
@@ -22,7 +23,9 @@ FAULTS = [
      "stdlib/engine/journal may not use stdlib/engine/run"),
     ({"stdlib/git.lua": 'return require("moonlet.engine.journal.lines")\n'}, "stdlib may not use stdlib/engine/journal"),
     ({"stdlib/git.lua": 'require "moonlet.gti"\n'}, "stdlib/git.lua requires stdlib/gti.lua, which is not there"),
-    ({"lua/vm/state.cpp": "\n"}, "lua/vm/state.cpp lies in no room"),
+    ({"host/state.cpp": "\n"}, "host/state.cpp lies in no room"),
+    ({"lua/main.cpp": "#include <uv.h>\n"}, "lua/main.cpp includes uv.h, which is no public header"),
+    ({"lua/main.cpp": '#include "host/base/fd.h"\n'}, "lua/main.cpp includes host/base/fd.h, which is no public header"),
     ({f"host/base/f{i}.h": "\n" for i in range(5)}, "host/base holds 6 files"),
 ]
 

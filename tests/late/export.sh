@@ -93,18 +93,8 @@ print(json.dumps({"slices": len(slices), "lanes": len({event["tid"] for event in
 X
 
 # --- the browser -------------------------------------------------------------------------------------
-# Prints the reason why the browser's suite cannot run; installs the npm packages when they are missing.
-missing() {
-  local program pinned
-  for program in /usr/bin/chromium node npm; do
-    command -v "$program" >/dev/null || { echo "$program is not installed" && return; }
-  done
-  pinned=$(sha256sum <"$here/export/package.json")
-  [ "$(cat "$cache/pinned" 2>/dev/null)" = "$pinned" ] && return
-  mkdir -p "$cache" && cp "$here/export/package.json" "$cache/" &&
-    (cd "$cache" && timeout 300 npm install --ignore-scripts --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1) &&
-    printf '%s\n' "$pinned" >"$cache/pinned" || echo "npm could not install the packages (see $cache/npm.log)"
-}
+# shellcheck source=tests/late/export/packages.sh
+. "$here/export/packages.sh"
 why=$(missing)
 if [ -n "$why" ]; then
   skip "the pages in Chromium" "$why"

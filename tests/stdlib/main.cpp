@@ -165,6 +165,7 @@ int main(int argc, char** argv) {
       report(name, run(file, test, own.path()), own);
     }
   }
+  if (passed + failed == 0) std::fprintf(stderr, "no test has '%s' in its name\n", word.c_str());
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares forecast prices with what resumes then cost, on agents whose costs vary by more than ten times.
 
-    forecast_prices.py COUNT SEED      works in the present folder; exit code 1 if fewer than 95 % lie in their range
+    forecast_prices.py COUNT SEED made-up|recorded      works in the present folder; exit code 1 if fewer than 95 % lie in their range
 """
 import json
 import os
@@ -10,9 +10,12 @@ import subprocess
 import sys
 
 MOONLET = os.environ["MOONLET"]
+KIND = sys.argv[3]
 # Made-up dollars of one agent call each: most are cheap, some cost ten times as much.
 COSTS = [0.021, 0.024, 0.026, 0.031, 0.033, 0.034, 0.038, 0.041, 0.043, 0.047, 0.052, 0.055, 0.058, 0.064, 0.071, 0.078,
             0.086, 0.094, 0.105, 0.118, 0.131, 0.149, 0.172, 0.214]
+# The costs come from 19 recorded calls of Claude Code: most made one request, some made several.
+RECORDED = [0.007295] * 12 + [0.01459] * 5 + [0.02918, 0.004377]
 SCRIPT = """
 local function ask(c, name)
   return c:agent { name = name, prompt = name, runner = "command", argv = { "./agent.sh" }, events = "moonlet", retry = 1 }.text
@@ -41,9 +44,11 @@ def moonlet(*words):
 
 
 def set_modes(rng, failing):
-    """Draws a cost for each agent, up to 20 % away from one of COSTS."""
-    write("modes", "".join(f"{name} {'fail' if name in failing else 'ok'} {rng.choice(COSTS) * rng.uniform(0.85, 1.2):.5f}\n"
-                           for name in NAMES))
+    """Draws a cost for each agent: a recorded one, or one up to 20 % away from one of COSTS."""
+    def cost():
+        return rng.choice(RECORDED) if KIND == "recorded" else rng.choice(COSTS) * rng.uniform(0.85, 1.2)
+
+    write("modes", "".join(f"{name} {'fail' if name in failing else 'ok'} {cost():.6f}\n" for name in NAMES))
 
 
 def cost_of(run):

@@ -122,7 +122,7 @@ def one_client(first, count):
         if isinstance(made, dict) and made.get("method") == "notifications/cancelled":
             cancelled.add(json.dumps(made["params"]["requestId"]))
             cancelled.add(json.dumps("s%s" % made["params"]["requestId"]))
-    # A client that vanishes waits for no answer; the server must end.
+    # A client that vanishes does not wait for an answer; the server must end.
     if RANDOM.random() < 0.2:
         wanted = {}
     deadline = time.time() + 60

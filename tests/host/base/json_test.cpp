@@ -76,13 +76,13 @@ TEST_CASE("an integer that 64 bits do not hold is an error at its place") {
   CHECK(parse_json("18446744073709551616", limits)->get<double>() == 18446744073709551616.0);
 }
 
-TEST_CASE("a key that stands twice is an error at its place") {
+TEST_CASE("a key that occurs twice is an error at its place") {
   CHECK(error_place("{\"a\":1,\"a\":2}") == "1:8");
   CHECK(error_place("{\"a\":1,\n \"\\u0061\":2}") == "2:2");
   CHECK(error_place("{\"x\\\"\":1, \"x\\\"\":2}") == "1:11");
   CHECK(error_place("{\"\xc3\xa4\":{\"b\":1,\"b\":2}}") == "1:13");
   CHECK(parse_json("[{\"a\":1},{\"a\":1}]"));
-  CHECK(contains(error_of("{\"a\":1,\"a\":2}"), "\"a\" stands twice"));
+  CHECK(contains(error_of("{\"a\":1,\"a\":2}"), "\"a\" occurs twice"));
 }
 
 TEST_CASE("text that is not JSON is an error with a place and a hint") {

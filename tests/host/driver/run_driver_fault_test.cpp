@@ -30,7 +30,7 @@ bool fails() {
   return number != 0;
 }
 
-/// Lets `act` happen before one of the calls that follow.
+/// AtCall runs `act` just before the change of a file with the number `call`, the first being 1.
 class AtCall {
  public:
   AtCall(int call, std::function<int()> act) {

@@ -93,7 +93,7 @@ TEST_CASE("awaits inside a script's own coroutine reach the scheduler") {
 
 TEST_CASE("places that cannot wait say so") {
   CHECK(run("table.sort({3, 2, 1}, function(a, b) core.task.sleep(1) return a < b end)") ==
-        "error: invalid: this place cannot wait for anything");
+        "error: invalid: code at this place may not wait");
 }
 
 TEST_CASE("many tasks come and go without leaving anything") {

@@ -115,7 +115,7 @@ TEST_CASE("after a kill the state is whole again for the host") {
     CHECK(is_killed(run_script(lua, text)));
     lua_settop(lua.state.main(), 0);
     lua.state.revive();
-    CHECK(lua.run("local n = 0 for i = 1, 1e6 do n = n + i end return n") == "500000500000");
+    CHECK(lua.run("local n = 0 for i = 1, 1e4 do n = n + i end return n") == "50005000");
     CHECK(lua.run("return #('x'):rep(1 << 20)") == "1048576");
     CHECK_FALSE(lua.state.is_killed());
   }
@@ -139,7 +139,7 @@ TEST_CASE("a script that computes too long gets an error first, which it cannot 
                   "]==], '@script', {}))) core.task.sleep(1) return ok, err.kind, err.stopped");
       CHECK(result == (asked ? "false,cancelled,true" : "false,limit,true"));
       CHECK(lua.state.take_interrupted() == asked);
-      CHECK(lua.run("local n = 0 for i = 1, 1e6 do n = n + i end return n") == "500000500000");
+      CHECK(lua.run("local n = 0 for i = 1, 1e4 do n = n + i end return n") == "50005000");
     }
   }
 }

@@ -4,7 +4,7 @@ import os
 import sys
 
 KNOWN = {"path", "reinstall", "checks", "check", "no-check", "reason", "never", "absent", "args", "error", "start",
-         "most-ms", "state"}
+         "state"}
 
 
 def split(source, target, words):
@@ -108,8 +108,6 @@ def problems(folder, wants):
             yield f"'{value}' was told"
         elif key == "absent" and value in appeared:
             yield f"something made {value}"
-        elif key == "most-ms" and int(read(folder, "ms")) > int(value):
-            yield f"took {int(read(folder, 'ms'))} ms, wanted {value} at most"
     if not result["reasons"]:
         yield "no reason at all"
     if any(control in reasons for control in map(chr, list(range(32)) + [127]) if control != "\n"):

@@ -31,7 +31,7 @@ state_of() {
 }
 
 run_case() {
-  local dir=$1 at name words runner start
+  local dir=$1 at name words runner
   if [ -e "$dir/bare-start" ]; then
     mkdir "$dir/repo"
   else
@@ -46,11 +46,9 @@ run_case() {
   # The agent of a case may misbehave, because it runs without a sandbox.
   [ -e "$dir/agent.sh" ] && runner=(--runner "command:bash $dir/agent.sh" --unconfined)
   state_of "$at" >"$dir/before"
-  start=$(date +%s%N)
   (cd "$at" && "$moonlet" run precommit-classifier "${runner[@]}" --json "${words[@]}" \
     >"$dir/out.json" 2>"$dir/err.txt" </dev/null)
   echo $? >"$dir/code"
-  echo $(( ($(date +%s%N) - start) / 1000000 )) >"$dir/ms"
   while read -r name; do
     [ -e "$dir/$name" ] && echo "$name" >>"$dir/appeared"
   done <"$dir/absent"

@@ -25,6 +25,12 @@ case_removed_and_used() {
   review
   silent removed-and-used
   reported public-name-removed lib/names.py None
+  printf 'from names import parse\n' >lib/a.py
+  printf 'import sys\nfrom names import parse\n' >lib/b.py
+  review
+  reported removed-and-used lib/a.py 1
+  want '[f.claim for f in found if f.rule == "removed-and-used"] == ["`parse` was removed from lib/names.py and is still used here, and in lib/b.py:2."]'
+  rm lib/a.py lib/b.py
   commit 'Remove parse'
   printf 'import names\nprint(names.parse("a"))\n' >lib/late.py
   commit 'Use what went'

@@ -62,7 +62,7 @@ case_lines_of_staged_changes() {
   review --whole
   want 'sorted(f.line for f in found if f.rule == "pyflakes") == [2, 12]'
   review --target staged
-  want '"names.py" not in [f.file for f in found]' '"another text of 1 reviewed files" in " ".join(r.checked.notes)'
+  want '"names.py" not in [f.file for f in found]' '"1 reviewed file has another text: it was not linted" in " ".join(r.checked.notes)'
 }
 
 case_a_commit_is_linted_where_the_work_tree_has_it() {
@@ -105,6 +105,17 @@ case_a_linter_that_is_not_installed_is_named() {
   want 'code == 0' 'run.verdict == "ok"' '{l.status for l in r.checked.linters} == {"absent", "idle"}'
   page=$(cat .agent/sidecars/*/findings.md)
   [[ $page == *"Not installed: shellcheck, pyflakes, yamllint"* ]] || echo "findings.md names no linter: $page"
+  PATH=$case/few "$moonlet" run triangulated-review --format github 2>err >/dev/null </dev/null
+  grep -q '^Checked: .*Not installed: shellcheck' err || echo "standard error does not say what was checked: $(cat err)"
+}
+
+case_a_named_linter_must_be_installed() {
+  faulty
+  mkdir "$case/few"
+  for name in git sh bash env tee python3; do ln -s "$(command -v $name)" "$case/few/$name"; done
+  linters=default,shellcheck
+  PATH=$case/few review
+  want 'code == 1' '"shellcheck is not installed" in error.message' 'error.at is None'
 }
 
 case_suppressions_and_settings_are_named() {
@@ -173,9 +184,13 @@ case_luacheck_without_noise() {
   commit base
   printf 'it("adds", function()\n  local ok, err = pcall(print)\n  local ok, err = pcall(print, err)  \n  assert.is_true(ok, err)\nend)\n' >m_spec.lua
   printf 'local function f()\n  slip = vim.fn\nend\nreturn f\n' >m.lua
+  mkdir presets
+  printf 'return m.preset { name = "x", run = function() return ctx:read(args[1]) .. mine end }\n' >presets/x.lua
   linters=luacheck
   review
-  want '[(f.rule, f.file, f.line) for f in found if f.file == "m_spec.lua"] == []'
+  want '[(f.rule, f.file, f.line) for f in found if f.file == "m_spec.lua"] == []' \
+    '[f.claim for f in found if f.file == "presets/x.lua"] == ["accessing undefined variable \x27mine\x27"]'
+  rm presets/x.lua
   echo 'globals = {"vim"}' >.luacheckrc
   review
   want '[(f.rule, f.file, f.line) for f in found if f.rule != "code-without-tests"] == [("luacheck-W111", "m.lua", 2)]'

@@ -151,7 +151,7 @@ refused() {
   fi
 }
 
-refused "no task" "there is no task"
+refused "no task" "the task is missing"
 refused "both forms" "exclude each other" --prompt "do it" --prompt-file task.md
 refused "an empty prompt" "is empty" --prompt ""
 refused "a blank prompt" "is empty" --prompt "   "
@@ -253,7 +253,7 @@ python3 -c 'import sys; open(sys.argv[1], encoding="utf-8").read()' "$dir/findin
 expect "findings.md is UTF-8" $? 0
 sidecar --runner "command:$work/bin/long" --prompt "Find out why the parser drops the last line."
 expect "a long answer ends well" "$code" 0
-holds "it is cut, and that is told" "$dir/findings.md" "[cut; output.md holds all of it]"
+holds "it is cut, and that is told" "$dir/findings.md" "[cut; output.md has all of it]"
 expect "findings.md stays readable" "$([ "$(wc -c <"$dir/findings.md")" -lt 20000 ] && echo small)" small
 expect "output.md holds all of it" "$(wc -c <"$dir/output.md" | tr -d ' ')" 2000000
 sidecar --runner "command:$work/bin/killed" --prompt "Find out why the parser drops the last line."
@@ -261,7 +261,7 @@ expect "an agent that is killed fails the run" "$(get 'e["run"]["verdict"]')" fa
 holds "with the signal" "$work/out.json" "signal 9"
 sidecar --runner "command:$work/bin/no-such-agent" --prompt "Find out why the parser drops the last line."
 expect "an agent that is not there starts no run" "$(get 'e["run"]')" None
-holds "by its name" "$work/out.json" "no-such-agent' is not there"
+holds "by its name" "$work/out.json" "no-such-agent' was not found"
 
 sidecar --runner "command:$work/bin/meddles" --prompt "Find out why the parser drops the last line."
 expect "an agent that changes files without leave does not end ok" "$(get 'e["run"]["verdict"] != "ok"')" True

@@ -18,7 +18,9 @@ test("exactly the fields with an input change the input hash of a step", functio
     job.call[name] = value
     -- The run resolves these fields, so the job has them directly.
     if name == "runner" then job.runner = { name = value } end
-    if name == "model" or name == "argv" or name == "sandbox" or name == "prompt_tokens" then job[name] = value end
+    if name == "model" or name == "argv" or name == "sandbox" or name == "prompt_tokens" or name == "on" then
+      job[name] = value
+    end
     return core.json.encode(fields.input_of(job))
   end
   local plain = input_with("name", nil)

@@ -69,7 +69,7 @@ test("sums of prices have no rounding errors", function()
   for _ = 1, 3 do budget.with(root, { usd = 0.1 }, function() return true end) end
   is(root.spent.usd, 0.3, "three times 0.1")
   is(budget.left(root, "usd"), 0, "left")
-  raises(function() budget.reserve(root, { usd = 0.0001 }) end, "the run allows 0.3 USD: 0.3 are spent", "a little more")
+  raises(function() budget.reserve(root, { usd = 0.0001 }) end, "the run allows 0.3 USD, and 0.3 are used", "a little more")
   is(budget.shown("usd", 0.00001234), "0.0000123", "a small price")
   is(budget.shown("usd", 1.5), "1.5", "a plain one")
   is(budget.exceeds(0.1 + 0.2, 0.3), false, "the error of a float")

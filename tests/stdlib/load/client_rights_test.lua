@@ -15,7 +15,7 @@ test("the limits of a run are the smaller ones", function()
   is(client_rights.bounded({}, rights).tokens, 100, "without a limit of its own")
 end)
 
-test("a packet that says what only a person may say is refused", function()
+test("a packet with fields that only a person may set is refused", function()
   local rights = client_rights.of { mcp = { programs = { "npm" } } }
   local function words(text) return { text:match "%S+" } end
   local function check(packet)

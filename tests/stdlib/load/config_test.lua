@@ -14,6 +14,8 @@ return {
   routes = { ["test-gaps"] = { runner = "mine", high = { escalate = true } } },
   prices = { [spark] = { input = 1.25, cached = 0.125, output = 10 } },
   limits = { tokens = 1000, wall = "20m", parallel = 4 },
+  repositories = { ["/me/app"] = { worktree = { keep = { "node_modules/" }, setup = { "npm", "ci" },
+    state = { "~/.npm" }, network = true } } },
   hooks = { finished = { "notify-send", "done" } },
 }
 ]])
@@ -24,6 +26,8 @@ is(loaded.runners.codex.home, scratch .. "/cx", "a home")
 is(loaded.runners.mine.file, scratch .. "/.config/moonlet/mine.lua", "a file beside the config")
 is(loaded.prices["gpt-5.3-codex-spark"].output, 10, "a price")
 is(loaded.limits.wall, "20m", "a limit")
+same(loaded.repositories["/me/app"].worktree, { keep = { "node_modules" }, setup = { "npm", "ci" },
+  state = { scratch .. "/.npm" }, network = true }, "the worktrees of a repository")
 
 local function wrong_at(text, line, part, what)
   local err = raises(function() config.read(text, "/c/config.lua") end, part, what)
@@ -73,6 +77,14 @@ wrong_at("return { runners = { codex = {\n args = { 'a', x = 1 } } } }", 2, "lis
 wrong_at("return { prices = {\n ['gpt'] = { input = 1 } } }", 2, "needs 'output'", "half a price")
 wrong_at("return { prices = {\n ['gpt-*-mini'] = { input = 1, output = 1 } } }", 2, "only end a name", "a star amid a name")
 wrong_at("return { limits = {\n wall = 'soon' } }", 2, "is not a duration", "a duration that is none")
+local app = "return { repositories = { ['/app'] = { worktree = {\n"
+wrong_at("return { repositories = {\n app = {} } }", 2, "is not an absolute path", "a relative repository")
+wrong_at(app .. "kep = {} } } } }", 2, "did you mean 'keep'?", "a wrong key of a worktree")
+wrong_at(app .. "keep = { '../other' } } } } }", 2, "cannot hold '../other'", "a kept folder elsewhere")
+wrong_at(app .. "keep = { '.git/hooks' } } } } }", 2, "cannot hold '.git/hooks'", "git's folder kept")
+wrong_at(app .. "keep = { '/tmp' } } } } }", 2, "cannot hold '/tmp'", "an absolute kept folder")
+wrong_at(app .. "keep = { 'a' }, setup = {} } } } }", 2, "is empty", "an empty set-up")
+wrong_at(app .. "setup = { 'npm', 'ci' } } } } }", 2, "has no folder to keep", "a set-up without a kept folder")
 wrong_at("return { limits = {\n tokens = -1 } }", 2, "cannot be -1", "less than nothing")
 wrong_at("return { hooks = {\n finished = 'x' } }", 2, "must be a list", "a hook that is text")
 wrong_at("return { routes = {\n security = { runer = 'x' } } }", 2, "no key 'runer'", "a route")

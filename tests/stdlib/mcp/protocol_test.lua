@@ -15,7 +15,7 @@ test("a message is a request, a notification or a response", function()
   same({ response.kind, response.id, response.result.a }, { "response", 7, 1 }, "a response")
 end)
 
-test("a line that is no message is refused, with its id where that is readable", function()
+test("a line that is not a message is refused, with its id if that is readable", function()
   is(refused("{").code, -32700, "broken JSON")
   is(refused("[]").code, -32600, "a batch")
   is(refused("7").code, -32600, "a number")

@@ -1,6 +1,6 @@
 local tools = require "moonlet.engine.mcp.tools"
 
-test("a list is given in pages, and a cursor that is none of it is refused", function()
+test("a list is returned in pages, and a foreign cursor is refused", function()
   local list = { "a", "b", "c", "d", "e" }
   local items, cursor = tools.page(list, {}, 2)
   same({ items, cursor }, { { "a", "b" }, "3" }, "the first page")
@@ -9,6 +9,6 @@ test("a list is given in pages, and a cursor that is none of it is refused", fun
   items, cursor = tools.page(list, { cursor = cursor }, 2)
   same({ items, cursor }, { { "e" } }, "the last page")
   for _, wrong in ipairs { "1", "6", "x", "-3", "", ("9"):rep(30), 3, {} } do
-    raises(function() tools.page(list, { cursor = wrong }, 2) end, "the cursor is none of this list", show(wrong))
+    raises(function() tools.page(list, { cursor = wrong }, 2) end, "the cursor does not belong to this list", show(wrong))
   end
 end)

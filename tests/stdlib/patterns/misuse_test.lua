@@ -36,7 +36,7 @@ test("a verifier that is also the implementer is refused", function()
       more[pattern == "review_fix" and "artifact" or "goal"] = "x"
       return function() p[pattern]({}, more) end
     end
-    local text = pattern .. ": the verifier is its own implementer"
+    local text = pattern .. ": the verifier is also the implementer"
     raises(call { verifier = { name = "implementer" } }, text, "by its name")
     raises(call { implementer = same, verifier = same }, text, "the same worker")
     raises(call { verifier = { continues = "S" } }, text, "the same session")
@@ -49,7 +49,7 @@ test("a pattern without a required option is refused", function()
   raises(function() p.review_fix({}, { artifact = "x" }) end, "needs 'scope'", "a writer without a scope")
   raises(function() p.until_green({}, { scope = "x" }) end, "needs 'checks'", "nothing to be green")
   raises(function() p.vote({}, { question = "x", voter = 3 }) end, "did you mean 'voters'?", "a wrong option")
-  raises(function() p.vote({}, { question = "x", choices = { "a", "b" }, agent = { prompt = "y" } }) end, "agent.prompt is the pattern's own", "a prompt")
+  raises(function() p.vote({}, { question = "x", choices = { "a", "b" }, agent = { prompt = "y" } }) end, "agent.prompt is set by the pattern itself", "a prompt")
   raises(function() return require("moonlet.engine.load.readonly").view(p, "m.patterns").votes end, "did you mean 'vote'?", "a wrong pattern")
 end)
 

@@ -8,7 +8,7 @@ local function text_of(facts, columns)
   return screen.text(facts, { columns = columns or 80, colour = false, unicode = true, terminal = true })
 end
 
-test("the report shows each part of findings.md that is no list by severity", function()
+test("the report contains findings.md without its lists by severity", function()
   local text = text_of {
     result = { findings = { { severity = "high", file = "a.lua", line = 1, claim = "It leaks." } } },
     findings = "# Review: 1 finding\n\n1 high.\n\n## Lost: 1 review\n\n- risks: gone\n\n## High\n\n1. `a.lua:1` It leaks.\n\n"
@@ -37,7 +37,7 @@ Notes
 ]], "the screen")
 end)
 
-test("two blanks stand after the place of a finding, however its claim is wrapped", function()
+test("two spaces follow the place of a finding, even if its claim is wrapped", function()
   local text = text_of({ result = { findings = {
     { severity = "low", file = "a.lua", line = 1, claim = "one two three four five" },
     { severity = "low", file = "a.lua", line = 2, claim = "one two three four seven" },
@@ -60,7 +60,7 @@ end)
 local function failed(key, message, at) return { key = key, kind = "agent", status = "failed",
   error = { message = message, at = at } } end
 
-test("a failure is said once, with its step, its place, the rest of its stderr, and its folder", function()
+test("a failure is reported once, with its step, its place, its stderr and its folder", function()
   local facts = { state = "failed", name = "fan", steps = { failed("parallel/b.lua/agent", "it ended: no key", "fan.lua:2") },
     error = { kind = "failed", message = "it ended: no key", at = "fan.lua:2", hint = "moonlet log R-007 " .. ("b"):rep(40) },
     tail = function() return { "first", "no key" } end, folder = function() return "/files/b" end }
@@ -89,7 +89,7 @@ Go on: moonlet resume R-007
 ]], "as a part of the error of the run")
 end)
 
-test("steps that failed alike are named together", function()
+test("steps with the same error are listed together", function()
   local facts = { state = "budget", tail = function() end, folder = function() end, steps = { failed("r1", "4 are allowed"), failed("r2", "4 are allowed"),
     failed("r3", "no key") }, error = core.json.null }
   is(screen.failures(facts), "  r1, r2\n    4 are allowed\n  r3   no key\n", "")

@@ -77,7 +77,7 @@ local reasonable = {
   end },
 }
 
---- Streams that go round in circles.
+--- Streams that repeat themselves.
 local circles = {
   { "one call", "codex", 6, function() return "make test", "1 failed", true end },
   { "a call that says nothing", "claude", 6, function() return "true", "" end },
@@ -92,7 +92,7 @@ local circles = {
   { "a refused call", "gemini", 7, function() return "rm -rf x", "not allowed", true end },
 }
 
-test("ten made streams that repeat themselves for a reason are no loops", function()
+test("ten artificial streams with justified repetitions are not loops", function()
   for _, item in ipairs(reasonable) do
     local found, count = loop_in(item[2], made(item[2], item[3], item[4]))
     is(found and loops.text(found), nil, item[1])
@@ -100,17 +100,17 @@ test("ten made streams that repeat themselves for a reason are no loops", functi
   end
 end)
 
-test("five made streams that go round in circles are loops", function()
+test("five artificial streams that repeat themselves are loops", function()
   for _, item in ipairs(circles) do
     local found = loop_in(item[2], made(item[2], item[3], item[4]))
     is(found and found.count, loops.most, item[1])
   end
   local found = loop_in("moonlet", made("moonlet", 12, circles[3][4]))
   holds(loops.text(found), "the same call 6 times with the same 1 bytes of result: shell cat", "its evidence")
-  holds(loops.text(found), "in a circle of 2 calls", "its evidence")
+  holds(loops.text(found), "in a loop of 2 calls", "its evidence")
 end)
 
-test("recorded streams with tools are no loops", function()
+test("recorded streams with tools are not loops", function()
   local root, looked = core.file.root(cases .. "/../../data/recordings"), 0
   for _, entry in ipairs(core.file.list(root, ".")) do
     local runner = entry.name:match "^(%l+)%-.*%.stdout$"
@@ -123,7 +123,7 @@ test("recorded streams with tools are no loops", function()
   is(looked >= 5, true, "recorded streams: " .. looked)
 end)
 
-test("a tool without a reported result shows no loop", function()
+test("a tool without a reported result cannot form a loop", function()
   is(loop_in("moonlet", json({ type = "tool", name = "edit", detail = "a.lua", status = "ok" }):rep(20, "\n")), nil,
     "twenty edits")
 end)

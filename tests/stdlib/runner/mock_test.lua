@@ -26,7 +26,7 @@ test("answers fit their schemas, and are the same each time", function()
   fits({ type = "array", uniqueItems = true, minItems = 3, items = { type = "integer", minimum = 0, maximum = 50 } }, "unique")
 end)
 
-test("a schema that nothing made fits is invalid", function()
+test("a schema that no made-up answer fits is invalid", function()
   local err = raises(function() mock.answer({ enum = { "a" }, minLength = 3 }, "never") end, "cannot make an answer", "the message")
   is(err.kind, "invalid", "its kind")
 end)

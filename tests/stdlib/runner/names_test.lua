@@ -8,7 +8,7 @@ test("each name has its runner", function()
   is(names.has(names.agents, "executor"), false, "the executor is no agent CLI")
 end)
 
-test("each agent's runner declares all that other rooms ask it for", function()
+test("each agent's runner declares every required field", function()
   for _, name in ipairs(names.agents) do
     local runner = runners.get(name, { runners = {} })
     for field, kind in pairs { program = "string", title = "string", role = "string", refused_args = "table",
@@ -21,7 +21,7 @@ test("each agent's runner declares all that other rooms ask it for", function()
   end
 end)
 
-test("a suggestion leaves the list of names as it was", function()
+test("a suggestion does not change the list of names", function()
   local before = table.concat(names.events, " ")
   holds(select(2, pcall(reader.events, "codx")).hint, "codex", "the near name")
   is(table.concat(names.events, " "), before, "the list")

@@ -1,7 +1,7 @@
 local names = require "moonlet.engine.runner.names"
 local refused = require "moonlet.engine.runner.refused_args"
 
-test("each runner with a program says which arguments it must not be given", function()
+test("each runner with a program lists its refused arguments", function()
   for _, name in ipairs(names.programs) do
     local runner = require("moonlet.engine.runner." .. name)
     is(type(runner.refused_args) == "table" and #runner.refused_args > 0, true, name)
@@ -10,7 +10,7 @@ test("each runner with a program says which arguments it must not be given", fun
   end
 end)
 
-test("an option is refused in each way to write it", function()
+test("an option is refused in every spelling", function()
   for name, words in pairs {
     codex = { "-sdanger", "--sandbox=off", "-capproval_policy=never", "--config=sandbox_mode=x" },
     claude = { "-pc", "--resume=1" }, gemini = { "--outputFormat=text", "-otext" }, opencode = { "--attach=x" },

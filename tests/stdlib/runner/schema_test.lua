@@ -69,7 +69,7 @@ is(schema.strict(loop) ~= nil, true, "a schema that holds itself")
 same(schema.normalise({ next = { next = null } }, loop), { next = {} }, "and back")
 is(schema.strict(require("moonlet.findings").schema) ~= nil, true, "the schema of findings")
 
-test("what does not fit a schema is said in one line", function()
+test("schema violations are described in one line", function()
   local s = require "moonlet.schema"
   local bugs = s.object { bugs = s.list(s.object { line = s.integer() }), n = s.optional(s.integer()) }
   local function said(value) return schema.in_words(core.json.validate(bugs, value)) end

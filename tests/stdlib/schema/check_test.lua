@@ -6,7 +6,7 @@ local function refused(schema, message)
   is(err.kind, "invalid", "the kind of: " .. message)
 end
 
-test("builders make draft-07, and what they make passes the check", function()
+test("builders produce draft-07 schemas that pass the check", function()
   local made = s.object({
     text = s.string { min = 1, max = 9, pattern = "^a" }, size = s.integer { min = 0 }, share = s.number { max = 1 },
     sure = s.boolean(), kind = s.enum { "a", "b" }, list = s.list(s.any(), { min = 1, max = 3, unique = true }),
@@ -22,9 +22,9 @@ end)
 test("a schema with an unknown keyword, or a part without one, is refused with its place", function()
   refused({ type = "object", properties = { a = { typ = "string" } } }, "'typ' is not a keyword of a schema (at #/properties/a)")
   refused({ bugs = { type = "array" } }, "'bugs' is not a keyword of a schema (at #)")
-  refused({ type = "array", items = {} }, "a schema without a keyword takes anything (at #/items)")
-  refused({ anyOf = { { type = "string" }, { title = "x" } } }, "takes anything (at #/anyOf/1)")
-  refused({ properties = { a = true } }, "it takes anything (at #/properties/a)")
+  refused({ type = "array", items = {} }, "a schema without a keyword accepts any value (at #/items)")
+  refused({ anyOf = { { type = "string" }, { title = "x" } } }, "accepts any value (at #/anyOf/1)")
+  refused({ properties = { a = true } }, "it accepts any value (at #/properties/a)")
   refused({ type = "nothing" }, "not a usable JSON Schema")
   checks.check({ ["$defs"] = { a = { type = "string" } }, ["$ref"] = "#/$defs/a", ["x-own"] = 1, title = "t" }, "allowed")
 end)

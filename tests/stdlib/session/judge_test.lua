@@ -67,7 +67,7 @@ test("a silent session is judged late, and by the activity of its processes", fu
   is(state(silent(16 * minute), nil, { busy = 0, moved = 1 << 20 }), "slow", "sixteen minutes of reading")
 end)
 
-test("a spinner is no progress, and repeated lines are a loop", function()
+test("a spinner is not progress, and repeated lines are a loop", function()
   local spinner = facts({ "⠋ Working (371s)" }, { silent_ms = 100, same_ms = 6 * minute })
   is(state(spinner), "suspect", "a spinner for six minutes")
   is(state(facts({ "npm test" }, { silent_ms = 100, same_ms = 3 * minute, repeats = 40 })), "looping", "a loop")

@@ -77,6 +77,17 @@ TEST_CASE("an audit names attempts that only the journal or only the keeper log 
   CHECK(result["unbegun"] == json::array({"c@1"}));
 }
 
+TEST_CASE("an audit expects no remote attempt in the keeper's log") {
+  const JournalRun run;
+  write_journal(run, {begin("a", 1),
+                      {{"type", "remote"}, {"key", "a"}, {"id", "a@1"}, {"on", "ssh:big"}},
+                      end("a"),
+                      begin("a", 2),
+                      end("a")});
+  write_keeper_log(run, {});
+  CHECK(audit(run)["unlogged"] == json::array({{{"key", "a"}, {"attempt", 2}}}));
+}
+
 TEST_CASE("an audit distinguishes the attempts that a cassette played from those that it started") {
   const JournalRun run;
   write_journal(run, {begin("a", 1, "cassette"), end("a"), begin("b", 1, "cassette"), end("b")});

@@ -29,7 +29,7 @@ test("a commit of the session counts, and its files are named once", function()
   is(changed("true", ("echo 2 >>a; echo n >new; git add .; %s commit -qm T; echo 3 >>new"):format(git)), "a new", "paths")
 end)
 
-test("what was modified before does not count, even if it is committed", function()
+test("a file that was modified before does not count, even if it is committed", function()
   is(changed("echo mine >>a; echo mine >own; echo mine >also", ("git add a own; %s commit -qm T; echo t >b"):format(git)),
     "b", "paths")
 end)
@@ -61,7 +61,7 @@ test("a program that the repository names as a filter is not started", function(
   is(core.file.stat(core.file.root(scratch), "started"), nil, "the filter")
 end)
 
-test("without a state of the start only what was written since then counts", function()
+test("without a state of the start, only files written since then count", function()
   sh(("mkdir work; cd work; git init -q; echo a >a; %s add a; %s commit -qm S; echo old >old; sleep 0.1; touch now; sleep 0.1"):format(git, git))
   local home = open "work"
   local since = core.file.stat(home.root, "now").ctime_ns // 1000000

@@ -78,7 +78,7 @@ test("a transcript that cannot be read leaves the usage unknown", function()
   is(claude.read({ id = "s", from = 0 }).usage, nil, "no path")
 end)
 
-test("damaged lines are left out", function()
+test("damaged lines are skipped", function()
   local junk = '{"type":"assistant"\n[1]\n\0\255\n{"type":"assistant","message":7}\n'
     .. '{"type":"assistant","message":{"id":"x","usage":{"input_tokens":-4}}}\n'
     .. '{"type":"assistant","message":{"id":{},"usage":{"input_tokens":4}}}\n'
@@ -94,7 +94,7 @@ test("a line that is too long makes the usage a lower bound", function()
   is(found.usage.partial, true, "partial")
 end)
 
-test("a hook's input is an event, anything else is none", function()
+test("only a hook's input is an event", function()
   local event = claude.event { session_id = "s", hook_event_name = "PostToolUse", tool_name = "Write",
     tool_input = { file_path = "/a" } }
   same({ event.kind, event.tool, event.file }, { "tool", "Write", "/a" }, "a tool")

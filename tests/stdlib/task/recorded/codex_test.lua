@@ -42,7 +42,7 @@ test("without its rollout the usage of a turn is unknown", function()
   is(codex.read({ id = thread, turn = turns[1], from = 0 }).usage, nil, "a link")
 end)
 
-test("the argument of notify is an event, anything else is none", function()
+test("only the argument of notify is an event", function()
   local given = { type = "agent-turn-complete", ["thread-id"] = thread, ["turn-id"] = "t", cwd = "/x",
     ["input-messages"] = { "hello" } }
   local event = codex.event(given)

@@ -16,7 +16,7 @@ test("the plugin's counts are the usage of a turn", function()
   same(found.prompts, { "make it" }, "the prompts")
 end)
 
-test("counts that are none leave the usage unknown", function()
+test("invalid counts leave the usage unknown", function()
   is(read({ 7, {}, { id = "a" }, { id = "a", tokens = { input = -1 } } }).usage, nil, "the usage")
   is(read(nil).usage, nil, "no answers")
 end)
