@@ -11,7 +11,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "host/artifact/file/dir.h"
 #include "host/base/ascii.h"
@@ -26,6 +30,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr std::size_t kTokenBytes = 32;
+constexpr int kTries = 200;  // of 10 ms each, to lock the file of a server that has ended
 
 Fd new_socket(int family) {
   Fd fd(::socket(family, SOCK_STREAM, 0));
@@ -48,6 +53,25 @@ bool is_token(const std::string& text) {
   return text.size() == 2 * kTokenBytes && std::all_of(text.begin(), text.end(), is_hex);
 }
 
+/// The content of a lock file: the token, a space, the pid of the server and a newline.
+std::string text_of(int fd) {
+  char text[200] = {};
+  const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+  return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+}
+
+/// Empty if there is none.
+std::string pid_in(const std::string& text) {
+  const auto space = text.find(' ');
+  if (space == std::string::npos) return {};
+  return text.substr(space + 1, text.find('\n', space) - space - 1);
+}
+
+bool is_alive(const std::string& pid) {
+  const int number = std::atoi(pid.c_str());
+  return number > 0 && (::kill(number, 0) == 0 || errno == EPERM);
+}
+
 }  // namespace
 
 Result<void> Address::hold(const std::string& name, const std::string& shown,
@@ -64,18 +88,21 @@ Result<void> Address::hold(const std::string& name, const std::string& shown,
   if (!file) return file.error();
   lock_ = std::move(*file);
   ::fchmod(lock_.get(), 0600);
-  char text[200] = {};
-  const ssize_t size = ::pread(lock_.get(), text, sizeof text - 1, 0);
-  const std::string kept(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-  const auto space = kept.find(' ');
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    const std::string pid = space == std::string::npos ? "?" : kept.substr(space + 1);
-    return Error{ErrorKind::kInvalid,
-                 "process " + printable(pid.substr(0, pid.find('\n')), 20) +
-                     " serves the page at " + shown + " already",
-                 "open its address, or name another --port or --socket",
-                 {}};
+  std::string kept = text_of(lock_.get());
+  // A program that a killed server was just starting holds the lock until its exec.
+  for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+    const std::string pid = pid_in(kept);
+    if (tries == kTries || pid.empty() || is_alive(pid)) {
+      return Error{ErrorKind::kInvalid,
+                   "process " + (pid.empty() ? "?" : printable(pid, 20)) + " serves the page at " +
+                       shown + " already",
+                   "open its address, or name another --port or --socket",
+                   {}};
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    kept = text_of(lock_.get());
   }
+  const auto space = kept.find(' ');
   token_ = kept.substr(0, space == std::string::npos ? 0 : space);
   if (!is_token(token_)) token_ = random_hex(kTokenBytes);
   const std::string line = token_ + " " + std::to_string(::getpid()) + "\n";
