@@ -41,6 +41,7 @@ constexpr std::size_t kMostListed = 10000;
 constexpr std::size_t kMostOpen = 256;
 constexpr std::uint64_t kMapNameLimit = 100;
 constexpr const char* kNoncesFileName = "nonces";
+constexpr const char* kEnvironmentFileName = "environment";
 
 void print_line(const json& line) {
   const std::string text = json_text(line) + "\n";
@@ -183,6 +184,17 @@ void remove_unused_map(const std::string& root, const std::string& name) {
   if (folder) remove_tree(folder.get(), name.c_str(), kMostEntries);
 }
 
+/// Formats the environment of a job for sbatch's --export-file. The folders for temporary files are
+/// another machine's.
+std::string environment_of_job() {
+  std::string text;
+  for (const auto& [name, value] : plain_environment()) {
+    if (name == "TMPDIR" || name == "XDG_RUNTIME_DIR") continue;
+    text.append(name).append("=").append(value).push_back('\0');
+  }
+  return text;
+}
+
 json describe_attempt(const std::string& root, const std::string& nonce) {
   json line{{"nonce", nonce}};
   auto attempt = RemoteAttempt::open(root, nonce);
@@ -290,8 +302,10 @@ Result<void> remote_prepare(const std::string& root, const json& request) {
   auto folder = RemoteAttempt::make(root + "/maps", map);
   if (!folder) return folder.error();
   if (auto wrote = folder->write(kNoncesFileName, lines); !wrote) return wrote;
+  if (auto wrote = folder->write(kEnvironmentFileName, environment_of_job()); !wrote) return wrote;
   for (const std::string& name : earlier) remove_unused_map(root, name);
-  print_line({{"map", folder->path() + "/" + kNoncesFileName}});
+  print_line({{"map", folder->path() + "/" + kNoncesFileName},
+              {"environment", folder->path() + "/" + kEnvironmentFileName}});
   return {};
 }
 

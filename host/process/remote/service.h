@@ -20,7 +20,8 @@ Result<void> remote_probe(const std::string& root, const nlohmann::json& request
 Result<void> remote_start(const std::string& root, const nlohmann::json& request,
                           const std::string& program);
 /// Writes the descriptions of `request.attempts` for a scheduler's jobs, but starts nothing.
-/// Also writes the file `request.map` below `root`/maps, with a nonce on each line.
+/// Also makes the folder `request.map` below `root`/maps, and prints the paths of two files in it:
+/// {map (a nonce on each line), environment (of the jobs, for sbatch's --export-file)}.
 Result<void> remote_prepare(const std::string& root, const nlohmann::json& request);
 /// Waits up to `request.wait_ms` for news of `request.attempts`, a list of {nonce, out, err}.
 /// `out` and `err` are the bytes of the logs that the host already has.

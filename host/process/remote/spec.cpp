@@ -102,14 +102,7 @@ class Reader {
   }
 
   void read_environment(ChildSpec& child) const {
-    std::map<std::string, std::string> env;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      const std::string_view variable(*entry);
-      const auto sign = variable.find('=');
-      if (sign != std::string_view::npos && is_plain(variable.substr(0, sign))) {
-        env.emplace(variable.substr(0, sign), variable.substr(sign + 1));
-      }
-    }
+    std::map<std::string, std::string> env = plain_environment();
     const json given = object("env");
     for (const auto& [name, value] : given.items()) {
       env[name] = text(value.get<std::string>());
@@ -164,6 +157,18 @@ class Reader {
 };
 
 }  // namespace
+
+std::map<std::string, std::string> plain_environment() {
+  std::map<std::string, std::string> env;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    const auto sign = variable.find('=');
+    if (sign != std::string_view::npos && is_plain(variable.substr(0, sign))) {
+      env.emplace(variable.substr(0, sign), variable.substr(sign + 1));
+    }
+  }
+  return env;
+}
 
 Result<ChildSpec> read_remote_spec(RemoteAttempt& attempt, const nlohmann::json& spec) {
   try {

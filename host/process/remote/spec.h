@@ -1,6 +1,7 @@
 // Parses the JSON description of a step into the ChildSpec of an attempt. Any thread.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -20,5 +21,9 @@ inline constexpr const char* kSpecFileName = "spec.json";
 /// folders, stdin_file, wall_ms, idle_ms, cap, stderr_cap, writable, readable, restrict_reads,
 /// network, secrets (name -> value). The caller closes the result's stdin_fd.
 Result<ChildSpec> read_remote_spec(RemoteAttempt& attempt, const nlohmann::json& spec);
+
+/// Returns the variables that every child gets from this process: PATH, HOME, the locale and the
+/// like.
+std::map<std::string, std::string> plain_environment();
 
 }  // namespace moonlet

@@ -71,17 +71,20 @@ local function minutes_of(items)
   return longest > 0 and longest // 60000 + 1 + margin_minutes or nil
 end
 
-local function command_of(office, map_file, items, map)
+--- Builds the command line of sbatch. With --export=NAME,… Slurm would run a login shell of the user for each job.
+---@param prepared {map: string, environment: string}  files on the machine
+local function command_of(office, prepared, items, map)
   local machine, keeper = office.machine, office.keeper
   local argv = { "sbatch", "--parsable", "--no-requeue", "-J", name_of(map), "--comment=" .. map, "-o", "/dev/null",
-    "-e", "/dev/null", "-D", "/", "--export=HOME,PATH,USER,LOGNAME,LANG" }
+    "-e", "/dev/null", "-D", "/", "--export-file=" .. prepared.environment }
   local function add(...) table.move({ ... }, 1, select("#", ...), #argv + 1, argv) end
   local minutes = minutes_of(items)
   if minutes then add("-t", tostring(minutes)) end
   if machine.partition then add("-p", machine.partition) end
   if machine.account then add("-A", machine.account) end
   if #items > 1 then add("--array=0-" .. #items - 1) end
-  add("--wrap", ("exec %s job %s %s"):format(links.quote(keeper.path), links.quote(keeper.dir), links.quote(map_file)))
+  add("--wrap", ("exec %s job %s %s"):format(links.quote(keeper.path), links.quote(keeper.dir),
+    links.quote(prepared.map)))
   return argv
 end
 
@@ -121,7 +124,7 @@ local function submit_array(office, items)
   end
   local prepared = office.keeper:lines("prepare", { map = map, attempts = attempts })[1]
   for _, item in ipairs(items) do item.submission = map end
-  local exit = office.link:exec(command_of(office, prepared.map, items, map))
+  local exit = office.link:exec(command_of(office, prepared, items, map))
   if exit.code ~= 0 and not earlier and is_final(exit) then
     for _, item in ipairs(items) do
       item.sent, item.submission, item.map = true, nil, nil
