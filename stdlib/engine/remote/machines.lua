@@ -47,21 +47,21 @@ end
 --- Returns the machine that `on` names. Raises `invalid` for an unknown machine.
 ---@return moonlet.Machine
 function M.of(config, on)
-  local kind, name = on:match "^(%l+):?(.*)$"
-  if kind == "ssh" and name ~= "" then
+  local kind, name = on:match "^(%l+):(.+)$"
+  if kind == "ssh" then
     local entry = entry_of(config, on, name)
     if not entry.ssh then refuse(on, "machines." .. name .. " has no ssh", "add ssh = \"HOST\"") end
     return { on = on, kind = "ssh", name = name, host = entry.ssh, dir = entry.dir or "~/.moonlet-remote",
       slots = entry.slots or default_slots, env = entry.env or {},
       patience_ms = entry.patience and duration.ms(entry.patience, "patience") or default_patience_ms }
   end
-  if kind == "slurm" then
+  if kind == "slurm" or on == "slurm" then
     local entry = entry_of(config, on, "slurm")
     local via = entry.via and M.of(config, entry.via)
     return { on = on, kind = "slurm", name = "slurm", host = via and via.host, dir = entry.dir or "~/.moonlet-remote",
       slots = entry.slots or math.maxinteger, env = entry.env or {}, account = entry.account,
       asks = entry.submit == "ask" or nil,
-      partition = partition_of(on, entry, name ~= "" and name or nil),
+      partition = partition_of(on, entry, name),
       patience_ms = entry.patience and duration.ms(entry.patience, "patience") or default_patience_ms }
   end
   refuse(on, "it names no machine", 'write "ssh:NAME" or "slurm[:PARTITION]"')
