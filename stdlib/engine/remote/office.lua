@@ -35,6 +35,15 @@ local kept_cap = 64 << 20
 ---@field missing_since integer?  since when nobody knows of it
 ---@field on_news fun(item: moonlet.RemoteItem, out: string, err: string)?
 
+---@class moonlet.Transport   the part of an office that differs between ssh and schedulers
+---@field elsewhere boolean?   true if the attempts run on other nodes than the commands of the office
+---@field gather_ms integer?   how long an attempt waits for others that join its submission
+---@field longest_gather_ms integer?
+---@field submit fun(office: moonlet.Office, items: moonlet.RemoteItem[])  sets `sent` of each item that arrived
+---@field watch fun(office: moonlet.Office, by_nonce: table<string, moonlet.RemoteItem>)  called after each poll
+---@field cancel fun(office: moonlet.Office, items: moonlet.RemoteItem[])
+---@field survey fun(office: moonlet.Office, found: table<string, table>)?  corrects reports on a dead host's attempts
+
 ---@class moonlet.Office
 ---@field run table
 ---@field machine moonlet.Machine
@@ -48,7 +57,7 @@ local kept_cap = 64 << 20
 local Office = {}
 Office.__index = Office
 
----@param transport table   ssh_queue or slurm_queue
+---@param transport moonlet.Transport
 function M.new(run, machine, transport)
   local link = links.new(run, machine)
   return setmetatable({ run = run, machine = machine, link = link, keeper = far_keeper.new(link, machine),

@@ -9,8 +9,8 @@ import { patchNode, show } from "./patch.js";
 import { ago, button, link, linkOf, meter, section, stateOf, took } from "./parts.js";
 
 const pageSize = 50, mostReloaded = 1000, rest = 150, sessionsEvery = 5000;
-const statuses = ["", "ok", "degraded", "failed", "blocked", "needs-human", "quota", "cancelled", "interrupted", "running",
-  "prepared"];
+const statuses = ["", "ok", "degraded", "failed", "blocked", "needs-human", "quota", "budget", "findings", "cancelled",
+  "interrupted", "running", "prepared"];
 const groups = ["day", "model", "preset", "runner", "change"];
 
 /** What the view knows. It stays while other views are shown, so that coming back is at once. */
