@@ -5,17 +5,17 @@ local record = require "moonlet.record"
 local M = {}
 
 ---@class moonlet.ArgOptions
----@field default any        the value without the option
----@field help string?       text of the argument in --help
+---@field default any        the value if the option is not given
+---@field help string?       description in --help
 ---@field choices string[]?  the allowed values
 ---@field min number?        the least value, or the least length of a list
 ---@field max number?
 ---@field required boolean?
----@field positional boolean? accepts `moonlet run NAME VALUE`; a preset may have one such argument
+---@field positional boolean? may be given without its name: `moonlet run PRESET VALUE`; one per preset
 
 ---@class moonlet.PathArgOptions : moonlet.ArgOptions
 ---@field exists boolean?    the path must name a file or folder
----@field words boolean?     true: a text that names no file or folder is accepted as a sentence
+---@field words boolean?     true: any text that is not an existing path is passed on unchanged
 
 ---@class moonlet.Arg : moonlet.PathArgOptions
 ---@field many boolean?      true for a list, which may be given several times
@@ -85,7 +85,7 @@ M.boolean = declare "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- A duration such as "8m", or a number of seconds. The preset gets it as it was written.
+--- A duration such as "8m", or a number of seconds. The preset receives it unconverted.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.duration { default = "8m" }.default --> "8m"
@@ -121,7 +121,7 @@ M.paths = declare "paths"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.target = declare "target"
 
---- Commands for ctx:validate, as test:make test; comma separated or given several times.
+--- Commands for ctx:validate, such as test:make test; comma separated or given several times.
 --- Naming a check on a terminal, or together with --allow needs, also allows its program to run.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua

@@ -1,6 +1,6 @@
 --- Collects deterministic facts about the changes in a repository, without a model.
 --- `facts.diff` is safe to print: secrets are redacted and files that contain them are withheld.
---- `hunks` contain git's output with its secrets, so they never leave the process.
+--- `hunks` contain unredacted output of git, so they never leave the process.
 
 local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
@@ -55,7 +55,8 @@ local function resolve_call(target)
   return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" }, { stdin = concat(names, "\n") .. "\n" } }
 end
 
--- Fills in the ids of base and head. If git does not know the words as revisions, they are a path.
+-- Fills in the commit ids of base and head. A target that git does not know as a revision becomes a
+-- path.
 local function resolve(target, result)
   local ids = {}
   for line in string.gmatch(result.stdout or "", "[^\n]+") do
@@ -338,7 +339,7 @@ local function add_log(facts, result)
   end
 end
 
--- Returns the tracked files whose names a function accepts. It reads git's list once.
+-- Returns the tracked files that `wanted(name, path)` accepts. `result` is git's list of files.
 local function pick(result, wanted)
   local found = {}
   for path in gmatch(result.stdout or "", "([^\0]*)\0") do

@@ -24,7 +24,7 @@ local M = {}
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
 ---@field status "open"|"refuted"|"unverified"|"unsupported"
----@field unjudged boolean?      true if the reviewer's stream omits the lines that were read
+---@field unjudged boolean?      true if the reviewer's output does not show which lines it read
 ---@field reason string?         why the finding is refuted, unverified, or a duplicate
 ---@field merged_from moonlet.Finding[]
 
@@ -169,7 +169,7 @@ M.clip = cut
 
 local function trim(text) return match(text, "^%s*(.-)%s*$") end
 
--- Skip the leading spaces first, so that a very long run of spaces costs one pass.
+-- Skip the leading spaces first, so that trimming a very long run of spaces takes linear time.
 local function words(value, cap)
   if type(value) == "number" or type(value) == "boolean" then value = tostring(value) end
   if type(value) ~= "string" then return "" end
@@ -317,7 +317,7 @@ end
 function M.place(finding)
   local file, line = given(finding.file), given(finding.line)
   if not file then return "the change as a whole" end
-  -- Git has already quoted a name that is not valid UTF-8.
+  -- Git has already quoted a name that is not valid UTF-8, so do not quote it again.
   local quoted = match(file, '^".*"$') and not find(file, "[%c\x80-\xff]")
   local shown = quoted and cut(file, 200) or require("moonlet.git").show_path(file, 200)
   return line and format("%s:%d", shown, line) or shown

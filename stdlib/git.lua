@@ -24,7 +24,7 @@ M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.cha
 ---@field cwd string?
 ---@field timeout string|number|nil  default: "2m"
 ---@field journal boolean?  false: the call is not recorded in the journal
----@field clean (fun(stdout: string): string)|false|nil  redacts the record; false: no redaction
+---@field clean (fun(stdout: string): string)|false|nil  redacts the recorded output; false: no redaction
 
 local HARDEN = {
   "--no-pager",
@@ -92,7 +92,7 @@ function M.first_line(stderr)
   return M.show_path(line)
 end
 
---- Explains a failed git command to the user and returns it as an error table to raise.
+--- Returns an error table, ready to be raised, that explains a failed git command to the user.
 --- ```lua
 --- local result = m.git.run(ctx, { "rev-parse", "no-such-branch" })
 --- result.code ~= 0 --> true
@@ -126,7 +126,8 @@ end
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
 --- Runs one read-only git command. A failed command is a result, not an error.
---- The journal stores the output without secrets. If it had any, a resumed run calls git again.
+--- The journal stores the output with secrets redacted. If there were any, a resumed run calls git
+--- again.
 --- Errors: `denied` git was not granted;
 --- `failed` means that git could not be started.
 --- ```lua
@@ -168,7 +169,8 @@ function M.run_all(ctx, calls)
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
---- Explains why a target is unsafe on a command line, such as a leading dash; nil if it is safe.
+--- Returns why a target is unsafe on a command line, such as "it starts with a dash"; nil if it is
+--- safe.
 --- ```lua
 --- m.git.target_problem "main..HEAD" --> nil
 --- m.git.target_problem "--output=x" ~= nil --> true
@@ -263,7 +265,7 @@ function M.read_config(result)
   return env, settings
 end
 
---- Returns the arguments and options of the call that m.git.read_config parses.
+--- Returns the arguments and options of the git call whose result m.git.read_config parses.
 --- The call is not journaled, so a resumed run reads git's configuration again.
 --- ```lua
 --- local call = m.git.config_call()

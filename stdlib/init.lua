@@ -1,4 +1,4 @@
---- The module `m` of `local m = require "moonlet"`, which presets and scripts build with.
+--- The library that presets and scripts load with `local m = require "moonlet"`.
 --- The functions of `m` have no side effects. Only the methods of ctx have side effects.
 ---@class moonlet.m
 ---@field arg moonlet.arg

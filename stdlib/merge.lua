@@ -1,5 +1,5 @@
 --- Merges the findings of several reviewers into one ranked list.
---- Findings with a near place and similar claims are duplicates.
+--- Findings at nearby lines with similar claims are duplicates.
 --- A duplicate by another reviewer corroborates the finding.
 --- No finding is dropped: `merged_from` of the representing finding lists its duplicates.
 --- The result does not depend on the order of the answers.
@@ -186,7 +186,8 @@ local function read(reviews, opts)
   return items
 end
 
--- Marks a finding unverified if its file was not reviewed, or is shorter than the line it cites.
+-- Marks a finding unverified if its file was not reviewed, or has fewer lines than the finding
+-- cites.
 local function check_place(item, known, lengths)
   local finding = item.finding
   if finding.status ~= "open" or not finding.file or not known then return end
@@ -212,7 +213,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Lists the places of findings near an item: the item's own place, then both neighbours.
+-- Returns the index keys under which findings near an item are stored: its own key, then both
+-- neighbours.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -225,7 +227,7 @@ local function near(a, b)
     or a.line and b.line and math.abs(a.line - b.line) <= near_lines)
 end
 
--- Returns the cluster whose leader is most similar to an item, or nil.
+-- Returns the cluster whose first finding is most similar to an item, or nil.
 local function home_of(item, index)
   local exact = index.exact[item.exact_key]
   if exact and alike(item, exact.leader) then return exact end
@@ -269,7 +271,7 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- Returns the other reviews that reported the finding, without reviews that ran the same rule.
+-- Returns the other reviews that reported the finding, except reviews that ran the same rule.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -351,7 +353,7 @@ local function merge_status(items)
   return list, index
 end
 
--- Names the reviewers who refuted a finding in `disputed_by` of the open finding.
+-- Adds the reviewers who refuted a finding to `disputed_by` of the matching open finding.
 local function dispute(open_index, refuted_items)
   for _, item in ipairs(refuted_items) do
     local cluster = home_of(item, open_index)
@@ -383,7 +385,7 @@ end
 ---@field unverified moonlet.Finding[]
 ---@field refuted moonlet.Finding[]
 ---@field unsupported moonlet.Finding[]  findings on lines that their reviewers never read
----@field unjudged string[]      reviews whose streams do not list the lines that they read
+---@field unjudged string[]      reviews whose output does not show which lines they read
 ---@field lost moonlet.merge.Lost[]
 ---@field next_action string
 
@@ -474,7 +476,8 @@ function M.paths(review, opts)
   return list
 end
 
--- Returns the reviews whose findings could not be checked against the lines that they read.
+-- Returns the reviews whose output does not show which lines they read, so that no finding can be
+-- checked.
 local function unjudged(items)
   local names, seen = core.json.array {}, {}
   for _, item in ipairs(items) do

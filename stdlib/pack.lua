@@ -13,7 +13,7 @@ local M = {}
 ---@field constraints string|string[]|nil  style, limits, what must not change
 ---@field pointers string|string[]|nil     files, folders, documents, links
 ---@field decisions string|string[]|nil    earlier decisions, with their reasons
----@field success string|string[]|nil      test that the work is done
+---@field success string|string[]|nil      how to check that the work is done
 
 local parts = {
   { "goal", "Goal", { "goal", "goals" } },

@@ -1,6 +1,6 @@
---- Defines the building blocks of patterns.
---- A pattern first checks its options.
---- A pattern adds each worker's fields to the worker's calls, and tolerates failed workers.
+--- Defines what all patterns have in common.
+--- A pattern first checks its options, then adds the options of each worker to the worker's calls.
+--- A pattern continues if some of its workers fail.
 --- `moonlet preset new NAME --pattern P` copies a pattern for editing.
 local m = require "moonlet"
 local s = m.schema
@@ -182,7 +182,7 @@ end
 
 --- Adds the fields of a worker to a call.
 --- The call's own fields have priority, then those of its role (opts.judge), then opts.agent.
---- The worker reads instruction files at the base of the change in opts.facts.
+--- The worker reads the instruction files of the commit that the change in opts.facts is based on.
 --- ```lua
 --- local opts = { agent = { timeout = "5m" }, judge = { model = "large" } }
 --- local call = m.pattern.call(opts, { prompt = "Which one is shorter?" }, "judge")

@@ -1,4 +1,5 @@
---- A preset is a closed record with a `run` function. Declaring one starts nothing.
+--- A preset is a table with a `run` function and no unknown keys. Declaring a preset starts
+--- nothing.
 local record = require "moonlet.record"
 
 ---@class moonlet.preset
@@ -11,7 +12,7 @@ local M = {}
 ---@field args table<string, moonlet.Arg>?
 ---@field needs moonlet.Needs?
 ---@field budget moonlet.Limits?
----@field prompt_tokens integer?  token budget of each agent's prompt; the smallest budget applies
+---@field prompt_tokens integer?  token budget of each agent's prompt; if several are set, the smallest applies
 ---@field task_type string?       kind of the preset's work, for the runner `route`
 ---@field private_inputs boolean? the journal keeps hashes of the inputs, not their text
 ---@field runner string?          default runner, if neither the user nor the config names one
@@ -85,7 +86,7 @@ local function check_args(args, name)
   end
 end
 
---- Declares a preset. Its file returns the declared preset.
+--- Declares a preset. The preset's file must return the result.
 --- Errors: `invalid` an unknown key, a key that is missing, or a wrong value.
 --- ```lua
 --- return m.preset {

@@ -28,10 +28,10 @@ local M = {}
 ---@field steps string|string[]|nil     the steps to take
 ---@field pack moonlet.Pack?  context that the agent cannot infer
 ---@field facts string|moonlet.facts.Git|nil
----@field data moonlet.prompt.Data[]?  material from outside, which the prompt fences
+---@field data moonlet.prompt.Data[]?  untrusted material, which the prompt fences
 ---@field role string?               role of the agent
 
----@class moonlet.prompt.Data   a fenced part of a prompt with material from outside
+---@class moonlet.prompt.Data   untrusted material, fenced in the prompt
 ---@field label string
 ---@field text string
 ---@field limit integer?     most bytes to include
@@ -203,7 +203,7 @@ local function check_parts(fields, verb)
   for i, item in ipairs(fields.data or {}) do record.check(item, DATA, format("%s: data[%d]", verb, i)) end
 end
 
--- Appends the facts and the material from outside to a task's text, both fenced.
+-- Appends the facts and the untrusted material to a task's text, both fenced.
 local function with_material(text, fields, more)
   local parts = { { name = "the task", text = text, required = true } }
   if fields.facts then
@@ -272,8 +272,9 @@ end
 ---@return moonlet.prompt.Composed
 function M.compose(options) return budget.compose(options) end
 
---- Shrinks a prompt to a token budget by dropping parts of `data` and of `m.prompt.compose`.
---- The prompt must contain a text that those functions made.
+--- Shrinks a prompt to a token budget by dropping entries of `data` or parts given to
+--- The prompt must contain a text that a function of m.prompt has built in this process.
+--- The prompt must contain a text that m.prompt returned to this process before.
 --- ctx:agent fits its prompt into `prompt_tokens` in the same way.
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua

@@ -1,6 +1,6 @@
 --- Finds credentials in a text and removes them.
 --- A preset that knows more kinds of private text supplies its own scanners.
---- A finding has a place and a kind, but not the text.
+--- A hit has a place and a kind, but never contains the text itself.
 --- The search may miss credentials.
 --- If the search of a line takes too long, the whole line is redacted.
 
@@ -17,7 +17,7 @@ local line_cap = 2000
 ---@field from integer   first byte
 ---@field to integer     last byte
 ---@field kind string    kind of the private text in words, such as "e-mail address"
----@field class string   "secret", or a class of the preset's own
+---@field class string   "secret", or a class that the preset defines
 
 ---@alias moonlet.redaction.Add fun(from: integer, to: integer, kind: string)
 

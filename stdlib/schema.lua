@@ -13,8 +13,8 @@ local M = {}
 local array = core.json.array
 local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- A builder checks its result. A hand-written schema is checked inside its parent.
--- A hand-written part of a schema may refer to its parent.
+-- Checks a hand-written part of a schema; parts made by builder functions are already checked.
+-- The part may refer to its parent, so the parent is checked as a whole later.
 local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
 end

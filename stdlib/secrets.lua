@@ -103,7 +103,7 @@ local PLACEHOLDERS = {
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
   "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
   "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
-  -- Every installation of Azure's storage emulator has this key, so the key is no secret.
+  -- Every installation of Azure's storage emulator has this key, so the key is not a secret.
   "eby8vdm02x",
 }
 
@@ -191,7 +191,7 @@ local function known_forms(text, hits, context)
   end
 end
 
--- Returns the text after the BEGIN line of a private key, which may be the key's data.
+-- Returns the text after the BEGIN line of a private key, where the key's data is expected.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
   local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
@@ -238,19 +238,19 @@ end
 
 local function looks_random(value, least_size, least_entropy, context)
   if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") then return false end
-  -- An AWS secret has 40 such characters.
+  -- AWS secret keys have 40 characters: letters, digits, "+" and "/".
   -- The published example key is also reported, except in documents.
   local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
   if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
-  -- A password is not a URL, path, version or dotted name.
+  -- URLs, paths, versions and dotted names are not passwords.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
     return false
   end
   return M.entropy(value) >= least_entropy
 end
 
--- Detects short lower-case words that are joined to a name.
+-- Reports whether a value looks like a name: short lower-case words joined by "_" or "-".
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do

@@ -61,7 +61,7 @@ function M.trim(text)
   return from and sub(match(text, "^.*%S"), from) or ""
 end
 
---- Escapes a text so that a Lua pattern matches it literally.
+--- Escapes a text so that a Lua pattern with it matches the text literally.
 --- ```lua
 --- ("a.b"):find(require("moonlet.text").plain ".") --> 2, 2
 --- ```

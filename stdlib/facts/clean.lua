@@ -11,7 +11,7 @@ local concat = table.concat
 
 local M = {}
 
--- Maps byte offsets in one file's diff to lines: the first byte and the number of each line.
+-- Returns the mark ("+", "-" or " ") and the new line number of the diff line at each byte offset.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -62,7 +62,7 @@ function M.chunk(path, chunk, cleaned)
   local hits, all = secrets.scan(chunk, scan_options(path))
   local list = added(chunk, hits, cleaned)
   local what, maybe = secrets.name(path)
-  -- Withhold the whole diff if it has more suspected secrets than the scanner lists.
+  -- Withhold the whole diff if the scanner stopped at its limit of hits.
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""

@@ -1,5 +1,5 @@
---- Quotes names of files for people, shells and models.
---- A path is any bytes: it may contain newlines, quotes, invalid UTF-8 or invisible characters.
+--- Quotes file names for people, shells and models.
+--- A path may be any bytes: newlines, quotes, invalid UTF-8 or invisible characters.
 
 local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.sub
@@ -7,7 +7,7 @@ local concat = table.concat
 
 local M = {}
 
--- Detects a code point that is invisible or reorders text, so that names could be confused.
+-- Reports whether a code point is invisible or reorders text, so that two names could look alike.
 function M.invisible(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c
     or code == 0xfeff or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
@@ -80,7 +80,8 @@ function M.show_path(path, limit)
   return M.cut(shown, limit)
 end
 
--- Detects valid UTF-8 without invisible characters, which is readable in a command line.
+-- Reports whether a text is valid UTF-8 without invisible characters, and so readable in a command
+-- line.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do

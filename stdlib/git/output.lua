@@ -160,7 +160,8 @@ function M.parse_changes(text)
       if not path then break end
       local file = by_path[path]
       if not file or letter ~= "U" then
-        -- Git lists a conflict as U and as M. Keep the status of U and the modes of M.
+        -- Git lists a conflicted file twice, as U and as M. Keep the status of U and the modes of
+        -- M.
         local status = file and file.status or WORDS[letter] or "modified"
         if not file then
           file = {}
@@ -192,7 +193,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Splits a "diff --git" line that no line with names follows. Both names are equal in that case.
+-- Parses the names in a "diff --git" line if no other header line states them. Both are then equal.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -208,7 +209,7 @@ local function header_name(text)
   return sub(names.unquote(text), 3)
 end
 
--- Reads the number of lines that a hunk's header states, and returns the position after them.
+-- Reads as many lines as the hunk's header states, and returns the position after them.
 local function take_hunk(text, pos, hunk)
   local lines, count, size = hunk.lines, 0, #text
   local old_left, new_left = hunk.old_count, hunk.new_count

@@ -1,4 +1,4 @@
---- Maps endings and names of files to kinds.
+--- Maps file extensions and file names to kinds of files and to languages.
 local set = require("moonlet.text").set
 
 return {
@@ -7,7 +7,7 @@ return {
     roadmap faq security support governance install copying license licence notice thanks acknowledgements
     code_of_conduct codeofconduct release_notes releasing hacking upgrading releases agents claude gemini
     .mailmap .git-blame-ignore-revs]],
-  -- Files with these names end like plain text, but programs read them.
+  -- These files have an extension of plain text, but programs read them.
   not_docs = set [[cmakelists.txt meson_options.txt robots.txt runtime.txt version.txt ads.txt security.txt
     conanfile.txt packages.txt versions.txt symbols.txt]],
   asset_ext = set [[png jpg jpeg gif webp bmp ico avif tif tiff svg mp3 mp4 wav ogg webm mov flac woff woff2 ttf otf
@@ -53,7 +53,7 @@ return {
     [".envrc"] = "shell", install = "shell", sconstruct = "python",
     snakefile = "python", procfile = "ini",
   },
-  -- Configuration that its ending does not show.
+  -- Configuration files whose extension does not show their format.
   named_config = { ["go.mod"] = "gomod", ["go.work"] = "gomod", pipfile = "toml" },
   locks = {
     ["package-lock.json"] = "node", ["npm-shrinkwrap.json"] = "node", ["yarn.lock"] = "node",

@@ -7,7 +7,7 @@ local M = {}
 ---@field goal string             result to reach
 ---@field scope string|string[]   files or folders that may change
 ---@field question string?        question for the scout (default: the goal)
----@field success string?         test that the work is done
+---@field success string?         how to check that the work is done
 ---@field choose (fun(c: moonlet.Ctx, seen: moonlet.patterns.Seen): string)?  returns the approach
 ---@field checks (string|table)[]?  commands that the host runs after the work, as for ctx:validate
 ---@field implementer moonlet.patterns.Worker?  fields of the implementer's call, such as the name
@@ -64,7 +64,8 @@ local function brief(opts, seen, approach)
   return pack
 end
 
---- Has a scout gather the least context, from which the orchestrator chooses the approach.
+--- Has a scout gather only the context that the work needs. The orchestrator then chooses the
+--- approach.
 --- An implementer does the work, the host runs the checks, and another worker verifies the result.
 --- The pattern costs three agent calls.
 --- Errors: `invalid` a missing goal or scope, or a verifier that is also the implementer.

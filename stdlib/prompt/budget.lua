@@ -1,6 +1,6 @@
 --- Fits a prompt into a token budget by dropping the parts with the lowest priority.
 --- Tokens are estimated from bytes. The prompt and the record list the dropped parts.
---- The parts of recent prompts are cached by the prompts' text, to apply a smaller budget later.
+--- Recent prompts are cached with their parts, so that a smaller budget can be applied later.
 local record = require "moonlet.record"
 
 local concat, format = table.concat, string.format
@@ -83,7 +83,8 @@ local function no_room(parts, budget)
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
--- Returns the parts that may be dropped: lowest priority first, and of equal ones the last first.
+-- Returns the parts that may be dropped, lowest priority first. Of equal parts, the last comes
+-- first.
 local function expendable(parts)
   local list = {}
   for i, part in ipairs(parts) do
@@ -154,7 +155,7 @@ local function made(parts, budget)
   return text, told
 end
 
--- Joins parts into a text and caches the parts for a smaller budget later.
+-- Joins parts into a text, and caches the parts so that a smaller budget can be applied later.
 local function remembered_text(parts, budget)
   local text, told = made(parts, budget)
   if expendable(parts)[1] then remember { text = text, parts = parts, told = told } end
@@ -165,7 +166,7 @@ end
 ---@return string, moonlet.prompt.Composed
 function M.compose(options) return remembered_text(check(options), options.budget) end
 
---- Joins parts of a prompt and caches them. Each ends with a line break; names may repeat.
+--- Joins parts of a prompt and caches them. Each part ends with a line break; names may repeat.
 ---@param parts {name: string, text: string, priority: number?, required: boolean?}[]
 function M.join(parts)
   for _, part in ipairs(parts) do part.priority, part.required = part.priority or 0, part.required or false end
@@ -184,7 +185,7 @@ local function find(prompt)
   if best then return best, (prompt:find(best.text, 1, true)) end
 end
 
--- Splits a prompt into the parts of the cached prompt inside it and the text around them.
+-- Splits a prompt into the parts of a cached prompt inside it, and the text before and after.
 local function parts_of(prompt)
   local parts, entry, from = {}, find(prompt)
   local function add(text)
@@ -203,8 +204,8 @@ local function parts_of(prompt)
   return parts
 end
 
---- Fits a prompt, with the parts in front of it, into a budget.
---- A prompt that fits is returned unchanged.
+--- Fits the parts `before` and a prompt into a token budget.
+--- If they fit, no part is dropped.
 ---@param before table[]?  parts whose fields are all set
 ---@return string text  all parts, joined
 ---@return moonlet.prompt.Composed? told  nil if nothing was dropped

@@ -55,7 +55,7 @@ function M.blocks(text)
   return blocks
 end
 
---- Replaces each `{{name}}` of a template by a text. Raises an error for a name without one.
+--- Replaces each `{{name}}` of a template by a text. Raises an error for a name without a text.
 function M.fill(text, values, origin)
   return (gsub(text, "{{([%w_]+)}}", function(name)
     local value = values[name]

@@ -1,4 +1,4 @@
---- Finds credentials as people write them: published forms, "password is …", logins.
+--- Finds credentials as people write them: known token forms, "password is …", logins.
 --- Strings that look random are also reported, because false alarms are better than misses.
 
 local forms = require "moonlet.secrets.forms"
@@ -23,7 +23,7 @@ local function tokens(text, add)
   for _, form in ipairs(forms) do
     each(text, form[1], function(from, to)
       local rest = match(sub(text, to + 1, to + 4097), "^[%w_%-%.%+/=]*")
-      -- Names with dashes or underscores, such as CSS classes, are not tokens.
+      -- Words with dashes or underscores, such as CSS classes, are not access tokens.
       if form.rest and not find(sub(text, from - 1, from - 1), "[%w_]") and #rest >= form.rest
         and (find(rest, "%d") or find(rest, "%u") and find(rest, "%l")) then
         add(from, to + #rest, "access token")
@@ -72,7 +72,7 @@ local function urls(text, add)
     local scheme = match(sub(text, math.max(1, at - 24), at - 1), "[%w+.-]*$")
     local url = match(sub(text, to + 1, to + 2000), "^[^%s\"'`<>|%)]+") or ""
     local login, key = match(url, "^[^/]*:[^@]+@[%w.-]+"), match(url, "^[%w_%-]+%f[@]")
-    -- Redact scheme and host, too, because with the login they give access.
+    -- Redact the scheme and the host, too, because together with the login they give access.
     if login and not find(login, "[<{$]") then add(at - #scheme, to + #login, "login in a URL") end
     if key and #key >= 16 and find(key, "%d") and find(key, "%a") or lower(scheme) == "otpauth"
       or find(url, "^hooks%.slack%.com/services/.") or find(url, "^discord[app]*%.com/api/webhooks/.") then
@@ -86,7 +86,8 @@ local function urls(text, add)
   end)
 end
 
--- A "code" has only digits, a "token" a digit and a letter, and a "pass" any form.
+-- A value after a "code" label has only digits, after a "token" label digits and letters. Any value
+-- may follow "pass".
 local LABELS = {
   pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup code|mot de passe|contraseña|"
     .. "wachtwoord|senha|lösenord|passord|adgangskode|salasana|hasło|heslo|losung|losungswort",

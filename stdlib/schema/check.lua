@@ -1,4 +1,4 @@
---- Checks schemas before any call is paid. An unknown keyword is an error with its place.
+--- Checks schemas before an agent call costs money. An unknown keyword is an error with its place.
 local record = require "moonlet.record"
 
 local M = {}
