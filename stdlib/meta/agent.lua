@@ -2,7 +2,7 @@
 --- Defines the types that ctx:agent takes and returns.
 
 ---@class moonlet.AgentCall
----@field name string?         the step's key; needed if you edit the script between runs
+---@field name string?         the step's key; with a name, the step is found again after the script was edited
 ---@field prompt string        the whole prompt; the agent sees nothing else of the script
 ---@field schema moonlet.Schema? the answer must be JSON of this schema; one repair is tried
 ---@field runner string?       overrides the run's runner: "codex", "claude", "command", "route", …
@@ -11,13 +11,13 @@
 ---@field role string?         role in the agent's prompt
 ---@field inputs string[]?     files that are copied for the agent, which can read nothing else
 ---@field sandbox "read-only"|"workspace-write"|nil  default: read-only
----@field writes string[]?     folders of the shared work tree that the agent may write
+---@field writes string[]?     folders of the user's work tree that the agent may write
 ---@field edits string[]?      paths or globs that the agent may change; other changes fail the step
 ---@field in_place boolean?    write to the user's work tree under a lock, not to a copy
 ---@field confine "host"|nil   use the host's sandbox instead of the runner's own
 ---@field network boolean?     false: no network, if the sandbox supports that
 ---@field web_search boolean?  the agent may search the web, if the agent's program can
----@field env string[]?        names of environment variables that the agent may see
+---@field env string[]?        names of environment variables to pass to the agent
 ---@field argv string[]?       command line of the runner `command`, with {prompt} or {prompt_file}
 ---@field events "codex"|"claude"|"gemini"|"opencode"|"moonlet"|nil  format of the events of `argv`
 ---@field cwd string?          working directory of the agent, relative to the repository's top

@@ -1,13 +1,13 @@
 ---@meta _
 
 --- Declares `core`, the C++ functions of the library; scripts cannot reach them.
---- Each table of `core` belongs to one file of lua/core.
+--- A table of `core` is usually implemented by the file of that name in lua/core.
 
 ---@class core.archive
 ---@field adopt fun(home: userdata, staged: string, id: string, record: string, body: string): boolean?, moonlet.Error?
----  renames a complete folder of `.agent` to the run `id`; false if that id is taken
+---  makes the checked folder `staged` the folder of the run `id`; returns false if that id is taken
 ---@field extract fun(dir: userdata, name: string, manifest: string, files: table[], into: userdata): boolean?, moonlet.Error?
----  writes the files of an archive into an empty folder, or raises an error
+---  writes the files of an archive into the empty folder `into`, or returns nil and an error
 ---@field fits fun(name: string): boolean  true if an archive can hold a file of that name
 ---@field header fun(name: string, bytes: integer): string  returns the block that stands before a file in an archive
 ---@field manifest fun(dir: userdata, name: string): string?, moonlet.Error?  reads the manifest of an archive
@@ -16,11 +16,13 @@
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
----  returns the digest of a file or of its first bytes; with `durable` they are synced to disk first
+---  returns the size and hash of a file or of its first bytes; with `durable` they are synced to
+---  disk first
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
----  replaces run.json of a run that no process drives
+---  adds a record to the journal of a run that no process drives, and writes the file `path`
 ---@field story fun(home: userdata, run: string, value: any?): table
----  returns the journal's content, checked against other files; `value` names a large value
+---  returns the content of the run's journal, compared with the run's files; `value` names one
+---  large value
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  returns the hash of every file in a folder
 
@@ -33,13 +35,14 @@
 
 ---@class core.coroutine
 ---@field drive fun(coroutine: thread, ...: any): string, any
----  runs a coroutine: "ended", "failed", "yielded" or "waits", and the values
----@field wait_outside fun()  suspends this coroutine: its drive() returns, and the next drive() continues it
+---  runs a coroutine until it ends or yields; returns "ended", "failed", "yielded" or "waits", and
+---  its values
+---@field wait_outside fun()  suspends the calling coroutine until the next drive()
 
 ---@class core.detach
----@field done fun(log: string)  redirects later output to the file; called when the run has its id
+---@field done fun(log: string)  redirects all later output to the file; called when the run has an id
 ---@field start fun(words: string[]): string?, moonlet.Error?
----  starts `moonlet word…` in the background and returns the first line that it prints
+---  starts `moonlet word…` in the background and returns the first line that the command prints
 
 ---@class moonlet.EventKind
 ---@field name string
@@ -53,27 +56,30 @@
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
 ---@field kinds fun(): { version: integer, kinds: moonlet.EventKind[] }  the types of events, from host/telemetry/kinds.json
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
----  formats an event of a file as a line, or returns ""
----@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays an event of a file
+---  formats an event from a file as one line, or returns "" if the event is not displayed
+---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays a recorded event
 ---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 
 ---@class core.file
 ---@field append fun(dir: userdata, path: string, lines: string): boolean?, moonlet.Error?
----  appends whole lines to a file that several processes may write
+---  appends whole lines to a file that several processes may write at once
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
----  describes a file or link as a text that changes with its content; "" if the path does not exist
+---  returns a text that changes whenever the file's or link's content changes; "" for a missing
+---  path
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  gives `name` the owner, group and attributes of the file `path`, or the default group
+---  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, its
+---  folder's group
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  true if a file starts programs on the user's machine and no path in `writes` covers it
+---  reports whether a file can start programs on the user's machine, unless a path in `writes`
+---  covers it
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
----  makes a symbolic link in the folder itself
+---  makes the symbolic link `name` to `target` directly in the folder
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
 ---  returns { {name, type}, … } in byte order, or nil and an error
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
----  reads a file once, as an input of an agent
+---  reads a file in one pass and describes it as an input of an agent
 ---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
----  locks a small file with flock and waits for up to `ms`, 2000 by default
+---  locks a small file with flock, and waits up to `ms` (default 2000) for the lock
 ---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  makes the folder and its parents
 ---@field make_new fun(path: string): boolean?, moonlet.Error?  makes a new directory that only this user can open
 ---@field make_root fun(path: string): userdata?, moonlet.Error?  opens a private directory, and makes it if needed
@@ -85,15 +91,15 @@
 ---@field remove_empty fun(dir: userdata, path: string): boolean?, moonlet.Error?
 ---  removes a folder if it is empty; returns true if the folder was removed
 ---@field rename fun(dir: userdata, from: string|integer, to: string): boolean?, moonlet.Error?
----  renames within the directory and replaces a file at `to`
+---  renames a file in the folder, and replaces an existing file at `to`
 ---@field root fun(path: string): userdata?, moonlet.Error?  opens a directory, or returns nil and an error
 ---@field set_mode fun(dir: userdata, path: string, mode: integer): boolean?, moonlet.Error?  sets the mode bits
 ---@field stat fun(dir: userdata, path: string): table?, moonlet.Error?
----  describes the file itself; a link at the end is not followed
+---  describes a file; a symbolic link at the end of the path is described itself, not its target
 ---@field swap fun(dir: userdata, path: string, other: string, name: string): boolean?, moonlet.Error?
----  exchanges two files, or moves one if the other is missing
+---  exchanges two files; if only one of them exists, moves it to the path of the other
 ---@field sync fun(dir: userdata, names: string[]): boolean?, moonlet.Error?
----  syncs these files to disk, with one wait for all if the system supports that
+---  syncs these files to disk, and waits only once for all of them if the system supports that
 ---@field take fun(text: string, cap: integer): table  describes a text as load() describes a file
 ---@field unlock fun(handle: userdata)
 ---@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  writes atomically and durably
@@ -106,7 +112,8 @@
 
 ---@class core.frames
 ---@field closed fun(fn: function): any
----  sets fn(table, key), called by scripts for a missing field; nil for library code
+---  returns an __index that calls fn(table, key) when a script reads a missing field; library code
+---  gets nil
 ---@field keep fun(fn: function): function
 ---  wraps fn so that the caller's frame stays on the stack, even for a tail call `return fn(…)`
 ---@field lines fun(fn: function): string?, integer?, integer?  returns the file and the lines of a script's function
@@ -117,10 +124,11 @@
 ---@field append fun(body: table, durable: boolean)  waits until the record is synced to disk
 ---@field collect fun(on: boolean)  turns garbage collection on or off
 ---@field note fun(body: table)  adds a record that the next durable record syncs to disk; never waits
----@field open fun(): fun(): integer?, table?  iterates over the journal
+---@field open fun(): fun(): integer?, table?  iterates over the records of the journal
 ---@field value fun(order: integer, name: string): any  returns a large value, or nil and the fault
 ---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
----  returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
+---  verifies a journal and returns { records, fenced, torn_bytes, line?, why? }, or nil and an
+---  error
 
 ---@class core.json
 ---@field array fun(table: table?): any  marks a table as a JSON array, even an empty one
@@ -128,7 +136,7 @@
 ---@field decode_record fun(text: string): any  decodes what encode_record() wrote
 ---@field encode fun(value: any, indent: integer?): string  returns JSON
 ---@field encode_record fun(value: any, indent: integer?): string
----  returns the host's own JSON form of a record, with spaces around the values
+---  encodes a record of the host as JSON, with spaces around the values
 ---@field is_array fun(value: any): boolean  true if the table is marked as a JSON array
 ---@field validate fun(schema: table, value: any): string?  describes why a value does not fit; nil if it fits
 ---@field null userdata
@@ -153,10 +161,12 @@
 ---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
----  answers "complete" and continues to read; the word begins at byte `from`, counted from 0
+---  passes the completions `words` of the word at byte `from` (0 is the first) and then reads on
+---  like read()
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  opens a prompt, and returns whether it edits lines and prints prompts; nil without a terminal
+---  opens a prompt; returns also whether it edits lines and prints prompts; nil if standard input
+---  may not be read
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
 ---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
@@ -165,7 +175,8 @@
 ---@field close fun(reader: userdata)  closes the reader and drops an incomplete line
 ---@field open fun(path: string, kind: string): userdata  returns nil if the file does not exist yet
 ---@field read fun(reader: userdata, at_end: boolean): any[]?
----  returns { line, … }, { number, … }, others, last, or nil if nothing was added
+---  returns { line, … }, { number, … }, the count of other lines and the last number; nil without
+---  new lines
 
 ---@class core.lost
 ---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  makes the value that stands for a failed branch
@@ -189,7 +200,7 @@
 ---@field sees_processes fun(): boolean
 ---  true if the system can list processes, so that every process of a step can be ended
 ---@field recorded fun(home: userdata, run: string, step: string, name: string): string, table?
----  returns state and exit of an attempt of another process's run
+---  returns the state and the exit of an attempt, without taking the lock of its run
 ---@field stop fun(step: string, name: string): any  ends a running attempt, and returns its exit like take()
 ---@field take fun(step: string, name: string): table  waits for the exit of a recorded attempt and returns it
 
@@ -250,7 +261,8 @@
 ---  makes the environment of a script for load_in()
 ---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
----  on_missing(name, environment) supplies a missing global; on_new may reject a new one
+---  on_missing(name, environment) returns the value of a missing global; on_new may reject a new
+---  global
 ---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  loads a Lua file of a built-in preset, such as "NAME/init.lua", as load() loads a text
@@ -318,13 +330,15 @@
 ---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  starts a task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  stops the clock of the scope's time limit, or of all shields, until start_clock(scope?)
+---  pauses the scope's time limit, or without a scope the limits of all shields, until
+---  start_clock(scope?)
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until every task waits and no lower order is pending; without an order, has the last turn
+---  waits until all tasks wait and `order` is the lowest awaited; without `order`, until all turns
+---  are done
 ---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
----  sleeps as an observer, which does not keep a run from parking
+---  sleeps in a task that only observes others; such a sleep does not keep a run from parking
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input
@@ -363,13 +377,15 @@
 
 ---@class core.tree
 ---@field facts_of_index fun(dir: userdata, name: string, id_bytes: integer): moonlet.IndexFacts?, moonlet.Error?
----  reads a git index; refuses one that is split or sparse, or of an unknown version
+---  reads a git index; returns an error for an index that is split, sparse or of an unknown version
 ---@field sizes fun(top: userdata, paths: string[]): integer[]?, moonlet.Error?
 ---  returns the sizes of the files at these paths; -1 for a path without a file
 ---@field update fun(top: userdata, lists: userdata, old: string?, fresh: string?, only: string[]?, skip: string[]?): {before: table<string, string>, after: table<string, string>, files: integer}?, moonlet.Error?
----  compares the tree `top` with the list `old` in the folder `lists`; returns the types by path
----  (f, d, l or o) of each entry that differs, and the number of files in `old`. Writes the present
----  list to `fresh`. `only` names the paths to compare, `skip` the paths to omit
+---  compares the tree `top` with the recorded list `old` in the folder `lists`; returns the types
+---  (f, d, l or o)
+---  of the entries that differ, by path, and the number of files in `old`. Writes the current list
+---  to
+---  `fresh`. `only` names the paths to compare, `skip` the paths to omit
 
 ---@class core
 ---@field archive core.archive

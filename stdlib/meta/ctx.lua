@@ -41,7 +41,8 @@ ctx.run_id = ""
 ---@type string
 ctx.task_id = ""
 
---- The budget of the current body. Each of its methods reads one number.
+--- The budget of the current body (the function of a run, scope or branch). Each method reads one
+--- number.
 --- ```lua
 --- local rounds = 0
 --- while rounds < 2 and ctx.budget:left "tokens" > 20000 do
@@ -61,7 +62,7 @@ ctx.inputs = {}
 
 --- The functions of the program that embeds moonlet, by name; the moonlet command provides none.
 --- A call is a journaled step, with one table of arguments and a JSON value as the result.
---- The right is `needs = { host = { "close_ticket" } }`.
+--- A preset requests the right to call one with `needs = { host = { "close_ticket" } }`.
 --- ```lua
 --- local m = require "moonlet"
 --- return m.preset {
@@ -223,7 +224,7 @@ local task = {}
 function task:join() end
 
 --- Runs a function in parallel with the body. The body waits for the function before it ends.
---- An error that is never joined cancels the sibling tasks.
+--- An error that is not read with join() cancels the sibling tasks.
 --- ```lua
 --- local tests = ctx:spawn("tests", function(c) return c:exec { "true" }.code end)
 --- local docs = ctx:spawn("docs", function(c) return c:exec { "true" }.code end)
@@ -234,7 +235,7 @@ function task:join() end
 ---@return moonlet.Task
 function ctx:spawn(name, fn) end
 
---- Runs a function at the end of the body, even if it failed, timed out or was cancelled.
+--- Runs a function at the end of the body, even if the body failed, timed out or was cancelled.
 --- A finalizer has its own time limit of ten seconds.
 --- ```lua
 --- ctx:finally(function() ctx:exec { "rm", "-f", "server.pid" } end)
@@ -254,7 +255,7 @@ function ctx:yield() end
 ---@class moonlet.StepInput
 ---@field input any?   value whose change makes a resumed run repeat the step
 
---- Runs a named function once, whose result must be one JSON value.
+--- Runs a function once under a name. The function's result must be a JSON value.
 --- A resumed run returns the recorded result if `input` is unchanged.
 --- Errors: the error of the function.
 --- ```lua
@@ -330,7 +331,7 @@ function ctx:log(...) end
 ---@field cap integer?            most bytes to keep of each stream (default 1 MB, at most 32 MB)
 ---@field check boolean?          true: an exit code other than 0 raises an error
 ---@field journal boolean?        false: the call is not recorded, and a resumed run repeats it
----@field clean (fun(text: string): string)?  redacts the recorded output; the program must only read
+---@field clean (fun(text: string): string)?  redacts the recorded output; the program must not change anything
 ---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
 ---@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config; `cwd` is
@@ -394,7 +395,7 @@ function ctx:session(call) end
 ---@field why string?          reason, if the check did not pass
 ---@field exit_code integer?
 ---@field duration_ms integer
----@field stdout string        end of the check's standard output
+---@field stdout string        last part of the check's standard output
 ---@field stderr string
 ---@field dir string           folder with the check's whole output
 
@@ -458,7 +459,7 @@ function ctx:require(call) end
 ---@class moonlet.GateCall
 ---@field action string    action that a person is asked to approve
 ---@field why string?
----@field show string?     text that the approval is bound to
+---@field show string?     text that the person approves; another text needs a new approval
 ---@field timeout string|number|nil  time after which the gate is rejected
 ---@field name string?
 

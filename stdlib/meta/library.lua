@@ -16,8 +16,9 @@
 ---@class moonlet.BudgetView    reads a budget; `wall` is in seconds
 local budget = {}
 
---- Returns what may still be used under the tightest budget, without reservations of siblings.
---- The remaining amount is at least 0, and math.huge without a limit.
+--- Returns how much may still be used under the tightest budget, in which running work has reserved
+--- its share.
+--- The result is at least 0, and math.huge without a limit.
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:left "tokens" > 20000 --> true
@@ -119,7 +120,7 @@ m.runner = {}
 ---@field finish fun(state: moonlet.RunnerState, exit: moonlet.RunnerExit, answers?: moonlet.RunnerAnswers): moonlet.RunnerResult
 ---@field normalise (fun(schema: table): table)?  converts a schema to the form that the provider accepts
 
----@class moonlet.RunnerState    the private state of a reader
+---@class moonlet.RunnerState    the private state of a parser
 
 ---@class moonlet.RunnerEvent
 ---@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"
@@ -140,7 +141,7 @@ m.runner = {}
 ---@field signal integer?
 ---@field stderr_tail string?   last 64 KB of standard error
 ---@field error moonlet.Error?  set if the program could not start
----@field late true?            the agent reported its end only after a limit had stopped it
+---@field late true?            the agent's final event came only after a limit had stopped it
 
 ---@class moonlet.RunnerAnswers
 ---@field file string?     text of output.md
