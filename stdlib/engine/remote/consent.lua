@@ -1,5 +1,6 @@
---- Asks a person before a run's first jobs are submitted, where the config says submit = "ask". Steps
---- that come together are one question.
+--- Asks a person before the first jobs of a run are submitted, if the machine's config has submit =
+--- "ask".
+--- Steps that are ready at about the same time share one question.
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -11,11 +12,12 @@ local gather_ms, pause_ms = 250, 20
 ---@field jobs integer   steps that wait for the answer
 ---@field err table?
 
---- The consents of a run, by machine.
+--- Maps each machine to the person's consent that the run may submit jobs to it.
 ---@type fun(run: table): table<string, moonlet.Consent>
 local consents_of = per_run(function() return {} end)
 
---- Reports whether a submission is on record, so that a person was asked before it.
+--- Reports whether the run has submitted a job to the machine before, so that a person was already
+--- asked.
 local function was_submitted(run, on)
   for _, intent in ipairs(run.journal.remote_list) do
     if intent.on == on then return true end
@@ -36,7 +38,7 @@ local function ask_for_all(run, machine, consent, ask)
   if not ok then error(err, 0) end
 end
 
---- Waits for the answer that another task asks for. This wait does not keep the run from parking.
+--- Waits while another task asks the person. This wait does not keep the run from parking.
 local function wait_for_answer(consent)
   core.task.stop_clock()
   local ok, err = pcall(function()
@@ -47,7 +49,7 @@ local function wait_for_answer(consent)
   if consent.state == "refused" then error(consent.err, 0) end
 end
 
---- Returns once a person has approved; raises `rejected`, or parks the run.
+--- Waits until a person has approved. Raises `rejected` after a rejection, or parks the run.
 ---@param machine moonlet.Machine
 ---@param ask fun(run: table, on: string, where: string, jobs: integer)  raises unless it is approved
 function M.ask(run, machine, ask)

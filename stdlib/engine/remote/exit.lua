@@ -1,4 +1,4 @@
---- Makes the exit of a remote attempt, in the form in which core.process.run returns local exits.
+--- Builds the exit of an attempt on another machine, in the form that core.process.run returns.
 local M = {}
 
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
@@ -35,7 +35,7 @@ function M.of(record, out, err)
   return exit
 end
 
---- Returns the exit of an attempt that has neither a keeper nor a recorded end.
+--- Returns the exit of an attempt that has no keeper and no recorded exit.
 function M.gone(on)
   return { why = "lost", code = -1, signal = 0, duration_ms = 0, cpu_ms = 0, max_rss_kb = 0, stragglers = 0,
     stdout = "", stderr = "", stdout_total = 0, stdout_kept = 0, stderr_total = 0, stderr_kept = 0, stdout_in_time = 0,

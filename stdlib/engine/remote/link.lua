@@ -16,7 +16,7 @@ local socket_limit = 80
 ---@field private run table
 ---@field private machine moonlet.Machine
 ---@field private folder string?   holds the socket of the shared connection
----@field private connecting boolean?   a task opens it
+---@field private connecting boolean?   true while a task opens the connection
 ---@field private generation integer    counts the connections
 ---@field is_reached boolean?   true once a connection was made
 local Link = {}
@@ -33,14 +33,15 @@ local function options_of(socket, master)
   return words
 end
 
---- Quotes a word for the shell on the machine, which still expands a leading `~/`.
+--- Quotes a word for the shell on the machine. A leading `~/` is not quoted, so the shell expands
+--- it.
 function M.quote(word)
   local home, rest = "", word
   if word:sub(1, 2) == "~/" then home, rest = '"$HOME"/', word:sub(3) end
   return home .. "'" .. rest:gsub("'", "'\\''") .. "'"
 end
 
---- Formats what a program printed as one line for a message.
+--- Formats the output of a program as one line for a message.
 function M.printed(text, most)
   return core.text.printable((text:gsub("%s+$", ""):gsub("%s*\n%s*", "; ")), most)
 end
@@ -100,13 +101,13 @@ local function folder_of(link)
   return link.folder
 end
 
---- Waits while another task opens the shared connection. Two masters on one socket would leave one
---- that nobody can end.
+--- Waits while another task opens the shared connection. If two ssh masters used one socket, one of
+--- them could not be ended any more.
 local function wait_for_other(link)
   while link.connecting do core.task.sleep(connect_pause_ms) end
 end
 
---- Opens the shared connection unless it is there. It ends by itself when nobody uses it.
+--- Opens the shared connection if it is not open. An unused connection closes by itself.
 local function connect(link)
   wait_for_other(link)
   local folder, machine = folder_of(link), link.machine
@@ -114,7 +115,7 @@ local function connect(link)
   if root and core.file.stat(root, "s") then return folder .. "/s" end
   link.connecting, link.generation = true, link.generation + 1
   local words = options_of(folder .. "/s", true)
-  -- With a command in place of -N, a connection that cannot become the master ends by itself.
+  -- Run `true` instead of -N: a connection that cannot become the master then ends by itself.
   for _, word in ipairs { "-n", "-o", "ControlPersist=" .. persist_s, "-E", folder .. "/log", "--", machine.host,
     "true" } do
     words[#words + 1] = word

@@ -1,7 +1,7 @@
---- An office handles all attempts of one run on one machine.
---- An office sends attempts, polls all with one call, and fetches their logs and exits.
+--- Manages all attempts of one run on one remote machine.
+--- An office sends attempts, polls all of them with one call, and fetches their logs and exits.
 --- An office has no task of its own.
---- The tasks that wait for attempts take turns, and each does the work for all.
+--- The tasks that wait for attempts take turns, and each works for all attempts.
 local exits = require "moonlet.engine.remote.exit"
 local far_keeper = require "moonlet.engine.remote.far_keeper"
 local links = require "moonlet.engine.remote.link"
@@ -19,20 +19,20 @@ local kept_cap = 64 << 20
 ---@class moonlet.RemoteItem   one attempt on another machine
 ---@field nonce string
 ---@field key string
----@field spec table?        description for the machine; nil if an earlier host sent the attempt
+---@field spec table?        description that is sent to the machine; nil if an earlier host sent it
 ---@field sent boolean?
----@field parts string[][]   what was fetched of both logs
----@field seen integer[]     bytes of them
----@field exit table?        set at its end
----@field over boolean?      it was cancelled, and its tree there has ended
----@field record table?      content of its exit.json
----@field map string?        the submission that it belongs to
----@field queued_ms integer?  since when a scheduler has it
----@field queue_ms integer?  how long a scheduler had it before it started
----@field beat integer?      changes while its job lives
----@field beat_at integer?   when the last change was seen
----@field on_start fun(item: moonlet.RemoteItem)?  called when a scheduler has started it
----@field missing_since integer?  since when nobody knows of it
+---@field parts string[][]   fetched parts of standard output and standard error
+---@field seen integer[]     number of fetched bytes of each
+---@field exit table?        set when the attempt has ended
+---@field over boolean?      true if it was cancelled and its processes have ended
+---@field record table?      content of the attempt's exit.json
+---@field map string?        id of the submission to the scheduler
+---@field queued_ms integer?  time at which it was submitted to a scheduler
+---@field queue_ms integer?  time in the scheduler's queue
+---@field beat integer?      heartbeat that its job changes
+---@field beat_at integer?   time of the last change of `beat`
+---@field on_start fun(item: moonlet.RemoteItem)?  called when the scheduler has started the attempt
+---@field missing_since integer?  time since which no report mentions the attempt
 ---@field on_news fun(item: moonlet.RemoteItem, out: string, err: string)?
 
 ---@class moonlet.Transport   the part of an office that differs between ssh and schedulers
@@ -49,10 +49,10 @@ local kept_cap = 64 << 20
 ---@field machine moonlet.Machine
 ---@field keeper moonlet.FarKeeper
 ---@field link moonlet.Link
----@field queue moonlet.RemoteItem[]   not sent yet
----@field items table<string, moonlet.RemoteItem>  sent, by nonce
----@field cancels {items: moonlet.RemoteItem[], ok: boolean?, err: any}?  gathered for one message
----@field trouble table?   why the machine cannot be reached
+---@field queue moonlet.RemoteItem[]   attempts that are not sent yet
+---@field items table<string, moonlet.RemoteItem>  sent attempts, by nonce
+---@field cancels {items: moonlet.RemoteItem[], ok: boolean?, err: any}?  cancellations gathered for one message
+---@field trouble table?   error of a machine that cannot be reached
 ---@field trouble_since integer?
 local Office = {}
 Office.__index = Office
@@ -193,7 +193,7 @@ local function trouble(office, err)
   office.next_try, office.backoff = now + office.backoff, math.min(longest_backoff_ms, office.backoff * 2)
 end
 
---- Does a part of the work unless another task is doing it.
+--- Runs `fn`, which does one part of the work, unless another task is doing that part.
 --- An unreachable machine is tried again with exponential backoff.
 --- `fn` returns true if the machine answered, which resets the backoff.
 local function work(office, part, fn)
@@ -239,7 +239,7 @@ function Office:insist(fn, give_up)
   end
 end
 
---- Waits for the end of an attempt, and works for all others meanwhile.
+--- Waits for the end of an attempt. Meanwhile also sends, polls and fetches other attempts.
 ---@param give_up fun(err: table)  called while the machine is out of reach for too long; may raise
 ---@return table exit
 function Office:wait(item, give_up)
@@ -262,7 +262,7 @@ function Office:wait(item, give_up)
 end
 
 --- Removes an attempt from the queue. If it was sent already, ends its processes on the machine.
---- Cancellations of about the same time share one message.
+--- Cancellations at about the same time share one message.
 function Office:cancel(item)
   for i, queued in ipairs(self.queue) do
     if queued == item then return table.remove(self.queue, i) end
@@ -281,8 +281,9 @@ function Office:cancel(item)
   if not batch.ok then error(batch.err, 0) end
 end
 
---- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents the
---- start of unstarted attempts, because a message of that host may still arrive.
+--- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents
+--- attempts
+--- that have not started from starting later, because a message of that host may still arrive.
 ---@param nonces string[]
 ---@return table<string, table> reports  states by nonce
 function Office:survey(nonces)
@@ -294,8 +295,9 @@ function Office:survey(nonces)
   return found
 end
 
---- Removes the attempts' folders on the machine. Waits for attempts that were just cancelled, because a
---- Slurm job notices a cancellation only after some seconds. Returns false if a folder stays.
+--- Removes the attempts' folders on the machine. Waits for attempts that were just cancelled,
+--- because a
+--- Slurm job notices a cancellation only after some seconds. Returns false if a folder remains.
 function Office:remove(nonces)
   local give_up, is_all = core.clock.monotonic() + ending_ms, true
   while nonces[1] do

@@ -1,11 +1,11 @@
---- Asks a machine for its properties, without a run.
+--- Queries the properties of a remote machine outside of a run.
 local far_keeper = require "moonlet.engine.remote.far_keeper"
 local links = require "moonlet.engine.remote.link"
 local plain_environment = require "moonlet.engine.base.plain_environment"
 
 local M = {}
 
---- Checks the fields that a report for people prints.
+--- Reports whether the answer of the machine has all required fields.
 local function is_answer(value)
   return type(value) == "table" and type(value.version) == "string" and type(value.machine) == "string"
     and type(value.system) == "string" and type(value.arch) == "string" and math.type(value.processors) == "integer"
@@ -19,7 +19,7 @@ local function query(machine, argv)
   return answer, err, log()
 end
 
---- Returns the reason why the first step could not copy the keeper to the machine, or nil.
+--- Returns the reason why a step could not copy the keeper to the machine, or nil if it could.
 local function place_error(machine)
   local answer, err, log = query(machine, far_keeper.place_words(machine, true))
   if not answer then return err end
@@ -27,7 +27,7 @@ local function place_error(machine)
   return far_keeper.refusal(machine, answer.code, answer.out)
 end
 
---- Returns the reason why Slurm would refuse every job, or nil.
+--- Returns the reason why Slurm would refuse every job, or nil if it would not.
 local function slurm_error(machine)
   local argv = { "sh", "-c", 'exec 2>&1; sinfo -h -o %P ${1:+-p "$1"}', "sh", machine.partition or "" }
   local answer, err, log = query(machine, argv)
@@ -40,7 +40,8 @@ local function slurm_error(machine)
     hint = "try there: sinfo" }
 end
 
---- Returns the answer of the machine's moonlet-keeper. Returns {} if the first step will copy it there.
+--- Returns the answer of the machine's moonlet-keeper, or {} if the first step will install the
+--- keeper.
 ---@param machine moonlet.Machine
 ---@return table? answer, moonlet.Error?
 function M.of(machine)

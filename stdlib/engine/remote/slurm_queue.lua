@@ -9,9 +9,9 @@ local M = { elsewhere = true, gather_ms = 80, longest_gather_ms = 2000 }
 
 local first_watch_ms, longest_watch_ms = 15 * 1000, 120 * 1000
 local gone_ms = 60 * 1000
-local silent_ms = 20 * 1000 -- A job shows every 5 seconds that it lives.
+local silent_ms = 20 * 1000 -- a running job changes its heartbeat every 5 seconds
 local lookup_pause_ms = 2000
-local margin_minutes = 2 -- Slurm's limit is longer, so that the keeper's own limit comes first.
+local margin_minutes = 2 -- added to the limit for Slurm, so that the keeper's own limit comes first
 local default_array_size = 1001
 --- Lists the states in which a job may still start or run.
 local open_states = { PENDING = true, RUNNING = true, COMPLETING = true, CONFIGURING = true, SUSPENDED = true,
@@ -45,7 +45,7 @@ local function jobs(office, name)
   local found = {}
   for line in exit.stdout:gmatch "[^\n]+" do
     local id, job, index, state = line:match "^([%d_]+)|([^|]*)|([^|]*)|(%u[%u_]*)$"
-    -- Any other line means that the output is not squeue's.
+    -- Any other line means that squeue did not print this output.
     if not id then return nil end
     found[job] = found[job] or {}
     found[job][math.tointeger(tonumber(index)) or 0] = state
@@ -162,7 +162,7 @@ local function lost(office, item, state)
   item.exit = exit
 end
 
---- Prevents that a job starts the attempt later. Returns true if no job has started it.
+--- Prevents a job from starting the attempt later. Returns true if no job has started it.
 local function fence(office, nonce)
   local line = office.keeper:lines("end", { nonces = core.json.array { nonce }, elsewhere = true })[1]
   return line ~= nil and line.never == true
@@ -184,7 +184,7 @@ function M.survey(office, found)
   end
 end
 
---- Stops waiting for an attempt that neither the scheduler nor its folder has known for a minute.
+--- Stops waiting for an attempt that squeue and the attempt's folder have not shown for a minute.
 --- If no job has claimed the attempt, it is fenced, so that it can be submitted again.
 local function give_up(office, item, state)
   if fence(office, item.nonce) then
@@ -197,7 +197,7 @@ local function give_up(office, item, state)
   end
 end
 
---- Compares the attempts with the output of one squeue for all jobs, at most every 15 seconds.
+--- Compares the attempts with the output of one squeue call, at most every 15 seconds.
 function M.watch(office, by_nonce)
   local now = core.clock.monotonic()
   office.watch_ms = office.watch_ms or first_watch_ms
@@ -212,7 +212,7 @@ function M.watch(office, by_nonce)
   for _, item in pairs(by_nonce) do
     local map = not item.exit and item.map
     local state = map and found[name_of(map)] and found[name_of(map)][item.index or 0]
-    -- A job that lives overrules the scheduler.
+    -- A recent heartbeat of the job has priority over the state that the scheduler reports.
     local beats = item.beat_at and now - item.beat_at < silent_ms
     if not map or beats or state and open_states[state] then
       item.missing_since = nil
@@ -234,7 +234,8 @@ function M.cancel(office, items)
   for map, count in pairs(cancelled) do
     local tasks = 0
     for _ in pairs(found[name_of(map)] or {}) do tasks = tasks + 1 end
-    -- Of a part of an array, jobs that have not started end once they find their attempts claimed.
+    -- If only some jobs of an array are cancelled, those that wait end once they find their
+    -- attempts claimed.
     if tasks == count then office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" } end
   end
 end

@@ -1,11 +1,11 @@
---- Starts many attempts with one call of ssh.
+--- Starts many attempts with one ssh call.
 local exits = require "moonlet.engine.remote.exit"
 
 local M = {}
 
 M.elsewhere = nil
 
---- Sends the descriptions of the items. An attempt that has already started is not started again.
+--- Sends the attempts to the machine, which starts each only once.
 ---@param office moonlet.Office
 function M.submit(office, items)
   local attempts = core.json.array {}
@@ -19,7 +19,7 @@ function M.submit(office, items)
   for _, item in ipairs(items) do
     local line = by_nonce[item.nonce]
     if line then item.sent = true end
-    -- If an earlier message got no answer, it may have started the attempt.
+    -- Ignore a failure if an earlier message without an answer may have started the attempt.
     if line and line.state == "failed" and not earlier[item] then
       item.exit = exits.of({ why = "not_started", error_kind = "failed",
         error = type(line.error) == "table" and line.error.message }, "", "")

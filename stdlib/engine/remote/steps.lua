@@ -1,5 +1,5 @@
 --- Runs the child of a step on another machine, as core.process.run does on this machine.
---- An intent with a nonce is recorded first, by which a later host finds the attempt.
+--- An intent with a nonce is recorded before, so that a later host finds the attempt by the nonce.
 local adoption = require "moonlet.engine.journal.adoption"
 local consent = require "moonlet.engine.remote.consent"
 local duration = require "moonlet.duration"
@@ -20,7 +20,7 @@ local survey_pause_ms = 10
 ---@class moonlet.RemoteState
 ---@field offices table<string, moonlet.Office>   by `on`
 ---@field items table<string, moonlet.RemoteItem> attempts that this host follows, by nonce
----@field own table<string, boolean>              attempts that this host recorded, by nonce
+---@field own table<string, boolean>              nonces of attempts that this host recorded
 ---@field reports table<string, table>?           states of earlier hosts' attempts, by nonce
 ---@field surveying boolean?                      true while a task asks for the states
 local state_of = per_run(function() return { offices = {}, items = {}, own = {} } end)
@@ -40,7 +40,7 @@ end
 --- Checks a machine's name before anything is started.
 function M.check(run, on) return machines.of(run.config, on) end
 
---- Returns the environment variables to send. Omits variables with the local account's values.
+--- Returns the environment variables to send. Omits those whose value comes from the local account.
 local function environment_of(machine, list)
   local env, here = {}, plain_environment.map()
   for _, entry in ipairs(list) do
@@ -62,7 +62,8 @@ local function secrets_of(env)
   return next(secrets) and secrets or nil
 end
 
---- Describes the child for the machine. Fields of `far` replace those of the local child.
+--- Builds the description of a child process for the machine. Fields of `far` replace those of
+--- `child`.
 local function describe(machine, nonce, child, far)
   local env = environment_of(machine, child.env)
   local spec = { nonce = nonce, step = child.step, argv = core.json.array { table.unpack(child.argv) }, env = env,
@@ -85,13 +86,14 @@ local function describe(machine, nonce, child, far)
   return spec
 end
 
---- Reports whether it is certain that the machine was never asked to start an attempt of this host.
+--- Reports whether the machine was certainly never asked to start an attempt of this host.
 local function is_unsent(office, item)
   return item ~= nil and item.spec ~= nil and not item.submission and office.keeper.sent[item.nonce] ~= "start"
 end
 
---- Returns what to do with a step whose machine is out of reach for too long: the run parks. The step
---- fails instead if it was never started and its error is permanent.
+--- Returns the function that handles a machine that is unreachable for too long. It parks the run,
+--- or
+--- raises an error if the attempt was never sent and the error is permanent.
 ---@param item moonlet.RemoteItem?
 local function unreachable(run, on, key, ask, item)
   return function(err)
@@ -134,7 +136,7 @@ end
 
 local function intent_of(run, key, id) return run.journal.remotes[key .. "\0" .. id] end
 
---- Reports whether an attempt may be on a machine: it was recorded, and not removed.
+--- Reports whether an attempt may still be on a machine: it was recorded there and not removed.
 function M.may_live(run, key, id)
   local intent = intent_of(run, key, id)
   return intent ~= nil and not intent.removed
@@ -203,7 +205,8 @@ local function far_state(run, key, id)
     if why == "not_started" then return "none" end
     return (why == "lost" or why == "cancelled") and "lost" or "exited"
   end
-  -- Assume that the attempt runs, because only a person or the machine can say that it has ended.
+  -- Assume that the attempt still runs, because only a person or the machine can say that it has
+  -- ended.
   -- An attempt that was submitted to a scheduler may still start.
   if report.state == "none" then return report.map and "running" or "none" end
   return "running"
@@ -265,7 +268,7 @@ function M.end_left(run)
   end
 end
 
---- Returns the office and the nonce of an attempt that was sent to another machine.
+--- Returns the remote machine's queue and the nonce of an attempt that was sent to the machine.
 ---@return moonlet.Office, string
 function M.place(run, key, id)
   local intent = intent_of(run, key, id)
@@ -286,7 +289,8 @@ function M.items(run) return state_of(run).items end
 local empty = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the files of an attempt on its machine are no longer needed.
---- A result that was fetched but is not in the journal yet is still needed, as a resume fetches it again.
+--- A fetched result that is not in the journal yet is still needed, because a resume fetches it
+--- again.
 local function is_over(run, state, intent)
   local item = state.items[intent.nonce]
   if run.journal.ends[intent.key] or item and (item.over or item.exit and empty[item.exit.why]) then return true end
@@ -294,7 +298,8 @@ local function is_over(run, state, intent)
   return step ~= nil and (step.status == "ok" or step.status == "failed" and not infrastructure_error.is(step.error))
 end
 
---- Lists the attempts of each machine whose files may be removed. `is_all` is false if others stay.
+--- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if others
+--- stay.
 local function removable(run, state)
   local by_machine = {}
   for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do
@@ -307,8 +312,8 @@ local function removable(run, state)
   return by_machine
 end
 
---- Removes the files of ended attempts from the machines, also those of a dead host. Closes the
---- connections.
+--- Removes the files of ended attempts from the machines, including attempts of a dead host. Closes
+--- the connections.
 function M.close(run)
   local state = state_of(run)
   local by_machine = removable(run, state)
