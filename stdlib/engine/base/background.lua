@@ -1,5 +1,6 @@
---- Runs a background task during a wait, and ends it with that wait or waits for it too.
---- The task uses task.watch_sleep, so that a run which only waits for a person can still park.
+--- Runs a task in the background of a function call, and then cancels the task or waits for it,
+--- too.
+--- A task that calls task.watch_sleep does not keep a run from parking while it waits for a person.
 local task = core.task
 
 local M = {}

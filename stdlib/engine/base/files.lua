@@ -1,5 +1,5 @@
 --- Reads and writes the host's own files. A missing file reads as nil.
---- Any failure but a missing file raises an infrastructure error, because the file may exist.
+--- Any other failure raises an infrastructure error, because the file may exist.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}

@@ -68,7 +68,7 @@ function M.wrap(text, columns)
   return lines
 end
 
---- Quotes text that a person must judge with a bar before each line.
+--- Quotes a text that a person is asked to judge: each line gets a bar in front.
 --- The bar keeps quoted text from passing for moonlet's own output.
 --- Colours are removed and other escape sequences become visible.
 function M.quote(text, columns)
@@ -84,7 +84,7 @@ function M.quote(text, columns)
 end
 
 --- Adds a text after its name, wrapped as one paragraph.
---- The terminal would break an unwrapped line, whose second part could pass for another line.
+--- If the terminal broke the line itself, the second part could pass for another line of output.
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
@@ -126,7 +126,7 @@ function M.columns(out, rows, cut, right)
 end
 
 --- Adds a row of two columns, of which the second is wrapped.
---- A left part that is too wide gets its own line.
+--- A left cell that is too wide gets its own line.
 ---@param indent integer   columns before `left`
 ---@param column integer   column in which `right` starts
 function M.row(lines, page, indent, left, column, right)

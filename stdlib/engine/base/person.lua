@@ -6,7 +6,7 @@ local function set(name)
   return value ~= "" and value or nil
 end
 
---- Returns the user of this shell, even in a service without USER.
+--- Returns the user's name: USER, LOGNAME, or else the account of this process.
 function M.name() return set "USER" or set "LOGNAME" or core.system.user() or "user" end
 
 return M

@@ -5,7 +5,7 @@ M.names = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
   "MOONLET_WORKER",  -- inherited by the commands of a worker
-  "GIT_INDEX_FILE",  -- a hook of `git commit -a` has another index file
+  "GIT_INDEX_FILE",  -- set for a hook: `git commit -a` uses another index file
 }
 
 --- Lists further variables, which the user's own ssh and Slurm need.

@@ -1,5 +1,5 @@
 --- Finds runs and sessions that still run although their folders were removed.
---- The index of live keepers in the user's state folder lists runs without a folder, too.
+--- The index of live keepers in the user's state folder also lists runs whose folder is gone.
 local command_line = require "moonlet.engine.base.command_line"
 
 local M = {}

@@ -1,20 +1,20 @@
 --- Manages the budgets of a run and its scopes: agents, processes, tokens and USD.
---- A start reserves its worst case in every enclosing budget.
---- Real usage later replaces the reservation.
---- Budgets count wall time, and the scheduler enforces its limit.
+--- Before a step starts, its worst-case usage is reserved in every enclosing budget.
+--- When the step has ended, its real usage replaces the reservation.
+--- Budgets only count wall time; the scheduler enforces its limit.
 local past_spend = require "moonlet.engine.journal.past_spend"
 local record = require "moonlet.record"
 
 local M = {}
 
---- Lists the limits of an agent call: one attempt may use this much in addition to its prompt.
+--- Lists the limits of an agent call. They apply to one attempt and do not count its prompt.
 M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 local names_of_one = { agents = "agent start", processes = "process", tokens = "token" }
 
---- A step needs exactly one of these, so messages do not say how many it needs.
+--- A step needs exactly one agent or one process, so messages do not state the number.
 local is_single = { agents = true, processes = true }
 
 local function name_of(kind, amount) return amount == 1 and names_of_one[kind] or names[kind] end
@@ -187,7 +187,7 @@ function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- Adopting an attempt refunds its usage, so the limit may no longer be exceeded.
+    -- An adopted attempt was refunded, so the limit may no longer be exceeded.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
@@ -221,7 +221,7 @@ function M.overshoot(root, grown)
   return lines
 end
 
---- Reserves what a start may use.
+--- Reserves the worst-case usage of work that is about to start.
 --- Raises `budget` and reserves nothing if an enclosing budget has too little left.
 ---@param amounts table<string, number>
 ---@param allowed boolean?  skip the check, because the work is already running
@@ -283,7 +283,7 @@ local function settle(reservation, used)
   end
 end
 
---- Refunds an attempt's recorded usage before the attempt is reserved again.
+--- Refunds the recorded usage of an attempt, which is then reserved again.
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
   for node in around(budget) do

@@ -38,10 +38,11 @@ local states = setmetatable({}, { __mode = "k" })
 ---@type fun(state: moonlet.State): table
 M.host_view = nil
 
---- Contains the verbs of ctx, which engine/run/verbs.lua adds.
+--- Contains the methods of ctx by name. engine/run/verbs.lua adds them.
 M.verbs = {}
 
---- Wraps the verbs for scripts. The caller's frame stays on the stack, so that errors can name it.
+--- Wraps each method so that its caller stays on the stack, even in a tail call, and errors can
+--- name it.
 M.called = setmetatable({}, { __index = function(called, name)
   local verb = M.verbs[name]
   local kept = verb and core.frames.keep(verb)
@@ -49,7 +50,7 @@ M.called = setmetatable({}, { __index = function(called, name)
   return kept
 end })
 
---- Records for `preset check` that the script reached a call.
+--- Records for `preset check` that the script has reached this call of a ctx method.
 local function note_reached(ctx)
   local checking = states[ctx] and states[ctx].run.checking
   local place = checking and core.text.place()
@@ -159,8 +160,8 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the state that numbers a body's next steps.
---- If a clean-up uses the body's ctx, its state numbers the steps instead of the body's.
+--- Returns the state whose counters number the next steps of a body.
+--- While a clean-up uses the body's ctx, the steps are numbered by the clean-up's own state.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state

@@ -146,7 +146,8 @@ function M.without_agents(grants)
   return rest
 end
 
---- Collects the rights that a script has used, if its grants have an entry.
+--- Maps grants to the list of rights that their script has used. Only grants with a list are
+--- tracked.
 ---@type table<moonlet.Grants, {kind: string, name: string, at: string?}[]>
 M.used = setmetatable({}, { __mode = "k" })
 
@@ -155,8 +156,8 @@ local function note(grants, kind, name)
   if used then used[#used + 1] = { kind = kind, name = name or "", at = core.text.place() } end
 end
 
---- Maps grants to a function that asks a person for one more right, in the syntax of --allow.
---- The function that asks for a right returns true if the person agrees.
+--- Maps grants to a function that asks a person for one more right, given in the syntax of --allow.
+--- The function returns true if the person agrees.
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 

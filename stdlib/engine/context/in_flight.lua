@@ -18,8 +18,8 @@ function M.during(step, fn)
   return result
 end
 
---- After a failure of the host, waits until the paid processes below `path` have ended.
---- A cancellation ends the wait for paid processes.
+--- Waits after a failure of the host until the paid processes below `path` have ended.
+--- A cancellation ends the wait.
 ---@param path string  path of the scope that ends
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end

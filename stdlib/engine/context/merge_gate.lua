@@ -31,7 +31,7 @@ end
 
 function Gate:close() self.gates[self.path] = nil end
 
---- Calls fn(gate, branch) for each gate around a step, innermost first.
+--- Calls fn(gate, branch) for each ctx:any that contains a step, innermost first.
 local function each_around(run, key, fn)
   local gates = gates_of(run)
   if not next(gates) then return end

@@ -22,7 +22,8 @@ local kind_of = M.kind_of
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error.
---- A call's own limit becomes `failed`, because the tasks would take it for the run's limit.
+--- An error about a call's own limit becomes `failed`, because the tasks would mistake it for the
+--- run's limit.
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
@@ -144,7 +145,8 @@ local Handle = {}
 local called = setmetatable({}, { __index = function(_, name)
   return Handle[name] and core.frames.keep(Handle[name])
 end })
--- Methods are not in the metatable, because a script could get it and add a finalizer.
+-- The methods are in a table of their own. If the metatable contained them, a script could read its
+-- `__index` and add a finalizer (__gc).
 local handle_metatable = {
   __index = function(_, name)
     return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),

@@ -20,7 +20,8 @@ local function text_of(err)
   return ("%s\0%s"):format(tostring(rawget(err, "at")), tostring(rawget(err, "message")))
 end
 
--- Reports whether the last frames are these: an error that was caught and raised again passes them twice.
+-- Reports whether `frames` ends with `more`. An error that is caught and raised again passes the
+-- same frames twice.
 local function ends_with(frames, more)
   local before = #frames - #more
   for i, frame in ipairs(more) do

@@ -51,7 +51,7 @@ local function ask(source, wanted, question, preset)
   return answer == "y" or answer == "yes"
 end
 
---- Reports whether a preset's needs require no question.
+--- Reports whether a preset may have its needs without asking the user.
 function M.is_given(source, preset)
   local wanted = grants.from_needs(preset.needs)
   if source.builtin or #grants.describe(wanted) == 0 then return true end
@@ -59,7 +59,8 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may have its needs: built in, accepted before, or accepted now.
+--- Reports whether a preset may have its needs: it is built in, or the user has accepted them or
+--- accepts now.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)

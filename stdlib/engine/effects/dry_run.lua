@@ -5,10 +5,11 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is set after the first assumed answer, because the script may react to it.
+--- `assumes` is true once an answer was assumed, because what the script does next depends on that
+--- answer.
 local state_of = per_run(function() return { assumes = false } end)
 
---- These git commands change nothing if moonlet starts them.
+--- These git commands change nothing when they are started with moonlet's options.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 

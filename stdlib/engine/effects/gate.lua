@@ -26,9 +26,10 @@ local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 --- Hashes the visible fields, to which the answer is bound.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Binds an answer to fields of a script, independently of the environment's secrets.
---- A person sees names in place of secrets, so the hash covers that text.
---- If the script contains the secret itself, a keyed hash of the full text is added.
+--- Hashes the script fields that an answer applies to.
+--- The hash covers the redacted text that the person saw, so it does not depend on secrets in the
+--- environment.
+--- If the text contains a secret, a keyed hash of the full text is added.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = input_hash.hidden_json(run.journal, all)
@@ -136,7 +137,7 @@ local function park(run, item)
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- Asks a person or parks. The clock stops, so that the wait does not use up a time limit.
+--- Asks a person or parks the run. The wait for the person does not count for time limits.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -283,7 +284,7 @@ local function excerpt(text, cap)
   return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
 end
 
---- Formats a command and its other inputs for a person.
+--- Formats a command for a person, with its folder, environment and standard input.
 local function show_command(argv, beside)
   local words, lines = {}, {}
   for i, word in ipairs(argv) do words[i] = quoted(word) end
@@ -311,8 +312,8 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- Returns the hash of the whole command, to which its approval is bound.
---- A command with secrets gets a keyed hash: its visible form depends on the environment.
+--- Returns the hash of a command with all its inputs, to which its approval is bound.
+--- A command with secrets gets a keyed hash, because its visible form depends on the environment.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
   local digest = core.text.sha256(text)
@@ -350,7 +351,8 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- Asks before an arbitrary program runs as an agent. A shell's prompt is checked like a command.
+--- Asks before an arbitrary program runs as an agent. A prompt that a shell would execute is
+--- checked as a command.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }

@@ -1,7 +1,7 @@
 --- Implements ctx.host.NAME{ … }: functions that the embedding program provides.
 --- A result is journaled, so a resumed run does not call the function again.
---- A function that acts is recorded before the call.
---- If its host died before the end, a person decides whether to call it again.
+--- A function with side effects is recorded before the call.
+--- If the process died during the call, a person decides whether to call the function again.
 local context = require "moonlet.engine.context.context"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local gate = require "moonlet.engine.effects.gate"
@@ -23,13 +23,13 @@ local function provided(name)
       or "the moonlet command provides none: run it by the program that does")
 end
 
---- Asks a person whether to repeat a call whose end is not on record.
+--- Asks a person whether to repeat a call whose outcome was not recorded.
 local function settle(run, key, name, args, last)
   gate.done_before(run, key, last.attempt, { "ctx.host." .. name, core.json.encode(args) },
     "its host died before it ended: it may or may not have happened")
 end
 
---- Calls the function that acts, with its intent on record first.
+--- Calls a function that has side effects. The intent is recorded first.
 local function act(run, key, name, args, last, hash)
   local number = 1
   if last then
@@ -83,7 +83,8 @@ function M.view(state)
   })
 end
 
---- Raises an error if this program lacks a function that the run was granted or has called.
+--- Raises an error if the embedding program lacks a function that the run may call or has called
+--- before.
 ---@param granted table<string, boolean>?
 ---@param recorded moonlet.Journal?
 function M.check_provided(granted, recorded)

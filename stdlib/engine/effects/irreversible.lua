@@ -49,7 +49,8 @@ local function mentioned(text)
   return found
 end
 
---- Detects a web client that writes to a service for releases and issues.
+--- Detects an HTTP client command that writes to the API of a code host, such as its releases or
+--- issues.
 local function web_action(argv, first)
   local text = table.concat(argv, " ", first)
   local known = false
@@ -96,8 +97,8 @@ local git_action
 --- Lists the words after which a shell reads a command.
 local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
---- Returns the irreversible action of a script, judged by whole command lines.
---- Single words do not reveal an unknown subcommand of git or a request to a service.
+--- Returns the irreversible action of a script. Each command line is examined as a whole.
+--- Single words would not reveal an alias of git or a request to a code host.
 local function script_action(text)
   for piece in text:gsub("[\\'\"]", ""):gmatch("[^;&|\n()`]+") do
     local words = {}
@@ -202,7 +203,7 @@ local function reads_input(argv, first)
 end
 
 --- Returns the code that a shell or interpreter runs.
---- In prose mode, the words after the code are data and left out.
+--- In prose mode, the words after the code are data and are omitted.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do

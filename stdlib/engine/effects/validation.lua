@@ -88,7 +88,7 @@ local function tail(run, path)
   return core.text.clean(text)
 end
 
---- Writes the output that came from another machine.
+--- Writes the output of a check on another machine to the check's log files.
 local function keep_logs(run, child, exit)
   run.write_artifact(child.stdout_file, exit.stdout or "")
   run.write_artifact(child.stderr_file, exit.stderr or "")
@@ -132,7 +132,7 @@ local function run_there(run, on, child, cwd)
   return keep_logs(run, child, exit)
 end
 
---- Returns the end of a check that an earlier host has sent to another machine, or nil.
+--- Returns the exit of a check that an earlier host sent to another machine, or nil.
 local function taken_up(run, key, hash, child)
   local state = run.journal and run.journal.resumed and adoption.state(key, hash) or "none"
   if state ~= "running" and state ~= "exited" then return nil end
@@ -142,7 +142,7 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Records size and hash of the required files. A missing or empty one fails the check.
+--- Records size and hash of the required files. A missing or empty file fails the check.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do

@@ -19,7 +19,7 @@ function M.check(word, index, verb)
   end
 end
 
---- Raises an error if the first word is more than a program's name.
+--- Raises an error if the first word of a command contains more than a program's name.
 local function check_program(argv, verb)
   local first = argv[1]
   if not first:find "%s" or core.system.find_program(first) then return end

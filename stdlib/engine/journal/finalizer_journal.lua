@@ -19,7 +19,7 @@ end
 
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 
---- Calls fn(path, …) for each body around a step, the outermost first.
+--- Calls fn(path, …) for each body that contains a step, the outermost first.
 local function each_around(key, fn, ...)
   fn("", ...)
   past_spend.each_around(key, fn, ...)
@@ -33,13 +33,13 @@ local function touch_path(path, endings, key)
   if key:sub(1, #own) ~= own then ending.over = true end
 end
 
---- Marks the bodies around a step as continued, because a step ran after their exit.
+--- Marks the bodies that contain a step as continued, because the step runs after they had ended.
 ---@param endings table<string, moonlet.Ending>
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
---- Registers a new step with the clean-ups around it.
+--- Registers a new step with the clean-ups that contain it.
 ---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
@@ -75,7 +75,8 @@ end
 --- Removes the number of a body's exit from a key, so that keys of different exits are comparable.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Finds the equivalent agent steps of earlier clean-ups: answered steps first, then the latest.
+--- Finds the same agent step in earlier clean-ups. Steps with an answer come first, then the
+--- latest.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then

@@ -24,7 +24,7 @@ local function encode(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- Returns the text of an input for its hash. `hide` removes the secrets.
+--- Returns the text of an input that is hashed. `hide` replaces the secrets in it.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}

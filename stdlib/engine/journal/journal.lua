@@ -157,7 +157,7 @@ local function spend(journal, key, repair)
   if last then last.spent, last.repairs = true, repair end
 end
 
---- An attempt with one of these classes cost nothing, or keeper.log contains its result.
+--- An attempt of these classes cost nothing, or keeper.log contains its result.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the last attempt itself has failed.
@@ -191,7 +191,7 @@ apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 --- Lists the types of records that a script's actions leave; an action may depend on earlier facts.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
---- Reports whether a record has a hash that only the run's key can check.
+--- Reports whether a record contains a keyed hash, which only the run's key can check.
 local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
 
 ---@param fresh boolean?  forget facts, but keep answers of agents and people
@@ -218,7 +218,7 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- If the host died before it reported a degraded run, the resume only reports it.
+  -- If the host died before it reported a degraded run, this host only reports the verdict.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -393,7 +393,7 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
---- Reports whether a step's last attempt succeeded and only its merge failed.
+--- Reports whether the last attempt of a step succeeded and only the merge of its files failed.
 --- A resume reuses such an attempt.
 local function is_kept(journal, key)
   local last = journal.begins[key]

@@ -53,7 +53,7 @@ local function amounts_of(given)
   return amounts
 end
 
---- Calls fn(path, …) for each path around a step's key except the run's own, outermost first.
+--- Calls fn(path, …) for each scope that contains a step, except the run itself, outermost first.
 ---@param fn fun(path: string, ...: any)
 function M.each_around(key, fn, ...)
   local at = key:find("/", 1, true)
@@ -214,7 +214,8 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded amounts of an attempt that will be adopted, once.
+--- Returns the recorded amounts of an attempt that will be adopted. A second call for it returns
+--- nil.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

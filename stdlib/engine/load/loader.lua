@@ -154,7 +154,7 @@ local function disk_source(folder, name)
   return source
 end
 
---- Returns a preset that the embedding program gave as texts, or nil.
+--- Returns a preset whose files the embedding program passed as texts, or nil.
 local function host_source(name)
   local files = core.host.presets()[name]
   if not files then return nil end
@@ -329,7 +329,7 @@ local function script_require(source, globals)
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
       local public = name:match("^moonlet%.([%l_]+)$")
-      -- Scripts must not get these two modules, which have functions for the loader.
+      -- These two modules have functions for the loader that scripts must not call.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then record.refuse(("there is no module '%s'"):format(name)) end
@@ -446,7 +446,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil  -- a preset gets them as a parameter of run
+  globals.args = nil  -- a preset gets the arguments as a parameter of run
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end
@@ -510,7 +510,7 @@ function M.try(source)
   core.script.interrupt_first(true)
   local ok, preset = pcall(M.preset, source)
   core.script.interrupt_first(false)
-  -- The interruption of Lua stays on until the next wait, so wait once.
+  -- The interruption stays set until the next wait, so wait once to clear it.
   if not ok then core.task.sleep(0) end
   return ok, preset
 end

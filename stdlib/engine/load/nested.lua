@@ -23,7 +23,7 @@ local function check_needs(source, preset, child)
     table.concat(missing, "; ")), ("add that to the needs of %s"):format(preset.name))
 end
 
---- Opens the presets in needs.presets, and recursively the presets that these need.
+--- Opens the presets that needs.presets names, and recursively the presets that those need.
 --- Rejects a preset that is missing, needs more rights than its parent, or would run itself.
 ---@param source moonlet.Source   opened source
 ---@param above string[]?         names of the presets that called this preset

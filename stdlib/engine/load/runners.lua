@@ -61,7 +61,7 @@ function M.get(name, config)
       or record.suggest(name, M.names(config)))
 end
 
---- Represents the runner of a run that has none.
+--- Stands for the runner of a run that has no runner.
 M.none = { none = true }
 
 --- Parses the value of --runner, or of ctx:agent's runner. routing.lua resolves "route".

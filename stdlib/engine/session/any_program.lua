@@ -19,7 +19,8 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  -- Patterns for a limit require the end of a sentence, because others may only mention a limit.
+  -- A limit must be followed by the end of its sentence, because longer sentences may only talk
+  -- about limits.
   quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
     "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },
   downloads = { "%d+%%.*[KMG]i?B", "[KMG]i?B/s", "[Dd]ownloading", "[Rr]eceiving objects:", "[Ff]etching .*%d+%%" },

@@ -4,7 +4,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
--- Limits an echo to this many bytes, and to this distance from its input.
+-- An echo has at most `longest` bytes and begins at most `farthest` bytes after its input.
 local longest, farthest = 16 << 10, 256
 
 ---@class moonlet.InputNote
@@ -42,8 +42,8 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- Corrects a program's silence if only an echo was printed.
---- The silence began before the last input.
+--- Corrects the time for which a program has been silent.
+--- If only an echo was printed since the last input, the silence began before that input.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

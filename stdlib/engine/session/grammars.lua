@@ -1,4 +1,4 @@
---- Reads an agent's screen: its prompt, whether it works, whether its provider refuses.
+--- Reads an agent's screen: its prompt, whether it is working, and whether its provider refuses.
 --- Each runner declares in `screen` how to read its program's screen.
 local any = require "moonlet.engine.session.any_program"
 local builtin = require "moonlet.engine.runner.names"
@@ -35,7 +35,8 @@ function M.named(name)
   return runner and runner.screen
 end
 
---- Returns the agent that a command or its interpreter's script starts, by the program's name.
+--- Identifies the agent that a command starts by the name of the program, or of an interpreter's
+--- script.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")

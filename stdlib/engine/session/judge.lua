@@ -10,10 +10,10 @@ M.limits = {
   settled = 700,  -- a screen that is unchanged for this long is complete
   reaction = 3000,  -- for this long after an input the screen may be outdated
   loop = 60 * 1000,  -- lines without new text for this long are a loop
-  repeats = 12,  -- number of repeated lines that make a loop
+  repeats = 12,  -- number of consecutive repeated lines that make a loop
   suspect = 5 * 60 * 1000,  -- a session without new text for this long is suspect
   hung = 15 * 60 * 1000,
-  busy = 2,  -- percent of a processor that count as work
+  busy = 2,  -- CPU usage in percent from which a process counts as working
   helper = 10 * 1000,  -- a process that starts this soon after its agent is a helper, not a tool
 }
 
@@ -70,7 +70,8 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- Describes how a session ended and its lost output: "exit code 3", "its time limit; 5 bytes …".
+--- Describes how a session ended and what output was lost: "exit code 3", "its time limit; 5 bytes
+--- …".
 ---@param exit table  exit from core.session.status
 function M.cause(exit)
   local loss = M.loss(exit)
@@ -133,8 +134,8 @@ local function asks(facts, reading, agent, limits)
   end
 end
 
---- Returns the youngest process that an agent started after its own start.
---- The youngest process is a tool that may print nothing for long.
+--- Returns the youngest process that an agent started some time after its own start, or nil.
+--- Such a process is a tool, which may print nothing for a long time.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil

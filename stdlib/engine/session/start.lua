@@ -94,7 +94,7 @@ local function start(home, wanted)
     log_cap = wanted.log_cap, confine = rules,
   })
   if not pid then
-    -- No program ran, so delete the folder, which frees its number.
+    -- No program has run, so delete the folder. Its number can then be used again.
     core.file.remove(store.root(home), store.path(id))
     error(err, 0)
   end

@@ -48,7 +48,7 @@ function M.read(home, id)
   return value
 end
 
---- Keeps event lines that could not be written for the next event of this process.
+--- Keeps event lines that could not be written. The next event of this process retries them.
 local unwritten = {}
 
 --- Appends an event to events.jsonl. A full disk is reported on standard error.
@@ -78,7 +78,8 @@ function M.events(home, id)
   return events
 end
 
---- Returns the session id for S-003, 3, 003, last, or the newest of a name.
+--- Returns the id of the session that a word names: S-003, 003, 3, last, or a name (its newest
+--- session).
 function M.find(home, word)
   local ids = core.session.list(home.handle)
   if word == "last" and ids[1] then return ids[#ids] end

@@ -17,7 +17,7 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
--- Waits 300 ms for the lock, which a watcher that only runs hooks holds briefly.
+-- Waits up to 300 ms for the lock, because a watcher that only runs hooks soon releases it.
 local take_over_ms = 300
 
 --- Locks the watching of a session. Returns nil if another process has the lock.

@@ -13,8 +13,8 @@ local journal_cap = 256 << 20
 local value_cap = 256 << 20
 local owner_alone = 384  -- mode 0600, for the owner only
 
---- Records of these kinds are observations or answers.
---- All other records concern the parent's hosts.
+--- Records of these kinds are observations or answers, which are copied.
+--- All other records concern the hosts of the parent run.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.

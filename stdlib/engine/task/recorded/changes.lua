@@ -1,5 +1,5 @@
 --- Finds the files that a session changed, committed or not, by comparing its start and end.
---- Git is asked at both ends, so changes by shell commands are found, too.
+--- Git reads the state at the start and at the end, so changes by shell commands are found, too.
 --- Files that were modified before the start and not since do not count.
 local environment = require "moonlet.engine.run.environment"
 local host_git = require "moonlet.engine.workspace.git"

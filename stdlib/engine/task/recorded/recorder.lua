@@ -93,7 +93,7 @@ local function forget_old(root)
   end
 end
 
---- Returns the state at the start of a session or turn; `kept` is the state after the last turn.
+--- Returns the start record of a session or turn. `kept` is the start record of the turn before.
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
@@ -108,7 +108,7 @@ local function note_of(event)
     model = one_line(event.model, 80) }
 end
 
---- Adds the notes to the record. Returns the files that tools have written.
+--- Adds the contents of the notes to `recorded`. Returns the files that tools have written.
 local function add_notes(recorded, text)
   local noted, seen = {}, {}
   for line in text:gmatch "[^\n]+" do
@@ -142,7 +142,7 @@ local function within(home, noted)
   return list
 end
 
---- Adds the changed files, and returns the state at the end.
+--- Adds the changed files to `recorded`, and returns the state of the work tree at the end.
 local function add_changes(recorded, home, start, facts, noted)
   local before, since = changes.of_record(start.tree), nil
   if recorded.agent.by_turn and not start.began_ms then since = facts.began_ms end
@@ -160,7 +160,7 @@ local function add_changes(recorded, home, start, facts, noted)
   return after
 end
 
---- Ends the notes of a session, or of one of its turns.
+--- Converts the notes of a session, or of one of its turns, into a moonlet.Recorded.
 local function close(agent, home, event, start, notes)
   local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0,
     noted_prompts = 0, denials = {}, files_cut = false, parent = stream.str(start.parent) }
