@@ -28,7 +28,7 @@
 ---              that exists is put before the prompt, in its version at the base of the change
 ---   home_instructions  optional: your own, such as { "~/.mine/RULES.md" }: the first that exists is put before
 ---              the prompt, if the config has instructions = true for the runner
----   refused_args       optional: arguments that the config may not give it, such as { "--resume" }
+---   refused_args       optional: arguments that the config must not pass, such as { "--resume" }
 ---   startup_files      optional: files of a project by which it starts programs, such as { ".mine" }: a merge
 ---              holds them back for you
 ---   screen     optional: how its screen reads in a session: { prompts = { { kind = "trust", all = { "Trust%?" } } },

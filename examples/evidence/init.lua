@@ -1,5 +1,5 @@
 --- Has a scout find the work and an agent do it. The host runs the proof itself, because an agent's
---- claim is no evidence.
+--- claim is not evidence.
 local m = require "moonlet"
 local s = m.schema
 

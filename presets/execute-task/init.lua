@@ -1,7 +1,7 @@
 local m = require "moonlet"
 local plan = require "plan"
 
--- Warns about tasks that the executor is not made for, and suggests another preset.
+-- Warns about tasks that the executor is not suited for, and suggests another preset.
 local WARNINGS = {
   { "it reads like a review: moonlet run triangulated-review", "^review%f[%A]", "^audit%f[%A]" },
   { "it reads like analysis, and the executor writes code: moonlet run sidecar",

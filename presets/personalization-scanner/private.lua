@@ -1,5 +1,5 @@
 --- Finds private text by its form: addresses, phone and card numbers, home folders, credentials.
---- Names of people have no form, so the whole line around private text is dropped.
+--- Names of people have no fixed form, so the whole line around private text is dropped.
 local m = require "moonlet"
 local redaction = require "moonlet.redaction"
 local set = require("moonlet.text").set

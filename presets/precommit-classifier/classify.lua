@@ -99,7 +99,7 @@ local function base_finding(path, d, found)
 end
 
 -- Adds the findings of the path table. The old path of a renamed file is also looked up.
--- A link or a submodule is a risk by its shape, and its name says nothing about a kind of file.
+-- A link or a submodule is already a risk, and its name does not show a kind of file.
 local function path_findings(file, path, d, found, add, suffix)
   local base = base_finding(path, d, found)
   base.covered = file.symlink or file.submodule or file.nested

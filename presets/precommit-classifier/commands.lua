@@ -74,8 +74,9 @@ local function covers(pattern, folder)
   return ok and matches(folder .. "/package.json")
 end
 
--- Reports whether a workspace above this folder leaves its package out, as a template or fixture.
--- Such a package has no installed dependencies, so its scripts cannot run.
+-- Reports whether the workspace above a folder excludes the folder's package, such as a template or
+-- fixture.
+-- An excluded package has no installed dependencies, so its scripts cannot run.
 local function is_left_out(s, folder)
   if folder == "" or s.first(folder, data.pair[1].locks) then return false end
   local top, patterns = climb(parent_of(folder), function(dir) return workspace_of(s, dir) end)
@@ -132,7 +133,7 @@ local function from_targets(s, dir, kind)
   local targets, program = targets_of(file, s.text(join(at, file)) or "")
   local name = first_of(data.targets[1][kind], targets)
   if not name then return false end
-  -- The target of a makefile above that enters this folder runs this check, too.
+  -- If a makefile above enters this folder, its target runs this check, too.
   local up, outer = climb(parent_of(at), function(folder) return s.first(folder, files) end)
   local is_entered = up and enters(s.text(join(up, outer)) or "", up == "" and at or at:sub(#up + 2))
   return is_entered and from_targets(s, up, kind) or s.emit(kind, program .. name, at)

@@ -28,8 +28,8 @@ local function names_dependency(file)
   return false
 end
 
--- Reports whether a lock file only moves to other versions from the sources that it names already.
--- `cargo update`, `npm update` and the bots that update dependencies change nothing else.
+-- Reports whether a lock file only changes to other versions, from sources that it named before.
+-- `cargo update`, `npm update` and update bots change nothing else.
 local function is_update(file)
   local moved, known, added = { ["+"] = false, ["-"] = false }, {}, {}
   for _, part in ipairs(file.parts) do

@@ -1,4 +1,4 @@
---- Looks up how carefully a path must be reviewed in the table of paths.
+--- Looks up in the table of paths how carefully the file at a path must be reviewed.
 local data = require "table"
 local paths = require "moonlet.paths"
 
@@ -7,7 +7,7 @@ local find, lower, match = string.find, string.lower, string.match
 local M = {}
 
 local plain = data.plain[1]
--- Gives each kind of file the reason for its lowest level of care.
+-- Maps each kind of file to the reason for its base level of review.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product",
   binary = "binary file" }
@@ -48,7 +48,7 @@ local function matches(row, d)
     or in_any(d.path, row.dirs) or by_words(row, d)
 end
 
---- Reports whether agents follow this file, such as a command, a rule or a prompt.
+--- Reports whether a file contains instructions for agents, such as a command, a rule or a prompt.
 function M.agent_text(path) return in_any(match(path, "^(.*)/") or "", data.agents[1].dirs) end
 
 --- Returns the reasons for the Risk Path that follow from the path alone.

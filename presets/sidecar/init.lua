@@ -78,7 +78,7 @@ local function prompt_of(args, task, inputs, data)
   if args.output then
     edits = (edits and edits .. "; " or "") .. args.output .. ", to hold the answer"
   end
-  -- The default texts of the prompt always apply, and a task can only add to them.
+  -- The default texts of the prompt always apply. A task can only add to them.
   local function with(name, flag, own)
     return defaults[name] .. (flag and "\n- " .. flag or "") .. (own and "\n" .. own or "")
   end

@@ -1,4 +1,5 @@
---- Reports removed public names that are still used, still exported, or neither.
+--- Reports removed public names: those still used, those still exported, and all others of a
+--- library.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
@@ -58,7 +59,7 @@ local function is_entry(file)
     or file.d.dir == "lib" or file.d.dir == "src"
 end
 
--- Returns the added words of code per file, and the names that they define.
+-- Returns the words of the added code by file, and the names that the added code defines.
 -- A removed name that an added line defines was only moved.
 local function added_words(change)
   local words, again = {}, {}
@@ -197,7 +198,7 @@ local function uses_of(change, ctx, gone)
   return found
 end
 
--- Formats the other files that use a name, after the first file.
+-- Formats the list of further files that use a name, without the file of the first use.
 local function elsewhere(list)
   local files, seen = {}, { [list[1].path] = true }
   for _, use in ipairs(list) do

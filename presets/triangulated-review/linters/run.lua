@@ -62,7 +62,8 @@ local function installed(ctx, list)
   return there
 end
 
--- Returns the files whose work tree differs from the reviewed version that linters should read.
+-- Returns the files whose work tree differs from the reviewed version, which linters therefore
+-- cannot read.
 local function differing(ctx, target)
   local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
   if target.kind == "worktree" or target.kind == "path" then return {} end
