@@ -48,7 +48,7 @@ local function declare(kind)
   end
 end
 
--- `--help` prints the first sentence of each kind below.
+-- `--help` prints the first sentence about each kind of argument below.
 
 --- A text.
 --- Errors: `invalid` an unknown option, or a default of another type.

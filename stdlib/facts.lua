@@ -55,8 +55,7 @@ local function resolve_call(target)
   return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" }, { stdin = concat(names, "\n") .. "\n" } }
 end
 
--- Fills in the commit ids of base and head. A target that git does not know as a revision becomes a
--- path.
+-- Fills in the commit ids of base and head. A target that git does not know as a revision becomes a path.
 local function resolve(target, result)
   local ids = {}
   for line in string.gmatch(result.stdout or "", "[^\n]+") do

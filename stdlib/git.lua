@@ -126,8 +126,7 @@ end
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
 --- Runs one read-only git command. A failed command is a result, not an error.
---- The journal stores the output with secrets redacted. If there were any, a resumed run calls git
---- again.
+--- The journal stores the output with secrets redacted. If there were any, a resumed run calls git again.
 --- Errors: `denied` git was not granted;
 --- `failed` means that git could not be started.
 --- ```lua
@@ -169,8 +168,7 @@ function M.run_all(ctx, calls)
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
---- Returns why a target is unsafe on a command line, such as "it starts with a dash"; nil if it is
---- safe.
+--- Returns why a target is unsafe on a command line, such as "it starts with a dash"; nil if it is safe.
 --- ```lua
 --- m.git.target_problem "main..HEAD" --> nil
 --- m.git.target_problem "--output=x" ~= nil --> true

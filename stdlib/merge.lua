@@ -186,8 +186,7 @@ local function read(reviews, opts)
   return items
 end
 
--- Marks a finding unverified if its file was not reviewed, or has fewer lines than the finding
--- cites.
+-- Marks a finding unverified if its file was not reviewed, or has fewer lines than the finding cites.
 local function check_place(item, known, lengths)
   local finding = item.finding
   if finding.status ~= "open" or not finding.file or not known then return end
@@ -213,8 +212,7 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns the index keys under which findings near an item are stored: its own key, then both
--- neighbours.
+-- Returns the index keys under which findings near an item are stored: its own key, then both neighbours.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -476,8 +474,7 @@ function M.paths(review, opts)
   return list
 end
 
--- Returns the reviews whose output does not show which lines they read, so that no finding can be
--- checked.
+-- Returns the reviews whose output does not show which lines they read.
 local function unjudged(items)
   local names, seen = core.json.array {}, {}
   for _, item in ipairs(items) do

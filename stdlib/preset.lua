@@ -1,5 +1,4 @@
---- A preset is a table with a `run` function and no unknown keys. Declaring a preset starts
---- nothing.
+--- A preset is a table with a `run` function and no unknown keys. Declaring a preset starts nothing.
 local record = require "moonlet.record"
 
 ---@class moonlet.preset

@@ -272,9 +272,8 @@ end
 ---@return moonlet.prompt.Composed
 function M.compose(options) return budget.compose(options) end
 
---- Shrinks a prompt to a token budget by dropping entries of `data` or parts given to
+--- Shrinks a prompt to a token budget by dropping parts: entries of `data`, or parts of m.prompt.compose.
 --- The prompt must contain a text that a function of m.prompt has built in this process.
---- The prompt must contain a text that m.prompt returned to this process before.
 --- ctx:agent fits its prompt into `prompt_tokens` in the same way.
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua

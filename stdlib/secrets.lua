@@ -219,7 +219,7 @@ local function private_keys(text, hits)
   end)
 end
 
--- Returns the value that the start of the window assigns, and the offset of the value.
+-- Returns the value that is assigned at the start of `window`, a text after a key's name, and its offset.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
@@ -307,7 +307,7 @@ local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key 
 local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
   mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
 
--- Adds the logins inside command lines, headers and URLs.
+-- Adds hits for the logins inside command lines, headers and URLs.
 local function logins(text, low, hits, opts)
   local docs = opts.context == "docs"
   each(low, "authorization", hits, function(_, to)

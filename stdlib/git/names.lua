@@ -80,8 +80,7 @@ function M.show_path(path, limit)
   return M.cut(shown, limit)
 end
 
--- Reports whether a text is valid UTF-8 without invisible characters, and so readable in a command
--- line.
+-- Reports whether a text is valid UTF-8 without invisible characters, and so readable in a command line.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do

@@ -160,8 +160,7 @@ function M.parse_changes(text)
       if not path then break end
       local file = by_path[path]
       if not file or letter ~= "U" then
-        -- Git lists a conflicted file twice, as U and as M. Keep the status of U and the modes of
-        -- M.
+        -- Git lists a conflicted file twice, as U and as M. Keep the status of U and the modes of M.
         local status = file and file.status or WORDS[letter] or "modified"
         if not file then
           file = {}

@@ -16,13 +16,11 @@
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
----  returns the size and hash of a file or of its first bytes; with `durable` they are synced to
----  disk first
+---  returns the size and hash of a file or of its first bytes; with `durable` they are synced to disk first
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
 ---  adds a record to the journal of a run that no process drives, and writes the file `path`
 ---@field story fun(home: userdata, run: string, value: any?): table
----  returns the content of the run's journal, compared with the run's files; `value` names one
----  large value
+---  returns the content of the run's journal, compared with the run's files; `value` names one large value
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  returns the hash of every file in a folder
 
@@ -35,8 +33,7 @@
 
 ---@class core.coroutine
 ---@field drive fun(coroutine: thread, ...: any): string, any
----  runs a coroutine until it ends or yields; returns "ended", "failed", "yielded" or "waits", and
----  its values
+---  runs a coroutine until it ends or yields; returns "ended", "failed", "yielded" or "waits", and its values
 ---@field wait_outside fun()  suspends the calling coroutine until the next drive()
 
 ---@class core.detach
@@ -64,14 +61,11 @@
 ---@field append fun(dir: userdata, path: string, lines: string): boolean?, moonlet.Error?
 ---  appends whole lines to a file that several processes may write at once
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
----  returns a text that changes whenever the file's or link's content changes; "" for a missing
----  path
+---  returns a text that changes whenever the file's or link's content changes; "" for a missing path
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, its
----  folder's group
+---  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, its folder's group
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  reports whether a file can start programs on the user's machine, unless a path in `writes`
----  covers it
+---  reports whether a file can start programs on the user's machine, unless a path in `writes` covers it
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
 ---  makes the symbolic link `name` to `target` directly in the folder
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
@@ -112,8 +106,7 @@
 
 ---@class core.frames
 ---@field closed fun(fn: function): any
----  returns an __index that calls fn(table, key) when a script reads a missing field; library code
----  gets nil
+---  returns an __index that calls fn(table, key) when a script reads a missing field; library code gets nil
 ---@field keep fun(fn: function): function
 ---  wraps fn so that the caller's frame stays on the stack, even for a tail call `return fn(…)`
 ---@field lines fun(fn: function): string?, integer?, integer?  returns the file and the lines of a script's function
@@ -127,8 +120,7 @@
 ---@field open fun(): fun(): integer?, table?  iterates over the records of the journal
 ---@field value fun(order: integer, name: string): any  returns a large value, or nil and the fault
 ---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
----  verifies a journal and returns { records, fenced, torn_bytes, line?, why? }, or nil and an
----  error
+---  verifies a journal and returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
 
 ---@class core.json
 ---@field array fun(table: table?): any  marks a table as a JSON array, even an empty one
@@ -155,14 +147,13 @@
 ---@field rebuild fun(home: userdata): table  rebuilds the ledger from the files, even if it is damaged
 ---@field strays fun(home: userdata): any[]  returns the rows that belong to no run
 ---@field usage fun(home: userdata, filter: table, by: string): table[]
----  sums up usage by all, day, runner, model, run or preset
+---  sums up usage; `by` is "all", "day", "runner", "model", "run" or "preset"
 
 ---@class core.line
 ---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
----  passes the completions `words` of the word at byte `from` (0 is the first) and then reads on
----  like read()
+---  passes the completions `words` of the word at byte `from` (0 is the first) and then reads on like read()
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
 ---  opens a prompt; returns also whether it edits lines and prints prompts; nil if standard input
@@ -175,8 +166,7 @@
 ---@field close fun(reader: userdata)  closes the reader and drops an incomplete line
 ---@field open fun(path: string, kind: string): userdata  returns nil if the file does not exist yet
 ---@field read fun(reader: userdata, at_end: boolean): any[]?
----  returns { line, … }, { number, … }, the count of other lines and the last number; nil without
----  new lines
+---  returns the new lines, their numbers, the count of skipped lines and the newest number, or nil new lines
 
 ---@class core.lost
 ---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  makes the value that stands for a failed branch
@@ -261,8 +251,7 @@
 ---  makes the environment of a script for load_in()
 ---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
----  on_missing(name, environment) returns the value of a missing global; on_new may reject a new
----  global
+---  on_missing(name, environment) returns the value of a missing global; on_new may reject a new global
 ---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  loads a Lua file of a built-in preset, such as "NAME/init.lua", as load() loads a text
@@ -295,7 +284,7 @@
 ---@field status fun(home: userdata, id: string): string, table  returns "none", "running", "exited" or "lost", and its exit
 ---@field sweep fun(home: userdata, id: string): integer  ends the orphans of a dead keeper and counts them
 ---@field type fun(home: userdata, id: string, parts: any[][], tag: string?)
----  types texts (0), keys (1) and bytes (2); a tag makes the call idempotent
+---  types { kind, text } parts: kind 0 is text, 1 a key, 2 bytes; a tag makes the call idempotent
 
 ---@class core.system
 ---@field cwd fun(): string  returns the absolute path of the working directory
@@ -330,12 +319,10 @@
 ---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  starts a task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  pauses the scope's time limit, or without a scope the limits of all shields, until
----  start_clock(scope?)
+---  pauses the scope's time limit, or without a scope the limits of all shields, until start_clock(scope?)
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until all tasks wait and `order` is the lowest awaited; without `order`, until all turns
----  are done
+---  waits until all tasks wait and `order` is the lowest awaited; without `order`, until all turns are done
 ---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
 ---  sleeps in a task that only observes others; such a sleep does not keep a run from parking
@@ -381,11 +368,9 @@
 ---@field sizes fun(top: userdata, paths: string[]): integer[]?, moonlet.Error?
 ---  returns the sizes of the files at these paths; -1 for a path without a file
 ---@field update fun(top: userdata, lists: userdata, old: string?, fresh: string?, only: string[]?, skip: string[]?): {before: table<string, string>, after: table<string, string>, files: integer}?, moonlet.Error?
----  compares the tree `top` with the recorded list `old` in the folder `lists`; returns the types
----  (f, d, l or o)
----  of the entries that differ, by path, and the number of files in `old`. Writes the current list
----  to
----  `fresh`. `only` names the paths to compare, `skip` the paths to omit
+---  compares the tree `top` with the recorded list `old` in the folder `lists`; returns the types (f, d, l or o)
+---  of the entries that differ, by path, and the number of files in `old`. Writes the current list to `fresh`.
+---  `only` names the paths to compare, `skip` the paths to omit
 
 ---@class core
 ---@field archive core.archive

@@ -41,8 +41,7 @@ ctx.run_id = ""
 ---@type string
 ctx.task_id = ""
 
---- The budget of the current body (the function of a run, scope or branch). Each method reads one
---- number.
+--- The budget of the current body (the function of a run, scope or branch). Each method reads one number.
 --- ```lua
 --- local rounds = 0
 --- while rounds < 2 and ctx.budget:left "tokens" > 20000 do
@@ -334,8 +333,8 @@ function ctx:log(...) end
 ---@field clean (fun(text: string): string)?  redacts the recorded output; the program must not change anything
 ---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
----@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config; `cwd` is
----  an absolute path on that machine, and without `cwd` the program starts in an empty folder
+---@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config;
+---  on that machine `cwd` is an absolute path; without `cwd` the program starts in an empty folder
 
 ---@class moonlet.ExecResult
 ---@field code integer        exit code

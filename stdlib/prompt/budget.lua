@@ -83,8 +83,7 @@ local function no_room(parts, budget)
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
--- Returns the parts that may be dropped, lowest priority first. Of equal parts, the last comes
--- first.
+-- Returns the parts that may be dropped, lowest priority first. Of equal parts, the last comes first.
 local function expendable(parts)
   local list = {}
   for i, part in ipairs(parts) do

@@ -11,7 +11,7 @@ M.names = {
 --- Lists further variables, which the user's own ssh and Slurm need.
 local also = { "SSH_AUTH_SOCK", "SLURM_CONF" }
 
---- Returns the variables by name.
+--- Returns the listed variables of the user's environment, by name.
 ---@return table<string, string>
 function M.map()
   local env = {}

@@ -67,8 +67,7 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- Returns a closed copy of a preset's arguments. If the preset changes it, the run's record stays
---- unchanged.
+--- Returns a closed copy of a preset's arguments. If the preset changes it, the run's record stays unchanged.
 function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

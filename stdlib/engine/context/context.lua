@@ -41,8 +41,7 @@ M.host_view = nil
 --- Contains the methods of ctx by name. engine/run/verbs.lua adds them.
 M.verbs = {}
 
---- Wraps each method so that its caller stays on the stack, even in a tail call, and errors can
---- name it.
+--- Wraps each method so that its caller stays on the stack, even in a tail call, and errors can name it.
 M.called = setmetatable({}, { __index = function(called, name)
   local verb = M.verbs[name]
   local kept = verb and core.frames.keep(verb)

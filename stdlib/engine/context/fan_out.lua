@@ -59,8 +59,7 @@ local function message_of(err)
   return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
 end
 
---- Returns the error of a fan-out. If the first branch lacks a grant, returns that branch's error,
---- because
+--- Returns the error of a fan-out. If the first branch lacks a grant, returns that branch's error, because
 --- one option on the command line then helps all branches.
 local function quorum_error(failed, need, total, first)
   if kind_of(first) == "denied" then return first end

@@ -146,8 +146,7 @@ function M.without_agents(grants)
   return rest
 end
 
---- Maps grants to the list of rights that their script has used. Only grants with a list are
---- tracked.
+--- Maps grants to the list of rights that their script has used. Only grants with a list are tracked.
 ---@type table<moonlet.Grants, {kind: string, name: string, at: string?}[]>
 M.used = setmetatable({}, { __mode = "k" })
 

@@ -22,8 +22,7 @@ local kind_of = M.kind_of
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error.
---- An error about a call's own limit becomes `failed`, because the tasks would mistake it for the
---- run's limit.
+--- An error about a call's own limit becomes `failed`, because the tasks would mistake it for the run's limit.
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }

@@ -59,8 +59,7 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may have its needs: it is built in, or the user has accepted them or
---- accepts now.
+--- Reports whether a preset may have its needs: it is built in, or the user has accepted them or accepts now.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
@@ -79,7 +78,7 @@ function M.given_to_tests(source, preset, wanted)
     or ask(source, wanted, "accept for this run of the tests? [y/N] ", preset)
 end
 
---- Asks the person at the terminal whether a run may start the programs of its command line.
+--- Asks the person at the terminal whether a run may start the programs that its command line names.
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end

@@ -5,8 +5,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is true once an answer was assumed, because what the script does next depends on that
---- answer.
+--- `assumes` is true once an answer was assumed, because what the script does next depends on that answer.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- These git commands change nothing when they are started with moonlet's options.
@@ -46,13 +45,13 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Ends the branch at a host function that acts. A dry run and `preset check` never call one.
+--- Ends a branch of a dry run or of `preset check` before a function of the embedding program is called.
 ---@param name string
 function M.check_function(run, name)
   if run.dry or run.checking then stop(run, "the function " .. name) end
 end
 
---- Ends the branch at a command that a person must approve, or that may change something.
+--- Ends a branch of a dry run at a command that a person must approve, or that may change something.
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not state_of(run).assumes or M.only_reads(argv)) then return end

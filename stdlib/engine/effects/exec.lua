@@ -122,8 +122,7 @@ local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- Returns the exit of a program that an earlier host started, or nil if the program must run
---- again.
+--- Returns the exit of a program that an earlier host started, or nil if the program must run again.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -150,8 +149,7 @@ local function run_once(run, key, last, hash, call, clean, start)
   return exit
 end
 
---- Returns the functions that redact the record of the output with `clean`, and that run the
---- program again.
+--- Returns the functions that redact the record of the output with `clean`, and that run the program again.
 local function private(clean, again)
   if not clean then return nil end
   return {

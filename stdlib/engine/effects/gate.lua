@@ -23,12 +23,11 @@ local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 
---- Hashes the visible fields, to which the answer is bound.
+--- Hashes the fields that a person sees. The person's answer is bound to this hash.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
 --- Hashes the script fields that an answer applies to.
---- The hash covers the redacted text that the person saw, so it does not depend on secrets in the
---- environment.
+--- The hash covers the redacted text that the person saw, so it does not depend on secrets in the environment.
 --- If the text contains a secret, a keyed hash of the full text is added.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)

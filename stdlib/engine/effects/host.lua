@@ -14,7 +14,7 @@ local M = {}
 
 local verb_prefix = "host."
 
---- Returns the description of a provided function, or raises an error.
+--- Returns the description of a function of the embedding program, or raises an error.
 local function provided(name)
   local functions = core.host.functions()
   if functions[name] then return functions[name] end
@@ -83,8 +83,7 @@ function M.view(state)
   })
 end
 
---- Raises an error if the embedding program lacks a function that the run may call or has called
---- before.
+--- Raises an error if the embedding program lacks a function that the run may call or has called before.
 ---@param granted table<string, boolean>?
 ---@param recorded moonlet.Journal?
 function M.check_provided(granted, recorded)

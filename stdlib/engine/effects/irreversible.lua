@@ -49,8 +49,7 @@ local function mentioned(text)
   return found
 end
 
---- Detects an HTTP client command that writes to the API of a code host, such as its releases or
---- issues.
+--- Detects an HTTP client command that writes to the API of a code host, such as its releases or issues.
 local function web_action(argv, first)
   local text = table.concat(argv, " ", first)
   local known = false

@@ -1,7 +1,7 @@
 --- Prevents agents from starting agents: with MOONLET_WORKER=1 such a run is refused.
 local M = {}
 
---- Marks every agent's environment, so that moonlet below it starts no agents.
+--- Marks every agent's environment, so that a moonlet that the agent starts does not start agents.
 M.environment = { MOONLET_WORKER = "1" }
 
 --- Reports whether this process runs inside of an agent.

@@ -75,8 +75,7 @@ end
 --- Removes the number of a body's exit from a key, so that keys of different exits are comparable.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Finds the same agent step in earlier clean-ups. Steps with an answer come first, then the
---- latest.
+--- Finds the same agent step in earlier clean-ups. Steps with an answer come first, then the latest.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then

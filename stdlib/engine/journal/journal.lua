@@ -361,7 +361,7 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- A task that is still replayed may end this step before it starts.
+  -- A task that is still being replayed may cancel this step before it starts.
   if journal.resumed then task.wait_turn() end
   if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end

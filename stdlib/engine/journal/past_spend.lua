@@ -214,8 +214,7 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded amounts of an attempt that will be adopted. A second call for it returns
---- nil.
+--- Returns the recorded amounts of an attempt that will be adopted. A second call for it returns nil.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

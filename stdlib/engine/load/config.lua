@@ -129,8 +129,7 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
---- Holds the path of the config that is being evaluated, so that a config that never ends can be
---- named.
+--- Holds the path of the config that is being evaluated, so that a config that never ends can be named.
 ---@type string?
 M.reading = nil
 

@@ -1,5 +1,4 @@
---- Asks a person before the first jobs of a run are submitted, if the machine's config has submit =
---- "ask".
+--- Asks a person before the first jobs of a run are submitted, if the machine's config has submit = "ask".
 --- Steps that are ready at about the same time share one question.
 local per_run = require "moonlet.engine.base.per_run"
 
@@ -16,8 +15,7 @@ local gather_ms, pause_ms = 250, 20
 ---@type fun(run: table): table<string, moonlet.Consent>
 local consents_of = per_run(function() return {} end)
 
---- Reports whether the run has submitted a job to the machine before, so that a person was already
---- asked.
+--- Reports whether the run has submitted a job to the machine before, so that a person was already asked.
 local function was_submitted(run, on)
   for _, intent in ipairs(run.journal.remote_list) do
     if intent.on == on then return true end

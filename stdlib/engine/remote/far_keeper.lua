@@ -10,7 +10,7 @@ local missing = { [126] = true, [127] = true }
 
 local own
 
---- Returns the static keeper that belongs to this moonlet: its bytes and its hash.
+--- Returns the statically linked keeper program of this moonlet: its bytes and its hash.
 local function program()
   if own then return own end
   local moonlet = core.system.keeper_program() or ""

@@ -33,8 +33,7 @@ local function options_of(socket, master)
   return words
 end
 
---- Quotes a word for the shell on the machine. A leading `~/` is not quoted, so the shell expands
---- it.
+--- Quotes a word for the shell on the machine. A leading `~/` becomes `"$HOME"/`.
 function M.quote(word)
   local home, rest = "", word
   if word:sub(1, 2) == "~/" then home, rest = '"$HOME"/', word:sub(3) end

@@ -281,8 +281,7 @@ function Office:cancel(item)
   if not batch.ok then error(batch.err, 0) end
 end
 
---- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents
---- attempts
+--- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents attempts
 --- that have not started from starting later, because a message of that host may still arrive.
 ---@param nonces string[]
 ---@return table<string, table> reports  states by nonce
@@ -295,8 +294,7 @@ function Office:survey(nonces)
   return found
 end
 
---- Removes the attempts' folders on the machine. Waits for attempts that were just cancelled,
---- because a
+--- Removes the attempts' folders on the machine. Waits for attempts that were just cancelled, because a
 --- Slurm job notices a cancellation only after some seconds. Returns false if a folder remains.
 function Office:remove(nonces)
   local give_up, is_all = core.clock.monotonic() + ending_ms, true

@@ -40,8 +40,7 @@ local function slurm_error(machine)
     hint = "try there: sinfo" }
 end
 
---- Returns the answer of the machine's moonlet-keeper, or {} if the first step will install the
---- keeper.
+--- Returns the answer of the machine's moonlet-keeper, or {} if the first step will install the keeper.
 ---@param machine moonlet.Machine
 ---@return table? answer, moonlet.Error?
 function M.of(machine)

@@ -234,7 +234,7 @@ function M.cancel(office, items)
   for map, count in pairs(cancelled) do
     local tasks = 0
     for _ in pairs(found[name_of(map)] or {}) do tasks = tasks + 1 end
-    -- If only some jobs of an array are cancelled, those that wait end once they find their
+    -- If only some jobs of an array are cancelled, the waiting ones end when they find their attempts claimed.
     -- attempts claimed.
     if tasks == count then office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" } end
   end

@@ -62,8 +62,7 @@ local function secrets_of(env)
   return next(secrets) and secrets or nil
 end
 
---- Builds the description of a child process for the machine. Fields of `far` replace those of
---- `child`.
+--- Builds the description of a child process for the machine. Fields of `far` replace those of `child`.
 local function describe(machine, nonce, child, far)
   local env = environment_of(machine, child.env)
   local spec = { nonce = nonce, step = child.step, argv = core.json.array { table.unpack(child.argv) }, env = env,
@@ -86,13 +85,12 @@ local function describe(machine, nonce, child, far)
   return spec
 end
 
---- Reports whether the machine was certainly never asked to start an attempt of this host.
+--- Returns true only if it is certain that the machine was never asked to start this attempt.
 local function is_unsent(office, item)
   return item ~= nil and item.spec ~= nil and not item.submission and office.keeper.sent[item.nonce] ~= "start"
 end
 
---- Returns the function that handles a machine that is unreachable for too long. It parks the run,
---- or
+--- Returns the function that handles a machine that is unreachable for too long. It parks the run, or
 --- raises an error if the attempt was never sent and the error is permanent.
 ---@param item moonlet.RemoteItem?
 local function unreachable(run, on, key, ask, item)
@@ -205,8 +203,7 @@ local function far_state(run, key, id)
     if why == "not_started" then return "none" end
     return (why == "lost" or why == "cancelled") and "lost" or "exited"
   end
-  -- Assume that the attempt still runs, because only a person or the machine can say that it has
-  -- ended.
+  -- Assume that the attempt still runs, because only a person or the machine can say that it has ended.
   -- An attempt that was submitted to a scheduler may still start.
   if report.state == "none" then return report.map and "running" or "none" end
   return "running"
@@ -285,12 +282,11 @@ end
 --- Returns the remote attempts that this host follows, by nonce, for the live view.
 function M.items(run) return state_of(run).items end
 
---- Reasons of exits that have no result for a resume to reuse.
+--- Exits with these reasons have no result that a resume could reuse.
 local empty = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the files of an attempt on its machine are no longer needed.
---- A fetched result that is not in the journal yet is still needed, because a resume fetches it
---- again.
+--- A fetched result that is not in the journal yet is still needed, because a resume fetches it again.
 local function is_over(run, state, intent)
   local item = state.items[intent.nonce]
   if run.journal.ends[intent.key] or item and (item.over or item.exit and empty[item.exit.why]) then return true end
@@ -298,8 +294,7 @@ local function is_over(run, state, intent)
   return step ~= nil and (step.status == "ok" or step.status == "failed" and not infrastructure_error.is(step.error))
 end
 
---- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if others
---- stay.
+--- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if others stay.
 local function removable(run, state)
   local by_machine = {}
   for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do

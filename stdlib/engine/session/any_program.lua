@@ -19,7 +19,7 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  -- A limit must be followed by the end of its sentence, because longer sentences may only talk
+  -- These patterns match a limit only at the end of a sentence, because longer sentences may only mention it.
   -- about limits.
   quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
     "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },

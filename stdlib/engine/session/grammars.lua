@@ -20,7 +20,7 @@ local function runner_of(name)
   return known[name] or nil
 end
 
---- Returns the names of all runners that declare a screen, including the user's.
+--- Returns the names of all runners that declare a screen, including the user's own runners.
 function M.names()
   local names = {}
   for _, list in ipairs { builtin.agents, runners.own_names() } do
@@ -35,8 +35,7 @@ function M.named(name)
   return runner and runner.screen
 end
 
---- Identifies the agent that a command starts by the name of the program, or of an interpreter's
---- script.
+--- Identifies the agent that a command starts by the name of the program, or of an interpreter's script.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")

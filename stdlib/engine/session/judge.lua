@@ -70,8 +70,7 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- Describes how a session ended and what output was lost: "exit code 3", "its time limit; 5 bytes
---- …".
+--- Describes how a session ended and what output was lost: "exit code 3", "its time limit; 5 bytes …".
 ---@param exit table  exit from core.session.status
 function M.cause(exit)
   local loss = M.loss(exit)

@@ -63,7 +63,8 @@ local function printed(reader)
   return candidates(ended_lines(reader, bytes))
 end
 
---- Records the new markers in some lines and returns them.
+--- Records those markers in some lines that are not recorded yet. Returns all markers that are new
+--- to this reader.
 local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
   local before = found[1] and noted(reader.home, reader.id)
@@ -75,7 +76,7 @@ local function note(reader, lines)
   return found
 end
 
---- Records the new markers in the log and on the screen, and returns them.
+--- Records the markers that are new in the log or on the screen, and returns them.
 ---@param facts table?  state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)

@@ -139,7 +139,7 @@ function M.screen(home, id, history)
   return core.json.decode(core.session.replay(text, rec.rows or 40, rec.cols or 120, history))
 end
 
---- Ends a session, and the orphans of a killed keeper.
+--- Ends a session. If its keeper was killed, ends the orphaned processes.
 function M.finish(home, id, grace)
   if core.session.status(home.handle, id) == "running" then
     local ok, err = pcall(core.session.kill, home.handle, id, grace)

@@ -78,8 +78,7 @@ function M.events(home, id)
   return events
 end
 
---- Returns the id of the session that a word names: S-003, 003, 3, last, or a name (its newest
---- session).
+--- Returns the id of the session that a word names: S-003, 003, 3, last, or a name (its newest session).
 function M.find(home, word)
   local ids = core.session.list(home.handle)
   if word == "last" and ids[1] then return ids[#ids] end

@@ -7,8 +7,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- A program in raw mode takes text that arrives together with Enter for a paste, so pause before
---- Enter.
+--- A program in raw mode takes text that arrives together with Enter for a paste, so pause before Enter.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1

@@ -3,7 +3,7 @@ local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- Programs that are irreversible with any argument.
+--- These programs are irreversible with any arguments.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,

@@ -37,7 +37,7 @@ local function note_prompt(found, payload)
   if texts[1] then transcript.add_prompt(found.prompts, table.concat(texts, "\n")) end
 end
 
---- Adds the facts of an entry of the turn, or of the thread before it.
+--- Adds an entry to the facts about the turn. Of earlier turns, only the usage and the commit count.
 local function note(found, entry, turn)
   local payload = stream.tbl(entry.payload) or {}
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp) or nil

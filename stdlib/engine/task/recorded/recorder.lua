@@ -61,7 +61,7 @@ local lease_ms = 60 * 1000
 ---@field parent string?     first run of the same conversation
 ---@field private tree moonlet.TreeState?  state at the end
 
---- Returns the module of an agent.
+--- Returns the module that records the sessions of an agent.
 function M.agent(name) return require("moonlet.engine.task.recorded." .. name) end
 
 local function one_line(text, size) return text and core.text.printable(text, size) or nil end
