@@ -50,7 +50,7 @@ local function scripts_of(s, path)
   return list
 end
 
--- Returns the patterns of the packages that a workspace at this folder has, or nil without one.
+-- Returns the package patterns of the workspace in this folder, or nil if the folder is not a workspace.
 local function workspace_of(s, folder)
   local ok, value = pcall(m.json.decode, s.text(join(folder, "package.json")) or "")
   local list = ok and type(value) == "table" and value.workspaces or nil
@@ -74,8 +74,7 @@ local function covers(pattern, folder)
   return ok and matches(folder .. "/package.json")
 end
 
--- Reports whether the workspace above a folder excludes the folder's package, such as a template or
--- fixture.
+-- Reports whether the workspace above a folder excludes the folder's package, such as a template or fixture.
 -- An excluded package has no installed dependencies, so its scripts cannot run.
 local function is_left_out(s, folder)
   if folder == "" or s.first(folder, data.pair[1].locks) then return false end

@@ -53,7 +53,7 @@ local function root_of(path, names)
   return own and dir or nil
 end
 
--- Many products have an installer, so its path or its text must mention skills.
+-- Many products have an installer, so an installer counts only if its path or its text mentions skills.
 local function installs_skills(ctx, path)
   local stem = lower(match(path, "([^/.]*)[^/]*$"))
   if dir_of(path) ~= "" and not INSTALLER_DIRS[dir_of(path)] then return false end

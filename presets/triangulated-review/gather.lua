@@ -240,7 +240,7 @@ local function without_git(ctx, target, why)
   return whole_files(ctx, facts, list)
 end
 
---- Returns the complete facts of a review.
+--- Returns the facts about the target of a review, completed with the texts that checks need.
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)

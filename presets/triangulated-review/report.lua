@@ -129,7 +129,7 @@ local function recommend_agent(result)
     .. ", and no agent read this: --runner codex, or another agent, reviews it."
 end
 
--- Writes the files for people and programs.
+-- Writes findings.md for people and findings.json for programs.
 local function write(ctx, result, notes)
   local all = {}
   for _, list in ipairs { result.checked.notes, notes } do

@@ -20,7 +20,7 @@ local function known_places(facts)
   local known = {}
   local function add(path)
     known[path] = true
-    -- Findings quote a path that is not valid UTF-8.
+    -- In findings, a path that is not valid UTF-8 is quoted.
     if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end

@@ -1,4 +1,4 @@
---- Reports removed public names: those still used, those still exported, and all others of a
+--- Reports removed public names that are still used or exported, or that belong to a library's interface.
 --- library.
 local m = require "moonlet"
 local text = require "moonlet.text"
@@ -115,7 +115,7 @@ end
 
 local most_names = 60
 
--- Searches the tree for lines that contain one of the names, as path, number and text.
+-- Iterates over the lines of the tree that contain one of the names: path, line number and text.
 local function uses(change, ctx, gone)
   local call, target, done = { "grep", "-n", "-z", "-w", "-I", "-F", "--full-name", "--no-color" },
     change.facts.target, {}
@@ -143,7 +143,7 @@ local function uses(change, ctx, gone)
   end
 end
 
--- Reports whether a line uses the name from this file, by import or after the module's name.
+-- Reports whether a line uses the removed name, by importing it or after the name of its module.
 local function uses_name(item, path, line)
   local file, name = item.file, "%f[%w_$]" .. text.plain(item.name) .. "%f[^%w_$]"
   local stem = text.plain(file.d.stem)

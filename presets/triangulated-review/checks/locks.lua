@@ -157,7 +157,7 @@ local function go(change, report)
   end
 end
 
--- Adds lock files whose content is unknown, and unchanged manifests of changed lock files.
+-- Adds to the change the set of all changed paths, and the texts of unchanged manifests whose lock file changed.
 local function complete(change, ctx)
   change.binary_changed, change.more_texts = {}, {}
   local wanted = {}

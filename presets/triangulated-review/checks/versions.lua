@@ -80,7 +80,7 @@ local function dependencies(file, report)
   for _, n in ipairs(shape and file.added or {}) do
     local name, version = file.lines[n]:match(shape)
     local before = name and old[name]
-    -- A package of types follows the version of the package that it describes.
+    -- A package of type definitions follows the version of the package that it describes.
     if before and major(before, file) ~= major(version, file) and higher(version, before)
       and not name:find "^@types/" then
       raised[#raised + 1], first = ("%s from %s to %s"):format(name, before, version), first or n

@@ -62,8 +62,7 @@ local function installed(ctx, list)
   return there
 end
 
--- Returns the files whose work tree differs from the reviewed version, which linters therefore
--- cannot read.
+-- Returns the files whose work tree differs from the reviewed version, which linters therefore cannot read.
 local function differing(ctx, target)
   local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
   if target.kind == "worktree" or target.kind == "path" then return {} end
@@ -103,7 +102,7 @@ local function paths_for(linter, change, stale)
   return list
 end
 
--- Returns the command lines that cover all paths.
+-- Returns the linter's command lines, which together cover all paths.
 local function commands(linter, change, program, paths)
   local extra = has_any(change, linter.settings) and linter.with_settings
     or not has_any(change, linter.settings) and linter.without_settings or {}
