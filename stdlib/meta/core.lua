@@ -156,8 +156,9 @@
 ---  passes the completions `words` of the word at byte `from` (0 is the first) and then reads on like read()
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  opens a prompt; returns also whether it edits lines and prints prompts; nil if standard input
----  may not be read
+---  opens a prompt; also returns whether it edits lines, and whether it prints prompts; nil if the
+---  engine
+---  may not read standard input
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
 ---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
@@ -322,7 +323,8 @@
 ---  pauses the scope's time limit, or without a scope the limits of all shields, until start_clock(scope?)
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until all tasks wait and `order` is the lowest awaited; without `order`, until all turns are done
+---  waits until every task waits and no task awaits a lower order; without `order`, until all turns
+---  are done
 ---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
 ---  sleeps in a task that only observes others; such a sleep does not keep a run from parking

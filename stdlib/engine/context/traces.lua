@@ -59,7 +59,7 @@ end
 ---@return moonlet.Frame[]?
 function M.of(err) return frames_by_text[text_of(err)] end
 
---- Gives `copy` the frames of `err`, because both describe one failure.
+--- Records the stack frames of `err` for `copy`, too, because both describe one failure.
 function M.pass(copy, err)
   local frames, text = M.of(err), text_of(copy)
   if frames and not frames_by_text[text] then frames_by_text[text] = frames end

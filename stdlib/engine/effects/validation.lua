@@ -263,7 +263,9 @@ local function checked_paths(paths)
 end
 
 --- Implements ctx:require{ command, exit_code, repetitions, artifacts }.
---- The command must end with `exit_code` (0) `repetitions` (1) times and produce the artifacts.
+--- The command must end with `exit_code` (default 0) as often as `repetitions` (default 1) says,
+--- and
+--- produce the artifacts.
 --- Returns { runs, artifacts }.
 --- A failure of ctx:require makes the verdict `blocked`, even if the script catches the error.
 function M.require(ctx, call)
