@@ -27,9 +27,9 @@ end
 ---@field preset table?        nil for a script
 ---@field name string          name of the preset or the script
 ---@field target string?       the target's name on the command line
----@field resume (fun(ctx: moonlet.Ctx): any)?  continues the body of a script
+---@field resume (fun(ctx: moonlet.Ctx): any)?  runs the body of a script
 ---@field args table
----@field options table        the recorded part of the command line
+---@field options table        options of the command line, as run.json records them
 ---@field config table
 ---@field grants table         rights of the script
 ---@field runners string[]?    the runners of the command line, in order
@@ -42,7 +42,7 @@ end
 ---@field inputs table[]?
 ---@field parent string?       the replayed run, or the first run of the pipeline
 ---@field before table?        record of the run to resume, or of its dry run
----@field lost table?          error that made that record unreadable
+---@field lost table?          names of start values whose secrets the environment no longer has
 ---@field base table?          the run to replay
 ---@field fresh boolean?       true if a resume repeats failed steps
 ---@field asks_again boolean?  true if the run may ask a provider that has refused
@@ -93,18 +93,18 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field limit integer        maximum number of parallel agents
 ---@field runner table         the requested runner
 ---@field runner_spec string?  the runner as the user wrote it; nil if none was chosen
----@field runner_name string?  name of the runner that calls get
+---@field runner_name string?  name of the runner that answers agent calls
 ---@field routed moonlet.Routed
 ---@field route string?        description of the route
 ---@field model string?
 ---@field inputs table[]?
 ---@field input_specs string[]?
----@field resume fun(ctx: moonlet.Ctx): any  continues a script's body
+---@field resume fun(ctx: moonlet.Ctx): any  runs the body of a script
 ---@field may_ask boolean?     true if a person is at the terminal
 ---@field asks_again boolean?  true if the run may ask a provider that has refused
 ---@field cancels boolean?     true if this host only cleans up
 ---@field prepared boolean     true if a dry run prepared the prompts
----@field sealed table?        record of the previous host
+---@field sealed table?        the run.json that the previous host wrote; nil unless resumed
 ---@field had_sidecar boolean  true if the sidecar folder existed before
 ---@field started_wall integer ms since 1970 when this host began
 ---@field started integer      monotonic time in ms when this host began
@@ -114,7 +114,7 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field driven_before integer  ms for which earlier hosts drove the run
 ---@field duration_ms integer?  ms for which all hosts drove the run, set when the run ends
 ---@field journal moonlet.Journal
----@field root_key string?     the agent call whose files are in the sidecar folder itself
+---@field root_key string?     key of the agent call whose files are in the sidecar folder itself
 ---@field record string        run.json as text
 ---@field scope any            cancel scope of the run's body
 ---@field own_budget moonlet.Budget?
@@ -125,18 +125,18 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field parked table[]       gates and questions without an answer
 ---@field answers table[]      answers to gates and questions, each with the displayed text
 ---@field prompt moonlet.State?  state of the body of an interactive run (moonlet repl)
----@field is_parking boolean?  true if only gates and questions are left
----@field silent_told boolean?   true if a fan-out without agents was reported
+---@field is_parking boolean?  true once the run parks, because it only waits for a person
+---@field silent_told boolean?   true after the warning about a function that returns nothing
 ---@field ask (fun(text: string): string?)?  asks a person in an interactive run
 ---@field checking boolean?    true in preset check, which starts nothing
 ---@field mocked boolean?      true if an answer was made up
 ---@field unrunnable string?   why a planned check cannot run
 ---@field offline boolean?     true if the preset answers without an agent
----@field quota_error table?   first refusal of a provider that is still in force
+---@field quota_error table?   first error of a provider whose quota is used up
 ---@field dry boolean?         true for a dry run
----@field forecast moonlet.Observer?  observes a copy that predicts what a resume would do
----@field worst table?         worst cost of a dry run
----@field unlisted boolean?    true until the run is in the ledger
+---@field forecast moonlet.Observer?  set if this run is the copy that a forecast observes
+---@field worst table?         worst-case cost of the agents that a dry run prepared
+---@field unlisted boolean?    true for a new run, which is not in the ledger yet
 ---@field packet table?        the run's packet: { id, title, sha256, validation, auto_approve }
 ---@field holds boolean?       true if changes stay in worktrees until a review
 ---@field after (fun(ctx: moonlet.Ctx))?  checks and reviews a packet's work after the body
@@ -145,20 +145,20 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field parent string?       the replayed run, or the first run of the pipeline
 ---@field degraded table[]     lost branches and agents
 ---@field validation table[]   results of checks
----@field inside table<string, table>  key of a running function step -> notes of the step
+---@field inside table<string, table>  key of a running ctx:step -> checks and losses inside it
 ---@field findings string?     text of findings.md
 ---@field findings_at string?  path of the scope that wrote findings.md
 ---@field verdict string?
 ---@field error any
 ---@field result any
----@field kept_result any      the result in the form of the journal
+---@field kept_result any      the result as the journal stores it
 ---@field until_ms integer?    ms since 1970 when a provider can be asked again
----@field files table?         hashes of the run's artifacts
+---@field files table?         artifacts of the run: path -> hash and size
 ---@field files_fold integer?
 ---@field altered string[]?    artifacts that were changed while no host drove the run
 ---@field keeper_log table?    hash of keeper.log
----@field whole moonlet.Run?   the whole run, if this object is a part of it
----@field artifacts string?    folder below .agent for ctx:write, in a part of a run
+---@field whole moonlet.Run?   the outer run, if this object belongs to a nested preset
+---@field artifacts string?    folder below .agent for ctx:write of a nested preset
 local fields = words [[
   id task_id sidecar home top source preset preset_name args options config grants budget
   prompt_tokens limit runner runner_spec runner_name routed route model inputs input_specs resume
@@ -190,7 +190,7 @@ local fields = words [[
 ---@field unconfined boolean?
 ---@field writes boolean?      true if the agent may change files
 ---@field inherits boolean?    true if the call sets no model
----@field held_back string[]?  unmerged files that start programs
+---@field held_back string[]?  files that were not merged because they can start programs
 ---@field from string?         the run whose journal supplied the step
 ---@field gone boolean?        true if the script no longer contains the step
 

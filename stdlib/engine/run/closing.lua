@@ -4,7 +4,8 @@ local cassette = require "moonlet.engine.runner.cassette"
 
 local M = {}
 
---- Reports the final overshoot, because agents continued after the limit was exceeded.
+--- Reports how far the run exceeded its limits. Only the end of the run shows the final amounts,
+--- because running agents may continue after a limit is exceeded.
 function M.overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
@@ -17,7 +18,8 @@ function M.overshoot(run)
   end
 end
 
---- Suggests more time for a run that exceeded its limit: twice the limit, or a minute.
+--- Completes the hint of a run that exceeded its wall-clock limit: suggests twice the limit, or one
+--- minute if the limit was below a second.
 function M.name_more_time(run)
   local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
   local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
@@ -26,8 +28,8 @@ function M.name_more_time(run)
   run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
 end
 
---- Reports injected faults of a cassette that no step met.
---- A resume of an open run may still meet them.
+--- Warns about faults that a cassette should inject and that no step triggered. Skips a run that can
+--- be resumed, because a later step may still trigger them.
 function M.idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do

@@ -1,5 +1,6 @@
 --- Converts paths of a command line to paths relative to the top of the work tree.
---- Paths on the command line are relative to the person's folder (home.from).
+--- Paths on the command line are relative to the folder of --repo or, without it, the working
+--- directory (home.from).
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"
@@ -19,23 +20,24 @@ local function refuse(option, message, hint)
   error(err, 0)
 end
 
---- Returns an absolute path relative to the top: "" for the top itself, nil for a path outside.
+--- Makes an absolute path relative to the top of the work tree: "" for the top, nil outside of it.
 local function beneath(home, path)
   if path == home.top then return "" end
   local top = home.top == "/" and "/" or home.top .. "/"
   return path:sub(1, #top) == top and path:sub(#top + 1) or nil
 end
 
---- Resolves "." and "..". Returns nil if the path leads above its start.
+--- Resolves "." and ".." in a path. Returns nil if ".." leads above the folder where the path starts.
 local function normal(path)
   local flat = names.flatten(path)
   return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
 end
 
---- Returns the person's current folder, relative to the top.
+--- Returns home.from relative to the top of the work tree, or "" if it is outside.
 local function folder_of(home) return beneath(home, core.system.real_path(home.from) or home.from) or "" end
 
---- Makes a path relative to the top: "." for the top itself, nil outside the repository.
+--- Makes a path of the command line relative to the top of the work tree: "." for the top, nil
+--- outside of it.
 local function from_top(home, text)
   local path
   if text:sub(1, 1) == "/" then
@@ -75,7 +77,7 @@ local function ask_git(home, args)
   if answer and answer.code <= 1 then return answer.code, answer.out end
 end
 
---- Reports whether git knows a commit of this name, or cannot answer.
+--- Returns true if git knows a commit of this name, or if git fails.
 local function is_commit(home, name)
   local code = ask_git(home, { "rev-parse", "--quiet", "--verify", name .. "^{commit}" })
   return code ~= 1
@@ -103,7 +105,7 @@ function M.matches(home, pattern)
   return found, true
 end
 
---- Reports whether a path can be reviewed: it or a match of its glob exists, or is committed.
+--- Reports whether a path or a match of a glob exists in the work tree, the index or HEAD.
 local function is_target_path(home, path)
   if is_there(home, path) then return true end
   local is_glob = glob.is_glob(path)
@@ -122,7 +124,8 @@ local function ends_of(text)
   if from then return from == "" and "HEAD" or from, to == "" and "HEAD" or to end
 end
 
---- Converts a target to the run's form. Raises an error if it names nothing.
+--- Converts the target of a review (a commit, a range or a path). A path becomes relative to the top
+--- of the work tree. Raises an error if the target does not exist.
 local function target(home, text, option)
   local problem = git.target_problem(text)
   local ways = "name a commit, A..B, staged, worktree, or a path or glob" .. from_here(home)
@@ -133,7 +136,7 @@ local function target(home, text, option)
   if is_range or home.git and not from and not text:find "^%.?%.?/" and is_commit(home, text) then return text end
   local path = from_top(home, text)
   if path and is_target_path(home, path) then
-    -- The "./" marks a path, because a commit could have the same name.
+    -- Mark a path with "./", because a commit could have the same name.
     return path == text:gsub("^%./", "") and text or "./" .. path
   end
   if not path then refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways) end
@@ -146,7 +149,7 @@ local function target(home, text, option)
     or ("%s is neither a commit nor a file"):format(shown(text)), ways)
 end
 
---- Converts the value of a preset's argument. Its paths become relative to the top.
+--- Converts the value of a preset's argument. Its paths become relative to the top of the work tree.
 ---@param declared moonlet.Arg
 ---@param value any      value after the conversion by `declared`
 ---@param option string  the argument's name on the command line
@@ -162,7 +165,7 @@ end
 --- Raises an error if an argument with `exists = true` was not given and its default names a missing file.
 ---@param args table<string, moonlet.Arg>
 ---@param given table<string, any>   the arguments that were given
----@param values table<string, any>  the values of all arguments; their paths are relative to the top
+---@param values table<string, any>  the values of all arguments; paths are relative to the top of the work tree
 function M.check_defaults(home, args, given, values)
   for name, declared in pairs(args) do
     local value = declared.exists and given[name] == nil and values[name] or {}
@@ -174,7 +177,8 @@ function M.check_defaults(home, args, given, values)
   end
 end
 
---- Converts a --input. Its paths become relative to the top, where its commands run.
+--- Converts a value of --input. Its paths become relative to the top of the work tree, because
+--- commands of inputs run there.
 function M.input(home, spec)
   if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"

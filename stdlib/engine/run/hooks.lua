@@ -1,5 +1,5 @@
---- Runs the user's programs for events of runs: `hooks` of the config.
---- A hook has ten seconds, and its exit code is ignored.
+--- Runs the programs that `hooks` in the user's config names for events of a run.
+--- A hook may take ten seconds. A hook that fails only causes a warning.
 local exit_text = require "moonlet.engine.base.exit_text"
 
 local hook_text = require "moonlet.engine.base.hook_text"
@@ -11,7 +11,8 @@ local function complaint(exit)
   return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
---- Runs the hook `name` if it is configured, with MOONLET_RUN, _TASK_ID, _VERDICT and _DIR.
+--- Runs the hook `name` if it is configured. Sets MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT and
+--- MOONLET_DIR in its environment.
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]

@@ -1,5 +1,5 @@
 --- Reads the values of --input for agents: files, outputs of commands, or standard input.
---- input-manifest.md lists every input with its digest and its cuts.
+--- input-manifest.md lists every input with its hash, and marks truncated inputs.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
@@ -70,7 +70,7 @@ local function read_standard_input(spec)
   return input
 end
 
---- Returns the kind of a --input value. Raises an error if the value fits none.
+--- Returns the kind of a --input value. Raises an error if the value is of no known kind.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then

@@ -1,4 +1,4 @@
---- Builds the view of the repository for a preset's `check`.
+--- Builds the read-only view of the repository that a preset's `check` function gets.
 local grants = require "moonlet.engine.context.grants"
 
 ---@param given moonlet.Grants

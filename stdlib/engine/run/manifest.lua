@@ -1,4 +1,4 @@
---- Builds run.json and the `run` object of the envelope.
+--- Builds run.json, and the `run` object of the envelope (the JSON output of a command).
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local repository = require "moonlet.engine.run.repository"
@@ -22,7 +22,8 @@ M.exit_codes = {
 --- The runner mock calls no model, so its steps have no usage.
 local unpaid = { mock = true }
 
---- Returns the exit code of a run. It is 2 if no agent could be asked and nothing was started.
+--- Returns the exit code of a run: 2 if no agent could be asked and nothing was started, else the
+--- code of the verdict.
 function M.exit_code(verdict, error_record)
   local refused = type(error_record) == "table" and rawget(error_record, "nothing_started")
   return refused and verdict == "failed" and 2 or M.exit_codes[verdict]
@@ -33,7 +34,7 @@ local function or_null(value)
   return value
 end
 
---- Converts an error to its form in the envelope, or null.
+--- Converts an error to the object that the JSON output has for it; nil becomes null.
 function M.error(err)
   if err == nil then return null end
   if type(err) ~= "table" then
@@ -55,13 +56,13 @@ function M.error(err)
   }, err)
 end
 
---- Reports whether a step cost something: an agent, or a recorded session of an agent.
+--- Reports whether the step is an agent call or recorded agent session that this run paid for.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
 end
 
---- Returns a step's usage with null for unknown counts, or null for a step without an agent.
+--- Returns a step's usage with null for unknown counts, or null if this run paid for no agent in it.
 local function step_usage(step, with_model)
   if not has_spent(step) or step.status == "parked" then return null end
   local told = usage.record(step.usage)
@@ -105,7 +106,7 @@ local function total_usage(run)
   return usage.record(usage.sum(list))
 end
 
---- Returns the distinct paths in one field of all steps.
+--- Returns the distinct paths that a field such as files_changed has in all steps, sorted.
 local function paths_of(run, field)
   local seen, list = {}, {}
   for _, step in ipairs(run.steps) do
@@ -118,7 +119,7 @@ local function paths_of(run, field)
   return core.json.array(list)
 end
 
---- Returns the requested model: the run's, or the config's for its runner.
+--- Returns the model that the run requested, or else the model that the config sets for its runner.
 ---@param runners table?  `runners` of the config
 function M.model(model, runner, runners)
   if model ~= nil and model ~= null then return model end
@@ -154,10 +155,11 @@ local function config_record(run)
     limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
---- Lists fields of run.json in which a resume restores secrets (engine/journal/input_hash.lua).
+--- Lists the fields of run.json whose redacted secrets a resume restores
+--- (engine/journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
---- Returns the text of run.json: the run's start values and, after its end, its outcome.
+--- Returns the text of run.json: the run's start values and, after the run has ended, its outcome.
 function M.text(run)
   local rec = {
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,

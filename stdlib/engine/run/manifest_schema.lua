@@ -22,7 +22,7 @@ end
 
 local is_object = one_of "table"
 
---- Checks the named fields of an object; other fields may contain anything.
+--- Returns a check for the named fields of an object. Other fields may contain anything.
 local function fields(shape)
   return function(value)
     if not is_object(value) then return false end
@@ -33,7 +33,7 @@ local function fields(shape)
   end
 end
 
---- Checks that all keys of a table have one kind and all values pass.
+--- Returns a check that all keys of a table have the type `kind` and that all values pass `check`.
 local function all_of(kind, check)
   return function(value)
     if not is_object(value) then return false end

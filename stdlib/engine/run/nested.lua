@@ -30,7 +30,7 @@ local function declared_in(run, name)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
 
---- Calls a function, and converts option names in its errors to argument names.
+--- Calls a function. Replaces a command-line option in its error by the name of the argument.
 local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end

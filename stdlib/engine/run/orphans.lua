@@ -12,7 +12,8 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
---- Warns on standard error too, because a person who cancels an abandoned run sees no events.
+--- Emits a warning, and prints it to standard error too, because a person who cancels an abandoned
+--- run sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
@@ -78,11 +79,11 @@ local function has_host_failed(run)
   return false
 end
 
---- Settles orphaned steps after the script was edited, or parked before it reached them.
+--- Settles orphaned steps, which a script that was edited or that parked did not reach.
 --- If the script finished, orphaned steps are stopped and abandoned.
---- Orphaned steps may finish if the run will be resumed, or if an infrastructure error hid a step.
---- Orphaned commands that run at most once may always finish.
----@param ok boolean  the script finished
+--- Orphaned steps may finish if the run will be resumed, or if an infrastructure error may be why
+--- the script did not reach them. Orphaned commands that run at most once may always finish.
+---@param ok boolean  true if the script finished
 local function settle(run, ok, err)
   if not run.journal.resumed then return end
   if run.cancels then
@@ -126,8 +127,8 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- Waits for running clean-up steps before the body continues.
---- Without the wait, these steps would be lost, or run in parallel with the body.
+--- Waits for clean-up steps that an earlier host started, before the script continues.
+--- Without the wait, these steps would be lost, or would run in parallel with the script.
 ---@param keys string[]   keys of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do

@@ -19,7 +19,7 @@ local M = {}
 
 local null = core.json.null
 
---- Names the runners of the agent steps, or else the run's own.
+--- Names the runners of the agent steps or, without agent steps, the runner of the run.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do
@@ -37,7 +37,7 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
---- Lists the changes that wait for a person. The report starts with these lines.
+--- Lists the changes that were not merged and wait for a person. The report starts with these lines.
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
@@ -61,7 +61,7 @@ local function add_cut(run, lines)
   end
 end
 
---- Summarizes how many agents answered and what they used.
+--- Summarizes how many agents answered, and their tokens and cost.
 local function summary(run, used)
   local total, answered = 0, 0
   for _, step in ipairs(run.steps) do
@@ -92,7 +92,7 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- Adds the lines below the result: the reasons for the verdict, and the steps left to the user.
+--- Adds the lines below the result: the reasons for the verdict, and what is left for the user to do.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
@@ -178,8 +178,8 @@ local function wrapped(lines, out)
   return all
 end
 
---- Formats the report. A terminal gets one text.
---- A pipe gets only the answer; status, failed steps, verdict and paths go to standard error.
+--- Formats the report. On a terminal, the whole report is one text. In a pipe, standard output gets
+--- only the answer; status, failed steps, verdict and paths go to standard error.
 ---@return string text
 ---@return {is_whole: boolean?, status: string?} about
 function M.text(run, envelope)

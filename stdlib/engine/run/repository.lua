@@ -23,7 +23,7 @@ function M.agent_path(repo)
 end
 
 --- Opens the home of `--repo` or of the working directory.
----@return table home  { handle, top, agent_path, git, root, from }; `from` is the person's folder
+---@return table home  { handle, top, agent_path, git, root, from }; `from` is the folder that was opened
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
   local root, err = core.file.root(home.top)
@@ -48,7 +48,8 @@ function M.of_run(home, rec)
     "bring it back (git worktree add), or name the one in its place: --repo DIR", top)
 end
 
---- Returns the present form of a path in a run's work tree, because the tree may have moved.
+--- Converts a recorded path in a run's work tree to the present location of the tree, which may
+--- have moved.
 function M.moved(home, rec, path)
   local top = rec.top
   if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end

@@ -1,4 +1,4 @@
---- Checks the preconditions of a resume under the run's lock.
+--- Checks the preconditions of a resume. The caller holds the run's lock.
 local gate = require "moonlet.engine.effects.gate"
 local seal = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"
@@ -6,7 +6,8 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises an error if run.json differs from its hash. A resume would overwrite the changed file.
+--- Raises an error if the journal has no hash of this run.json, because a resume would overwrite a
+--- file that somebody changed.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)
@@ -24,7 +25,7 @@ local function check_prepared(run, root)
 end
 
 local function check_journal(run)
-  -- The journal's first record reaches the disk before run.json.
+  -- The journal's first record is on the disk before run.json, so a run always has journal records.
   if run.journal.resumed then return end
   error({ kind = "failed",
     message = ("the journal of %s is empty or missing: what was done and paid is not known"):format(run.id),
@@ -39,7 +40,8 @@ local function check_key(run, root)
       run.id), hint = "restore the file from a backup, or start a new run; a resume might pay again" }, 0)
 end
 
---- The plan of a resume was made without the lock, so another process may have answered since.
+--- Checks again that the question is open. The plan of the resume was made without the lock, so
+--- another process may have answered since.
 local function check_answer(run, plan, root)
   local now = store.read(root, run.id) or plan.before.record
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])

@@ -39,7 +39,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- Holds the run that this host drives. The engine needs it to end the run after a kill of Lua.
+--- Holds the run that this host drives, so that the engine can end the run after it has killed Lua.
 M.current = nil
 
 local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
@@ -48,8 +48,9 @@ local function make_dirs(...) return infrastructure_error.call(core.run.make_dir
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
-  --- With `later`, a file is synced to disk only at the end, because the journal has its content.
   local written, folders = {}, {}
+  --- Writes a file of the run. With `later`, the file is synced to disk only when the run ends, because
+  --- the journal has its content.
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
@@ -77,8 +78,8 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- Creates the directory of an agent call.
-  --- With `kept`, the step is not executed again, so this host does not answer for missing files.
+  --- Creates the directory of an agent call. With `kept`, the step is not executed again, so its files
+  --- do not count as written by this host.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
@@ -99,7 +100,8 @@ local function add_paths(run)
   end
 end
 
---- Reports whether a limit is worth mentioning. The default limit of agents is not.
+--- Reports whether a budget event includes this kind of limit. The default limit of agents is left
+--- out.
 local function is_telling(run, kind)
   return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
@@ -151,7 +153,7 @@ end
 local function asks(kind, runner) return kind == "agent" and runner ~= "mock" or nil end
 
 local function add_steps(run)
-  --- Executes or replays a step. Returns its value and the step. The caller must end the step.
+  --- Executes or replays a step. Returns its value and the step. The caller must call run.end_step.
   function run.step(key, kind, runner, input, options, live)
     local step, is_live = run.begin_step(key, kind, runner), false
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
@@ -169,7 +171,7 @@ local function add_steps(run)
       error(value, 0)
     end
     step.cached = cached
-    -- Name the run that paid for the step, because `moonlet run replay` copies its records.
+    -- `moonlet run replay` copies records of another run, so name the run that paid for the step.
     step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
     return value, step
   end
@@ -209,11 +211,13 @@ local function add_steps(run)
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- A clean-up is shielded, so cancel it explicitly to record what it waits for.
+    -- A clean-up is shielded from this cancellation, so cancel it separately. The record then lists
+    -- the gate or question that it waits for.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Reports whether the user has cancelled the run, which a shielded clean-up does not see.
+  --- Reports whether the user has cancelled the run. A clean-up needs this, because it is shielded from
+  --- the cancellation.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
@@ -226,7 +230,8 @@ local function add_steps(run)
   end
 end
 
---- Reads from model.json which call owns the sidecar, because a mocked call has no begin record.
+--- Reads the key of the agent call that owns the sidecar folder from model.json, because the journal
+--- has no begin record of a mocked call.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
@@ -251,11 +256,12 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = seal.hash_of_record(run.record) }
-  -- The ledger lists the run before run.json does, because readers check the rows of running runs.
+  -- Write the ledger first: readers compare the row of a running run with run.json, but trust the
+  -- row of a run that has ended.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- Removes incomplete files of the earlier host. A step's folder is cleaned when the step starts.
+  -- Remove incomplete files of the earlier host. A step's folder is cleaned when the step starts.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
@@ -316,7 +322,8 @@ function M.create(plan)
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
-    -- On a full disk, the record may be incomplete and would block the next try.
+    -- Discard a new run, whose record may be incomplete, for example on a full disk, and would block
+    -- the next try.
     if before then leave(run, err) end
     core.run.discard()
     error(err, 0)
@@ -349,7 +356,8 @@ function M.create(plan)
   return run
 end
 
---- Replaces the status `prepared` of a dry run, unless an agent has written model.json since.
+--- Replaces the status `prepared` in the model.json of a dry run by the verdict. Keeps a model.json
+--- that an agent call has overwritten since.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
   local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
@@ -459,7 +467,7 @@ local function observed_inputs(run)
 end
 
 local function run_body(run)
-  -- Time without a host and time of a clean-up do not count towards `wall`.
+  -- Time in which no host drives the run, and time of a clean-up, do not count towards the limit.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
@@ -482,7 +490,7 @@ local function run_body(run)
     local body = args and (run.offline and run.preset.offline or run.preset.run)
     local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
     if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
-    -- A parked run has not ended, so its clean-up runs later.
+    -- Raise a quota error even if the script caught it: the run parks, so its clean-up runs later.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
     if run.after and not run.dry then run.after(ctx) end
@@ -505,7 +513,8 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run) and adds a new run to the ledger in parallel. Nothing waits for the ledger.
+--- Calls fn(run), and adds a new run to the ledger in parallel, so that fn does not wait for the
+--- ledger.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}
@@ -521,7 +530,7 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(interrupted_merge.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
-  -- A signal after the last verb still cancels the run.
+  -- A signal that arrives after the script's last ctx call still cancels the run.
   if ok then
     local asked, err = pcall(core.task.check)
     if not asked then ok, result = false, err end
@@ -544,7 +553,7 @@ function M.dry_run(run)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
-  -- Commands before the first agent of a dry run were executed.
+  -- A dry run has executed the commands before the first agent, so their processes count.
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,

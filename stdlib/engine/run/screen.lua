@@ -73,7 +73,7 @@ local function add_head(lines, out, facts)
   lines[#lines + 1] = line
 end
 
---- Returns the findings of a result in the form of m.merge.findings, or nil.
+--- Returns the findings of a result if they have the form that m.merge.findings returns, else nil.
 local function findings_of(result)
   local list = type(result) == "table" and result ~= null and rawget(result, "findings")
   if type(list) ~= "table" or list == null or #list == 0 then return nil end
@@ -96,7 +96,8 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- A single word of equal width replaces the place while the claim is wrapped.
+    -- While the claim is wrapped, one word of equal width replaces the file and line before it, so
+    -- that a path with spaces is not split.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -111,8 +112,8 @@ local function add_finding(lines, out, item)
   end
 end
 
---- Splits findings.md into its title and the text outside of the lists by severity.
---- The lists in findings.md are skipped, because the result contains the findings.
+--- Returns the title of findings.md and its text without the lists of findings, because the result
+--- contains the findings, too.
 local function beside_findings(text)
   local title, parts, is_list = nil, {}, false
   for line in (text or ""):gmatch "[^\n]*\n?" do
@@ -164,7 +165,7 @@ local function add_result(lines, out, facts)
   end
 end
 
---- Shortens a path below the working directory.
+--- Makes a path below the working directory relative to it.
 function M.near(path)
   local here = core.system.cwd() .. "/"
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
@@ -237,7 +238,7 @@ local function add_failures(lines, out, facts)
   if not is_own then add_hint() end
 end
 
---- Lists the failed steps for a pipe, where the run's error is printed before.
+--- Formats the failed steps for a pipe. Omits the run's error, which the caller prints before.
 function M.failures(facts)
   local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
   local groups, err = failed_groups(facts), some(facts.error)

@@ -10,7 +10,7 @@ M.grows = "events.jsonl"
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- Hashes the beginning of the events file, and syncs it to disk like the record.
+--- Hashes the beginning of the events file. Syncs the file to disk if `bytes` is nil.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -22,7 +22,7 @@ end
 
 --- Hashes every file of a sidecar.
 ---@param root any       the opened `.agent` folder
----@param fold integer?  the `fold` of an earlier list
+---@param fold integer?  depth of the folders that an earlier list hashes as a whole
 ---@param bytes integer?  size of the events file in an earlier list
 ---@return table? tree  { files, fold?, beginning }
 function M.tree(root, sidecar, fold, bytes)
@@ -68,7 +68,8 @@ local function file_text(file)
 end
 
 --- Reports whether a file is unchanged. A file that was too large for a hash is compared by size.
---- A file that had a hash must still have one, so that added files cannot weaken the check.
+--- A file that had a hash must still have one: otherwise somebody could add files until the byte
+--- limit for hashing is reached, and then change this file.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
@@ -109,7 +110,7 @@ function M.altered(rec, tree, is_ours)
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
     paths[#paths + 1], known[path] = path, true
   end
-  -- With many files, whole folders are hashed, so the two lists cannot be compared.
+  -- If there are many files, folders are hashed as a whole, so single files cannot be compared.
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
@@ -158,14 +159,14 @@ function M.hash_of_files(files)
   return files and core.text.sha256(core.json.encode_record(files)) or nil
 end
 
---- Hashes a text as it is written, without secrets.
+--- Hashes the text of run.json in the redacted form that is written to disk.
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Appends a record about an ended or parked run to its journal, and writes the file for it.
---- Holds the run's lock. Nothing is written unless run.json is as the caller read it.
----@param was string    hash of that run.json (store.hash)
+--- Appends `item` to the journal of an ended or parked run, and writes `text` to the file `path`.
+--- Holds the run's lock meanwhile. Writes nothing if run.json has changed since the caller read it.
+---@param was string    hash of the run.json that the caller read (store.hash)
 ---@param path string   path of the file below `.agent`
----@return boolean done   false if a host drives the run or has changed it; then read again
+---@return boolean done   false if a host drives the run or has changed it; then read run.json again
 ---@return table? err     why nothing was written, or why the damaged journal lacks the record
 function M.change(home, id, was, item, path, text)
   local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)

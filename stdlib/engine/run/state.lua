@@ -8,7 +8,7 @@ local M = {}
 
 local null = core.json.null
 
---- Returns the word that names a run's target on a command line.
+--- Returns the command-line argument that names a run's preset, script or packet.
 local function target_word(home, rec)
   local word = type(rec.packet) == "table" and rec.packet.id or rec.target
   if type(rec.path) == "string" then
@@ -40,7 +40,7 @@ function M.open(home, id, prepared)
   return prepared and "prepared" or "interrupted"
 end
 
---- Returns the state of a run: its verdict, or whether a host drives it.
+--- Returns the verdict of an ended run; else running, prepared or interrupted.
 function M.of(home, id, rec)
   if rec.ended then return rec.verdict end
   return M.open(home, id, rec.options and rec.options.dry_run)
@@ -48,7 +48,8 @@ end
 
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
---- Returns the words of a command that answers a question. A long option becomes its number.
+--- Returns the possible answers to a question as command-line words. The number of an option replaces
+--- a long option.
 local function option_words(options)
   local words = {}
   for i, option in ipairs(options or {}) do
@@ -88,8 +89,8 @@ local function is_worth_resuming(steps)
   return false
 end
 
---- Reports whether a resume has nothing to do because every step is done.
---- No step is left to repeat if a verifier rejected the work or unconfined changes appeared.
+--- Reports whether a resume has nothing to do, because every step succeeded and the run only ended
+--- badly for another reason: a verifier rejected the work, or files changed beside an unconfined agent.
 local function is_done(state, steps)
   local is_over = false
   for _, step in ipairs(over[state] and steps ~= null and steps or {}) do
@@ -111,7 +112,8 @@ function M.remedy(state, err)
   return state == "failed" and rawget(err, "kind") == "denied" and hint:match "%-%-allow .*$" or nil
 end
 
---- Messages that Lua raises for a mistake in the script; other texts are raised intentionally.
+--- Matches the messages that Lua raises for a mistake in a script. Other messages come from error()
+--- calls of the script.
 local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
   "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 

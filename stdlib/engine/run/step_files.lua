@@ -22,7 +22,7 @@ function M.label(key)
   return M.name(rest)
 end
 
---- Returns a step's folder below `.agent`. The first agent of a run uses the sidecar folder.
+--- Returns a step's folder below `.agent`. The first agent call of a run uses the sidecar folder.
 ---@param step {key: string, kind: string}
 function M.folder(root, rec, step)
   local own = rec.sidecar .. "/steps/" .. core.run.step_name(step.key)

@@ -12,10 +12,10 @@ local M = {}
 
 M.record_cap = 64 << 20
 
---- Maps a record to the hash of its text.
+--- Maps a parsed run.json to the hash of its text.
 local hashes = setmetatable({}, { __mode = "k" })
 
---- Parses the record of a run. Returns nil if it is damaged or of another run.
+--- Parses the text of run.json. Returns nil if it is damaged or belongs to another run.
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
@@ -87,7 +87,7 @@ function M.ids(root)
   return ids
 end
 
---- Builds the envelope's `run` object from the record.
+--- Builds the `run` object of the envelope (the JSON output of a command) from run.json.
 function M.envelope(home, rec)
   local function value(key)
     if rec[key] == nil then return core.json.null end
@@ -109,7 +109,8 @@ function M.envelope(home, rec)
   }
 end
 
---- Returns the result of the run or null. Raises an error if its file is lost.
+--- Returns the result of the run or null. Raises an error if the file of a large result is missing or
+--- was changed.
 function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
@@ -132,7 +133,7 @@ function M.result(home, rec)
   return value == nil and core.json.null or value
 end
 
---- Restores the start values of a recorded run with their secrets.
+--- Returns the start values of a recorded run, with the environment's secrets in the redacted places.
 ---@return string[] lost  fields whose secrets the environment no longer has
 function M.as_given(home, rec)
   local told, lost = input_hash.with_secrets(rec, seal.key(M.root(home), rec.id) or "")
@@ -154,7 +155,7 @@ function M.as_given(home, rec)
   return whole, lost
 end
 
---- Returns the config that the run started with.
+--- Returns the config for a resume: the settings that the run recorded, completed by the current config.
 ---@return moonlet.Config
 function M.config(rec)
   local now = config.current()
@@ -166,7 +167,7 @@ function M.config(rec)
   end
   if own.runners ~= now.runners then
     own.runners = redact_argv.restored(own.runners, now.runners)
-    -- A run's routes follow the current config, which may name new runners.
+    -- Routes come from the current config, which may name runners that the run did not record.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
     end
@@ -180,7 +181,7 @@ end
 
 local function find_task(home, root, task)
   if not root then return nil end
-  -- The folder name of a packet's run ends with the run's id.
+  -- The task id of a packet's run ends with the run's id: T-001-R-007.
   local named = task:match "^T%-%d+%-(R%-%d+)$"
   local own = named and M.number(named) and M.look(root, named)
   if own and own.task_id == task then return named, own end
@@ -211,11 +212,11 @@ function M.find(home, text)
   local root = M.root(home)
   if text == "last" then return newest(home, root) end
   local number = text:match("^[Rr]?%-?0*(%d+)$")
-  -- A longer number is not a run's number, but the name of a task that contains a time.
+  -- More than 18 digits are not a run's number, but may be a task id that contains a time.
   local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
   if root and M.number(id) then
     local value = M.read(root, id)
-    -- A full id always means the run, so tasks are not searched.
+    -- A full id (R-007) always means the run, so do not search the tasks.
     local by_task = value and text ~= id and find_task(home, root, text)
     if by_task and by_task ~= id then
       record.refuse(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),

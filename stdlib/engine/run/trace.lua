@@ -1,5 +1,5 @@
 --- Manages the trace context of a run, as W3C traceparents.
---- Agents get a traceparent that puts their spans below the run's.
+--- Agents get a traceparent that makes their spans children of the run's span.
 local M = {}
 
 ---@class moonlet.TraceContext

@@ -1,5 +1,5 @@
---- Finds agent attempts in the journal that the script did not reach.
---- A replayed function does not reach its inner steps, and an edited script may lack a step.
+--- Finds agent attempts that are in the journal, although the resumed script did not reach them.
+--- A replayed function skips its inner steps, and an edited script may no longer contain a step.
 --- These attempts cost money, so the run still lists their steps and the ledger counts them.
 local adoption = require "moonlet.engine.journal.adoption"
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
@@ -77,7 +77,8 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds unreached steps that cost money, and the recorded attempts of unfinished steps.
+--- Adds unreached steps that cost money to the steps of the run, and sets the usage of unfinished
+--- steps from their recorded attempts.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
     if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end

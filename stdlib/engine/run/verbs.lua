@@ -35,7 +35,7 @@ function verbs:exec(call, ...)
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
 
---- Makes a verb that takes one table. Its module is loaded with the first call.
+--- Defines a ctx verb that takes one table. The first call loads its module.
 local function takes_table(name, module, example)
   verbs[name] = function(self, call, ...)
     no_more("ctx:" .. name, "put everything into one table: " .. example, ...)
@@ -71,8 +71,8 @@ function verbs:verdict(call, ...)
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Executes or replays a step that runs a script's function.
---- The function's own steps are also reported.
+--- Executes or replays a step that calls a function of the script. Steps inside the function are
+--- reported, too.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()

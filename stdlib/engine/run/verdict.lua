@@ -1,6 +1,7 @@
 --- Computes the verdict of a run from its result, its checks, and lost agents and branches.
 --- A script may tolerate a loss, but the verdict reports it.
---- Notes inside a ctx:step are recorded with its end, because a resume replays the whole step.
+--- Checks and losses inside a ctx:step are recorded with its end, because a resume replays the step
+--- as a whole.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
@@ -14,7 +15,7 @@ local M = {}
 
 local findings_cap = 64 << 20
 
---- Returns the failed required check whose command did not pass later.
+--- Returns the first required check that failed and whose command did not pass later.
 function M.first_blocked(validation)
   local last = {}
   for _, item in ipairs(validation) do last[item.kind .. ":" .. item.command] = item end
@@ -50,7 +51,7 @@ function M.unasked(run)
   end
 end
 
---- Reports failed agents even if the script tolerated them.
+--- Records failed agents as losses, even if the script caught their errors.
 local function note_failed_agents(run)
   for _, item in ipairs(run.degraded) do
     if not item.changed then return end
@@ -62,7 +63,7 @@ local function note_failed_agents(run)
   end
 end
 
---- Returns the error of a fan-out in which nothing succeeded, even if the script used its outcomes.
+--- Returns the error of a fan-out in which no branch succeeded, even if the script handled it.
 function M.empty_fan_out(run)
   for _, item in ipairs(run.degraded) do
     if type(item.failure) == "table" and item.failure ~= core.json.null then return item.failure end
@@ -80,7 +81,7 @@ local function reaches(result, severity)
   return false
 end
 
---- Returns the error of a limit that refused a start, ended an agent or was exceeded.
+--- Returns the error of a limit that prevented an agent's start, ended an agent or was exceeded.
 function M.over_budget(run)
   return run.own_budget and (run.own_budget.refused or budget.exceeded(run.own_budget))
 end
@@ -123,7 +124,8 @@ function M.error_of(run, err)
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
-  -- A built-in preset reports its user's mistakes as `invalid`. Users do not need the line in its code.
+  -- A built-in preset raises `invalid` for a mistake of its user, who does not need the line in the
+  -- preset's code.
   if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then rawset(err, "at", nil) end
   if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
@@ -133,7 +135,7 @@ function M.error_of(run, err)
   return err
 end
 
---- Returns the place of a function's last return.
+--- Returns the file and line of the last return statement of the preset's function or the script.
 local function return_line(run)
   local fn, text = run.preset and run.preset.run, run.source.text
   local file, first, last
@@ -156,13 +158,13 @@ function M.unrecordable(run, result, err)
     and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
 end
 
---- Describes the files that changed beside an unconfined agent.
+--- Describes the files that changed while no sandbox confined an agent.
 function M.beside_text(key, paths)
   return ("%s: no sandbox confined the agent, and %s changed meanwhile: %s"):format(key,
     #paths == 1 and "a file" or ("%d files"):format(#paths), kept_worktrees.shown(paths))
 end
 
---- Adds a note to the run and to each running ctx:step around `key`.
+--- Adds a note to the run and to each running ctx:step that contains the step `key`.
 local function note(run, name, item, key)
   table.insert(run[name], item)
   local at = key:find("/", 1, true)
@@ -188,7 +190,7 @@ end
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
-  --- Starts to collect the notes of the step `key`.
+  --- Starts to collect the checks and losses inside the step `key`.
   function run.note_begin(key)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
@@ -199,7 +201,7 @@ function M.add(run)
 
   function run.note_validation(key, result, required)
     note(run, "validation", { at = key, kind = result.kind,
-      -- The record has no secret, so this copy must not have one either.
+      -- The journal redacts secrets, so redact the command here, too.
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
@@ -207,7 +209,7 @@ function M.add(run)
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Notes lost branches. With `failure` nothing succeeded, and the run fails.
+  --- Records lost branches of a fan-out. `failure` is set if no branch succeeded, and fails the run.
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
@@ -220,7 +222,8 @@ function M.add(run)
       text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 
-  --- Notes files that changed while an agent was unconfined, because their author is unknown.
+  --- Records files that changed while no sandbox confined an agent. The run is degraded, because the
+  --- author of the changes is unknown.
   function run.note_beside(key, paths)
     note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {}, changed = paths }, key)
     core.event.emit("warning", nil, { reported = true, text = M.beside_text(key, paths) })
@@ -229,7 +232,8 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- Returns the notes of a step's function, or nil, and stops to collect them.
+--- Stops collecting the checks and losses inside the step `key`, and returns them, or nil if there
+--- are none.
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
 ---@return boolean again  true if a part was lost or failed, so that a retrying run repeats the step
 function M.within(run, key)

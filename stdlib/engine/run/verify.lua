@@ -1,5 +1,5 @@
---- Compares the journal of one run with its other files, byte for byte.
---- Compared are run.json, large values, artifacts, keeper.log, decision.md and the ledger.
+--- Compares the journal of one run, byte for byte, with the run's other files: run.json, large
+--- values, artifacts, keeper.log and decision.md. Compares run.json with the ledger, too.
 local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"
@@ -30,7 +30,7 @@ local function new_report(id)
 end
 
 --- Reports whether a run has written more than its folder and the first record of its journal.
---- A host creates folder, first journal record and run.json in this order.
+--- A host creates the folder, the first journal record and run.json in this order.
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
@@ -89,7 +89,7 @@ local function check_values(story, result, path, problem, note)
   end
 end
 
---- Finds out from another file than the journal whether an attempt came from a cassette.
+--- Reports whether files other than the journal confirm that an attempt came from a cassette.
 local function is_of_cassette(rec, root, key, number)
   for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
     if type(attempt) == "table" and attempt.step == key and attempt.number == number then
@@ -104,8 +104,9 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- Checks steps from a cassette, which starts no process.
---- The journal alone does not prove them, because anybody can write a result into it.
+--- Checks steps whose answers came from a cassette, according to the journal. A cassette starts no
+--- process, so keeper.log cannot confirm them. Another file of the run must confirm them, because
+--- anybody could write a result into the journal.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
@@ -121,7 +122,8 @@ local function check_played(story, rec, root, path, problem)
   end
 end
 
---- Reports finished steps missing in keeper.log, and started attempts missing in the journal.
+--- Reports finished steps that are missing from keeper.log, started attempts that are missing from the
+--- journal, and a keeper.log that was changed after the run.
 local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.unlogged) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
@@ -146,7 +148,7 @@ local function check_keeper(story, rec, root, path, problem)
 end
 
 --- Checks run.json against its hash in the journal.
---- A host killed between the two writes leaves the earlier run.json.
+--- A host that was killed after it wrote the hash and before it wrote run.json leaves an older run.json.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end  -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
@@ -171,7 +173,7 @@ local function check_record(story, rec, text, path, problem, note)
   end
 end
 
---- Names the files whose paths contain secrets as the record names them.
+--- Replaces the paths that contain secrets by the redacted names that run.json has for them.
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
@@ -195,7 +197,7 @@ local function left_files(rec)
   return left
 end
 
---- Compares the sidecar with the list of files from the end of the run.
+--- Compares the sidecar folder with the list of files that was recorded when the run ended.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
   local events = rec.files[seal.grows]
@@ -243,7 +245,7 @@ local function check_files(root, rec, problem, note)
   end
 end
 
---- Returns the hash of an answer in output.md, or nil if the journal has none.
+--- Returns the hash that output.md must have, according to the journal, or nil if it has no answer.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
   local value = values.get(item.result, function(name, cap)
@@ -253,7 +255,7 @@ local function hash_of_answer(item, root, path)
   return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
 end
 
---- Lists the files that contain a step's answer.
+--- Lists the files that should contain a step's answer.
 local function answer_paths(item, first, root, rec)
   local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
   local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
@@ -273,7 +275,7 @@ local function check_answers(story, rec, root, path, problem)
     for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
       local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
       local is = text and not cut and core.text.sha256(text)
-      -- A change after the end of the run is reported with the other files.
+      -- check_files reports a file that was changed after the end of the run.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
           rec.ended and "do not rely on this file; moonlet show prints the result of the run"

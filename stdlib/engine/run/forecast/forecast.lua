@@ -30,7 +30,8 @@ local function drive(plan, home, seen, shadow)
   if id then
     function adoption.observer(key, attempt)
       local state, exit = core.process.recorded(home.handle, id, key, attempt)
-      -- The machine of a remote attempt is not asked, so an attempt without a recorded end may still run.
+      -- A forecast does not ask remote machines, so it assumes that a remote attempt without a recorded
+      -- end still runs.
       local is_remote = state == "none" and seen.run and remote_steps.may_live(seen.run, key, attempt)
       if is_remote then return "running" end
       if state == "exited" and seen.run then shadow.bring(seen.run.directory_of(key)) end
@@ -58,7 +59,7 @@ local function check_free(home, id)
     hint = ("wait for it (`moonlet wait %s`) or end it (`moonlet cancel %s`)"):format(id, id) }, 0)
 end
 
---- Adds the steps that were replayed, wait for a person, or were answered by mock.
+--- Adds the steps that were replayed, that wait for a person, or that the runner mock answered.
 local function add_replayed(run, seen)
   local order, placed = {}, {}
   for _, step in ipairs(run.steps) do
@@ -106,7 +107,7 @@ local function row_of(run, seen, costs, key, before, record)
     runner = step.runner or null, model = step.model or null }
   if step.outcome == "reused" then
     local spent, was = spent_below(run, key), before[key] or {}
-    -- The steps of a replay were paid for by the original run.
+    -- In a replay, only the record of the original run has the cost, because that run paid.
     local told = type(was.usage) == "table" and was.usage ~= null and was.usage or {}
     row.paid_usd = spent.usd or told.cost_usd or null
     row.paid_tokens = spent.tokens or told.total_tokens or null
@@ -118,7 +119,7 @@ local function row_of(run, seen, costs, key, before, record)
   return row
 end
 
---- Sums up the rows. `high` is nil if the price of a step is unknown.
+--- Sums the costs of the listed steps. `high` is nil if the price of a step is unknown.
 local function totals_of(rows, kind)
   local sum = { reused = 0, low = 0, high = 0 }
   for _, row in ipairs(rows) do
@@ -134,7 +135,7 @@ local function totals_of(rows, kind)
   return sum
 end
 
---- Returns true if the step, or a function around it, has a row.
+--- Returns true if the forecast has reached the step or a function that contains it.
 local function is_reached(seen, key)
   if seen.rows[key] then return true end
   for around in key:gmatch "()/" do
@@ -143,7 +144,8 @@ local function is_reached(seen, key)
   return false
 end
 
---- Returns steps of earlier hosts that this forecast did not reach, because answers are unknown.
+--- Returns the steps of earlier hosts that this forecast did not reach, because they depend on
+--- unknown answers.
 local function unreached_rows(run, seen)
   local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
@@ -210,7 +212,7 @@ local function sums_of(run, costs, rows, ends, planned)
 end
 
 --- Hashes everything that decides the forecast.
---- Prices and states of adopted agents are left out, because they change by themselves.
+--- Leaves out cost estimates and the states of adopted agents, because they change by themselves.
 local function hash_of(plan, run, seen)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do
@@ -229,7 +231,7 @@ local function hash_of(plan, run, seen)
   return core.text.sha256(core.json.encode_record(parts)):sub(1, 16)
 end
 
---- Returns how far the forecast could follow the run.
+--- Classifies the end of a forecast: the script's end, an unknown answer, a person, or an error.
 local function ending_of(ok, err)
   if ok then return "end" end
   local kind = kind_of(err)
@@ -278,7 +280,7 @@ local function build(plan, run, seen, home, ok, err)
     keeps_model = plan.before ~= nil, totals = sums_of(run, costs, rows, is_open) }
 end
 
---- Makes the forecast of a run that --dry-run has prepared, in which every agent costs money.
+--- Makes the forecast of a run that --dry-run has prepared, in which no agent call is replayed.
 function M.of_prepared(run)
   local seen = observer.new(run.home)
   for _, step in ipairs(run.worst.steps) do

@@ -1,5 +1,6 @@
 --- Observes a copy of a run: records which steps are replayed and what each other step would do.
---- A step whose answer is unknown ends the body that called it. Parallel bodies continue.
+--- A step whose answer is unknown ends the script's function that called it. Parallel functions
+--- continue.
 local budget = require "moonlet.engine.budget.budget"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local values = require "moonlet.engine.journal.values"
@@ -7,11 +8,11 @@ local words = require "moonlet.engine.effects.words"
 
 local M = {}
 
---- Lists observations that differ at each reading. No hash can bind a step that depends on them.
+--- Lists observations whose values differ each time. A step that depends on one has no stable hash.
 local volatile = { now = true, random = true, asked = true }
 --- Lists the kinds of steps whose functions are executed, so that their inner steps are observed.
 local descends = { step = true, preset = true }
---- Lists the kinds of errors that do not mean that a step was refused.
+--- Lists the kinds of errors that do not count as a refusal of the step.
 local no_refusal = { prepared = true, parked = true, cancelled = true }
 
 ---@class moonlet.ForecastStep
@@ -24,7 +25,7 @@ local no_refusal = { prepared = true, parked = true, cancelled = true }
 ---@field hash string?      hash of everything that decides the step's answer
 ---@field is_watched boolean?  true if a limit in USD can be enforced
 ---@field need table?       amounts that the first attempt reserves
----@field most table?       worst case of the step at the config's prices
+---@field most table?       worst-case cost of the step at the config's prices
 
 ---@class moonlet.Observer
 ---@field home moonlet.Home   home of the real run
@@ -34,8 +35,8 @@ local no_refusal = { prepared = true, parked = true, cancelled = true }
 ---@field order string[]
 ---@field seen table<string, string>   new observations: key -> hash
 ---@field over_budget table?        error of a step that the budget refuses
----@field is_volatile boolean?         true if something changes with each reading
----@field private ended table<string, boolean>   bodies that ended at an unknown answer
+---@field is_volatile boolean?         true if the run has observed a value that differs each time
+---@field private ended table<string, boolean>   key prefixes of functions that ended at an unknown answer
 ---@field private held integer         number of agents with a reserved share of the budget
 local Observer = {}
 Observer.__index = Observer
@@ -60,13 +61,13 @@ function Observer:add(key, fields)
   return fields
 end
 
---- Ends the body of a step with an unknown result.
+--- Ends the function that called a step whose result is unknown.
 local function stop(observer, key, what)
   observer.ended[body_of(key)] = true
   error(unknown(what), 0)
 end
 
---- Records a program that the resume would start, and ends the body at that step.
+--- Records that a resume would start a program, and ends the function that called this step.
 function Observer:stop(key, kind, what)
   self:add(key, { kind = kind, outcome = "runs", why = what })
   stop(self, key, what)
@@ -79,14 +80,14 @@ local function may_run(run, argv, options)
     and core.process.confinement() ~= nil
 end
 
---- Ends the body at a command that may change something.
+--- Ends the calling function at a command that may change something.
 ---@param options table
 function Observer:command(key, argv, options)
   if may_run(self.run, argv, options) then return end
   self:stop(key, "exec", words.shown(argv))
 end
 
---- Hashes everything that decides an agent's answer: call, prompt and instruction files.
+--- Hashes everything that decides an agent's answer: call, runner, model, prompt and input files.
 local function hash_of(observer, job, hash, prompt)
   if observer.is_volatile then return "changes" end
   local parts = { hash, job.runner.name or "", job.model or "", prompt }
@@ -99,7 +100,7 @@ end
 
 --- Reserves an attempt's share of the budget.
 --- A forecast never refunds a share, so the shares are exact only for agents that start together.
---- A later agent may have more left in reality.
+--- In a real resume, a later agent may have more budget left.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)
@@ -127,7 +128,7 @@ local function foresee_agent(observer, key, hash, options)
     is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
---- Decides about a step that has no answer in the journal.
+--- Decides what the forecast does with a step that has no answer in the journal.
 --- Returns true if the step needs no work, and nothing if the copy may execute it.
 --- Raises an error if the step's result is unknown.
 ---@return boolean?
@@ -153,7 +154,7 @@ function Observer:observed(key, input, value)
   self.seen[key] = core.text.sha256(values.text(value))
 end
 
---- Runs an agent step, and records why it is refused.
+--- Runs an agent step, and records the reason if it is refused.
 ---@param fn fun(): any
 function Observer:watch(key, fn)
   local results = table.pack(pcall(fn))

@@ -6,8 +6,8 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
-local most_attempts = 5000  -- newest attempts that are read from the ledger
---- With at least four samples of the same name, other names are ignored.
+local most_attempts = 5000  -- maximum number of rows read from the ledger, newest first
+--- If this many samples have the step's name, samples with other names are ignored.
 local enough = 4
 
 ---@class moonlet.Range
@@ -35,13 +35,14 @@ local function name_of(key) return (key:match "[^/]*$":gsub("#%d+$", "")) end
 
 local function text_or_nil(value) return type(value) == "string" and value or nil end
 
---- Adds one attempt. An attempt without usage, such as one that failed to start, adds nothing.
+--- Adds the cost of an attempt to a sum. An attempt without usage, such as one that failed to start,
+--- adds nothing.
 local function add(sum, usd, tokens)
   if usd then sum.usd = budget.plus(sum.usd or 0, usd) end
   if tokens then sum.tokens = (sum.tokens or 0) + tokens end
 end
 
---- Reads the steps of the preset's other runs from the ledger, and the sums of finished runs.
+--- Reads the costs of the preset's other finished runs from the ledger, by step and by run.
 local function from_ledger(costs, home, preset, own)
   local ended = {}
   for _, run in ipairs(core.ledger.present(home.handle)
@@ -103,7 +104,8 @@ function M.read(home, run, before)
   return costs
 end
 
---- Few samples do not show the highest cost, so fewer samples give a wider range.
+--- Computes a cost range from samples. Few samples may miss the highest cost, so the range is wider
+--- for fewer samples.
 local function range_of(values, from)
   table.sort(values)
   local factor = 1 + 3 / #values
@@ -118,7 +120,7 @@ local function known(samples, kind, accepts)
   return values
 end
 
---- Reports whether a sample has the requested model, or an edition of it.
+--- Reports whether the requested model, or a version whose name contains its name, gave a sample.
 local function is_of_model(sample, model)
   if not model or sample.asked == model then return true end
   return sample.model ~= nil and sample.model:find(model, 1, true) ~= nil
@@ -140,7 +142,7 @@ end
 function Costs:of(row, kind)
   local found, need, most = from_history(self, row, kind), row.need, row.most
   if found then
-    -- An agent starts only if its reservation fits the budget, so the range must include it.
+    -- An agent starts only if its reservation fits the budget, so the range includes the reservation.
     found.high = math.max(found.high, need and need[kind] or 0)
     return found
   end
@@ -150,8 +152,9 @@ function Costs:of(row, kind)
     from = kind == "usd" and "config's prices" or "its size" }
 end
 
---- Returns the highest cost of the steps that were not reached, or nil without a history.
---- The bound is the most expensive finished run of the preset, or this run's unreached steps.
+--- Returns an upper bound for the cost of the steps that the forecast did not reach, or nil without
+--- earlier costs. The bound comes from the most expensive finished run of the preset, or from the
+--- earlier cost of this run's unreached steps.
 ---@param kind "usd"|"tokens"
 ---@param reached number    cost of the known steps
 ---@param unreached number  earlier cost of the steps that were not reached

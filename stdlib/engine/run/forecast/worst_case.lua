@@ -1,18 +1,18 @@
---- Describes the worst cost of the agents that a dry run prepared.
+--- Describes the worst-case cost of the agents that a dry run prepared.
 local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
 
 local M = {}
 
---- Returns the number of agent calls that the preset plans. Returns nil if it may make more calls.
+--- Returns the number of agent calls that the preset plans, or nil if the preset may make more.
 function M.planned(run)
   local worst = run.worst
   if not worst.planned or worst.calls == 0 or #worst.uncounted > 0 then return nil end
   return math.max(worst.planned, worst.calls)
 end
 
---- Describes the prepared calls and their worst cost, one sentence a line.
+--- Describes the prepared calls and their worst-case cost, one sentence per line.
 ---@return string[]
 function M.lines(run)
   local worst = run.worst
@@ -52,7 +52,7 @@ function M.lines(run)
   return lines
 end
 
---- Reports the limits that the prepared agents may exceed.
+--- Warns about the limits that the prepared agents may exceed, and returns them.
 function M.beyond(run)
   local beyond = metering.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
