@@ -38,12 +38,13 @@ end
 --- Reports whether the run is unfinished, or waits for a person or a quota.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- Copies the fields that bind the run's files, before the record is replaced.
+--- Copies the fields with the hashes of the run's files, before the caller changes the record.
 local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Writes the record into the ledger. If another host has replaced it, writes the new record.
+--- Writes the record `text` into the ledger. If another host has replaced run.json meanwhile, writes
+--- that record.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)
@@ -51,7 +52,7 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run without a host, and binds the run's files to the record.
+--- Writes the record of a run without a host, with the present hashes of the run's files.
 --- Returns false if a host has driven the run since the record was read.
 local function put_record(home, id, rec, was)
   local root = store.root(home)
@@ -83,7 +84,7 @@ local function close_record(home, id, rec)
   return put_record(home, id, rec, was)
 end
 
---- Reports whether the run may owe clean-ups of its script, or has attempts on other machines.
+--- Reports whether the run may have pending clean-up handlers, or attempts on other machines.
 local function may_owe(home, id, rec)
   if rec.ended then return rec.cleanup == true or under_way.of(store.root(home), id)[1] ~= nil end
   -- A run that was only prepared, or that never began, has nothing to clean up.
@@ -110,7 +111,8 @@ local function clean_up(home, id, rec)
   return true
 end
 
---- Returns the run and its work tree, to roll back an interrupted merge; nil without a work tree.
+--- Returns the place in which an interrupted merge of the run is rolled back; nil if the run's work
+--- tree is gone.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
   if not ok then return nil end
@@ -146,7 +148,7 @@ local function end_half_merge(home, id, rec)
   return put_record(home, id, rec, bound(rec))
 end
 
---- Reports worktrees that agents left when the host died. Their content may be paid for.
+--- Reports worktrees that agents left when the host died, because they may contain paid work.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do

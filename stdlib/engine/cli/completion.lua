@@ -1,5 +1,5 @@
---- `moonlet completion SHELL` prints a shell's completion.
---- The shell asks moonlet for the words, so they match the present verbs, presets and runs.
+--- `moonlet completion SHELL` prints the completion script for a shell.
+--- The script asks moonlet for candidates, so they match the present verbs, presets and runs.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
@@ -55,7 +55,7 @@ complete -c moonlet -F -n __moonlet_has_none
 ]==],
 }
 
---- Collects candidates that start with the word.
+--- Returns a list, and a function that adds the candidates that start with `word` to the list.
 local function collector(word)
   local list, seen = {}, {}
   return list, function(candidate, about)
@@ -75,7 +75,7 @@ local function add_presets(add)
   end
 end
 
---- Lists the run states that are useful to a verb; a verb that is not listed accepts any.
+--- Maps a verb to the run states that it can use. A verb without an entry accepts any state.
 local states_for = {
   answer = function(name) return name == "needs-human" end,
   ["run resume"] = function(name) return name ~= "ok" and name ~= "prepared" and name ~= "findings" end,
@@ -98,7 +98,7 @@ local function add_runs(add, word, verb)
   end
 end
 
---- Adds the steps of the run that the words name.
+--- Adds the steps of a run.
 local function add_steps(add, run)
   pcall(function()
     local home = repository.open(nil)
@@ -119,7 +119,7 @@ local function add_sessions(add)
   for i = math.max(1, #ids - most_runs + 1), #ids do add(ids[i]) end
 end
 
---- Returns the words before the last one, without options and their values.
+--- Returns the words before the word to complete, without options and their values.
 local function arguments(words, known)
   local list, i = {}, 1
   while i < #words do
@@ -130,7 +130,7 @@ local function arguments(words, known)
   return list
 end
 
---- Returns the options of the verb, and the arguments of the preset that the words name.
+--- Returns the options of the verb and, for `run`, the arguments of the preset on the command line.
 local function options_of(verb, words)
   local known = verbs.options(verb)
   if verb.name ~= "run" then return known end
@@ -148,7 +148,8 @@ local function add_options(add, known)
   end
 end
 
---- Adds the values of an option: the declared values, those in its help, or existing names.
+--- Adds the values of an option: its declared choices, the names of existing things such as runs, or
+--- the alternatives in its help ("a|b").
 local function add_values(add, name, option)
   if option.choices then
     for _, choice in ipairs(option.choices) do add(choice) end

@@ -16,7 +16,7 @@ M.known = options.with_common {
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
 local tries = 5  -- repeats if a process resumes the run before the write
 
---- Indents the further lines of a reason, so that none looks like a field of decision.md.
+--- Indents all lines of a reason after the first, so that none looks like a field of decision.md.
 local function shown(why)
   local lines = {}
   for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do

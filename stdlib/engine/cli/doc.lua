@@ -15,7 +15,7 @@ M.known = {
 
 local function plain(name) return (name:lower():gsub(":", "."):gsub("^moonlet%.", "")) end
 
---- Reports whether the text `asked` is a name, the end of a name, or its module.
+--- Reports whether `asked` is the name of an entry, or the end of its name.
 local function fits(name, asked)
   name = plain(name)
   return name == asked or name:sub(-#asked - 1) == "." .. asked
@@ -26,7 +26,8 @@ local function in_group(entry, asked)
   return group == asked or group == "m." .. asked
 end
 
---- Finds the entries of a name: exact matches, else the named module, else names with that end.
+--- Finds the entries for a name: exact matches, else all entries of a module with this name, else
+--- entries whose names end with it.
 local function find(name)
   local asked = plain(name):gsub("^c%.", "ctx.")
   local exact, ends, group, names = {}, {}, {}, {}

@@ -1,4 +1,5 @@
---- `moonlet doctor` checks whether this machine and repository are fit, and suggests remedies.
+--- `moonlet doctor` checks whether presets can run on this machine and in this repository, and suggests
+--- remedies.
 local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local config_module = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
@@ -44,7 +45,7 @@ local function check_home(checks, folder)
   return home
 end
 
--- Lists the rights by the Landlock version that first enforces them.
+-- Lists what a Landlock sandbox confines, by the Landlock version that added it.
 local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
 
 local function check_confinement(checks)
@@ -83,7 +84,7 @@ local function version_of(name, path)
   return real:match("%f[%d]%d+%.%d+%.%d+%f[^%w.]") or "version unknown"
 end
 
---- Returns the visible credential of an agent: a variable or a file; nil if there is none.
+--- Returns the name of the variable or the path of the file with an agent's credential, or nil.
 local function login_of(runner, config)
   for _, name in ipairs(shared.secret_names(runner.secrets or {}, config.env)) do
     if shared.has(config, name) then return name end
@@ -118,7 +119,7 @@ local function check_executor(checks, config)
     and 'export OPENAI_API_KEY="sk-...", or set OPENAI_BASE_URL to a server on this machine' or nil)
 end
 
---- Reports accounts with an open circuit breaker, whichever run opened it.
+--- Reports provider accounts whose circuit breaker is open, in any run.
 local function check_accounts(checks)
   for _, closed in ipairs(circuit_breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())
@@ -208,7 +209,7 @@ local function listed(names, last)
   return ("%s %s %s"):format(table.concat(names, ", ", 1, #names - 1), last, names[#names])
 end
 
---- Formats a line that names what can run on this machine now.
+--- Formats a line that names the presets and runners that can be used on this machine now.
 local function ready_text(checks)
   if not checks.healthy then return "Correct what is bad above, then check again: moonlet doctor" end
   local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""

@@ -1,6 +1,6 @@
 --- Formats findings for machines: editors, GitHub Actions, SARIF 2.1.0 for code scanning.
---- Each export format contains the findings that the report and --fail-on count.
---- Unverified findings are only in the report and the envelope.
+--- Each format contains the findings that the report and --fail-on count.
+--- Unverified findings are only in the report and in the JSON output of the command.
 --- SARIF also lists the refuted and the suppressed findings, marked as suppressed.
 local findings = require "moonlet.findings"
 local names = require "moonlet.git.names"
@@ -130,7 +130,8 @@ end
 --- Removes digits and joins white space, so that moved lines do not change a fingerprint.
 local function settled_text(text) return ((text or ""):gsub("%d+", ""):gsub("%s+", " ")) end
 
---- Gives each finding a fingerprint of file, rule and quoted line. Numbers equal fingerprints.
+--- Gives each finding a fingerprint: the hash of its file, rule and quoted line, and a number that
+--- distinguishes findings with equal hashes.
 local function fingerprints(list)
   local seen = {}
   for _, one in ipairs(list) do
@@ -162,8 +163,8 @@ local function is_outside(path)
 end
 
 --- Returns the place of a finding, which code scanning requires.
---- A finding about a file is placed at its first line.
---- A finding about the whole change is placed at the top folder of the repository.
+--- A finding without a line is placed at the first line of its file.
+--- A finding without a file is placed at the top folder of the repository.
 local function location_of(item)
   local file, line, evidence = path_of(item) or ".", line_of(item), text_of(item, "evidence")
   return { physicalLocation = {
@@ -178,7 +179,7 @@ local function sentence(text)
   return text:find "[.!?…]$" and text or text .. "."
 end
 
---- Returns the rule of a finding: its deterministic rule, or the lens of its reviewer.
+--- Returns the rule id of a finding: the check that found it, or the lens of its reviewer.
 local function rule_of(item)
   local name = text_of(item, "rule") or text_of(item, "lens") or "review"
   return (name:gsub("[^%w._-]", "-"))

@@ -1,6 +1,6 @@
 --- `moonlet init` prepares a folder for presets, and writes a first preset if there is none.
---- `.luarc.json` gets the types of ctx and m for editors, and keeps its other settings.
---- `.luarc.json` can be shared: the types are copied to a folder below each user's home.
+--- `.luarc.json` gets the type definitions of ctx and m for editors, and keeps its other settings.
+--- `.luarc.json` can be committed, because the type definitions are copied below each user's home.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -17,14 +17,14 @@ local shared_types = "/.local/share/moonlet/lua"  -- below HOME
 local globals = { "ctx", "m", "args" }
 local first_preset = "hello"
 
---- Returns the folder of the installed types, or of the types in a build folder.
+--- Returns the folder with the type definitions, of an installation or of a build folder.
 local function types_folder()
   local program, why = core.system.keeper_program()
   program = program and (core.system.real_path(program) or program)
   local folder = program and program:match "^(.*)/[^/]+$"
   for _, place in ipairs(folder and { folder:match "^(.*)/[^/]+$" or "", folder } or {}) do
     local path = place .. "/share/moonlet/lua"
-    -- In a build folder, the path of the types is a link to the source.
+    -- In a build folder, the path of the type definitions is a symlink to the source tree.
     if core.system.real_path(path .. "/moonlet/meta/ctx.lua") then return path end
   end
   error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
@@ -48,7 +48,8 @@ local function copy(from, to)
   end
 end
 
---- Copies the types to a folder that every user's `.luarc.json` can name, and returns its path.
+--- Copies the type definitions below the user's home, and returns a path that is valid for every user
+--- of a shared `.luarc.json`.
 local function share_types(types)
   local home = core.system.env "HOME"
   if not home or home:sub(1, 1) ~= "/" then return types end
@@ -89,7 +90,8 @@ local function add_to_list(settings, group, name, values)
   return changed
 end
 
---- Adds the settings to those of `.luarc.json`, and replaces the types folder of another moonlet.
+--- Adds moonlet's settings to those of `.luarc.json`. Removes the folder with the type definitions of
+--- another installation of moonlet.
 local function change(settings, types)
   local where, key = place_of(settings, "workspace", "library")
   local changed = false

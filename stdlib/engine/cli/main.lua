@@ -43,7 +43,7 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope. `text` is the answer.
+--- Prints an envelope (the result of a command). `text` is its form for people.
 --- `about.is_whole` means that `text` already contains the error.
 --- Without `is_whole`, `about` contains further text to print, such as the problems.
 --- Returns the encoded envelope if it was printed as JSON.
@@ -150,7 +150,7 @@ function M.start(verb, target, arguments, given)
 end
 
 --- The engine calls this function instead of the main task after it killed Lua.
---- Lua exceeded its time or memory, ignored a cancellation, or waited for an impossible event.
+--- Lua exceeded its time or memory, ignored a cancellation, or waited for an event that cannot come.
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
@@ -165,7 +165,7 @@ function M.killed(message, at, kind, hint)
     return 2, core.json.encode_record(envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- A config that does not terminate is reported before anything is started.
+    -- If the user's config did not terminate, name it in the error. Nothing has been started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then
       envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"

@@ -12,7 +12,7 @@ local M = {}
 ---@field common boolean?  listed in the short help of a verb with many options
 ---@field group string?    heading in the help (default "options")
 ---@field letter string?   "f" allows -f
----@field positional boolean? true: the option takes the words without an option
+---@field positional boolean? true: words without an option are values of this option
 ---@field choices string[]? values for completion
 
 local common = {
@@ -39,7 +39,7 @@ local function usage(message, hint)
 end
 M.usage = usage
 
---- Raises an error in the command line.
+--- Raises an error about a mistake in the command line.
 function M.refuse(message, hint) error(usage(message, hint), 0) end
 
 --- Raises an error if there are more words than a command takes.
@@ -49,13 +49,13 @@ function M.no_more(rest, most, command, hint)
   M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
 end
 
---- Builds the envelope of a command without a run. The caller sets `command` later.
+--- Builds the envelope (the result) of a command without a run. The caller sets `command` later.
 ---@param ok boolean?  default true
 function M.envelope(result, ok)
   return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
 end
 
---- Raises an error unless an option has one of two values.
+--- Raises an error if an option is given and its value is neither `one` nor `other`.
 ---@param word string?  nil if the option was not given
 function M.check_word(name, word, one, other)
   if word == nil or word == one or word == other then return end
@@ -87,7 +87,7 @@ local function set(found, name, option, value)
   end
 end
 
---- Sets an option like `--NAME VALUE`. Raises an error if it is set and cannot be repeated.
+--- Sets an option like `--NAME VALUE`. Raises an error if it is already set and cannot be repeated.
 M.set = set
 
 local function lookup(known, name, list)

@@ -94,7 +94,7 @@ end
 
 --- Calls `act` with the named preset, or with each preset of the repository.
 --- An error in a preset fails only that preset.
---- Returns the results, the remaining output, and whether all passed.
+--- Returns the results, the text that is still to be printed, and whether all passed.
 local function each(home, name, tell, act)
   if name then return act(name) end
   local results, all_passed = core.json.array {}, true

@@ -1,8 +1,8 @@
 --- `moonlet run prune` removes old runs with their artifacts.
---- A live or unfinished run stays, and so do parents of remaining runs.
+--- A run that is live, unfinished, or the parent of a remaining run stays.
 --- The newest run stays, so that its number is not reused.
---- A run's record moves to `.agent/pruned` in one rename, so that a kill leaves nothing half done.
---- If a prune is killed, ledger readers drop the run's row and the next prune deletes its files.
+--- A run's folder moves to `.agent/pruned` in one rename, so that a killed prune leaves no partial run.
+--- After a killed prune, readers of the ledger drop the run's row, and the next prune deletes its files.
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -38,7 +38,7 @@ local function reason_to_stay(home, id, rec)
   if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
---- Reports whether a run is old enough to be removed, by age or number.
+--- Reports whether --older (the run's age) and --keep (its place in the list of runs) allow to remove it.
 local function is_asked(rec, place, wanted, now)
   if wanted.keep and place <= wanted.keep then return false end
   if not wanted.older then return true end

@@ -16,7 +16,7 @@ M.known = options.with_common()
 
 local most_looked_at = 100
 
---- Adds the steps of unfinished runs that are on another machine.
+--- Adds the steps that unfinished runs execute on other machines.
 local function add_far(home, children, now)
   local root, looked = store.root(home), 0
   for _, id in ipairs(root and store.ids(root) or {}) do
@@ -30,7 +30,7 @@ local function add_far(home, children, now)
   end
 end
 
---- Names the machine of a step, and for a scheduler how long the step was or is in its queue.
+--- Formats the machine of a step. For a scheduler, adds the time that the step spent in the queue.
 local function place_of(child)
   if not child.on then return "" end
   local place = " on " .. core.text.printable(child.on, 60)
@@ -40,7 +40,8 @@ local function place_of(child)
     duration.text(child.queue_ms))
 end
 
---- Groups processes by step. Returns the first process of each step, and the number of processes by it.
+--- Groups processes by step. Returns the first process of each step, and a map from this process to
+--- the number of the step's processes.
 local function rows_of(children)
   local rows, by_step, counts = {}, {}, {}
   for _, child in ipairs(children) do
@@ -82,7 +83,7 @@ function M.main(words)
   local lines = { ("%-7s %7s %9s %9s  %s"):format("RUN", "PID", "AGE", "LEFT", "STEP") }
   local rows, counts = rows_of(children)
   for _, child in ipairs(rows) do lines[#lines + 1] = row_text(child, now, counts[child]) end
-  -- A keeper that has just ended its children still exists for a moment.
+  -- Count children only: a keeper that has just ended its children still exists for a moment.
   if #children == 0 then lines = { #gone == 0 and "nothing is running" or nil } end
   for _, item in ipairs(swept) do
     if item.killed > 0 then

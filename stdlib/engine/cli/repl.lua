@@ -24,7 +24,7 @@ local function sorted(set)
   return names
 end
 
---- Supplies words for completion, and the output of the prompt's commands.
+--- Has functions that supply words for completion, and the output of the prompt's commands.
 local words = {}
 local null = core.json.null
 
@@ -37,7 +37,7 @@ function words.known_names(path, sign)
   return type(value) == "table" and sorted(value) or nil
 end
 
---- Lists the options of a verb of ctx, from its annotation.
+--- Lists the options of a ctx verb, from the verb's annotations.
 function words.known_options(verb)
   local entry = reference.read().named["ctx:" .. verb]
   local names = {}
@@ -71,7 +71,7 @@ function words.runs_text() return printed("runs", { "run", "list", "--limit", "2
 
 function words.doc_text(name) return printed("doc", { "doc", name ~= "" and name or nil }) end
 
---- Returns the answer of an agent's step, or the report of another run.
+--- Returns the answer of an agent step, or the report of another run if `name` is a run's id.
 function words.step_text(run, name)
   if name:match("^R?%-?%d+$") then return printed("show", { "run", "show", name }) end
   local found

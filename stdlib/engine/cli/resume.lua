@@ -33,8 +33,8 @@ M.known = options.with_common {
   asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider", hidden = true },
 }
 
---- Returns the rights of the run. A preset's rights were accepted together with its text.
---- A changed preset needs consent again, and gets the rights of this command line.
+--- Returns the rights of the run. The user accepted a preset's rights together with its text, so a
+--- changed preset needs consent again. The rights of this command line are added.
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
@@ -45,8 +45,8 @@ local function rights(source, preset, rec, allow)
   return grants.join(said, consent.demand(source, preset, accepted))
 end
 
---- Rejects a dry run.
---- Only --prepared continues a dry run, so that nobody pays for agents by mistake.
+--- Rejects a run that was only prepared (a dry run). Only --prepared continues a dry run, so that
+--- nobody pays for agents by mistake.
 local function refuse_prepared(home, id, rec)
   if not rec.options.dry_run then return end
   if rec.ended then
@@ -167,7 +167,7 @@ function M.main(words, output)
     local waits = found.detached and not found.asked
     if waits and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
-    -- A person may know that a quota was raised early; a detached process does not.
+    -- A person may know that the provider has raised a quota early; a detached process cannot.
     plan.asks_again, plan.detached = not waits, found.detached
     if bound then bound(plan) end
     return plan

@@ -29,7 +29,7 @@ local function planned(make, ...)
   error(plan, 0)
 end
 
---- Starts the run of a request that a program made.
+--- Starts the run that an embedding program requested.
 ---@param request moonlet.Request
 function M.start_request(request, output)
   local plan = planned(plan_module.of_request, request, output)

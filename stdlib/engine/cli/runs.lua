@@ -12,7 +12,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
---- Maps states before the verdict to their names in the ledger.
+--- Maps the states of a run without a verdict to their names in the ledger.
 local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
 
 local statuses = { "parked" }
@@ -45,7 +45,8 @@ local function fits(wanted, state)
 end
 
 local function row_of(home, run, state)
-  -- The ledger stores a packet's id as its run's task; the folder's name is the real task id.
+  -- For the run of a packet, the ledger stores the packet's id as task, so take the task id from the
+  -- folder's name.
   return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title, runner = run.runner,
     state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
 end
@@ -84,7 +85,7 @@ local function tell_unreadable(home, root, ids)
   core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
 end
 
---- Returns ids missing in an unfiltered list: removed runs, and runs that the ledger lacks.
+--- Returns the ids that an unfiltered list does not have: removed runs, and runs that the ledger lacks.
 local function left_out(rows, wanted)
   local listed, ids = {}, {}
   for _, row in ipairs(rows) do listed[row.id] = true end
@@ -103,7 +104,8 @@ end
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
   if not ready then return nil, why end
-  -- The ledger cannot filter parked and prepared runs, which have one of two verdicts or none.
+  -- The ledger cannot filter by these two states: a parked run has one of two verdicts, and a prepared
+  -- run may have no verdict.
   local is_both = wanted.status == "parked" or wanted.status == "prepared"
   local status = not is_both and open_states[wanted.status] or nil
   local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
@@ -160,7 +162,7 @@ local function rows_of_files(home, root, wanted)
   return rows
 end
 
---- Returns the runs that continue although their folders were removed.
+--- Returns the runs whose processes still run although the runs' folders were removed.
 local function rows_of_removed(home, wanted)
   local rows, now = {}, core.clock.wall()
   for _, entry in ipairs(removed.of(home.agent_path, "runs")) do

@@ -79,7 +79,7 @@ local function show_parked(id, rec, lines)
   end
 end
 
---- Returns the main agent that requested the run over MCP, or nil for a run of a person.
+--- Returns the MCP client that requested the run, or nil if a person started the run.
 local function asker_text(rec)
   local by = rec.options.asked_by
   if type(by) ~= "table" or by == null then return nil end
@@ -105,7 +105,7 @@ local function answer_of(home, root, rec)
   return (core.file.read(root, rec.sidecar .. "/output.md", text_cap))
 end
 
---- Returns the text of --answer or --prompt, for the run or one of its steps.
+--- Returns the text that --answer or --prompt prints, of the run or of one of its steps.
 local function one_text(home, root, rec, found)
   local step = found.step and step_files.find(step_files.of(root, rec), found.step)
   local folder = step and step_files.folder(root, rec, step) or rec.sidecar

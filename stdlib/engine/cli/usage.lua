@@ -78,7 +78,7 @@ local function unfinished_text(ids)
     :format(shown)
 end
 
---- Formats the cost per dispatched and per merged change.
+--- Formats the cost per change that an agent was asked to make, and per change that was merged.
 local function changes_text(changes)
   local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
     changes.merged)

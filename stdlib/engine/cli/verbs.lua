@@ -15,7 +15,7 @@ local M = {}
 ---@field example string     a complete command
 ---@field common boolean?    listed in the short help
 ---@field short boolean?     "run list" can be written "list"
----@field means string[]?    words that the verb abbreviates
+---@field means string[]?    words of the longer command that the verb abbreviates
 ---@field text string?       further text for the verb's help
 
 local function verb(name, arguments, module, help, example, more)
@@ -178,7 +178,8 @@ for _, entry in ipairs(M.list) do
   end
 end
 
---- Finds the verb at the start of the words. Returns it and the words with its full name, or nil.
+--- Finds the verb at the start of a command line. Returns the verb, and the words with the verb's full
+--- name; nil if there is no such verb.
 function M.find(words)
   local first, second = habits[words[1]] or words[1] or "", words[2] or ""
   local entry = by_name[first .. " " .. second] or by_name[first]
@@ -191,7 +192,7 @@ end
 
 function M.group(name) return groups[name] end
 
---- Lists the words that may come first, or follow a group's name.
+--- Lists the first words of all verbs or, with `group`, the words that may follow the group's name.
 function M.words(group)
   local seen, names = {}, {}
   local function add(word)
@@ -222,7 +223,7 @@ local function usage_line(entry)
   return "moonlet " .. shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
 end
 
-local most_rows = 14  -- the help of a verb fits a terminal of 24 lines
+local most_rows = 14  -- so that the help of a verb fits a terminal of 24 lines
 
 --- Formats the options for help. Without `all`, omits the rare options.
 local function options_text(entry, known, all)
@@ -285,7 +286,7 @@ function M.group_text(name)
   return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
 end
 
---- Reports whether `moonlet run` accepts a word: a Lua file, a local or a built-in preset.
+--- Reports whether `moonlet run` accepts a word: a Lua file, a packet, a local or a built-in preset.
 local function can_be_run(word)
   if word:find "^[%w./-]+%.lua$" or word:find "^[Tt]%-%d+$" then return true end
   local own = core.file.root(core.system.cwd() .. "/presets")
@@ -298,7 +299,7 @@ local function can_be_run(word)
   return false
 end
 
---- Builds the error for words that start with no verb.
+--- Builds the error for a command line that does not start with a verb.
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]

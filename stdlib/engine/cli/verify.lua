@@ -23,7 +23,7 @@ local function wanted_ids(home, root, words)
   local ids = {}
   for _, word in ipairs(words) do
     if word == "all" then return store.ids(root), true end
-    -- A run whose run.json is missing can still be named.
+    -- Accept the id of a run whose run.json is missing.
     local id = store.number(word) and word
     if not (id and root and core.file.stat(root, "runs/" .. id)) then id = store.find(home, word) end
     ids[#ids + 1] = id
@@ -32,7 +32,7 @@ local function wanted_ids(home, root, words)
   return ids, false
 end
 
---- Finds ledger entries that are not on disk: runs without a folder, and rows without a run.
+--- Finds stray entries of the ledger: runs whose folders are missing, and rows that belong to no run.
 local function strangers(home, root)
   local found, before = {}, nil
   repeat
@@ -50,7 +50,8 @@ local function strangers(home, root)
   return found
 end
 
---- Rebuilds the ledger, or checks that it is usable. Returns the result, and an error.
+--- Rebuilds the ledger, or checks that it is usable. Returns the result of a rebuild, and an error if
+--- the ledger is unusable.
 local function prepare_ledger(home, rebuild)
   if not rebuild then
     local ready, err = ledger.ready(home)

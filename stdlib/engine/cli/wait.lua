@@ -19,7 +19,7 @@ local poll_ms = 100
 local parked_poll_ms = 500
 local timed_out = 124
 
----@param err table?  the error of the wait itself; default: the run's error
+---@param err table?  an error of the waiting itself; default: the run's error
 local function envelope(home, rec, ok, err)
   if not ok and not err and type(rec.error) == "table" then err = manifest.error(rec.error) end
   return { ok = ok, command = "run wait", run = store.envelope(home, rec),
@@ -33,7 +33,7 @@ local function go_on(home, id, rec, output)
   return require("moonlet.engine.cli.run").drive(plan)
 end
 
---- Resumes in another process, so that a person can stop waiting without ending the run.
+--- Resumes the run in another process, so that a person can stop waiting without ending the run.
 local function leave(home, id)
   local answer, failure = core.detach.start { "run", "resume", id, "--detached", "--repo", home.top }
   if not answer then error(failure, 0) end
@@ -72,7 +72,7 @@ function M.main(words, output)
         { status = last_line and last_line .. "\n" }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
-      -- The run may have ended between the two readings.
+      -- The run may have ended after its record was read, so read the record again.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),

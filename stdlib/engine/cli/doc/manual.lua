@@ -19,7 +19,7 @@ local verdicts = {
   { "cancelled", "ended by the user" },
 }
 
---- Escapes a text, so that mdoc finds no macro in it.
+--- Escapes the characters of a text that mdoc would interpret.
 local function plain(text) return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("…", "...")) end
 
 --- Splits a text into short lines of mdoc. Each sentence starts a new line.

@@ -1,5 +1,5 @@
 --- `moonlet skill list|install|remove` manages pages that teach a main agent to use moonlet.
---- Skills are written into `.agents/skills`, which most agents read, and linked for the others.
+--- Skills are written into `.agents/skills`, which most agents read. Other agents get symbolic links.
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -13,7 +13,7 @@ local names = { "sidecar", "orchestrate", "implement-plan", "supervise-session" 
 local home_folder, file, marker = ".agents/skills", "SKILL.md", ".moonlet.json"
 local read_cap = 1 << 20
 
---- Lists the folders with links for agents that do not read .agents/skills.
+--- Maps an agent that does not read .agents/skills to the folders in which it needs links.
 local links = { codex = {}, opencode = {}, claude = { ".claude/skills" }, gemini = { ".gemini/skills" } }
 local default_links = { ".claude/skills" }
 

@@ -1,4 +1,4 @@
---- Loads the file of a preset's test. A mistake in it is reported with its line.
+--- Loads the Lua file of a preset's test. Reports a mistake in the file with its line.
 local loader = require "moonlet.engine.load.loader"
 local record = require "moonlet.record"
 local run_record = require "moonlet.engine.run.manifest"
@@ -26,7 +26,7 @@ local words = { args = 'write args = { "--files", "a.lua" }', answers = 'write a
 local verdicts = {}
 for verdict in pairs(run_record.exit_codes) do verdicts[#verdicts + 1] = verdict end
 
---- Finds a word in a file: the first line that assigns it.
+--- Returns the file and the first line in which a field with the name `word` is assigned.
 local function place_of(origin, text, word)
   local number = 0
   for line in (text .. "\n"):gmatch "([^\n]*)\n" do
@@ -38,7 +38,8 @@ local function place_of(origin, text, word)
   return origin
 end
 
---- Checks what a test returns. Raises { message, hint, word }, where `word` names the wrong field.
+--- Checks the table that a test's file returns. Raises { message, hint, word }; `word` names the wrong
+--- field.
 local function check(case)
   local function refuse(word, message, hint)
     local err = record.invalid(message, hint)
@@ -73,7 +74,7 @@ local function check(case)
   end
 end
 
---- Returns the case of a test's file.
+--- Loads the test case from the text of a test's file.
 ---@param origin string           the file's name in messages
 ---@param source moonlet.Source   the preset, whose files m.asset and require can read
 function M.load(origin, text, source)

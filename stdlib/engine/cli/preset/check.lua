@@ -29,8 +29,9 @@ end
 
 local function example_word(i) return i == 1 and "example" or "example-" .. i end
 
---- Lists the made-up values of arguments. A file of such a name contains example text.
---- A made-up program is not reported as undeclared, because the user must allow the real program.
+--- Lists the made-up values of arguments. If a value is read as a file name, the file contains example
+--- text. If it is started as a program, the program is not reported as undeclared, because the user
+--- must allow the real program.
 local made_up = { [example_word(1)] = true }
 
 local function example_list(one)
@@ -56,7 +57,7 @@ local function example_args(declared, also)
   return arg.complete(declared, given)
 end
 
---- Plans a run in the repository's work tree whose `.agent` is a temporary folder.
+--- Plans a run that uses the repository's work tree, but a temporary folder as its `.agent`.
 local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
@@ -155,7 +156,7 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
---- Removes the temporary folder of the current dry run.
+--- Removes the temporary folder of the current dry run. Set by once().
 M.clean_up = nil
 
 --- Executes the preset in a temporary folder.
@@ -234,7 +235,7 @@ local function result_of(name, problems, notes, seen)
     text_of(name, problems, notes, seen)
 end
 
---- Refers to the preset that is being checked.
+--- Name of the preset that is being checked, or nil.
 M.begun = nil
 
 ---@param target string  a preset's name, or a Lua file

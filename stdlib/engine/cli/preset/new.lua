@@ -1,5 +1,6 @@
 --- `moonlet preset new NAME` writes a preset that runs with --runner mock, and a test for it.
---- With --pattern P the preset is a copy of the built-in preset P, with arguments of P's tests.
+--- With --pattern P the preset is a copy of the built-in preset P, and the test has the files and
+--- arguments of one of P's tests.
 --- If P is a pattern, the preset also gets a copy of the pattern and its prompts.
 local record = require "moonlet.record"
 local command_line = require "moonlet.engine.base.command_line"
@@ -92,7 +93,8 @@ local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
   args = { "--files", "a.py,b.py" },
   result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
 
---- Returns tests/mock.lua of a built-in preset, else a simple test that passes with a cassette.
+--- Returns the test case tests/mock.lua of a built-in preset, or else its shortest test that passes
+--- with a cassette.
 local function example_of(pattern)
   local best, least
   for path, text in pairs(core.script.tests()) do
@@ -125,7 +127,8 @@ local function replaced(text, from, to)
   return (text:gsub(from:gsub("%p", "%%%0"), (to:gsub("%%", "%%%%"))))
 end
 
---- Adds a copy of the pattern and its prompts, and makes init.lua call the copy. Renames its types.
+--- Adds a copy of the pattern and its prompts, and makes init.lua call the copy. Renames the types that
+--- the copy declares.
 local function add_pattern(files, name, pattern, text)
   files["pattern.lua"] = replaced(text, "m.patterns." .. pattern, "pattern." .. pattern)
   for class in text:gmatch "%-%-%-@class (moonlet%.patterns%.%w+)" do
@@ -174,7 +177,7 @@ local function files_of(name, pattern)
   return files, example
 end
 
---- Formats an example's arguments as words, with files of this repository instead of its own.
+--- Formats an example's arguments as words. Files of this repository replace the example's files.
 local function words_here(example, paths)
   local words, names = {}, {}
   for path in pairs(example.files or {}) do names[#names + 1] = path end

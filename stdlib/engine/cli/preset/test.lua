@@ -148,7 +148,7 @@ local function differs(wanted, seen, place)
   end
 end
 
---- Formats the error of the run, with the remedy for a missing or outdated cassette.
+--- Formats the error of the run. If a cassette is missing or outdated, adds how to record it again.
 local function error_of_run(case, err)
   if err.message:find("the cassette ", 1, true) then
     local has = tostring(err.hint):match "^it has: .*"
@@ -228,7 +228,7 @@ local function check_case(case, allowed, again)
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
-      -- inputs.lua runs an input of any other form as a command.
+      -- run/inputs.lua may run an input of any other form as a command.
       local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
         or case.files and case.files[value] or case.change and case.change[value]
       if not is_plain and not allowed.agents and not allowed.all then
@@ -359,7 +359,7 @@ local function has_answers(root, tape)
   return false
 end
 
---- Records a test's cassette again into a folder beside it, and runs the test with the recording.
+--- Records a test's cassette again, into a new folder beside the old one, and runs the test with it.
 --- If the test fails, the paid recording is kept, but does not replace the earlier cassette.
 local function record_case(tests, name, case)
   local dir = tape_of(case, tests.path)
@@ -465,7 +465,7 @@ local function consent_of(home, source, allow)
   return allowed, acceptance.mark(source, wanted), preset
 end
 
---- Runs the tests of one preset, or those whose name contains `filter`.
+--- Runs the tests of one preset. With `filter`, runs only tests whose name contains it.
 ---@param again boolean?  first record again the cassettes of tests that have a `record`
 ---@param allow string[]?  values of --allow: needs, agents, all
 ---@param tell fun(line: string)  called after each test, because a later test may hang

@@ -1,4 +1,4 @@
---- Finds calls of ctx in a preset that a dry run did not reach, so that their needs are unchecked.
+--- Finds calls of ctx in a preset that a dry run did not reach. Their needs are not checked.
 local M = {}
 
 --- Lists the verbs of ctx that start or decide something.

@@ -34,7 +34,7 @@ local function range_text(kind, range)
   return ("%s-%s"):format(amount(kind, range.low), amount(kind, range.high))
 end
 
---- Returns the cost of a step, and the date or source of that number.
+--- Formats the cost of a step, and the date or the source of the cost.
 local function cells_of(row)
   if row.outcome == "unknown" then
     return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
@@ -47,7 +47,7 @@ local function cells_of(row)
   return range_text("usd", row.usd), row.usd ~= null and row.usd.from or ""
 end
 
---- Reports whether a step is listed. Reused steps without a cost are only counted.
+--- Reports whether the table lists a step. Reused steps without a cost are only counted.
 local function is_told(row)
   return row.outcome ~= "reused" or row.kind == "agent" or type(row.paid_usd) == "number"
 end
@@ -81,7 +81,7 @@ local function add_text(lines, text)
   for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
 end
 
---- Finds the first step without a known price. Returns a sentence that says how to make its price known.
+--- Returns a hint that tells how the price of the first step without a known price can be set.
 local function price_hint(found)
   for _, row in ipairs(found.steps) do
     local model = row.model ~= null and row.model or nil
@@ -92,7 +92,7 @@ local function price_hint(found)
   end
 end
 
---- Describes the highest price of all steps.
+--- Describes the maximum total price of all steps.
 local function highest_text(found, counts, to_pay)
   local sums = found.totals
   if counts.free and to_pay == 0 and sums.usd.most == 0 then
@@ -148,7 +148,7 @@ function M.text(found)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Returns the forecast in the form of the envelope.
+--- Converts the forecast to the object that the JSON output has for it.
 function M.record(found)
   return { hash = found.hash or null, ends = found.ends, steps = found.steps, totals = found.totals,
     error = manifest.error(found.error) }
@@ -185,7 +185,7 @@ local function unwatched(made)
   end
 end
 
---- Returns the smallest value of --up-to that covers the highest price.
+--- Formats the smallest value of --up-to that covers the maximum price `most`.
 local function enough(kind, most)
   return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
 end
@@ -196,7 +196,7 @@ local function is_watchable(plan, made)
   return not unwatched(made) and pcall(metering.check_plan, limited)
 end
 
---- Returns the last line of a forecast: the command that runs it, or what has to be added before.
+--- Returns the last line of a forecast: the command that starts the run, or a missing option.
 local function go_on(plan, made, command)
   local sums = made.totals
   local over = made.over_budget
@@ -218,7 +218,7 @@ local function refusal(made, err, code, next_line)
     error = manifest.error(err) }, code, M.text(made) .. next_line
 end
 
---- Returns the error if the run may not start with this limit, or nil.
+--- Returns an error and an exit code if the run may not start with the limit of --up-to, or nil.
 local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
@@ -255,12 +255,12 @@ local function limit(plan, made, kind, bound)
   metering.check_plan(plan)
 end
 
---- Makes the forecast of a plan. Returns the command's results if no run follows.
---- If a run follows, returns nil and a function that limits the run's plan.
+--- Makes the forecast of a plan. Returns the command's results if the run must not start.
+--- Otherwise returns nil, and a function that limits the plan of the run.
 ---@param plan moonlet.Plan   used only for the forecast
 ---@param found table         options of the command line
 ---@param command string      start of the command
----@param given string[]      its other words, without the forecast options
+---@param given string[]      other words of the command, without the forecast options
 ---@return table? envelope, integer|function code, string? text
 function M.of(plan, found, command, given)
   local made = forecast.of(plan)

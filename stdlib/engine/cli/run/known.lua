@@ -85,7 +85,7 @@ add("record", {
   ["record"] = { value = "DIR", help = "record the agents' prompts and answers, for --runner cassette:DIR" },
 })
 
---- Returns the options of `moonlet run` and the arguments of a preset, which have the field `arg`.
+--- Returns the options of `moonlet run` and the arguments of a preset. Arguments have the field `arg`.
 function M.of_preset(preset)
   local all = {}
   for name, option in pairs(M.all) do all[name] = option end
@@ -111,14 +111,14 @@ function M.of_preset(preset)
   return all
 end
 
---- Returns the option that takes words without a name; nil if the preset has none.
+--- Returns the option whose values are the words without an option; nil if there is none.
 function M.positional(all)
   for name, option in pairs(all) do
     if option.positional then return name, option end
   end
 end
 
---- Describes each kind of argument that a preset uses, from the annotation of m.arg.KIND.
+--- Describes each kind of argument that a preset uses, with the summary of m.arg.KIND.
 local function kinds_text(preset)
   local kinds, names, lines = {}, {}, {}
   for _, declared in pairs(preset.args) do kinds[declared.type] = true end

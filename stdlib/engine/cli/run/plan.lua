@@ -32,11 +32,11 @@ local request_module = require "moonlet.engine.cli.run.request"
 
 local M = {}
 
---- Loads the module for packets, only for a run that has one.
+--- Loads the module for packets. Called only for a run that has a packet.
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
-local builtin_runners = { mock = true, command = true, cassette = true }  -- no fixed program
+local builtin_runners = { mock = true, command = true, cassette = true }  -- need no installed agent
 
 local function refuse_argument(preset, name)
   options.refuse(("preset %s has no argument '%s'"):format(preset.name, core.text.printable(tostring(name), 60)),
@@ -45,7 +45,7 @@ end
 
 --- Returns the preset's arguments from the request.
 --- A prepared run accepts only the arguments that it was prepared with.
----@param named table<string, any>?  arguments that the request has as values
+---@param named table<string, any>?  arguments that a program gave as Lua values
 local function preset_args(home, preset, found, all, prepared, offered, named)
   local given = {}
   for name, value in pairs(offered or {}) do given[name] = value end
@@ -92,7 +92,8 @@ local function check_needs(preset, home)
   end
 end
 
---- Returns the run's rights: those that a built-in preset declares, or those that the user allowed.
+--- Returns the run's rights: the rights that the preset declares and the user has accepted, and the
+--- rights of --allow.
 local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
@@ -113,7 +114,8 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   return wanted
 end
 
---- Lists the programs of checks that the run may not start, and the option of the first program.
+--- Lists the programs of validation commands that the run has no right to start, and the option that
+--- names the first of them.
 local function ungranted_checks(plan)
   local programs, options_named, seen = {}, {}, {}
   for name, declared in pairs(plan.preset and plan.preset.args or {}) do
@@ -129,7 +131,8 @@ local function ungranted_checks(plan)
   return programs, options_named[1]
 end
 
---- Grants the programs of checks, which a preset cannot declare; the user must accept them.
+--- Grants the programs of validation commands. A preset cannot declare them, so the user must accept
+--- them.
 local function grant_checks(plan, allow, is_test)
   local programs, option = ungranted_checks(plan)
   if #programs == 0 then return end
@@ -144,7 +147,7 @@ local function grant_checks(plan, allow, is_test)
   for _, program in ipairs(programs) do plan.grants.run[program] = true end
 end
 
---- Returns the rights of the prepared run, or nil if the preset's text has changed since.
+--- Returns the rights of the prepared or replayed run, or nil if the preset's text has changed since.
 local function given_before(plan, allow)
   local rec = (plan.before or plan.base or {}).record
   if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
@@ -160,7 +163,7 @@ local function let_preset_check(plan)
   plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
 end
 
---- Rejects an unknown sandbox, or a sandbox that the run has no right to.
+--- Rejects an unknown value of --sandbox, or a sandbox for which the run lacks the right to write.
 local function check_sandbox(plan)
   local asked = plan.options.sandbox
   options.check_word("sandbox", asked, "read-only", "workspace-write")
@@ -186,8 +189,8 @@ local function check_task_id(id)
   end
 end
 
---- Returns a script's arguments and prepared run. Opening the script later executes it.
---- Ignores unknown options, because the file may turn out to be a preset.
+--- Returns the arguments and the prepared run of a script, before its file is loaded.
+--- Ignores unknown options, because the file may turn out to be a preset that has them as arguments.
 local function before_script(home, request, base)
   local ok, found, positional = pcall(request_module.given_in, request, known.all)
   if not ok then return {} end
@@ -196,7 +199,7 @@ local function before_script(home, request, base)
   return before and before.record.script and before.record.args or positional, before
 end
 
---- Returns a script's arguments. A prepared run rejects arguments other than its own.
+--- Returns a script's arguments. Rejects arguments that differ from those of the prepared run.
 local function script_args(positional, before, base)
   if base and #positional == 0 then return base.record.args end
   if not before then return core.json.array(positional) end
@@ -208,7 +211,8 @@ local function script_args(positional, before, base)
   return prepared
 end
 
---- Returns the options that run.json records, completed from those of a prepared run.
+--- Returns the options that run.json records. Options that are not given come from the prepared or
+--- replayed run.
 local function options_of(found, kept)
   return {
     title = found.title or kept.title, phase = found.phase or kept.phase,
@@ -225,7 +229,7 @@ local function options_of(found, kept)
   }
 end
 
---- Restricts a run of an MCP client to the rights in the config.
+--- Restricts a run that an MCP client requested to the rights that the config gives to clients.
 local function limit_client(plan, packet)
   if not plan.options.asked_by then return end
   local rights = client_rights.of(plan.config)
@@ -254,7 +258,7 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Sets the run's limits. A prepared run keeps the limits that it was prepared with.
+--- Sets the run's limits. A prepared or replayed run keeps its earlier limits.
 --- Rejects a limit in USD if the cost cannot be observed.
 local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
@@ -266,7 +270,7 @@ local function set_limits(plan, found)
   metering.check_plan(plan)
 end
 
---- Replaces a run in a cassette's name, such as "last", by its id. A folder has priority.
+--- Replaces "last" or a run's number in "cassette:NAME" by the run's id, unless NAME is a folder.
 local function with_run_id(home, text)
   local name, rest = text:match "^cassette:([^,]+)(.*)$"
   if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
@@ -309,8 +313,8 @@ end
 ---@field linked string?    summary of the previous run
 ---@field parent string?    the first run of the pipeline
 
---- Returns the packet that a preset's argument `packet` names, or nil.
---- The packet supplies the task.
+--- Returns the packet that a preset's argument `packet` names, or nil. The packet then supplies the
+--- task, so --task and --prompt are rejected.
 local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
@@ -331,11 +335,12 @@ end
 ---@field all table<string, moonlet.Option>
 ---@field found table<string, any>   the given options
 ---@field positional string[]
----@field named table<string, any>?  the arguments that the request has as values
+---@field named table<string, any>?  arguments that a program gave as Lua values
 ---@field early table?               the prepared run of a script
 ---@field origin moonlet.RunOrigin
 
---- Assigns words without an option to the preset's positional argument, if it has one.
+--- Assigns words without an option to the preset's positional argument. Raises an error if the preset
+--- has none.
 local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
@@ -413,7 +418,7 @@ local function check_named_runners(plan, is_dry)
   end
 end
 
---- Reports whether the preset must answer without an agent. Raises an error if it cannot.
+--- Reports whether the preset must answer without an agent. Raises an error if the preset cannot.
 local function is_offline(plan, found, kept)
   if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
   local asked = found.offline or kept.offline and not found.runner
@@ -423,7 +428,7 @@ local function is_offline(plan, found, kept)
     or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
---- Chooses the runner from command line, packet, record, preset or config, or returns nil.
+--- Returns the runner that command line, packet, earlier run, preset or config names, or nil.
 local function chosen_runner(plan, found, packet, before)
   local preset = plan.preset
   local recorded = before.runner ~= core.json.null and before.runner or nil
@@ -434,7 +439,7 @@ local function chosen_runner(plan, found, packet, before)
   return found.runner or first or second or preset and preset.runner or plan.config.runner
 end
 
---- Raises an error if the preset needs an agent and no runner was chosen. A dry run needs none.
+--- Raises an error if the preset needs an agent and no runner was chosen. A dry run needs no runner.
 local function check_someone_answers(plan, found)
   local preset = plan.preset
   local asks = preset and preset.needs.agents == true and not preset.offline
@@ -464,7 +469,7 @@ local function set_runner(plan, line, before)
   end)
 end
 
---- Attaches the run to its packet.
+--- Attaches the run to its packet. Raises an error if the packet already has a run in progress.
 local function attach_packet(plan, line, packet)
   local found = line.found
   task_plan().attach(plan, task_plan().about(packet))

@@ -1,6 +1,6 @@
---- Makes requests. A request states, as a Lua value, what to run.
+--- Makes requests. A request is a Lua table that states what to run.
 --- The command line makes a request from its words, an embedding program from Lua values.
---- cli/run/plan.lua makes a plan of either request.
+--- cli/run/plan.lua turns a request into a plan.
 local options = require "moonlet.engine.cli.options"
 local known = require "moonlet.engine.cli.run.known"
 
@@ -46,7 +46,7 @@ local function without(words, index)
   return rest
 end
 
---- Returns the folder of --repo, before the words are parsed.
+--- Returns the value of --repo. The other options cannot be parsed before the repository is known.
 local function repo_of(words)
   local repo
   for i, word in ipairs(words) do

@@ -1,4 +1,5 @@
---- `moonlet session …` runs programs on a terminal of their own, which outlive their command.
+--- `moonlet session …` runs programs, each on its own terminal. The programs outlive the command that
+--- started them.
 local options = require "moonlet.engine.cli.options"
 local config = require "moonlet.engine.load.config"
 local confinement = require "moonlet.engine.session.confinement"
@@ -47,7 +48,7 @@ local function size_of(text, name)
   return cols, rows
 end
 
---- Maps the verbs to their options and functions.
+--- Maps each verb of `moonlet session` to its options and its function.
 M.verbs = {}
 local verbs = M.verbs
 
@@ -81,7 +82,7 @@ local function policy_of(found)
   return policy
 end
 
---- Starts a process that watches a session. Without --watch, the process only runs hooks.
+--- Starts a background process that watches a session. Without --watch, the process only runs hooks.
 local function leave_watch(home, id, found, hooks)
   if not found.watch and not watch.has_hooks(hooks) then return end
   local argv = { "session", "watch", id, "--detached", "--repo", home.top }
@@ -99,7 +100,8 @@ end
 
 local sandboxes = { ["read-only"] = true, ["workspace-write"] = true }
 
---- Returns the rules of --sandbox. Without --sandbox the program has the user's own rights.
+--- Returns the sandbox rules that --sandbox selects. Without --sandbox, returns nil, and the program
+--- has the user's own rights.
 local function rules_of(found, argv, home)
   if not found.sandbox then return nil end
   if not sandboxes[found.sandbox] then

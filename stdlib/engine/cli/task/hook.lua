@@ -45,7 +45,7 @@ local function event_of(agent, argument)
       decoded and "" or ": " .. value.message) }, 0)
 end
 
---- Creates the run that records a finished session.
+--- Creates a run that records an agent's finished session.
 local function make_run(home, recorded)
   local of_run = require "moonlet.engine.task.recorded.run"
   local target = of_run.register(recorded)

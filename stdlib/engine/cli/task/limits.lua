@@ -44,8 +44,8 @@ local function tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- Returns a run's limits: the smaller of config's and preset's, or those of the command line.
---- The number of agents is always limited.
+--- Returns a run's limits. --budget has priority over the smaller of the config's and the preset's
+--- limit. The number of agents is limited unless --budget agents=none is given.
 function M.parse_budget(list, preset, own_config)
   local budget = {}
   for key in pairs(budget_module.fields) do

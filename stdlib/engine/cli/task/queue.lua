@@ -27,7 +27,7 @@ local function is_startable(packet, state)
   return not state.waits_for and (state.status == "ready" or state.interrupted and packet.status == "ready")
 end
 
---- Lists queued packets: those that can start, then those that wait for others.
+--- Lists queued packets: packets that can start, and packets that wait for others.
 local function queued(home)
   local found = packets.all(home)
   local states = status.all(home, found)
@@ -71,7 +71,7 @@ local function show_queue(home)
   return options.envelope({ queue = core.json.array(rows) }), 0, table.concat(lines, "\n") .. "\n"
 end
 
---- Locks a packet, or waits for the process that has locked it.
+--- Locks a packet. Waits while another process has the lock.
 local function claim(home, id)
   local root = store.root(home)
   while true do

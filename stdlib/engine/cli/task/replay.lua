@@ -1,4 +1,5 @@
---- `moonlet run replay` starts a new run of an earlier run's target, with a link back to it.
+--- `moonlet run replay` starts a new run of an earlier run's preset or script. The new run names the
+--- earlier run as its parent.
 local detached = require "moonlet.engine.cli.task.detached"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"

@@ -103,7 +103,7 @@ local function find(home, rest, command)
   return store.find(home, rest[1])
 end
 
---- Returns the decision that a killed host was carrying out, or nil.
+--- Returns the decision (approved or rejected) that a host was carrying out when it was killed, or nil.
 local function killed_word(home, id, rec)
   return not rec.ended and rec.reviewing and not core.runs.holder(home.handle, id) and rec.reviewing.state or nil
 end
@@ -152,7 +152,8 @@ local function show(home, _, rest)
       patch_is_current = not is_other, comments = remarks } }, 0, table.concat(lines, "\n") .. "\n"
 end
 
---- Raises an error if the run has not ended. Repeating the decision of a killed review is allowed.
+--- Raises an error if the run has not ended. A decision that a killed host was carrying out may be
+--- repeated.
 local function refuse_unended(home, id, rec, word)
   local killed = killed_word(home, id, rec)
   if killed == word then return end

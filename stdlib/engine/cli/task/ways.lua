@@ -1,5 +1,5 @@
---- Handles command lines of `moonlet run` that need more than one run.
---- Examples are --edit-prompt, pipelines, comparisons, and packets that start only if ready.
+--- Handles command lines of `moonlet run` that do not simply start one run: --edit-prompt, pipelines,
+--- comparisons, and packets that start only if they are ready.
 local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
 local page = require "moonlet.engine.base.page"
@@ -33,7 +33,7 @@ local function without(words, names)
   return list
 end
 
---- Inserts options before the arguments of a command line, which may follow "--".
+--- Inserts options after the first word of a command line, because arguments may follow a "--".
 local function with(words, ...)
   local list = { words[1], ... }
   return table.move(words, 2, #words, #list + 1, list)
@@ -42,7 +42,7 @@ end
 local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag", repo = "value",
   allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
 
---- Returns the options that the prepared run must get again.
+--- Returns the options of a command line that must be repeated when the prepared run is started.
 local function kept(words)
   local list = {}
   for i, word in ipairs(words) do
@@ -74,7 +74,7 @@ local function edited(plan, words, plan_again, drive)
   return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
 end
 
---- Builds the envelope of several runs. Its field `run` is the last run.
+--- Builds the envelope (the JSON output) of several runs. Its field `run` is the last run.
 local function envelope_of(home, runs, code)
   local list = {}
   for i, rec in ipairs(runs) do list[i] = store.envelope(home, rec) end
@@ -82,7 +82,7 @@ local function envelope_of(home, runs, code)
     error = null }
 end
 
---- Joins the answers of several runs.
+--- Joins the answers of several runs, each under a heading.
 local function answers_of(home, runs)
   local parts = {}
   for i, rec in ipairs(runs) do
@@ -140,7 +140,7 @@ local function cost_of(rec)
   return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
 end
 
---- Counts the passed checks of a run, and all of them.
+--- Formats the number of passed checks and the number of all checks of a run.
 local function checks_of(rec)
   local list, passed = rec.validation ~= null and rec.validation or {}, 0
   for _, item in ipairs(list) do passed = passed + (item.status == "passed" and 1 or 0) end
