@@ -1,5 +1,5 @@
---- Formats runs for a client as a short text for its model and as structured data.
---- Long content stays in a file, which the MCP answer names.
+--- Formats a run for an MCP client: as a short text for the client's model, and as structured data.
+--- Long content stays in a file, whose path is part of the answer.
 local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 
@@ -8,7 +8,7 @@ local M = {}
 local null = core.json.null
 local text_cap, read_cap, result_cap = 6000, 1 << 20, 6000
 
---- Returns the answer of a run, and the file that contains all of it.
+--- Returns the answer of a run, and the name of the file that contains the whole answer.
 local function answer_of(home, root, rec)
   local findings = core.file.read(root, rec.sidecar .. "/findings.md", read_cap)
   if findings and findings ~= "" then return findings, "findings.md" end
@@ -27,7 +27,8 @@ local function open_points(rec)
   return list
 end
 
---- Names the next step of a run: a tool for the main agent, or a command for the person.
+--- Describes what can be done next about a run: a tool that the client's model can call, or a command
+--- for a person.
 local function next_of(home, id, rec, now, points)
   if now == "running" then return "call run_wait for " .. id end
   if now == "interrupted" then return "its process was killed: call run_resume for " .. id end
@@ -48,7 +49,7 @@ local function spend_of(rec)
   return usage.total_tokens ~= null and usage.total_tokens or nil
 end
 
---- Builds the result of a tool about one run.
+--- Builds the result of a tool call about one run.
 ---@return table result
 function M.of_run(home, id, rec)
   local root, now = store.root(home), state.of(home, id, rec)
@@ -77,7 +78,7 @@ function M.of_run(home, id, rec)
   return M.result(table.concat(lines, "\n"), data, data.error ~= nil)
 end
 
---- Builds the result of a tool.
+--- Builds the result of a tool call.
 ---@param data table?
 ---@param is_error boolean?
 function M.result(text, data, is_error)
@@ -85,7 +86,7 @@ function M.result(text, data, is_error)
     isError = is_error or false }
 end
 
---- Builds the result of a tool that failed.
+--- Builds the result of a tool call that failed.
 ---@param err any
 function M.failure(err)
   if type(err) ~= "table" then err = { kind = "failed", message = tostring(err) } end

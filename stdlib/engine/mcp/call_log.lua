@@ -4,10 +4,12 @@ local M = {}
 local file = "mcp.jsonl"
 local most_arguments = 4000
 
---- A protocol error counts as refused, because the client asked for a tool that it may not use.
+--- Maps an error's kind to the outcome in the log. A protocol error counts as refused, because the
+--- client asked for a tool that it may not use.
 local outcomes = { denied = "refused", protocol = "refused" }
 
---- Appends a call. A failure is only reported, because it must not lose the call's answer.
+--- Appends a call to the log. If that fails, prints a warning, so that the client still gets the call's
+--- answer.
 ---@param entry {client: moonlet.McpClient, tool: string, arguments: any, run: string?, error: table?}
 function M.add(home, entry)
   local arguments = core.json.encode(entry.arguments)

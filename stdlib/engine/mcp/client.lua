@@ -1,7 +1,7 @@
 --- Describes the client: its name, its protocol revision and its capabilities.
 --- A client up to revision 2025-11-25 identifies itself once in `initialize`.
 --- A later client identifies itself in each request.
---- The name only separates a client's runs from others', and grants nothing.
+--- A client's name only separates its runs from the runs of other clients, and grants no rights.
 local protocol = require "moonlet.engine.mcp.protocol"
 
 local M = {}
@@ -12,7 +12,7 @@ local prefix = "io.modelcontextprotocol/"
 ---@field name string
 ---@field version string
 ---@field revision string
----@field elicits boolean   true if the client can show a form to a person
+---@field elicits boolean   true if the client can show a form to a person (elicitation)
 ---@field roots boolean     true if the client can list the folders it works in
 
 local function text_of(value, size)
@@ -31,8 +31,8 @@ local function of(info, capabilities, revision)
     roots = protocol.is_object(capabilities.roots) }
 end
 
---- Returns the client that sent an `initialize`.
---- An unknown protocol revision becomes the newest one with a handshake.
+--- Returns the client that sent an `initialize` request.
+--- Replaces an unknown protocol revision by the newest revision that has this handshake.
 ---@return moonlet.McpClient
 function M.of_initialize(params)
   if type(params.protocolVersion) ~= "string" then
@@ -43,7 +43,7 @@ function M.of_initialize(params)
   return of(params.clientInfo, params.capabilities, is_spoken and asked or protocol.revisions[2])
 end
 
---- Returns the client of a request that names its revision, or nil for other requests.
+--- Returns the client of a request that contains a protocol revision, or nil for other requests.
 ---@return moonlet.McpClient?
 function M.of_request(params)
   local meta = protocol.is_object(params._meta) and params._meta or {}
@@ -60,7 +60,7 @@ function M.of_request(params)
   return of(meta[prefix .. "clientInfo"], capabilities, revision)
 end
 
---- Adds to a result what the client's revision requires.
+--- Adds the fields to a result that the client's protocol revision requires.
 ---@param client moonlet.McpClient
 ---@param result table
 function M.complete(client, result, method)

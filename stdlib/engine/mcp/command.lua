@@ -1,9 +1,9 @@
 --- Runs moonlet's commands for a client, each in its own process.
 --- The process reads the config, loads the preset and checks the rights.
---- Nothing that a preset does can stop the server, and a run outlives the server.
+--- A preset therefore cannot stop the server, and a run outlives the server.
 local M = {}
 
---- Limits the parallel processes, because each occupies a thread until it has answered.
+--- Limits the number of parallel processes, because each occupies a thread until it has answered.
 local most_at_once = 3
 local poll_ms = 10
 

@@ -1,4 +1,4 @@
---- Follows a run of another process: reports its progress, and waits until it ends or parks.
+--- Follows a run that another process drives: reports its progress, and waits until it ends or parks.
 local command = require "moonlet.engine.mcp.command"
 local store = require "moonlet.engine.run.store"
 
@@ -27,11 +27,11 @@ end
 ---@field path string
 ---@field offset integer
 ---@field rest string
----@field count integer   number of events so far
+---@field count integer   number of events that were read
 local Tail = {}
 Tail.__index = Tail
 
---- Returns the newest line of progress since the last call, or nil.
+--- Returns the newest line of progress that was written since the last call, or nil.
 function Tail:newest()
   local text = core.file.part(self.root, self.path, self.offset, chunk)
   if not text or text == "" then return nil end
@@ -55,7 +55,7 @@ local function is_due(rec)
     and core.clock.wall() >= rec.until_ms
 end
 
---- Waits for the end of a run. Returns its record and how the wait ended.
+--- Waits for the end of a run. Returns the run's record and the reason why the wait ended.
 ---@param until_ms integer   on the monotonic clock
 ---@param may_resume boolean  resume the run once the provider can be asked again
 ---@param tell fun(count: integer, line: string)?

@@ -1,5 +1,6 @@
---- Shows a run's gate to the person at the client, if the client supports forms.
---- Only the person's approval counts; a declined form leaves the gate open for `moonlet answer`.
+--- Shows a gate or question of a run to the person at the client, if the client supports forms.
+--- Only the person's answer counts. If the person declines the form, the gate stays open for
+--- `moonlet answer`.
 local command = require "moonlet.engine.mcp.command"
 local person = require "moonlet.engine.base.person"
 local protocol = require "moonlet.engine.mcp.protocol"
@@ -11,7 +12,7 @@ local poll_ms = 20
 local form_cap = 16 << 10
 local patience_ms = 30 * 60 * 1000
 
---- Returns the first open point that is for a person.
+--- Returns the first open gate or question that a person must answer.
 local function point_of(rec)
   for _, item in ipairs(rec.parked) do
     if item.kind == "gate" or item.agent ~= true then return item end
@@ -46,7 +47,8 @@ local function value_of(item, result)
   return value
 end
 
---- Answers the gate of a form if it is still open. Returns true once the run continues.
+--- Answers the gate or question of a form if it is still open. Returns true after the run has been
+--- started again.
 local function apply(call, id, item, value)
   local rec = select(2, store.find(call.home, id))
   for _, open in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
@@ -60,7 +62,8 @@ local function apply(call, id, item, value)
   return false
 end
 
---- Sends the form, and applies its answer whenever it arrives, even after the call has ended.
+--- Sends the form to the client. Applies the answer when it arrives, even after the tool call has
+--- ended.
 local function begin(call, id, item, form)
   local asked = call.server:ask("elicitation/create", form)
   local pending = {}
@@ -76,7 +79,8 @@ local function begin(call, id, item, form)
   return pending
 end
 
---- Asks as the newest revision requires: the result contains the form, and the client calls again.
+--- Asks as the newest protocol revision requires: the result of the tool call contains the form, and
+--- the client repeats the call with the answer.
 local function ask_by_result(call, id, item, form)
   local params = call.request.params
   local name = ("%s %s %s"):format(id, item.shown, item.key)
@@ -90,9 +94,9 @@ local function ask_by_result(call, id, item, form)
     inputRequests = { gate = { method = "elicitation/create", params = form } } }
 end
 
---- Asks the person about a run's first open point for a person.
+--- Asks the person at the client to answer the first open gate or question of a run.
 ---@param deadline integer  on the monotonic clock
----@return "answered"|"open"|table  a table is the result of the call, which asks for input
+---@return "answered"|"open"|table  a table is the result of the tool call, which contains the form
 function M.ask(call, id, rec, deadline)
   local item, client = point_of(rec), call.request.client
   if not item or not client.elicits or call.server.is_worker then return "open" end

@@ -1,5 +1,5 @@
---- Manages the git work trees that a server serves: the client's roots, or the working directory's.
---- A path outside of the served work trees is refused.
+--- Manages the git work trees in which a client may work: those of the client's roots, or that of the
+--- working directory. Refuses a path outside of these work trees.
 local repository = require "moonlet.engine.run.repository"
 
 local M = {}
@@ -23,7 +23,7 @@ local function opened(folders)
     local ok, home = pcall(repository.open, folder)
     if ok and not seen[home.top] then
       seen[home.top] = true
-      -- A client always works at the top, whatever folder of the work tree it has named.
+      -- A client works at the top of the work tree, even if its root is a subfolder.
       home.from = home.top
       homes[#homes + 1] = home
     end
@@ -31,13 +31,13 @@ local function opened(folders)
   return homes
 end
 
---- Returns the places of a client without roots.
+--- Returns the work tree of the working directory, for a client without roots.
 ---@return moonlet.McpPlaces
 function M.of_cwd()
   return setmetatable({ homes = opened { core.system.cwd() } }, Places)
 end
 
---- Serves the client's roots from now on. Invalid roots change nothing.
+--- Replaces the served work trees by those of the client's roots. Ignores invalid roots.
 ---@param roots any   from roots/list
 function Places:take_roots(roots)
   local folders = {}

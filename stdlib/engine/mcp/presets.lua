@@ -1,4 +1,4 @@
---- Offers the presets that a client may run as tools, with a schema of their arguments.
+--- Offers each preset that a client may run as a tool, with a schema of the preset's arguments.
 local command = require "moonlet.engine.mcp.command"
 
 local M = {}
@@ -47,7 +47,7 @@ local function arguments_of(preset)
   return properties, required
 end
 
---- Converts the arguments of a preset to words of a command line.
+--- Converts the arguments of a preset to command-line options.
 function M.words(arguments)
   local names, words = {}, {}
   for name in pairs(arguments) do names[#names + 1] = name end
@@ -88,7 +88,8 @@ end
 --- Returns the name of a preset's tool.
 function M.tool_name(name) return "preset_" .. (name:gsub("-", "_")) end
 
---- Builds the tool of a preset; nil if it cannot be loaded, which run_preset explains.
+--- Builds the tool of a preset. Returns nil if the preset cannot be loaded; the tool run_preset reports
+--- the reason.
 ---@param server moonlet.McpServer
 ---@return moonlet.McpTool?
 function M.tool(server, name)

@@ -3,8 +3,8 @@ local M = {}
 
 local null = core.json.null
 
---- Lists the protocol revisions of the server, newest first.
---- From `stateless` on, each request carries what `initialize` negotiated before.
+--- Lists the protocol revisions that the server supports, newest first.
+--- Since the revision `stateless`, each request contains what `initialize` negotiated before.
 M.revisions = { "2026-07-28", "2025-11-25", "2025-06-18" }
 M.stateless = "2026-07-28"
 
@@ -21,7 +21,7 @@ function M.is_known(revision)
   return false
 end
 
---- Raises an error of the protocol, as opposed to an error of a tool.
+--- Raises an error that becomes a JSON-RPC error, not the result of a tool that failed.
 ---@param code "parse"|"request"|"method"|"params"|"internal"|"busy"|"revision"
 ---@param data any?
 function M.fail(code, message, data)
@@ -44,7 +44,7 @@ M.is_object = is_object
 local function is_id(value) return type(value) == "string" or math.type(value) == "integer" end
 M.is_id = is_id
 
---- Parses a line. Returns a message, or an error with the id of its request.
+--- Parses a line. Returns a message, or nil and an error with the id of the request.
 ---@return moonlet.McpMessage?
 ---@return table? err  with code, message and id
 function M.read(line)
@@ -74,7 +74,7 @@ function M.read(line)
   return { kind = id == nil and "notification" or "request", id = id, method = value.method, params = params or {} }
 end
 
---- Formats a message as a line. JSON escapes newlines in its texts.
+--- Formats a message as a line. JSON escapes newlines in texts of the message.
 ---@param message table
 function M.line(message)
   message.jsonrpc = "2.0"

@@ -1,4 +1,4 @@
---- Serves artifacts of a client's own runs as resources: moonlet://runs/R-007/findings.md.
+--- Serves artifacts of the runs that a client started as resources: moonlet://runs/R-007/findings.md.
 local protocol = require "moonlet.engine.mcp.protocol"
 local store = require "moonlet.engine.run.store"
 

@@ -1,5 +1,5 @@
---- Defines the tools for runs.
---- Another process drives each run, so that a run outlives call and server.
+--- Defines the MCP tools for runs.
+--- Another process drives each run, so that a run outlives the call and the server.
 local answers = require "moonlet.engine.mcp.answers"
 local client_rights = require "moonlet.engine.load.client_rights"
 local command = require "moonlet.engine.mcp.command"
@@ -14,7 +14,7 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- A call answers within 50 seconds, before a client's own limit ends it.
+--- Limits how long a call waits, so that it answers before the client's own time limit.
 local longest_wait_s = 50
 local listed = 20
 
@@ -24,7 +24,7 @@ local wait_schema = { type = "integer", minimum = 0, maximum = longest_wait_s,
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
---- Describes the client and its call, for run.json.
+--- Describes the client and its tool call, for run.json.
 local function asked_by(call)
   local client = call.request.client
   return core.json.encode { client = client.name, version = client.version, tool = call.tool,
@@ -37,7 +37,7 @@ function M.is_own(client, rec)
   return type(by) == "table" and by ~= core.json.null and by.client == client.name
 end
 
---- Returns the run that a call names.
+--- Returns the run that a call names, and remembers it for the log of calls.
 ---@return string id, table record
 function M.find(call)
   local id, rec = store.find(call.home, call.arguments.run)
@@ -45,7 +45,7 @@ function M.find(call)
   return id, rec
 end
 
---- Returns the run of a call. Raises an error unless the client started it.
+--- Returns the run that a call names. Raises an error unless the client started the run.
 local function own(call)
   local id, rec = M.find(call)
   if M.is_own(call.request.client, rec) then return id, rec end
@@ -53,7 +53,8 @@ local function own(call)
     "the user acts on it at the command line: moonlet show " .. id)
 end
 
---- Sends the events of a run as progress of a call, if the client wants it.
+--- Returns a function that sends the events of a run to the client as progress of a call, or nil if
+--- the client wants no progress.
 local function teller(call)
   local meta = call.request.params._meta
   local token = protocol.is_object(meta) and meta.progressToken
@@ -66,7 +67,7 @@ local function teller(call)
   end
 end
 
---- Waits for a run and returns the call's result. A gate is shown to a person if possible.
+--- Waits for a run and returns the call's result. Shows a gate to the person at the client if possible.
 function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
   local deadline = call.began + seconds * 1000
@@ -81,7 +82,8 @@ function M.wait(call, id)
   return answers.of_run(call.home, id, rec)
 end
 
---- Formats a client's limits as an option. Raises an error for a limit above the config's limit.
+--- Formats the limits that a client requests as the option --budget. Raises an error for a limit above
+--- the config's limit.
 local function budget_words(rights, budget)
   local parts, kinds = {}, {}
   for kind in pairs(budget or {}) do kinds[#kinds + 1] = kind end
@@ -99,7 +101,8 @@ local function budget_words(rights, budget)
   return #parts > 0 and { "--budget", table.concat(parts, ",") } or {}
 end
 
---- Formats an input with its kind. Commands are rejected, because they would start a program.
+--- Adds the kind (file: or glob:) to an input without one. Rejects a command, because it would start a
+--- program.
 local function input_word(spec)
   local kind = spec:match "^(%l+):"
   if kind == "cmd" then
@@ -199,7 +202,7 @@ local function run_cancel(call)
   local id = own(call)
   command.run { "run", "cancel", id, "--repo", call.home.top }
   local result = answers.of_run(call.home, id, select(2, store.find(call.home, id)))
-  -- The client asked for the cancellation, so the call did not fail.
+  -- The client wanted the cancellation, so it is not an error of the call.
   result.isError, result.structuredContent.error = false, nil
   return result
 end

@@ -12,7 +12,7 @@ local poll_ms = 20
 local roots_patience_ms = 5000
 local close_ms = 10000
 
---- Limits the parallel requests. Further requests are refused.
+--- Limits the number of parallel requests. Further requests are refused.
 local most_requests = 128
 
 ---@class moonlet.McpRequest
@@ -26,13 +26,13 @@ local most_requests = 128
 
 ---@class moonlet.McpServer
 ---@field rights moonlet.ClientRights
----@field is_worker boolean   the server runs inside an agent, so its client may only read
+---@field is_worker boolean   true if an agent of a run started the server: its client may only read
 ---@field places moonlet.McpPlaces
 ---@field client moonlet.McpClient?   set by initialize
 ---@field open table<string|integer, moonlet.McpRequest>
 ---@field count integer       number of running requests
----@field asked table<string, table>  requests to the client, with the client's answers
----@field forms table<string, table>  gates that the person has seen
+---@field asked table<string, table>  requests to the client that have no answer yet, by id
+---@field forms table<string, table>  forms that were sent to the client, by run and gate
 ---@field runs table<string, table>   runs that this server started: id -> home
 ---@field token string        identifies this server in the records of its runs
 local Server = {}
@@ -48,7 +48,8 @@ local function error_of(err)
   return { code = protocol.codes.internal, message = core.text.printable(tostring(message), 400) }
 end
 
---- Answers a line that is not a message with an error, which has no id since revision 2025-11-25.
+--- Reports an invalid or refused line as an error. If the line has no id, the error has the id null
+--- before protocol revision 2025-11-25, and no id since.
 function Server:refuse(err)
   local is_newer = self.client and self.client.revision ~= "2025-06-18"
   local id = err.id
@@ -79,7 +80,7 @@ function Server.await_answer(asked, until_ms)
   return asked.answer
 end
 
---- Asks the client for its folders, without waiting. Tool calls wait for the answer.
+--- Asks the client for its folders (roots), without waiting. Tool calls wait for the answer.
 function Server:ask_roots()
   local asked = self:ask("roots/list")
   self.roots_asked = asked
@@ -91,7 +92,7 @@ function Server:ask_roots()
   end)
 end
 
---- Waits until the client's folders are known.
+--- Waits until the client has sent its folders, or has not answered in time.
 function Server:await_roots()
   while self.roots_asked do task.sleep(poll_ms) end
 end
@@ -144,7 +145,7 @@ methods["resources/read"] = function(server, request)
   return require("moonlet.engine.mcp.resources").read(server, request)
 end
 
---- Lists methods that never wait, so that their requests are answered in order.
+--- Lists methods that never wait. Their requests are answered at once and in order.
 local at_once = { ["initialize"] = true, ["ping"] = true, ["server/discover"] = true,
   ["resources/templates/list"] = true }
 
@@ -155,7 +156,7 @@ end
 --- Lists methods that the newest protocol revision no longer has.
 local handshake_alone = { ["initialize"] = true, ["ping"] = true }
 
---- Sets the client of a request. Rejects a request before the handshake.
+--- Sets the client of a request. Rejects a request that arrives before the handshake.
 local function identify(server, request)
   local client = client_of.of_request(request.params)
   if client and handshake_alone[request.method] then no_method(request) end
@@ -176,7 +177,7 @@ local function answer(server, request)
   return client_of.complete(request.client or { revision = "" }, result, request.method)
 end
 
---- Answers a request, unless it was cancelled.
+--- Executes a request and sends the answer, unless the request was cancelled.
 function Server:serve(request)
   local ok, result = pcall(answer, self, request)
   self.open[request.id] = nil
@@ -220,7 +221,7 @@ end
 
 notifications["notifications/roots/list_changed"] = notifications["notifications/initialized"]
 
---- Cancels a request. opencode also cancels ended requests, so ignore unknown ids.
+--- Cancels a request. Ignores unknown ids, because opencode also cancels requests that have ended.
 notifications["notifications/cancelled"] = function(server, params)
   local request = protocol.is_id(params.requestId) and server.open[params.requestId]
   if not request or request.cancelled then return end

@@ -1,4 +1,5 @@
---- Defines the tools for the config's sessions. No tool can answer a prompt that decides something.
+--- Defines the MCP tools for sessions that the config allows. No tool can answer a prompt that asks for
+--- a decision.
 local answers = require "moonlet.engine.mcp.answers"
 local command = require "moonlet.engine.mcp.command"
 
@@ -7,7 +8,7 @@ local M = {}
 local tail_bytes, most_tail_bytes = 4000, 16000
 local step_s, longest_wait_s = 2, 50
 
---- Prompts of these kinds decide something, so only a person answers them.
+--- Lists the kinds of prompts that ask for a decision, so that only a person answers them.
 local for_a_person = { trust = true, approval = true, menu = true, ["y/n"] = true, password = true }
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end

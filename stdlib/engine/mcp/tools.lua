@@ -1,4 +1,4 @@
---- Lists the server's tools. Checks the arguments of each call, runs it and records it.
+--- Lists the server's tools. Checks the arguments of each tool call, executes the call and logs it.
 local answers = require "moonlet.engine.mcp.answers"
 local call_log = require "moonlet.engine.mcp.call_log"
 local presets = require "moonlet.engine.mcp.presets"
@@ -26,7 +26,7 @@ local page_size = 40
 ---@field arguments table
 ---@field home table
 ---@field began integer  time on the monotonic clock
----@field run string?   run that the call concerns, for the record
+---@field run string?   run that the call concerns, for the log
 
 local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
 
@@ -45,7 +45,7 @@ local function is_offered(server, tool)
   return tool.needs ~= "sessions" or #server.rights.sessions > 0
 end
 
---- Returns the names of the presets that have tools.
+--- Returns the names of the presets that are offered as tools.
 local function preset_names(server) return server.is_worker and {} or server.rights.presets end
 
 local function schema_of(tool, with_repo)
@@ -56,7 +56,8 @@ local function schema_of(tool, with_repo)
     additionalProperties = false }
 end
 
---- Formats a tool for the list. The argument repo is listed only if there are several work trees.
+--- Describes a tool for the client. The tool has the argument `repo` only if there are several work
+--- trees.
 local function described(server, tool)
   return { name = tool.name, title = tool.title, description = tool.description,
     inputSchema = schema_of(tool, #server.places.homes > 1),
@@ -111,7 +112,7 @@ local function find(server, name)
   return nil, record.suggest(name, names)
 end
 
---- Finds and runs a tool. Its failure becomes a result for the model.
+--- Finds a tool, checks the arguments of the call, and executes it. Raises the tool's error.
 local function run(call)
   local tool, hint = find(call.server, call.tool)
   if not tool then
@@ -127,7 +128,7 @@ local function run(call)
   return tool.run(call)
 end
 
---- Returns the error in a result, for the record.
+--- Returns the error in the result of a tool call, for the log.
 local function error_in(result)
   local data = result.structuredContent
   return result.isError and type(data) == "table" and data.error or nil

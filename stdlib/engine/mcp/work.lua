@@ -1,4 +1,4 @@
---- Defines the tools for packets and reviews. The tools create drafts, but cannot approve or merge.
+--- Defines the MCP tools for packets and reviews. The tools create drafts, but cannot approve or merge.
 local answers = require "moonlet.engine.mcp.answers"
 local client_rights = require "moonlet.engine.load.client_rights"
 local command = require "moonlet.engine.mcp.command"
@@ -11,7 +11,8 @@ local M = {}
 
 local patch_cap = 6000
 
---- Returns the option for a check. Raises an error unless the config names its program.
+--- Returns the command-line option for a check. Raises an error unless the config allows the check's
+--- program.
 local function check_word(rights, text)
   if text:find "[,\n]" then
     error({ kind = "invalid", message = "a check cannot contain a comma or a newline",
@@ -55,7 +56,7 @@ local function review_list(call)
   return answers.result(#lines > 0 and table.concat(lines, "\n") or "nothing waits for a review", { reviews = reviews })
 end
 
---- Shows what a person would review: checks, files, changes and their hash.
+--- Returns what a person would review: checks, changed files, the patch and its hash.
 local function review(call)
   if not call.arguments.run then return review_list(call) end
   local id = runs.find(call)
