@@ -1,4 +1,4 @@
---- Implements the prompt's commands, which begin with a colon and are not recorded as lines.
+--- Implements the commands of the prompt, such as :help. They are not recorded as lines of the script.
 local duration = require "moonlet.duration"
 local input = require "moonlet.engine.repl.input"
 local save = require "moonlet.engine.repl.save"
@@ -37,7 +37,7 @@ local unit_texts = {
   wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
 }
 
---- Reports whether an agent did not report its tokens, so that the budget has an estimate.
+--- Reports whether an agent did not report its token count, so that the budget uses an estimate.
 local function has_estimate(run)
   for _, step in ipairs(run.steps) do
     local usage = step.kind == "agent" and (step.usage or {})

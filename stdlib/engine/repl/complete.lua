@@ -24,7 +24,7 @@ local function names_in(session, value, path, sign)
   end
   if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
-  -- Use `next`, because indexing a closed record with an unknown name raises an error.
+  -- Use `next`, because pairs() and an index may call a metamethod of the value.
   for key, field in next, value do
     if sign == ":" and type(field) ~= "function" then goto continue end
     if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[#names + 1] = key end
@@ -34,7 +34,7 @@ local function names_in(session, value, path, sign)
   return names
 end
 
---- Returns the value of a dotted path of variables without calling a function.
+--- Returns the value of a path such as a.b.c, without calling a metamethod.
 local function value_at(session, path)
   local value
   for name in path:gmatch("[%a_][%w_]*") do
@@ -66,7 +66,7 @@ local function in_text(session, before)
   return #before - #start, found
 end
 
---- Returns the options of the call whose braces are still open.
+--- Returns the options of the ctx call whose braces are open at the cursor.
 local function options_at(session, before)
   local depth = 0
   for at = #before, 1, -1 do

@@ -1,4 +1,5 @@
---- Loads the text of a prompt as Lua: an expression, a statement, or an incomplete part of either.
+--- Loads a text that was typed at the prompt as Lua: as an expression or as statements. Detects an
+--- incomplete text.
 local M = {}
 
 local longest, longest_shown = 64 << 10, 200
@@ -10,8 +11,8 @@ local function without_local(text)
   return names and names .. rest or text
 end
 
---- Reports whether more text could complete an incomplete text.
---- A quoted string must end on its line, or continue after a backslash.
+--- Reports whether further lines could make a text valid that does not parse.
+--- An open quoted string must end in a backslash to continue on the next line.
 local function wants_more(message, text)
   if message:find("unfinished string", 1, true) then return text:sub(-1) == "\\" end
   return message:find("near <eof>$") ~= nil
@@ -29,7 +30,7 @@ local function token_ends(text)
   return ends
 end
 
---- Returns the byte at which a text stops being valid Lua, whatever text might follow.
+--- Returns the byte from which a text cannot be valid Lua, whatever text might follow.
 local function bad_byte(load, text, whole)
   local string_text = whole:match("unfinished string near '(.*)'$")
   if string_text then return text:find(string_text, 1, true) or 1 end
@@ -48,7 +49,8 @@ local function bad_byte(load, text, whole)
   return text:match("^%s*()", (ends[low - 1] or 0) + 1)
 end
 
---- Adds the row of the fault to a message. Also returns that row with a mark below the fault.
+--- Adds the row number of a syntax error to its message. Also returns that row of the text with a mark
+--- below the error.
 local function with_place(message, text, byte)
   local before = text:sub(1, byte - 1)
   local row = select(2, before:gsub("\n", "\n"))
@@ -75,7 +77,8 @@ function M.load(environment, text, name)
   chunk, message = as_statements(statements)
   if chunk then return chunk end
   if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
-  -- The text parses neither as expression nor as statements, so report the parse that got further.
+  -- The text parses neither as an expression nor as statements, so report the error that is further
+  -- to the right.
   local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
   local excerpt
   if in_value > in_statements + #text - #statements then

@@ -7,7 +7,7 @@ local M = {}
 
 local named_verbs = { agent = true, gate = true, question = true }
 
---- Adds a name to each call that has none.
+--- Adds the option `name` to each agent, gate and question call that lacks it.
 local function with_names(text, count)
   return (text:gsub("(ctx:(%a+)%s*%(?%s*{)(%s*)([^}]*)", function(call, verb, space, rest)
     if not named_verbs[verb] or rest:find("%f[%w]name%s*=") then return nil end
@@ -31,7 +31,7 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- Returns the declaration of the rights that the successful lines have used.
+--- Returns the preset's `needs`: the rights that the successful lines have used.
 local function needs_text(session)
   local used = { run = {}, read = {}, write = {}, env = {}, agents = {} }
   for _, line in ipairs(session.lines) do
@@ -79,7 +79,7 @@ local function statement_text(session, line, text)
   end
   text = input.without_local(text)
   if line.results.n == 0 and not input.ends_in_return(session.environment, text) then return text end
-  -- A `return` would end the preset here, so wrap the line in a function.
+  -- The line returns a value, and a `return` here would end the preset, so wrap it in a function.
   return ("local function line_%d()\n  %s\nend\nline_%d()"):format(line.number, text:gsub("\n", "\n  "), line.number)
 end
 

@@ -45,7 +45,7 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field prompts boolean
 ---@field json boolean
 ---@field running moonlet.ReplLine?
----@field background integer         number of lines with running tasks
+---@field background integer         number of lines that continue in the background
 
 local function say(session, text)
   if session.json then return end
@@ -92,7 +92,7 @@ local function present(session, line)
   end
 end
 
---- Displays a line's agents on a terminal while it runs. The display pauses for answers.
+--- Turns the terminal's display of running agents on while a line runs, and off while a person answers.
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
@@ -105,7 +105,7 @@ local function ask_leave(session)
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
---- Asks a question and reads the answer. The question's last line is the prompt.
+--- Prints a question and reads the answer. The last line of the question becomes the prompt.
 local function read_answer(session, text)
   local shown, last = text:match("^(.*\n)([^\n]*)$")
   if shown then say(session, (shown:gsub("\n$", ""))) end
@@ -113,7 +113,7 @@ local function read_answer(session, text)
   return how == "line" and answer or nil
 end
 
---- Asks a background task's question. The line that the user was typing is restored afterwards.
+--- Asks the question of a background task. The caller restores the line that the user was typing.
 local function answer_question(session)
   local question = session.question
   session.question = nil
@@ -121,7 +121,7 @@ local function answer_question(session)
   task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
 end
 
---- Asks a person a question, either while a line runs or while the person types a line.
+--- Asks the person a question of a running line, or of a background task while the person types.
 local function ask(session, text)
   while session.question or session.asking do core.task.sleep(look_ms) end
   if session.running then
@@ -189,14 +189,14 @@ local function read_input(session)
   end
 end
 
---- Records that a line was interrupted while it computed, so that a resumed run skips it.
+--- Records that a line was interrupted during a computation, so that a resumed run skips the line.
 local function note_stopped(session, line, err)
   if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
   line.stopped = true
   journal.fact(session.run, ("stopped %d"):format(line.number), sources, function() return err.message end)
 end
 
---- Reports the end of a line that continued in the background.
+--- Prints the result of a line that continued in the background and has ended.
 local function announce(session, line, ok, err)
   session.background = session.background - 1
   local handle = ok and line.job and rawget(session.environment, line.job)
@@ -244,7 +244,7 @@ end
 local function wait_for(session, line)
   while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end
-  -- The tasks that the line started may be about to end, so yield a few times.
+  -- Yield a few times, because the tasks that the line started may be about to end.
   for _ = 1, 3 do
     if line.ended then break end
     scope.yield(session.root)
@@ -256,7 +256,7 @@ local function wait_for(session, line)
   end
 end
 
---- Clears the failures of earlier lines, so that only the last line decides the verdict.
+--- Clears the failures of earlier lines, so that only the last line decides the run's verdict.
 local function forget_earlier(run)
   for _, step in ipairs(run.steps) do
     if step.status == "failed" then step.gone = true end
@@ -264,8 +264,8 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
---- Explains why a recorded line is skipped, or returns nil.
---- Skips an interrupted line, and a line that ended the prompt unless it must be repeated.
+--- Returns the reason why a resumed run skips a recorded line, or nil. Skipped are an interrupted line,
+--- and a line that ended the prompt, unless the person wants it evaluated again.
 local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end
@@ -312,8 +312,8 @@ local function evaluate(session, text, replayed)
   return line
 end
 
---- Interrupts the running line, or the line being typed.
---- An interrupt is recorded, so that a replay stops at the same point.
+--- Interrupts the running line, or discards the line that the person types.
+--- The interrupt of a running line is recorded, so that a replay stops the line at the same point.
 local function interrupt(session)
   local line = session.running
   if not line then
@@ -331,7 +331,7 @@ local function interrupt(session)
   task.cancel_scope(line.scope, err)
 end
 
---- Returns the text of the next line, recorded or typed; nil at the end of the input.
+--- Returns the text of the next line, from the journal or from the person; nil at the end of the input.
 local function next_text(session)
   local run = session.run
   local key = context.key(session.state, "line", true)
@@ -368,7 +368,8 @@ local function count_recorded(run)
   return count
 end
 
---- Asks for a right that the run lacks. The answer is recorded, so a resume does not ask again.
+--- Asks the person to grant a right that the run lacks. The answer is recorded, so that a resume does
+--- not ask again.
 local function ask_grant(session, grant)
   local run, key = session.run, "grant " .. grant
   local known = run.journal and run.journal.facts[key]

@@ -33,7 +33,7 @@ local function keys_of(value)
   return keys
 end
 
---- Describes an agent's answer by time, tokens and artifact folder; nil for other values.
+--- Describes the duration, tokens, cost and folder of an agent's answer; nil for other values.
 local function agent_line(value)
   local attempts, dir = rawget(value, "attempts"), rawget(value, "dir")
   if type(attempts) ~= "table" or type(dir) ~= "string" then return nil end
