@@ -1,4 +1,4 @@
---- `moonlet run export --as record` writes a run's record to a file, for import elsewhere.
+--- `moonlet run export --as record` writes a run's record to one file, for import on another machine.
 local files = require "moonlet.engine.export.files"
 
 local M = {}
@@ -10,7 +10,7 @@ M.version = 1
 function M.manifest(home, rec, list)
   local held = core.json.array {}
   for i, file in ipairs(list.files) do held[i] = { path = file.name, bytes = file.bytes, sha256 = file.sha256 } end
-  -- Prompts contain the path of the folder in which the run was made.
+  -- Record the original path of the run's folder, because prompts contain this path.
   local from = type(rec.imported) == "table" and rec.imported.dir
   return core.json.encode({
     moonlet_record = M.version, moonlet = core.system.version, run = rec.id,

@@ -1,8 +1,10 @@
 --- Lists the files of a run's record that may leave this machine, with size and SHA-256.
---- Files that stay here are listed with a reason. Paths are the archive's: sidecar/model.json.
+--- Lists the other files with the reason why they stay. Paths are those in the archive, such as
+--- sidecar/model.json.
 local M = {}
 
---- The run's key is not exported, because it would allow tests of guesses at the redacted secrets.
+--- Lists the exported files of a run's folder. The run's key stays, because whoever has it can check
+--- guesses of the redacted secrets.
 local run_files = { "run.json", "steps.jsonl", "keeper.log" }
 local own_folder = "sidecar/"
 
@@ -55,7 +57,8 @@ local function add_tree(list, root, folder, as)
   for _, path in ipairs(sorted_keys(tree.files)) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
 end
 
---- Lists the record of a run. Raises an error if a part of it cannot be read.
+--- Lists the files of a run's record. Raises an error if run.json, the journal or a folder cannot be
+--- read.
 ---@param root userdata  the opened `.agent` folder
 ---@param rec table      the run's run.json
 ---@return moonlet.RecordFiles
@@ -72,7 +75,7 @@ function M.of(root, rec)
   return list
 end
 
---- Reports whether a path may occur in a record; importing accepts no others.
+--- Reports whether a path may occur in an exported record. An import rejects other paths.
 function M.is_known(path)
   for _, name in ipairs(run_files) do
     if path == name then return true end

@@ -1,4 +1,4 @@
---- Lists the names of OpenTelemetry's conventions for generative AI that the export uses.
+--- Lists the names from OpenTelemetry's conventions for generative AI that the export uses.
 return {
   scope = "moonlet.genai",
   version = "0.1.0",
@@ -11,14 +11,14 @@ return {
   response_model = "gen_ai.response.model",
   tool_name = "gen_ai.tool.name",
   error_type = "error.type",
-  --- Maps a field of moonlet's usage to its attribute.
+  --- Maps a field of moonlet's usage to the name of the OpenTelemetry attribute.
   usage = {
     input_tokens = "gen_ai.usage.input_tokens",
     output_tokens = "gen_ai.usage.output_tokens",
     cached_input_tokens = "gen_ai.usage.cache_read.input_tokens",
     reasoning_output_tokens = "gen_ai.usage.reasoning.output_tokens",
   },
-  --- These opt-in attributes contain messages, each as a JSON list.
+  --- Names of attributes with prompts and answers as JSON lists. Exported only with --content.
   input_messages = "gen_ai.input.messages",
   output_messages = "gen_ai.output.messages",
 }

@@ -1,5 +1,5 @@
---- `moonlet run export --as html` writes a page that contains the record and checks it itself.
---- The exported page opens without a network. It contains stdlib/web and a compressed archive.
+--- `moonlet run export --as html` writes a web page that contains a run's record. The page verifies the
+--- record in the browser, and needs no network. It contains stdlib/web and a compressed archive.
 local archive = require "moonlet.engine.export.archive"
 local files = require "moonlet.engine.export.files"
 local linked = require "moonlet.engine.export.linked"
@@ -11,13 +11,14 @@ local most_packed = (3000000 - 120000) * 3 // 4
 local most_of_file = 8 << 20
 local block = 512
 
---- The page's first files are run.json and the journal, because they show alterations.
+--- Orders the files of the page by importance, because files that do not fit are left out. run.json and
+--- the journal come first, because alterations are detected with them.
 local order = {
   "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$", "^sidecar/[^/]+%.md$",
   "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$", "/output%.md$", "%.patch$", "/prompt%.md$",
   "/stderr%.log$", "^values/",
 }
---- Files that the exported page does not show.
+--- Lists the files that the exported page does not show.
 local unshown = { ["keeper.log"] = true }
 
 local function place_of(name)
@@ -47,7 +48,8 @@ local function as_block(name, text)
   return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
 end
 
---- Selects the files that fit. A file's compressed size is an upper bound for its share.
+--- Selects the files that fit into the page. The compressed size of a single file is an upper bound for
+--- its share of the compressed archive.
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)
@@ -76,7 +78,7 @@ local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 
 local function escaped(text) return (core.text.printable(text, 200):gsub('[&<>"]', escapes)) end
 
---- Returns the hash of a script or style in the form of a content security policy.
+--- Returns the hash of a script or style in the form that a Content-Security-Policy header uses.
 local function source_hash(text)
   local binary = core.text.sha256(text):gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
   return "sha256-" .. core.text.base64(binary)

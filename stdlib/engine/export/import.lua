@@ -1,8 +1,8 @@
 --- `moonlet run import` imports a run's record from another machine under a new number.
---- The files are written to `.agent/imports/<random>`, checked, and renamed to a run's folder.
---- A folder that a kill leaves behind is removed by the next import.
+--- The files are written to `.agent/imports/<random>` and checked; then the folder is renamed to the
+--- folder of a run. The next import removes a folder that a killed import left.
 --- An imported journal keeps its lines, and a further line records the run's origin.
---- An imported run is read-only: store.check_own() rejects every command that would act.
+--- An imported run is read-only: store.check_own() rejects commands that would change it.
 local archive = require "moonlet.engine.export.archive"
 local files = require "moonlet.engine.export.files"
 local head = require "moonlet.engine.journal.head"
@@ -22,7 +22,7 @@ end
 
 local function is_text(value) return type(value) == "string" and #value <= longest_text end
 
---- Returns the entries of a list in a manifest. Raises an error for another form.
+--- Returns a list of files in a manifest. Raises an error if the list or an entry is malformed.
 local function entries(list, check)
   if type(list) ~= "table" or list == null then refuse "the manifest of the archive has no list of files" end
   for i, entry in ipairs(list) do
@@ -32,7 +32,7 @@ local function entries(list, check)
   return list
 end
 
---- Parses a manifest strictly.
+--- Parses the manifest of an archive. Raises an error if it is malformed or names an unknown path.
 ---@return table manifest
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
@@ -62,8 +62,9 @@ function M.parse(text)
   return value
 end
 
---- Returns the record with its new number, folder and origin.
---- Fields that tie the record to a task, parent, review or budget of this repository are dropped.
+--- Returns the imported run.json with the new number, the new folder and the origin of the run.
+--- Drops the fields that refer to a packet, a parent run, a review or pending clean-ups, because these
+--- exist only on the other machine.
 local function adopted(rec, id, manifest, origin)
   local left = {}
   for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end
@@ -75,7 +76,7 @@ local function adopted(rec, id, manifest, origin)
     parent_run_id = rec.parent_run_id or null }
   now.id, now.sidecar = id, ("runs/%s/sidecar"):format(id)
   now.packet, now.parent_run_id, now.review, now.reviewing, now.cleanup = null, null, null, nil, nil
-  -- The attempts were paid on another machine, so the ledger must not count them.
+  -- The attempts were paid for on another machine, so the ledger must not count them.
   now.attempts = core.json.array {}
   return now
 end
@@ -87,8 +88,8 @@ local function next_number(root)
   return math.max(newest and store.number(newest) or 0, store.number(hint:match "^[^\n]*") or 0) + 1
 end
 
---- Renames the checked folder to the folder of a run, with the first free number.
----@param origin {archive: string, head: string}  the manifest's hash, and the journal's head
+--- Renames the checked folder to the folder of a run with the first free number.
+---@param origin {archive: string, head: string}  hash of the manifest, and head hash of the journal
 local function adopt(home, root, staged, rec, manifest, origin)
   local first = next_number(root)
   for number = first, first + most_numbers do
@@ -126,14 +127,14 @@ local function unpack_into(into, dir, name, text, manifest)
   return rec, hash
 end
 
---- Removes the folders of killed imports. The caller holds the lock of all imports.
+--- Removes the folders of killed imports. The caller holds the lock that serializes imports.
 local function sweep(root)
   for _, entry in ipairs(core.file.list(root, staging) or {}) do
     if entry.type == "directory" then core.file.remove(root, staging .. "/" .. entry.name) end
   end
 end
 
---- Imports an archive. Raises an error, and leaves nothing behind, unless it is a run's record.
+--- Imports an archive. If the archive is not the record of a run, raises an error and leaves no files.
 ---@param root userdata  the opened `.agent` folder
 ---@return string id, table manifest
 function M.read(home, root, dir, name)

@@ -1,11 +1,12 @@
---- Links the web page's ES modules into one script, because a page in a file cannot import.
+--- Links the ES modules of the web page into one script, because browsers refuse to import modules into
+--- a page that is opened from a file.
 --- Each module becomes a function. Imports must be on one line; exports must be named.
 local M = {}
 
 ---@param name string  name of a file of stdlib/web, without .js
 function M.text(name) return require("moonlet.web." .. name) end
 
---- Collects the modules in the order of their imports.
+--- Collects a module and the modules that it imports. Imported modules come first.
 local function collect(name, list, seen)
   if seen[name] then return end
   seen[name] = true
@@ -24,7 +25,7 @@ local function wrapped(module)
   return ("modules.%s = (() => {%sreturn { %s };\n})();\n"):format(module.name, text, table.concat(names, ", "))
 end
 
---- Returns the script of a module and of everything that it imports.
+--- Returns one script that contains a module and all modules that it imports.
 function M.script(name)
   local list, parts = {}, { "const modules = {};\n" }
   collect(name, list, {})

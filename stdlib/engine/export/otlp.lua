@@ -1,7 +1,7 @@
 --- `moonlet run export --as otlp` writes a run as spans: OTLP JSON, one message per line.
 --- The file receiver of an OpenTelemetry collector can read the spans.
---- The run is the root span, with its phases and steps below; tools are below their agent's step.
---- A second export of a run produces the same ids.
+--- The run is the root span. Phases and steps are its descendants, and tool calls are children of the
+--- agent's step. Span ids depend only on the run, so a second export produces the same ids.
 local genai = require "moonlet.engine.export.genai"
 local place = require "moonlet.engine.export.place"
 local spans = require "moonlet.engine.export.spans"
@@ -37,7 +37,7 @@ local function read_model(root, folder)
   return ok and type(model) == "table" and model ~= null and model or {}
 end
 
---- Returns the attributes of an agent's step.
+--- Adds the attributes of an agent's step to `list`.
 local function agent_attributes(list, root, rec, step, content)
   local folder = step_files.folder(root, rec, step)
   local model = read_model(root, folder)
@@ -106,7 +106,7 @@ function M.spans(root, rec, options)
   return list
 end
 
---- Returns the lines of a run.
+--- Returns the spans of a run as lines of OTLP JSON.
 function M.text(root, rec, options)
   local resource = core.json.array {}
   attribute(resource, "service.name", "moonlet")
@@ -129,9 +129,9 @@ function M.write(_, root, rec, dir, name, options)
   return {}
 end
 
---- Writes the spans of an ended run into the folder MOONLET_OTLP_DIR, if that is set.
---- A failed export is only a warning, because the run itself has ended.
----@param is_new boolean  false: write only if the file is missing, as after a killed host
+--- Writes the spans of an ended run into the folder that MOONLET_OTLP_DIR names, if it is set.
+--- If the export fails, prints a warning, because the run itself has ended.
+---@param is_new boolean  false: write only if the file is missing, for example after a killed host
 function M.at_end(home, id, is_new)
   local folder = core.system.env "MOONLET_OTLP_DIR"
   if not folder or folder == "" then return end

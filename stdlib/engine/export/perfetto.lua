@@ -1,6 +1,7 @@
 --- `moonlet run export --as perfetto` writes a run's steps in Chrome's JSON trace format.
---- ui.perfetto.dev and speedscope read this format. Each phase of a run is a lane.
---- Overlapping steps of a lane are async events, because slices of one lane must nest.
+--- ui.perfetto.dev and speedscope read this format. Each phase of a run is a lane of the trace.
+--- Steps that overlap in a lane become async events, because the format requires that the other events
+--- of a lane nest.
 local spans = require "moonlet.engine.export.spans"
 local step_files = require "moonlet.engine.run.step_files"
 
@@ -8,7 +9,8 @@ local M = {}
 
 local process = 1
 
---- Returns the lane of each phase. A repeated phase keeps its lane; lane 0 precedes all phases.
+--- Returns the lane number of each phase. A repeated phase keeps its lane. Lane 0 is for steps before
+--- the first phase.
 local function lanes_of(phases)
   local lanes, by_name, count = { [0] = 0 }, {}, 0
   for i, phase in ipairs(phases) do
@@ -47,7 +49,7 @@ function M.events(rec, run)
     list[#list + 1] = event
   end
   local function since(ms) return (ms - run.from) * 1000 end
-  -- Events have a resolution of 1 ms, and viewers drop a slice of length 0.
+  -- Times have a resolution of 1 ms, so a duration may be 0. Viewers drop events of duration 0.
   local function length(item) return math.max((item.to - item.from) * 1000, 1) end
   local function name_lane(lane, name)
     add { ph = "M", name = "thread_name", tid = lane, args = { name = name } }

@@ -1,9 +1,10 @@
---- Finds the file that a command writes or reads: its opened folder and its name.
+--- Finds the file that an export writes or an import reads.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Opens the folder of a path. Raises an error if it does not exist.
+--- Opens the folder of a file. Returns the folder, the file's name and its absolute path.
+--- Raises an error if the folder does not exist, or if the path names something other than a file.
 ---@param path string   absolute, or relative to the working directory
 ---@param option string  name of the option in messages
 ---@return userdata dir, string name, string absolute

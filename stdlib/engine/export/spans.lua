@@ -1,4 +1,4 @@
---- Derives the times of a run from its events: phases, and the spans of its steps.
+--- Derives the times of a run's phases, steps and tool calls from the events of the run.
 local step_files = require "moonlet.engine.run.step_files"
 
 local M = {}
@@ -46,7 +46,8 @@ local function fill(span, data)
   span.usage = type(data.usage) == "table" and data.usage ~= null and data.usage or nil
 end
 
---- Opens an agent's tool at its running event, and closes it at a later event of the same name.
+--- Begins the span of a tool call at an event with the status "running", and ends it at the next event
+--- of the same tool.
 local function add_tool(span, data, at)
   local name = text_of(data.name) or "tool"
   local open = span.open_tools[name]
@@ -78,7 +79,7 @@ function M.of(root, rec)
       if phases[1] then phases[#phases].to = at end
       phases[#phases + 1] = { name = text_of(data.name) or "phase", from = at, to = at }
     elseif event.type == "run.resumed" then
-      -- The killed host recorded no end, and the step may have ended before its last event.
+      -- The killed host did not record when its steps ended, so end them at their last event.
       for _, span in pairs(open) do close(span, span.seen) end
     elseif event.type == "step.started" and key then
       local span = { key = key, kind = text_of(data.kind) or "step", status = "cut off", from = at, to = at, seen = at,
