@@ -1,6 +1,6 @@
 --- `moonlet init` prepares a folder for presets, and writes a first preset if there is none.
 --- `.luarc.json` gets the type definitions of ctx and m for editors, and keeps its other settings.
---- `.luarc.json` can be committed, because the type definitions are copied below each user's home.
+--- `.luarc.json` can be committed, because the type definitions are copied to each user's home folder.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -90,7 +90,7 @@ local function add_to_list(settings, group, name, values)
   return changed
 end
 
---- Adds moonlet's settings to those of `.luarc.json`. Removes the folder with the type definitions of
+--- Adds moonlet's settings to those of `.luarc.json`. Replaces the path of the type definitions of
 --- another installation of moonlet.
 local function change(settings, types)
   local where, key = place_of(settings, "workspace", "library")

@@ -169,7 +169,8 @@ local function as_texts(value, name)
   return value
 end
 
---- Reads options from a table by name, as `parse` reads them from words: {runner = "codex", json = true}.
+--- Reads options by name from a table such as {runner = "codex", json = true}. Rejects unknown options,
+--- as `parse` does.
 ---@param given table<string, any>
 ---@param known table<string, moonlet.Option>
 function M.of_table(given, known)

@@ -38,7 +38,7 @@ local function reason_to_stay(home, id, rec)
   if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
---- Reports whether --older (the run's age) and --keep (its place in the list of runs) allow to remove it.
+--- Reports whether --older (the run's age) and --keep (its place among the newest runs) select the run.
 local function is_asked(rec, place, wanted, now)
   if wanted.keep and place <= wanted.keep then return false end
   if not wanted.older then return true end
@@ -81,7 +81,7 @@ end
 
 local function checked(done, err) if not done then error(err, 0) end end
 
---- Lists the sidecars of the remaining runs. A prepared run shares its sidecar with its successor.
+--- Lists the sidecar folders of the remaining runs, which must not be deleted.
 local function used_sidecars(root)
   local used = {}
   for _, id in ipairs(store.ids(root)) do
@@ -119,7 +119,8 @@ local function remove(home, root, id)
   for _ = 1, most_tries do
     checked(core.file.make_root(home.agent_path .. "/pruned"))
     moved, err = core.file.rename(root, "runs/" .. id, "pruned/" .. id)
-    -- Kind `invalid` means a missing path: another prune removed the empty folder, or the run.
+    -- The error kind `invalid` means a missing path: another prune has removed the empty folder
+    -- `pruned`, or the run.
     if moved or err.kind ~= "invalid" or not core.file.stat(root, "runs/" .. id) then break end
   end
   core.file.unlock(lock)

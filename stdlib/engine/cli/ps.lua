@@ -1,5 +1,5 @@
---- `moonlet ps` lists live processes of this repository's runs and sessions.
---- `moonlet ps` also lists the steps of runs that are on other machines.
+--- `moonlet ps` lists live processes of this repository's runs and sessions, and steps that runs
+--- execute on other machines.
 local context = require "moonlet.engine.context.context"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"

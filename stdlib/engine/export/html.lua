@@ -78,7 +78,7 @@ local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 
 local function escaped(text) return (core.text.printable(text, 200):gsub('[&<>"]', escapes)) end
 
---- Returns the hash of a script or style in the form that a Content-Security-Policy header uses.
+--- Returns the hash of a script or style in the form that a Content-Security-Policy uses.
 local function source_hash(text)
   local binary = core.text.sha256(text):gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
   return "sha256-" .. core.text.base64(binary)

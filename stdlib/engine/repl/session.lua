@@ -15,7 +15,7 @@ local task = core.task
 
 local M = {}
 
---- Each line has a huge time limit, so that an interrupt can be recorded as a timeout.
+--- Each line gets a huge time limit, because the journal records an interrupt as the line's timeout.
 local no_limit_ms = 1 << 40
 
 local look_ms = 20

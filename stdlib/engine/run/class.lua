@@ -41,7 +41,7 @@ end
 ---@field limit integer?       maximum number of parallel agents
 ---@field inputs table[]?
 ---@field parent string?       the replayed run, or the first run of the pipeline
----@field before table?        record of the run to resume, or of its dry run
+---@field before table?        the run that is resumed, or that a dry run prepared: { id, run, record, … }
 ---@field lost table?          names of start values whose secrets the environment no longer has
 ---@field base table?          the run to replay
 ---@field fresh boolean?       true if a resume repeats failed steps
@@ -60,7 +60,7 @@ end
 ---@field begun (fun(run: moonlet.Run))?  called before the first event
 ---@field told boolean?        true if the run's id has been printed
 ---@field format string?
----@field compare boolean?     true to show the answers of several runners side by side
+---@field compare boolean?     true to run several runners in parallel and compare their runs
 ---@field edits boolean?       true to let the user edit the prompt first
 ---@field background boolean?
 ---@field detached any

@@ -118,7 +118,8 @@ local function is_cut_off(run, ok, err)
 end
 
 --- Settles orphaned steps and returns the outcome of the run.
---- If the run is cut off, its processes stay alive, as if the host had been killed.
+--- If an infrastructure error cuts the run off, its processes stay alive, as if the host had been
+--- killed.
 ---@return boolean ok, any err, boolean cut_off
 function M.settled(run, ok, err)
   if is_cut_off(run, ok, err) then return ok, err, true end

@@ -322,8 +322,8 @@ function M.create(plan)
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
-    -- Discard a new run, whose record may be incomplete, for example on a full disk, and would block
-    -- the next try.
+    -- Discard a new run: its record may be incomplete, for example on a full disk, and would block the
+    -- next attempt.
     if before then leave(run, err) end
     core.run.discard()
     error(err, 0)

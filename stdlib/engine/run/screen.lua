@@ -96,8 +96,8 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- While the claim is wrapped, one word of equal width replaces the file and line before it, so
-    -- that a path with spaces is not split.
+    -- Wrap the claim behind a placeholder as wide as the file and line in front of it, because a path
+    -- with spaces would be split.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end

@@ -155,7 +155,8 @@ function M.as_given(home, rec)
   return whole, lost
 end
 
---- Returns the config for a resume: the settings that the run recorded, completed by the current config.
+--- Returns the config for a resume: the run's recorded settings, and other settings from the current
+--- config.
 ---@return moonlet.Config
 function M.config(rec)
   local now = config.current()

@@ -43,7 +43,7 @@ local function example_list(one)
   return list
 end
 
---- Makes up values for required arguments and the argument `also`, for the dry run.
+--- Makes up values for the required arguments and for the optional argument `also`.
 local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do

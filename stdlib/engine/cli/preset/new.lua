@@ -138,7 +138,8 @@ local function add_pattern(files, name, pattern, text)
   local first = 'local m = require "moonlet"\n'
   files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
     "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
-  -- Finds m.prompt.judge, which builds a judge's prompt, and m.pattern.judge, which starts a judge.
+  -- Copy the prompt of each role that the pattern uses. m.prompt.judge builds the prompt of a judge,
+  -- and m.pattern.judge starts a judge.
   for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
     if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
   end

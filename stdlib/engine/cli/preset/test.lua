@@ -347,7 +347,8 @@ local function put_in_place(root, own, fresh, is_alone)
   end
 end
 
---- Reports whether an agent was started for one of the recordings.
+--- Reports whether an agent was started for a recorded attempt, so that the recording may have cost
+--- money.
 local function has_answers(root, tape)
   for _, step in ipairs(core.file.list(root, tape) or {}) do
     for _, attempt in ipairs(core.file.list(root, ("%s/%s"):format(tape, step.name)) or {}) do

@@ -1,4 +1,5 @@
---- Implements `--forecast`, and `--up-to` and `--sha`, which limit a run by its forecast.
+--- Implements `--forecast`, and `--up-to` and `--sha`, with which a run starts only if its forecast
+--- allows it.
 local budget = require "moonlet.engine.budget.budget"
 local command_line = require "moonlet.engine.base.command_line"
 local counted = require "moonlet.engine.base.counted"

@@ -484,7 +484,7 @@ local function set_task_id(plan, found)
   plan.task_id = found["task-id"]
 end
 
---- Sets the inputs and the run that this run continues or replays.
+--- Sets the inputs, and the parent: the run that this run continues or replays.
 local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
   for _, spec in ipairs((found.background or found.compare) and found.input or {}) do

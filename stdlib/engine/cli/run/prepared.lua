@@ -16,7 +16,7 @@ local function problem_of(root, path)
   return not (text and text:find "%S") and "is empty" or nil
 end
 
---- Raises an error if a prompt that the dry run wrote was deleted or emptied by its editor.
+--- Raises an error if a prompt that the dry run wrote has been deleted or emptied since.
 local function check_prompts(home, run, rec)
   local root = files.must(core.file.root(home.agent_path .. "/" .. rec.sidecar))
   local ok, model = pcall(core.json.decode, files.read(root, "model.json", model_cap) or "")
@@ -32,7 +32,7 @@ local function check_prompts(home, run, rec)
 end
 
 --- Finds a prepared run. Raises an error if a host has driven the run since it was prepared.
----@param id string  a task id, or the name of a run
+---@param id string  a task id, `last`, or the id of a run
 function M.find(home, id)
   core.run.check_id(id, "task id")
   local run, rec = store.of_task(home, id)

@@ -74,8 +74,8 @@ local function record_event(agent, found, argument)
   return envelope
 end
 
---- Records an event of an agent. An error is printed and the exit code stays 0.
---- A hook's exit code 2 would block the agent's action.
+--- Records an event of an agent. Prints an error, but exits with 0, because the exit code 2 of a hook
+--- would block the agent's action.
 local function record(name, found, rest)
   if found.plugin then
     local text = recorded_sessions().agent(name).plugin()
@@ -102,7 +102,7 @@ local function classified(home, runner)
   return (require("moonlet.engine.cli.run").drive(plan))
 end
 
---- Classifies with an agent. Returns nil, and prints a warning, if the agent failed.
+--- Classifies the staged changes with an agent. Returns nil, and prints a warning, if the agent failed.
 local function classified_by_agent(home, runner)
   local ok, envelope = pcall(classified, home, runner)
   if ok and type(envelope.result) == "table" then return envelope end

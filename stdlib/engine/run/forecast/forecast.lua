@@ -186,7 +186,8 @@ local function add_bound(run, rows, costs, sum, kind)
   if left and (not rest or rest > left) then sum.rest, sum.rest_from = left, "the budget" end
 end
 
---- Computes the totals of the listed steps, and an upper bound for steps that the forecast does not reach.
+--- Computes the totals of the listed steps, and an upper bound for steps that the forecast does not
+--- reach.
 ---@param planned table<string, number>?  highest cost of all calls that the preset plans, by kind
 local function sums_of(run, costs, rows, ends, planned)
   local totals = {}
