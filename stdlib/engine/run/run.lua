@@ -372,7 +372,7 @@ local function points_of(parked)
   return list
 end
 
---- Ends the run: writes its record, then releases its lock and its keeper. Never waits.
+--- Ends the run: writes its record, runs the hooks for its end, then releases its lock and its keeper.
 local function finish(run, ok, result)
   run.error = nil
   if run.own_budget then unreplayed_steps.add_steps(run) end
