@@ -14,7 +14,9 @@ M.known = {
   rebuild = { help = "rebuild the ledger from the files, even a damaged one" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
-}local shown_notes = 20
+}
+
+local shown_notes = 20
 
 local function printable(text) return core.text.printable(text, 600) end
 

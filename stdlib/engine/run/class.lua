@@ -1,5 +1,5 @@
 --- Declares the classes of a run and of its plan, with all their fields.
---- Only run.lua and verdict.lua write a run's fields; other modules use base/per_run.lua.
+--- State that only one room needs does not belong here: base/per_run.lua keeps it.
 local words = require("moonlet.text").set
 
 local M = {}
