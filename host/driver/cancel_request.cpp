@@ -11,7 +11,7 @@ constexpr std::uint64_t kRemovedMs = 20'000;
 }  // namespace
 
 Result<void> CancelRequest::make(const Dir& run_dir) {
-  // Write in place, because the next lock holder deletes other processes' temporary files.
+  // Create the file under its final name, because the next lock holder deletes temporary files.
   auto file = run_dir.open_update(kName);
   return file ? Result<void>() : file.error();
 }
@@ -32,8 +32,8 @@ CancelRequest::~CancelRequest() {
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
 
-// Returns true if the folder has been missing for a while.
-// A run without its folder cannot be recorded, and its keeper has ended the children.
+// Returns true if the folder has been missing for 20 seconds.
+// Such a run can no longer be recorded, and its keeper has ended its children.
 bool CancelRequest::is_removed(std::uint64_t now_ms) {
   struct stat info;
   if (fstat(run_dir_.fd(), &info) != 0 || info.st_nlink > 0) return false;

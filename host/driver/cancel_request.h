@@ -1,6 +1,6 @@
-// CancelRequest is a file in a run's folder by which another process asks to end the run.
-// Removing the folder is also a request, with a delay of 20 seconds.
-// CancelRequest polls a few times a second, which works in any embedding program.
+// CancelRequest watches a run's folder for the file by which another process asks to end the run.
+// A folder that stays removed for 20 seconds counts as a request, too.
+// The watch polls a few times a second, which works in any embedding program.
 // Owns a timer that does not keep the loop alive. Loop thread only.
 #pragma once
 
@@ -15,13 +15,14 @@ namespace moonlet {
 
 class CancelRequest {
  public:
-  /// Makes a cancel request, even if no host reads it.
+  /// Writes a cancel request, even if no process drives the run.
   static Result<void> make(const Dir& run_dir);
 
-  /// Ignores older requests, and calls `fn` once at the first new request. Borrows `run_dir`.
+  /// Removes an older request, then calls `fn` once, at the first new request. Borrows `run_dir`.
   CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
   ~CancelRequest();
-  /// Checks for a request now, for a host that blocks its loop. Works at most every 100 ms.
+  /// Checks for a request now, for a host that blocks its loop.
+  /// Does nothing if the last check was less than 100 ms ago.
   void look();
   CancelRequest(const CancelRequest&) = delete;
   CancelRequest& operator=(const CancelRequest&) = delete;

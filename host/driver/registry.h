@@ -1,5 +1,5 @@
 // RunRegistry handles the runs that other processes drive, or that no process drives.
-// RunRegistry also reads the user's index of live keepers. A change to a run needs its lock.
+// RunRegistry also reads the user's index of live keepers. Changing a run needs that run's lock.
 // Blocks on the disk or a keeper, but never on a lock. Loop thread only.
 #pragma once
 
@@ -30,18 +30,19 @@ struct LiveRunProcess {
 };
 
 struct Amendment {
-  std::string body;             ///< the record, a JSON object on one line
+  std::string body;             ///< the journal record, a JSON object on one line
   std::string_view was;         ///< the expected hash of run.json; empty: any hash
   std::string_view path, text;  ///< a file of `.agent` to write with the record; empty path: none
 };
 
 struct Amended {
-  bool done = false;                ///< false: run.json has changed, or the run is driven
+  bool done = false;                ///< false: run.json has changed, or a process drives the run
   std::optional<Error> unrecorded;  ///< why the record is not in the journal
 };
 
-/// Sweeps the runs of a home one after the other, from the loop. Borrows the home.
-/// A killed host may keep its lock for some seconds, so the sweep retries. Loop thread only.
+/// Ends the orphans in all runs of a home, one run after the other, from the loop.
+/// A killed host may keep its lock for some seconds, so the sweep retries.
+/// Borrows the home. Loop thread only.
 class Sweep final : public Operation {
  public:
   Sweep(Loop& loop, Home& home);
@@ -55,7 +56,7 @@ class Sweep final : public Operation {
 
   Loop& loop_;
   Home& home_;
-  std::vector<std::string> ids_;  // runs to sweep, the next run last
+  std::vector<std::string> ids_;  // runs that are still to be swept; the last is next
   std::shared_ptr<LockWait> wait_;
   std::vector<SweptRun> swept_;
 };
@@ -68,18 +69,18 @@ class RunRegistry {
   Result<RunDir> open(std::string_view id) const;
   /// Returns the pid of the run's driver; 0 without a driver, 1 if unknown.
   std::int64_t holder(std::string_view id) const;
-  /// Returns every living process of the steps of unfinished runs.
+  /// Returns the live processes of all steps of unfinished runs.
   std::vector<LiveRunProcess> live() const;
 
   /// Ends the orphans of dead hosts and marks their runs as finished.
-  /// A driven run is skipped, and a run whose keeper still answers, because it can be resumed.
+  /// Skips a driven run, and a run whose keeper still answers, because that run can be resumed.
   std::shared_ptr<Sweep> sweep(Loop& loop) const;
 
   /// Takes the lock of a run for end_orphans() or amend().
   Result<std::shared_ptr<LockWait>> lock(Loop& loop, std::string_view id) const;
-  /// Ends the children of a run and its keeper. Waits at most ten seconds. Needs the `lock`.
+  /// Ends a run's children and keeper. `lock` is the run's lock. Waits at most ten seconds.
   Result<void> end_orphans(std::string_view id, const RunLock& lock) const;
-  /// Appends a record to the journal and writes its file under the same lock.
+  /// Appends a record to the journal and writes the amendment's file under the same lock.
   /// If the journal is damaged, writes only the file and sets `unrecorded`.
   Result<Amended> amend(Loop& loop, std::string_view id, const RunLock& lock,
                         Amendment amendment) const;

@@ -14,7 +14,7 @@ namespace moonlet {
 namespace {
 
 constexpr int kMostDraws = 16;   // attempts to find a free task id
-constexpr int kMostUnheard = 4;  // with more unread records, the ends of children are delayed
+constexpr int kMostUnheard = 4;  // from this many unread records on, ends of children are delayed
 
 /// Makes a sidecar. Retries on a name collision between runs of the same second.
 Result<std::string> make_named_sidecar(const Dir& agent, const RunDriver::Request& request,
@@ -193,7 +193,7 @@ void RunDriver::begin_sync() {
                           [this, files = unsynced_] { return agent_->sync_files(files); });
     unsynced_.clear();
   } catch (const std::system_error&) {
-    // Without a thread, sync() does the work.
+    // If no thread can be started, sync() does the work.
   }
 }
 
@@ -271,7 +271,7 @@ Result<void> RunDriver::ensure_keeper() {
     if (auto swept = sweep(dir_.dir().fd()); !swept) return swept.error();
   }
   KeeperOptions options = keeper_options();
-  const auto live = host_.live_keepers.make();  // a run works without its index entry
+  const auto live = host_.live_keepers.make();  // optional: a run works without its index entry
   if (live) options.live_dir_fd = live->fd();
   options.label = label_;
   auto started = Keeper::start(host_.loop, std::move(options));

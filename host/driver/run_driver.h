@@ -34,22 +34,21 @@ class RunDriver {
   struct Host {
     Loop& loop;
     const Clock& clock;
-    std::string keeper_program;  ///< the executable that calls keeper_main(); absolute
+    std::string keeper_program;  ///< absolute path of the executable that calls keeper_main()
     LiveIndex live_keepers;
-    std::function<void()> on_cancel;  ///< called once, if another process asks for the run's end
+    std::function<void()> on_cancel;  ///< called once, if another process asks to end the run
   };
   struct Request {
     std::string preset;   ///< the name of the preset; must contain no secret
-    std::string task_id;  ///< empty: made of packet and run id, or of preset and time
+    std::string task_id;  ///< if empty, made of packet and run id, or of preset and time
     std::string packet;
   };
 
   /// Creates a run with its sidecar and takes its lock. `home` must outlive the driver.
   /// Fails with kInvalid if the task id is taken. An error leaves no folder.
   static Result<std::unique_ptr<RunDriver>> create(Host host, Home& home, const Request& request);
-  /// Takes the lock of the run `id` for resume().
+  /// Acquires the lock of the run `id` for resume(), even from a process that is stopped.
   /// Fails with kFailed while another process drives the run.
-  /// A stopped process loses the lock of its run.
   static Result<std::shared_ptr<LockWait>> lock(Loop& loop, Home& home, std::string_view id);
   /// Resumes the run `id` under its lock. Adopts the live keeper of an earlier host.
   static Result<std::unique_ptr<RunDriver>> resume(Host host, Home& home, std::string_view id,
@@ -90,7 +89,7 @@ class RunDriver {
   Result<FileBytes> read_value(std::string_view name, std::size_t cap) const;
   /// Returns the run's secret key, which the first call makes.
   Result<std::string> key() const;
-  /// Starts to sync the files that were written with Durable::kNo, on another thread.
+  /// Syncs the files that were written with Durable::kNo, on another thread.
   void begin_sync();
   /// Waits until the files of begin_sync() are on the disk. After an error the run has not ended.
   Result<void> sync();
@@ -109,7 +108,8 @@ class RunDriver {
   /// Syncs the values that relaxed records name.
   /// append() calls sync_values() first, because paid work may depend on a durable record.
   Result<void> sync_values();
-  /// Counts the records that the script has not read. Many unread records delay ends of children.
+  /// Adds `more` to the number of records that the script has not read.
+  /// While many are unread, the ends of children are not reported.
   void count_unheard(int more);
   int unheard() const { return unheard_; }
 
@@ -134,7 +134,8 @@ class RunDriver {
   bool has_running_children() const;
   void end_children() { keeper_.reset(); }
 
-  /// Appends the later events of `bus` to a file below `.agent` and continues its numbering.
+  /// Appends all later events of `bus` to a file below `.agent`.
+  /// Numbers them from the file's last event.
   Result<void> open_events(std::string_view path, Bus& bus);
   /// Stops the event log if another process has taken over the run.
   void check_events();
@@ -157,7 +158,7 @@ class RunDriver {
   void close_events(int flush_ms);
 
   Host host_;
-  const Dir* agent_;  // belongs to the home
+  const Dir* agent_;  // owned by the home
   RunDir dir_;
   RunLock lock_;
   std::string task_id_;
@@ -166,7 +167,7 @@ class RunDriver {
   CancelRequest cancel_;
   std::unique_ptr<Journal> journal_;  // is closed before the lock is released
   int unheard_ = 0;
-  std::vector<LoggedKeeper> logged_;          // by keepers of earlier hosts
+  std::vector<LoggedKeeper> logged_;          // the logs of earlier hosts' keepers
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet
   std::vector<std::string> unsynced_values_;  // values that may not be on the disk yet
   std::optional<Error> values_failure_;       // the first failure to sync values; permanent
