@@ -33,7 +33,7 @@ Error refusal(std::string message) {
 
 std::uint64_t padded(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
 
-/// Finds the slash that splits a long name for a header.
+/// Finds the slash at which a long name is split into the two name fields of a header.
 /// Returns the length of the prefix, 0 for a short name, or npos if no split fits.
 std::size_t split_at(std::string_view name) {
   if (name.size() <= kNameField) return 0;
@@ -151,7 +151,7 @@ bool is_zero(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c == '\0'; });
 }
 
-/// Checks every header and padding of an archive against the list, before any write.
+/// Checks every header and all padding of an archive against its manifest and `files`.
 Result<void> check_headers(const Opened& archive, std::string_view manifest,
                            const std::vector<ArchivedFile>& files) {
   if (archive.size != size_of_archive(manifest, files)) {
@@ -250,7 +250,7 @@ Result<void> write_archive(const Dir& from, std::string_view manifest,
                            const std::vector<ArchivedFile>& files, const Dir& out,
                            std::string_view name) {
   if (auto checked = check_list(manifest, files); !checked) return checked;
-  // write_file() uses the same names for its temporary files.
+  // Use a name like write_file(), so that Dir::sweep_temporaries() removes the file after a kill.
   const std::string temporary = ".tmp-" + random_hex(8);
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd to(::openat(out.fd(), temporary.c_str(), flags, 0600));

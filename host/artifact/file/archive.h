@@ -1,7 +1,7 @@
 // Writes and reads archives in a subset of tar (ustar). Blocking; any thread.
-// The first file is a manifest by the caller; the other files follow in the manifest's order.
-// The reader builds each expected header and compares bytes.
-// The reader refuses an archive with a link, a device, an odd path or an extension.
+// An archive starts with the caller's manifest; the other files follow in the manifest's order.
+// The reader builds the header that each file must have, and compares it byte by byte.
+// The comparison fails for a link, a device, an odd path or an extension.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ inline constexpr std::size_t kMostArchived = 100'000;
 
 struct ArchivedFile {
   std::string name;  ///< the relative path in the archive
-  std::string from;  ///< for the writer: the path below the archived folder
+  std::string from;  ///< only for write_archive(): the path below the archived folder
   std::uint64_t bytes = 0;
   std::string sha256;
 };
@@ -30,7 +30,8 @@ struct ArchivedFile {
 /// Refuses names with control characters, backslashes, "." and "..".
 bool is_archivable(std::string_view name);
 
-/// Returns the header block of 512 bytes. The caller pads each file with zeros to whole blocks.
+/// Returns a file's header block of 512 bytes.
+/// The caller pads each file with zeros to whole blocks.
 /// The caller ends the archive with two blocks of zeros.
 std::string archive_header(std::string_view name, std::uint64_t bytes);
 
@@ -40,13 +41,13 @@ Result<void> write_archive(const Dir& from, std::string_view manifest,
                            const std::vector<ArchivedFile>& files, const Dir& out,
                            std::string_view name);
 
-/// Returns the manifest of an archive. Fails with kInvalid if the file is no archive.
+/// Returns the manifest of an archive. Fails with kInvalid if the file is not an archive.
 Result<std::string> read_archive_manifest(const Dir& dir, std::string_view name);
 
 /// Extracts the files into the empty folder `into`, private and not executable.
-/// Checks headers and sizes before the first write, and each hash with its file.
+/// Checks all headers and sizes before the first write, and each hash after its file is written.
 /// Fails with kInvalid unless the archive exactly matches `manifest` and `files`.
-/// If extraction fails, `into` may contain files already; the caller removes them.
+/// After a failure, `into` may contain files; the caller removes them.
 Result<void> extract_archive(const Dir& dir, std::string_view name, std::string_view manifest,
                              const std::vector<ArchivedFile>& files, const Dir& into);
 

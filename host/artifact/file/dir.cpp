@@ -145,7 +145,7 @@ Error Dir::failure(int number, std::string_view doing, std::string_view rel) con
   return Error::from_errno(number, doing, printable(path_of(rel)));
 }
 
-// Returns the path without empty and "." parts; "." for an empty path.
+// Returns the path without empty and "." parts; "." if no part remains. Refuses an empty path.
 Result<std::string> Dir::checked(std::string_view rel, std::string_view doing) const {
   const auto refuse = [&](std::string_view why) {
     return refused("cannot " + std::string(doing) + " '" + printable(rel) + "' in " +
@@ -220,7 +220,8 @@ Result<FileBytes> Dir::read_file(std::string_view rel, std::size_t cap) const {
   if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
   FileBytes file;
   const auto expected = static_cast<std::uint64_t>(info.st_size);
-  // Request an extra byte to detect a longer file: sizes are 0 in /proc, and files grow.
+  // Read one byte beyond `cap` to detect a longer file. The stat size is not reliable: it is 0 in
+  // /proc, and files grow.
   const std::size_t want = cap + 1 == 0 ? cap : cap + 1;
   while (file.bytes.size() < want) {
     const std::size_t had = file.bytes.size();
@@ -289,7 +290,7 @@ Result<Listing> Dir::list(std::string_view rel, std::size_t cap) const {
   const auto by_name = [](const Entry& a, const Entry& b) { return a.name < b.name; };
   Listing listing;
   auto& kept = listing.entries;
-  // A heap with the largest name on top keeps the first `cap` names of any number.
+  // A max-heap keeps only the `cap` smallest names, however many the directory has.
   auto result = each(rel, [&](Entry entry) {
     ++listing.total;
     kept.push_back(std::move(entry));
@@ -310,7 +311,7 @@ Result<void> Dir::make_dirs(std::string_view rel, Durable durable) const {
   auto clean = checked(rel, "make the folder");
   if (!clean) return clean.error();
   if (*clean == ".") return {};
-  // Find the deepest existing folder first, because most folders exist.
+  // Search upward for the deepest existing folder, because most of the path usually exists.
   Fd held;
   std::size_t start = clean->size() + 1;
   while (start > 0) {
@@ -398,7 +399,7 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
 }
 
 Result<Fd> Dir::spool(std::string_view bytes) const {
-  // A killed process leaves a file with this name, which the next lock holder removes.
+  // If this process is killed before the unlink, the next lock holder removes a file of this name.
   const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   int opened;

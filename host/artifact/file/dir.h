@@ -1,5 +1,5 @@
 // Dir owns the descriptor of a directory, below which the host reaches every file by relative path.
-// Refuses absolute paths, "..", and links that lead out, also under a race.
+// Refuses absolute paths, "..", and links that lead out, even if the tree changes meanwhile.
 // Never blocks on a FIFO or device. Errors name the operation and the path. Any thread.
 #pragma once
 
@@ -39,7 +39,7 @@ struct FileInfo {
 };
 
 struct FileBytes {
-  std::string bytes;       ///< at most the cap, from the start
+  std::string bytes;       ///< the start of the file, at most `cap` bytes
   std::uint64_t size = 0;  ///< the size of the whole file
   bool cut = false;        ///< true if the file is longer than `bytes`
 };
@@ -59,16 +59,16 @@ class Dir {
   static Result<bool> make_new(const std::string& absolute);
 
   int fd() const { return fd_.get(); }
-  /// Returns the absolute path that was opened, for messages and for children.
+  /// Returns the absolute path that was opened, for messages and child processes.
   const std::string& path() const { return path_; }
-  /// Returns path() + "/" + rel, for messages and children.
+  /// Returns path() + "/" + rel, for messages and child processes.
   std::string path_of(std::string_view rel) const;
 
   /// Opens a directory below this directory, without following links; "." reopens this one.
   Result<Dir> dir(std::string_view rel) const;
 
   /// Reads up to `cap` bytes of a regular file.
-  /// Follows links that stay below this directory, if the kernel can check that.
+  /// Follows a link only if the kernel guarantees that it stays below this directory.
   Result<FileBytes> read_file(std::string_view rel, std::size_t cap) const;
   Result<Fd> open_read(std::string_view rel) const;
   /// Makes an unnamed file with `bytes`, open at its start.
@@ -90,12 +90,12 @@ class Dir {
 
   /// Opens or makes a regular file for appending. Refuses a file with other hard links.
   Result<Fd> open_append(std::string_view rel) const;
-  /// Opens or makes a regular file for reading and writing. Refuses other hard links.
+  /// Opens or makes a regular file for reading and writing. Refuses a file with other hard links.
   Result<Fd> open_update(std::string_view rel) const;
-  /// Replaces the file atomically. An error keeps the old file.
+  /// Replaces the file atomically. On error, the old file stays.
   /// Other hard links keep the old content. A symbolic link at `rel` is replaced, not followed.
   /// Durable::kYes waits for the disk. A `mode` other than 0 sets the permission bits.
-  /// `may_replace` runs right before the rename. Its error keeps the old file and is returned.
+  /// `may_replace` runs right before the rename. If it fails, its error is returned.
   Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
                           const std::function<Result<void>()>& may_replace = {},
                           std::uint32_t mode = 0) const;
@@ -103,14 +103,14 @@ class Dir {
   /// Removes a file or link. Returns true if it existed.
   Result<bool> remove_file(std::string_view rel) const;
   /// Removes a file or folder tree without following links or leaving the file system.
-  /// Fails with kLimit after `max_entries`. A missing `rel` is no error.
+  /// Fails with kLimit after `max_entries`. A missing `rel` is not an error.
   Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
-  /// Renames within this directory's tree and replaces a file `to`.
+  /// Renames a file or folder below this directory. Replaces an existing file `to`.
   Result<void> rename(std::string_view from, std::string_view to) const;
-  /// Syncs files that were written with Durable::kNo, with their names and folders.
-  /// Syncs all files in one wait if the system can. Skips missing files.
+  /// Syncs files that were written with Durable::kNo, and the folders above them.
+  /// Syncs the whole file system in one call if the system can. Skips missing files.
   Result<void> sync_files(const std::vector<std::string>& files) const;
-  /// Makes the names in a directory durable.
+  /// Syncs a directory, so that new, renamed and removed names in it are durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 
   /// Returns true for the temporary names of write_file().
@@ -120,7 +120,7 @@ class Dir {
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:
-  struct Place {  // a name in its parent; `held` is open unless the parent is this directory
+  struct Place {  // a name and its parent; `held` owns the parent, unless it is this directory
     Fd held;
     int dir;
     std::string name;

@@ -9,11 +9,11 @@
 namespace moonlet {
 
 enum class Links {
-  kInside,  ///< follows links that stay below `dir`, if the kernel can check that
+  kInside,  ///< follows a link only if the kernel guarantees that it stays below `dir`
   kNone,    ///< fails with ELOOP for a link anywhere in the path
 };
 
-/// Opens the relative `path` below `dir`, without "..". Adds O_CLOEXEC.
+/// Opens `path`, which is relative and has no "..", below `dir`. Adds O_CLOEXEC.
 /// The opened file lies below `dir`, even if the tree changes at the same time.
 int open_beneath(int dir, const char* path, int flags, mode_t mode, Links links);
 /// Like open_beneath(), but opens each component with O_NOFOLLOW, for kernels without openat2.
@@ -28,7 +28,7 @@ int sync_data(int fd);
 /// Waits until every write to the file system of `fd` is on the disk. ENOTSUP if unsupported.
 int sync_file_system(int fd);
 
-/// Returns a path to the open directory `dir` in this process; "" if unsupported.
+/// Returns a path by which this process reaches the open directory `dir`; "" if unsupported.
 std::string path_of_open(int dir);
 
 }  // namespace moonlet

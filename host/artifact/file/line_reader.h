@@ -1,6 +1,6 @@
 // LineReader reads a file line by line while another process writes the file.
-// LineReader owns the descriptor and at most one line. A too long line is reported by size.
-// LineReader counts JSON values first, because a decoded line takes many times its size.
+// LineReader owns the descriptor and at most one line. It returns only the size of a too long line.
+// A line with too many JSON values counts as too long: decoded, it takes many times its size.
 // LineReader works on any thread, but on one at a time.
 #pragma once
 
@@ -15,43 +15,43 @@
 
 namespace moonlet {
 
-/// LineKind selects lines. Other lines are only counted.
+/// LineKind selects the lines to return. Other lines are only counted.
 enum class LineKind {
   kAny,
   kObject,  ///< lines that begin with "{", after blanks and a byte order mark
-  kJson,    ///< lines that may belong to a JSON text spread over lines
+  kJson,    ///< lines that may belong to a JSON text of several lines
 };
 
 struct LineRules {
-  std::size_t longest = SIZE_MAX;      ///< bytes
-  std::size_t most_values = SIZE_MAX;  ///< about the most JSON values and names in a line
+  std::size_t longest = SIZE_MAX;      ///< in bytes
+  std::size_t most_values = SIZE_MAX;  ///< approximate limit of JSON values and names in a line
   LineKind kind = LineKind::kAny;
 };
 
 struct Line {
   std::string text;
-  std::uint64_t number = 0;   ///< from 1
+  std::uint64_t number = 0;   ///< the line's number, from 1
   std::uint64_t skipped = 0;  ///< the size of a line whose text is omitted; otherwise 0
 };
 
 class LineReader {
  public:
-  /// `file` is open for reading and at its beginning.
+  /// `file` must be open for reading, at its start.
   LineReader(Fd file, const LineRules& rules) : file_(std::move(file)), rules_(rules) {}
 
-  /// Appends lines, without their ends (LF or CRLF), from up to 64 KB of the file.
-  /// Returns false if the file has no more at the moment. Fails with kFailed and the errno.
+  /// Reads up to 64 KB of the file and appends the lines that end there, without LF or CRLF.
+  /// Returns false if there is nothing to read at the moment. Fails with kFailed and the errno.
   /// `at_end` means that the file is complete, so a final part without a line end is a line.
   Result<bool> read(std::vector<Line>& lines, bool at_end);
 
-  /// Returns the number of nonblank lines of other kinds.
+  /// Returns the number of nonblank lines that are not of the selected kind.
   std::uint64_t others() const { return others_; }
-  /// Returns the last 1000 bytes of the newest line of another kind.
+  /// Returns the last 1000 bytes of the newest line that is not of the selected kind.
   const std::string& last_other() const { return last_other_; }
 
  private:
   enum class State {
-    kBlank,   // only blanks yet
+    kBlank,   // only blanks so far
     kWanted,  // line_ has the text
     kTooLong,
     kOther,
@@ -71,8 +71,8 @@ class LineReader {
   std::string last_other_;
 };
 
-/// Returns true if a JSON text has more than `most` values and names, or a number out of range.
-/// Decoding such a text would take many times its size in memory.
+/// Returns true if a JSON text has more than `most` values and names, or a number that is longer
+/// than 1000 characters. Decoding such a text would take many times its size in memory.
 bool is_crowded(std::string_view text, std::size_t most);
 
 }  // namespace moonlet

@@ -17,9 +17,9 @@ namespace moonlet {
 
 namespace {
 
-// TreeRemover empties a tree with two open descriptors, regardless of the depth.
-// A non-empty folder is moved up to the top, so no folder is ever deeper than two levels.
-// An entry that another process removes or moves at the same time is no error.
+// TreeRemover empties a tree with a few open descriptors, regardless of the depth.
+// A non-empty subfolder is moved to the top of the tree, so only two levels are ever walked.
+// An entry that another process removes or moves at the same time is not an error.
 class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}
@@ -44,7 +44,7 @@ class TreeRemover {
     }
     struct stat info;
     if (fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & 0700) != 0700) {
-      // A failed chmod shows as an error of the removal.
+      // If chmod fails, the removal reports the error.
       if (::fchmod(fd, 0700) != 0) errno = 0;
     }
     return fd;
@@ -102,7 +102,7 @@ class TreeRemover {
       }
     }
     if (::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    // Another process may have moved a folder to this name. run() removes it in a later round.
+    // Another remover may have moved a folder to this name. run() removes it in a later round.
     return errno == ENOTEMPTY || errno == EEXIST ? 0 : errno;
   }
 
@@ -134,7 +134,7 @@ int remove_tree(int dir, const char* name, std::uint64_t max_entries) {
   for (;;) {
     if (const int number = remover.run(); number != 0) return number;
     if (::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    // Another process that removes this tree has moved a folder to this name.
+    // Another process that removes this tree has moved a folder into it, so try again.
     if (errno != ENOTEMPTY && errno != EEXIST) return errno;
   }
 }

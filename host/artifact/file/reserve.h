@@ -1,7 +1,7 @@
-// Reserve keeps some disk space of a run free for its last records.
+// Reserve keeps some disk space free for a run's last records.
 // On a full disk, the record of an agent's end and a short answer still fit.
 // Reserve owns an unnamed file, which the system frees with the process. Worker thread.
-// Reserve stays empty on a system without such files.
+// Reserve stays empty on a system without unnamed files.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class Reserve {
   static constexpr std::uint64_t kSize = 256 * 1024;
 
   /// Fills the reserve to kSize in the file system of `dir_fd`. Fails on a full disk.
-  /// A file system without reservations is no failure.
+  /// Does nothing on a file system that cannot reserve space.
   Result<void> fill(int dir_fd);
   /// Frees space for the next write of `bytes`, but not the space reserved for `others`.
   /// Returns false and frees nothing if the reserve is too small.

@@ -14,7 +14,7 @@ constexpr std::uint64_t kBlock = 4096;
 
 bool is_full(int number) { return number == ENOSPC || number == EDQUOT; }
 
-// EMFILE, ENFILE and EIO may be temporary, so they prove nothing about the file system.
+// EMFILE, ENFILE and EIO may be temporary, so do not conclude that space cannot be reserved.
 bool passes(int number) { return number == EMFILE || number == ENFILE || number == EIO; }
 
 }  // namespace
@@ -40,7 +40,7 @@ Result<void> Reserve::fill(int dir_fd) {
 }
 
 bool Reserve::give(std::uint64_t bytes, std::uint64_t others) {
-  // Add a block, because a write may cross the ends of blocks.
+  // Add a block: a write that does not begin at a block boundary touches one block more.
   const std::uint64_t wanted = (bytes / kBlock + 2) * kBlock;
   if (left_ < others || left_ - others < wanted) return false;
   if (ftruncate(file_.get(), static_cast<off_t>(left_ - wanted)) != 0) return false;

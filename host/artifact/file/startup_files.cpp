@@ -11,7 +11,7 @@ namespace moonlet {
 
 namespace {
 
-/// Lists names of files and of whole folders that run programs.
+/// Lists the names of startup files, and of folders in which every file is a startup file.
 const std::unordered_set<std::string_view> kNames = {
     ".claude",
     ".claude-plugin",
@@ -79,8 +79,8 @@ const std::unordered_set<std::string_view> kNames = {
     "lefthook.yml",
 };
 
-/// Lists paths with their parent folder, because the folder's other files run nothing.
-/// Every path in the list begins with ".".
+/// Lists startup files whose folder also has files that run no program.
+/// special_part() relies on the first "." of each path.
 constexpr std::string_view kPaths[] = {
     ".amazonq/cli-agents",    ".amazonq/mcp.json",   ".amp/settings.json",
     ".augment/settings.json", ".config/mise.toml",   ".config/mise/config.toml",
@@ -98,7 +98,7 @@ bool lies_in(std::string_view path, std::string_view folder) {
          (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-/// Returns the path in lower case and without empty names.
+/// Returns the path in lower case and without empty components.
 std::string normal(std::string_view path) {
   std::string result;
   for (const char c : path) {
@@ -109,7 +109,7 @@ std::string normal(std::string_view path) {
   return result;
 }
 
-/// Returns the length of the shortest prefix that is a startup file or folder.
+/// Returns the length of the shortest prefix of `path` that is a startup file or folder.
 std::optional<std::size_t> special_part(std::string_view path, bool folder) {
   for (std::size_t at = 0; at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
@@ -118,7 +118,7 @@ std::optional<std::size_t> special_part(std::string_view path, bool folder) {
       if (path[at] != '.') break;
       const std::string_view rest = path.substr(at);
       if (lies_in(rest, known)) return at + known.size();
-      // A link or file that replaces a startup folder may lead to startup files.
+      // A file or link in place of a startup file's folder may lead to startup files.
       if (!folder && lies_in(known, rest)) return path.size();
     }
     at = end + 1;

@@ -1,4 +1,4 @@
-// Startup files of a repository run programs when a tool opens a folder, or with a git command.
+// Startup files make a tool run programs as soon as it opens a repository, or make git run some.
 // A merge holds startup files back, and the executor's tools cannot write them.
 // A name counts as a startup file in any folder and letter case. Build files do not count.
 // All functions are pure and may run on any thread.
@@ -11,9 +11,10 @@
 namespace moonlet {
 
 /// Returns true if a relative path is a startup file or lies in a startup folder.
-/// Returns false if `writes` names the file, its folder, or something below.
+/// Returns false if `writes` lists the startup file or folder, or a part of the folder that
+/// contains the path.
 bool is_startup_file(std::string_view path, const std::vector<std::string>& writes = {});
-/// Returns true for the path of a folder in which every file counts.
+/// Returns true for the path of a folder in which every file is a startup file.
 bool is_startup_folder(std::string_view path);
 
 }  // namespace moonlet

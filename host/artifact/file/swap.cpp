@@ -50,7 +50,7 @@ bool is_proper(std::string_view rel) {
   return true;
 }
 
-// `folder` is -1 with errno if the folder cannot be opened.
+// Opens the parent folder of `rel`. On failure, `folder` of the result is invalid; see errno.
 Name find(const Dir& dir, std::string_view rel) {
   if (!is_proper(rel)) {
     errno = EINVAL;
@@ -63,7 +63,7 @@ Name find(const Dir& dir, std::string_view rel) {
   return {std::move(folder), std::string(top ? rel : rel.substr(slash + 1))};
 }
 
-// Reads the state of a name. Returns 0 or an errno.
+// Calls lstat() for a name. A missing name is not an error. Returns 0 or an errno.
 int look(const Name& name, Looked& out) {
   out.there = ::fstatat(name.dir(), name.text(), &out.info, AT_SYMLINK_NOFOLLOW) == 0;
   return out.there || errno == ENOENT ? 0 : errno;
@@ -77,7 +77,7 @@ std::optional<std::string> link_target(const Name& name) {
   return target;
 }
 
-// Returns the SHA-256 of a file, or no value with errno.
+// Returns "file <mode> <sha256>", or no value with errno.
 std::optional<std::string> digest_of_file(const Name& name, Durable durable) {
   const Fd fd(::openat(name.dir(), name.text(), kReading));
   struct stat info;
@@ -106,13 +106,13 @@ int copy_bytes(int from, int to) {
   }
 }
 
-// Keeps the file's owner if permitted. Only root can change an owner.
+// Sets owner and group, or only the group if the owner may not be changed, as without root.
 void give_owner(const Name& name, uid_t owner, gid_t group) {
   if (::fchownat(name.dir(), name.text(), owner, group, AT_SYMLINK_NOFOLLOW) == 0) return;
   (void)!::fchownat(name.dir(), name.text(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW);
 }
 
-// Opens the folder of a file, or the deepest existing parent.
+// Opens the parent folder of `rel`, or its deepest existing ancestor.
 Fd folder_for(const Dir& dir, std::string_view rel) {
   for (;;) {
     const auto slash = rel.rfind('/');
@@ -123,7 +123,7 @@ Fd folder_for(const Dir& dir, std::string_view rel) {
   }
 }
 
-// Copies `from` to the missing name `to`. Returns 0, or an errno without leaving `to`.
+// Copies `from` to the missing name `to`. On failure, removes `to` and returns an errno.
 int copy(const Name& from, const Name& to, const struct stat& info) {
   if (S_ISLNK(info.st_mode)) {
     const auto target = link_target(from);
@@ -146,7 +146,7 @@ int copy(const Name& from, const Name& to, const struct stat& info) {
   return number;
 }
 
-// Adds a hard link to the file, or a copy if the system has no hard links.
+// Makes `to` a hard link to `from`, or a copy if a hard link is not possible.
 int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   ::unlinkat(to.dir(), to.text(), 0);
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
@@ -154,22 +154,23 @@ int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   return can_copy ? copy(from, to, info) : errno;
 }
 
-// The name records the origin of a file that a killed process leaves here.
+// Returns a name beside `target` for a copy of `origin`. If a kill leaves the copy there, the name
+// shows its origin.
 Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
 
-// Adds a free name to the file, or renames the file if hard links are missing.
+// Links `from` to the free name `to`, or renames it if the file system has no hard links.
 int link_to_new(const Name& from, const Name& to) {
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP) return errno;
-  // A file that another process creates between these two calls is lost.
+  // The rename overwrites a file that another process creates after look().
   Looked at;
   if (look(to, at) == 0 && at.there) return EEXIST;
   return ::renameat(from.dir(), from.text(), to.dir(), to.text()) == 0 ? 0 : errno;
 }
 
-// Moves `from` to a free name. Returns 0 or an errno.
+// Moves `from` to the free name `to`. Returns 0 or an errno.
 int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   if (rename_to_new_name(from.dir(), from.text(), to.dir(), to.text()) == 0) return 0;
   if (errno != ENOTSUP && errno != EXDEV) return errno;
@@ -185,7 +186,7 @@ int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   return number;
 }
 
-// Exchanges two files in three steps, see swap_files().
+// Exchanges two files in three steps, for a system without an atomic exchange.
 int exchange_by_hand(const Name& place, const Looked& was, const Name& staged, const Looked& next) {
   const Name old{Fd(::fcntl(staged.dir(), F_DUPFD_CLOEXEC, 0)), staged.last + ".old"};
   if (const int number = link_or_copy(place, old, was.info); number != 0) return number;

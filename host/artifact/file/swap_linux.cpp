@@ -18,13 +18,13 @@ namespace {
 
 int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
   if (::syscall(SYS_renameat2, from_dir, from, to_dir, to, flags) == 0) return 0;
-  // EINVAL and ENOSYS come from an old kernel, a file system or a container's filter.
+  // An old kernel, a file system or a container's filter reports so that it lacks the call or flag.
   if (errno == EINVAL || errno == ENOSYS) errno = ENOTSUP;
   return -1;
 }
 
-// Removes rights beyond `mode` from a POSIX access control list.
-// The kernel also does this for a new file that inherits its folder's list.
+// Removes permissions beyond `mode` from a POSIX ACL.
+// The kernel does the same for a new file that inherits its folder's default ACL.
 void limit_access(char* list, std::size_t size, unsigned mode) {
   struct Entry {
     std::uint16_t tag, allowed;

@@ -24,7 +24,8 @@ constexpr std::size_t kMostNames = 1'000'000;  // the most names in a folder
 constexpr int kDeepest = 64;                   // each level needs an open descriptor
 constexpr std::size_t kChunk = std::size_t{256} << 10;
 
-/// Formats a name as valid JSON text, different for each name.
+/// Returns a printable name unchanged, and another name with its unprintable bytes as \xNN.
+/// Different names stay different.
 std::string text_of(const std::string& name) {
   const auto is_plain = [](unsigned char byte) {
     return byte >= 0x20 && byte != 0x7f && byte != '\\';
@@ -96,7 +97,7 @@ class Walker {
     if (listing->cut) take(unread(prefix.empty() ? "./" : prefix, "it holds too many files"));
     for (const Entry& entry : listing->entries) {
       if (stopped()) return {};
-      // Skip temporary files: their writer was killed, or is stopped.
+      // Skip temporary files, which a killed or stopped writer leaves behind.
       if (Dir::is_temporary(entry.name)) continue;
       const std::string path = prefix + text_of(entry.name);
       const auto& skip = options_.skip;

@@ -1,6 +1,7 @@
 // Hashes every file below a folder in bounded memory. Follows no link. Reads only. Any thread.
-// Omits temporary files of writers. A folder with very many files becomes a few hashed subfolders.
-// A too large file is listed by size, because an agent may leave terabytes behind.
+// Omits temporary files of write_file(). If there are too many files, folders from some depth on
+// are folded: each becomes a single entry with one hash.
+// A file that is too large has no hash, because an agent may leave terabytes behind.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,7 @@ struct TreeEntry {
     kSpecial,  ///< FIFO, socket, device: without a hash
   };
 
-  std::string path;  ///< from the root; unprintable bytes of a name become \xNN
+  std::string path;  ///< relative to the root; unprintable bytes of a name become \xNN
   Kind kind = Kind::kFile;
   std::string sha256;
   std::uint64_t bytes = 0;
@@ -33,17 +34,17 @@ struct TreeEntry {
 };
 
 struct TreeOptions {
-  std::vector<std::string> skip;          ///< paths of files that do not count
-  std::size_t most = 10'000;              ///< about the most entries
-  int fold = -1;                          ///< the depth of folded folders, if known; see TreeDigest
-  std::uint64_t largest = 256 << 20;      ///< the most bytes of a hashed file
-  std::uint64_t most_bytes = 1ULL << 30;  ///< the most bytes of all hashed files
+  std::vector<std::string> skip;  ///< paths to omit
+  std::size_t most = 10'000;      ///< approximate limit of entries
+  int fold = -1;                  ///< the depth at which to fold, see TreeDigest; -1: by file count
+  std::uint64_t largest = 256 << 20;        ///< in bytes; a larger file is not hashed
+  std::uint64_t most_bytes = 1ULL << 30;    ///< the limit of bytes to hash in all
   const std::atomic<bool>* stop = nullptr;  ///< true: abort the digest
 };
 
 struct TreeDigest {
   std::vector<TreeEntry> entries;  ///< sorted bytewise by path
-  /// Folders with this many path components are folded (0: the whole tree); -1: no folder.
+  /// The number of path components of folded folders; 0: the whole tree; -1: no folder is folded.
   int fold = -1;
 };
 

@@ -103,7 +103,7 @@ class TreeList::Update {
         return Error{ErrorKind::kFailed, "too many files changed", {}, top_.path()};
       }
     }
-    // A replaced entry counts as a removal and an addition.
+    // A replaced entry has two changes: sort its removal ('-') before its addition.
     std::sort(changes_.begin(), changes_.end(), [](const TreeChange& a, const TreeChange& b) {
       return a.path != b.path ? a.path < b.path : a.is < b.is;
     });
@@ -111,7 +111,7 @@ class TreeList::Update {
   }
 
  private:
-  enum class Wanted { kHolder, kAll };  // contains a wanted path; is wanted or below
+  enum class Wanted { kHolder, kAll };  // contains a wanted path; is one or lies in one
 
   void want(const std::string& path) {
     wanted_[path] = Wanted::kAll;

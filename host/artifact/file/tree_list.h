@@ -1,6 +1,6 @@
 // TreeList records the type, mode, owner, inode, size and times of each entry of a folder tree.
 // A later comparison finds every changed entry, because no program can set the change time back.
-// Omits `.git` at the top. Refuses other file systems. Follows no link. Any thread.
+// Omits `.git` at the top. Fails if a folder is a mount point. Follows no link. Any thread.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace moonlet {
 
 struct TreeChange {
   std::string path;  ///< relative to the top; "" is the top itself
-  /// The types before and after: f file, d folder, l link, o other, - nothing.
+  /// The entry's type before and after: f file, d folder, l link, o other, - missing.
   /// A folder counts as changed only if its mode, owner or attributes differ.
   char was = '-';
   char is = '-';
@@ -37,13 +37,13 @@ class TreeList {
   struct Options {
     /// Compares only these paths and their parent folders. Empty: compares the whole tree.
     std::vector<std::string> only;
-    /// Omits these paths and everything below. Each update of a list needs the same paths.
+    /// Omits these paths and everything below. Pass the same paths to each update of a list.
     std::vector<std::string> skip;
     const std::atomic<bool>* stop = nullptr;  ///< true: abort the update
   };
 
   /// Updates the list to the present tree, and returns the differences.
-  /// A removed or new folder is followed by everything below. Reads only changed folders.
+  /// A removed or new folder is followed by everything below. Lists only changed folders.
   /// After an error, the list is unusable.
   Result<std::vector<TreeChange>> update(const Dir& top, const Options& options);
 
