@@ -7,9 +7,9 @@ namespace moonlet {
 
 namespace {
 
-/// Reading a shorter value again costs more memory and time than keeping the value.
+/// A shorter value stays in memory: reading it again would cost more memory and time.
 constexpr std::size_t kLargeValue = 256;
-/// Readers refuse a deeper record immediately instead of during a replay.
+/// A deeper record stays whole, so that its reader refuses it at once and not during a replay.
 constexpr std::size_t kDeepest = 100;
 
 struct Member {
@@ -18,7 +18,7 @@ struct Member {
 };
 
 /// Scans the members of an object without decoding them.
-/// The journal verified this text. A text that does not parse stays unchanged.
+/// The journal has verified the text. If the scan cannot parse it, the body stays whole.
 class Scan {
  public:
   explicit Scan(std::string_view text) : text_(text) {}

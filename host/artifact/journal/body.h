@@ -11,10 +11,10 @@
 
 namespace moonlet {
 
-/// Bodies up to this size are kept whole while memory suffices.
+/// A body up to this size is kept whole unless memory is short.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// Returns the body without the large members in `names`; no value if the body has none.
+/// Returns the body without the large members in `names`; no value if it has none of them.
 std::optional<std::string> body_without_large(std::string_view body,
                                               const std::vector<std::string>& names);
 

@@ -41,7 +41,7 @@ std::uint64_t number_in(std::string_view text, int base = 10) {
   return value;
 }
 
-// "pid (name) state ppid …": the name may contain anything, so count from its last bracket.
+// Parses "pid (name) state ppid …". The name may contain anything, so count from the last ")".
 std::optional<Stat> read_stat(const std::string& pid) {
   const std::string text = read_small("/proc/" + pid + "/stat");
   const auto bracket = text.rfind(')');
@@ -49,7 +49,7 @@ std::optional<Stat> read_stat(const std::string& pid) {
   std::string_view rest = std::string_view(text).substr(bracket + 2);
   Stat stat;
   stat.state = rest[0];
-  constexpr int kFlags = 6, kThreads = 17, kStartTime = 19;  // fields after the state
+  constexpr int kFlags = 6, kThreads = 17, kStartTime = 19;  // counted from the state
   for (int i = 1; i <= kStartTime; ++i) {
     const auto space = rest.find(' ');
     if (space == std::string_view::npos) return std::nullopt;

@@ -24,7 +24,7 @@ constexpr std::int64_t kRelaxedMs = 50;
 // Limits the memory of records that wait for the disk.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
-// Reads `bytes` at `offset`, or fewer at the end of the file. Returns 0 or an errno.
+// Fills `bytes` from `offset`, and shortens it at the end of the file. Returns 0 or an errno.
 int read_at(int fd, std::uint64_t offset, std::string& bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t got =
@@ -181,12 +181,12 @@ void Journal::deliver() {
   }
   const auto reached = take_reached();
   const auto lost = lost_;
-  // A waiter may destroy this journal.
+  // Use no member below: a callback of finish() may destroy this journal.
   for (auto& entry : done) entry.write->finish(entry.n, std::move(entry.error));
   for (const auto& write : reached) write->finish(0, lost);
 }
 
-// Removes the waiters whose records are written, in the order of their calls.
+// Removes and returns the written() calls whose records are now written, in order.
 std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
   std::vector<std::shared_ptr<JournalWrite>> reached;
   for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
@@ -240,8 +240,8 @@ class Opening {
   Result<Fd> run(const RunLock& lock, const JournalVisitor& visit, JournalReport& report) {
     auto fd = dir_.open_update(kJournalName);
     if (!fd) return fd;
-    // A stopped, fenced writer may still have the file open and be about to write.
-    // The new holder continues in a copy of the file, so that nobody reads the old file.
+    // If the file is locked, a stopped, fenced writer has it open and may still write to it.
+    // Then the new holder continues in a copy, which replaces the file.
     const int locked = flock_now(fd->get());
     if (locked != 0 && locked != EWOULDBLOCK) return failure(locked, "lock");
     if (auto owned = lock.check(); !owned) return owned.error();
@@ -305,7 +305,7 @@ class Opening {
     return {};
   }
 
-  /// Truncates the file to its whole lines, and syncs them before any use.
+  /// Truncates the file to its complete lines, and syncs them before any use.
   Result<Fd> repair(Fd fd, JournalReport& report) const {
     const auto whole = static_cast<off_t>(report.whole_bytes);
     if (report.torn_bytes > 0 && ::ftruncate(fd.get(), whole) != 0) return failure(errno, "repair");
@@ -316,7 +316,8 @@ class Opening {
   }
 
   Result<Fd> copy(const Fd& from, const RunLock& lock, JournalReport& report) const {
-    // The next holder of the lock removes this file, so a stopped process finds the file missing.
+    // If this process is stopped before the rename, the next lock holder removes the file, and the
+    // rename fails.
     const std::string name =
         ".tmp-" + std::string(kJournalName) + "-" + std::to_string(lock.generation());
     auto to = dir_.open_update(name);
@@ -346,7 +347,7 @@ class Opening {
     return {};
   }
 
-  // A kill between a line's last byte and its newline leaves the line without a newline.
+  // Adds the newline that a kill has cut off from the last line.
   Result<void> end_line(int fd, JournalReport& report) const {
     if (!report.lacks_newline) return {};
     if (::lseek(fd, static_cast<off_t>(report.whole_bytes), SEEK_SET) < 0) {

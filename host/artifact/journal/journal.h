@@ -25,10 +25,10 @@ class JournalWriter;
 /// JournalWrite is a pending record. cancel() has no effect, because a write ends soon.
 class JournalWrite final : public Operation {
  public:
-  /// Returns the error of a finished write, whose record is not in the journal.
-  /// kDenied is uncertain: the process that took over may have read the record.
+  /// Returns the result of a finished write. After an error, the record is not in the journal.
+  /// Only kDenied leaves that open: the process that took the run over may have read the record.
   const Result<void>& result() const { return result_; }
-  /// Returns the record's number; 0 before the end or after a failure.
+  /// Returns the record's number; 0 before the write has finished, or after a failure.
   std::uint64_t n() const { return n_; }
 
  private:
@@ -43,10 +43,10 @@ class JournalWrite final : public Operation {
 class Journal {
  public:
   /// Opens the journal in a run's folder or makes a missing journal. Borrows `loop`.
-  /// Keeps `lock`, the run's lock, until the journal's end.
+  /// Holds `lock`, the run's lock, as long as the journal exists.
   /// Moves an unfinished write at the end to `steps.jsonl.torn-<n>`.
   /// Passes every record to `visit` in order. All records are durable after open().
-  /// Fails with kFailed if durable bytes have changed; kDenied if a newer holder has written.
+  /// Fails with kFailed if durable bytes have changed; kDenied if a newer lock holder has written.
   static Result<std::unique_ptr<Journal>> open(const Dir& run_dir, const RunLock& lock, Loop& loop,
                                                const JournalVisitor& visit = nullptr);
   /// Waits until every record is on the disk or has failed, and completes each.
@@ -54,7 +54,7 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Returns the number of records at opening, and the faults.
+  /// Returns what open() found: the number of records, and any damage.
   const JournalReport& found() const { return found_; }
   /// Returns the number of records that are certainly in the file.
   std::uint64_t records() const { return places_.size(); }
@@ -62,11 +62,11 @@ class Journal {
   /// Fails with kInvalid if the record does not exist; kFailed if it is damaged.
   Result<std::string> body(std::uint64_t n) const;
 
-  /// Appends a record. `body` is a JSON object on one line, at most 16 MiB (kLimit; kInvalid).
+  /// Appends a record. `body` is a JSON object on one line, at most 16 MiB (kInvalid, kLimit).
   /// The file has the records in the order of the append() calls.
   /// The write completes when the record is durable. Records of one loop turn share a sync.
   /// A failed write (a full disk) fails all waiting records; later records may succeed.
-  /// A failed sync fails all later records: open the journal again.
+  /// After a failed sync, all later records fail until the journal is opened again.
   std::shared_ptr<JournalWrite> append(std::string body);
   /// Appends a record that a power loss may destroy. Completes when the record is written.
   /// The record is written with the next durable record or after some tens of milliseconds.
@@ -81,7 +81,7 @@ class Journal {
 
  private:
   struct Handles;
-  struct Mark {  // completes `write` when the first `relaxed` relaxed records are written
+  struct Mark {  // completes `write` when the journal's first `relaxed` relaxed records are written
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };

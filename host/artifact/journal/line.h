@@ -1,6 +1,6 @@
 // A journal line is an envelope around the caller's JSON body. Pure functions, any thread.
 // The envelope has a number, the writer's generation, and the hash of the previous line.
-// The hash covers bytes, so a line has one valid spelling. JSON parsers accept many spellings.
+// The hash covers the bytes, so that a line has only one valid form, unlike JSON in general.
 //
 //   {"number":12,"generation":3,"rest_durable":true,"previous":"<hash of line 11>",
 //    "hash":"<hash of this one>","body":{…}}          (on one line)
@@ -36,7 +36,7 @@ struct JournalLine {
 /// Appends the line with its newline to `out`. Ignores `line.hash` and returns the hash.
 std::string append_journal_line(std::string& out, const JournalLine& line);
 
-/// Parses a line without its newline. The parts point into `text`. Does not check the hash.
+/// Parses a line without its newline. The result points into `text`. Does not check the hash.
 /// Returns no value unless append_journal_line() could have written the line.
 std::optional<JournalLine> parse_journal_line(std::string_view text);
 /// Returns true for the first line of a journal from an older version of moonlet.

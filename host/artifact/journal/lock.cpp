@@ -20,8 +20,8 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kLock = "lock";
-// A taker locks this file first, so only one process takes the run at a time.
-// rename() makes the file the lock and keeps its flock. A killed taker leaves nothing locked.
+// A process locks this file first, so that only one process at a time acquires the run's lock.
+// rename() then makes it the lock file with its flock. A killed process leaves nothing locked.
 constexpr const char* kNext = "lock.next";
 
 // The lock file stores its holder as a line of fixed width.
@@ -138,11 +138,11 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   return error;
 }
 
-// The wait for a lock depends on the kind of its holder.
-constexpr std::int64_t kTakerMs = 1500;    // a taker writes one line
-constexpr std::int64_t kPassingMs = 2000;  // a brief holder sweeps a run or writes a record
-constexpr std::int64_t kEndingMs = 5000;   // the kernel ends a killed process
-constexpr std::int64_t kLookMs = 30;       // RunLock::holder() locks the file for a moment
+// The longest wait for a lock, by what its holder does:
+constexpr std::int64_t kTakerMs = 1500;    // acquires the run's lock, which means to write one line
+constexpr std::int64_t kPassingMs = 2000;  // sweeps a run or writes a record
+constexpr std::int64_t kEndingMs = 5000;   // ends after a kill
+constexpr std::int64_t kLookMs = 30;  // calls RunLock::holder(), which locks the file for a moment
 
 LockTry refused(Error error, std::int64_t patience_ms = 0) {
   return {std::move(error), patience_ms};
@@ -175,7 +175,7 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
   if (flock == Flock::kError) return refused(failure(dir, errno, "lock"));
   const auto holder = read_holder(current.get());
   if (!holder) {
-    // A generation that restarts at 1 would make a living keeper obey two hosts.
+    // Do not restart at generation 1: a living keeper would obey two hosts.
     Error error;
     error.at = printable(dir.path_of(kLock));
     error.message = "the lock file of run " + std::string(id) + " is damaged: " + error.at;
@@ -190,7 +190,7 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
     }
   }
   if (holder->generation != 0) return holder->generation + 1;
-  // The journal remembers the generation if the lock file is missing.
+  // If the lock file is missing, the journal still has the newest generation.
   auto newest = newest_generation(dir);
   if (!newest) return refused(newest.error());
   return *newest + 1;
@@ -206,7 +206,7 @@ LockTry RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take
   const Flock flock = flock_now(next->get());
   if (flock == Flock::kError) return refused(failure(*dir, errno, "lock"));
   if (flock == Flock::kBusy) return refused(taker_error(*dir, id, next->get()), kTakerMs);
-  // Another taker may have renamed or removed the file before the flock.
+  // Another process may have renamed or removed the file before this flock.
   if (!is_named(*dir, kNext, next->get())) return refused(taker_error(*dir, id, -1), kTakerMs);
   const auto give_up = [&](LockTry why) {
     (void)dir->remove_file(kNext);
@@ -278,7 +278,7 @@ void LockWait::start_cancel() {
 std::int64_t RunLock::holder(const Dir& run_dir) {
   auto fd = run_dir.open_read(kLock);
   if (!fd) return 0;
-  // A reader must not block a taker, so it takes a shared lock and releases the lock immediately.
+  // This must not block a process that acquires the lock, so release the shared lock immediately.
   if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   const auto holder = read_holder(fd->get());
   return holder && holder->pid != 0 ? holder->pid : 1;

@@ -1,6 +1,6 @@
-// RunLock is the lock of a run, with a generation that increases at each take. Any thread.
+// RunLock is the lock of a run. Its generation increases each time it is acquired. Any thread.
 // RunLock owns an flock. A second holder is refused while the first holder runs.
-// A stopped holder can be taken over: check() then fails, and the holder must stop writing.
+// The lock of a stopped process can be taken over: its check() then fails, and it must not write.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,14 @@ struct LockTry;
 
 enum class TakeOver : bool {
   kNo,
-  /// Takes also the lock of a stopped holder, or of a dead holder whose fork keeps the flock.
+  /// Also takes the lock from a holder that is stopped, or that is dead while a process that it
+  /// forked keeps the flock.
   kStopped,
 };
 
 enum class Hold : bool {
   kDrive,
-  /// Holds the lock briefly, to read or amend a run without a driver.
+  /// Holds the lock briefly, to read or amend a run that no process drives.
   kPass,
 };
 
@@ -34,19 +35,20 @@ enum class Hold : bool {
 /// A forked child keeps the lock until exec or until it closes the descriptor.
 class RunLock {
  public:
-  /// Tries once to take the lock of the run in `run_dir`. `id` appears in messages.
-  /// Fails with kFailed if the lock is taken, with the holder's pid. Never waits, unlike LockWait.
-  /// At most one of many takers succeeds. A killed taker leaves a lock that can be taken.
+  /// Tries once to acquire the lock of the run in `run_dir`. `id` appears in messages.
+  /// Fails with kFailed and the holder's pid if the lock is taken. Never waits, unlike LockWait.
+  /// At most one of several processes succeeds. A process that is killed meanwhile blocks no other.
   static LockTry try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
                           Hold hold = Hold::kDrive);
 
   /// Returns the pid of the lock's holder; 0 if the lock is free, 1 if the holder is unknown.
   static std::int64_t holder(const Dir& run_dir);
 
-  /// The generation increases with each take of the lock. Keepers refuse an older generation.
+  /// The generation increases each time the lock is acquired.
+  /// Keepers reject requests with an older generation (a fencing token).
   std::uint64_t generation() const { return held_->generation; }
   /// Fails with kDenied and the new holder's pid after a takeover of the run.
-  /// A successful check proves that all earlier work was done by the only holder.
+  /// Success proves that this process was the only holder until now.
   Result<void> check() const;
 
  private:
@@ -64,11 +66,11 @@ class RunLock {
 
 struct LockTry {
   Result<RunLock> lock;
-  /// Limits the wait for the present holder's release; 0 if waiting is pointless.
+  /// The longest time that waiting for the holder is useful; 0 if waiting is pointless.
   std::int64_t patience_ms = 0;
 };
 
-/// LockWait retries for some seconds while the holder is about to release the lock.
+/// LockWait retries for some seconds to acquire a lock that its holder is about to release.
 /// A cancelled LockWait ends without the lock. Only the constructor borrows the run's folder.
 class LockWait final : public Operation {
  public:

@@ -35,15 +35,15 @@ class Reader {
     const char* why =
         too_long ? "it is longer than any line that moonlet writes" : problem_of(text, parsed);
     if (why == nullptr) return accept(text, *parsed, offset, ended);
-    if (!ended) return;  // a torn line; finish() reports the tear
+    if (!ended) return;  // a torn line, which finish() reports
     bad_ = JournalDamage{lines_, why, why == kOtherFormat};
     look_beyond(text, too_long);
   }
 
   JournalReport finish(std::uint64_t size) {
     report_.torn_bytes = size - report_.whole_bytes;
-    // A power cut tears at most one batch and appends only zeros.
-    // A fault that a power cut cannot explain is a later change of a complete line.
+    // A power cut can only tear the last batch and leave zeros in it.
+    // Any other fault is a later change of a complete line.
     const bool certain = bad_ && (durable_beyond_ || !zeros_beyond_);
     if (certain || report_.torn_bytes > kLongestTorn) {
       report_.damage = bad_ ? *bad_ : JournalDamage{lines_, "it has no end"};
@@ -80,8 +80,8 @@ class Reader {
     if (visit_) visit_({line.n, line.generation, line.body, offset, text.size()});
   }
 
-  // Searches behind the first bad line for a valid line with `rest_durable`.
-  // A line with `rest_durable` proves that the bad line before it had been synced.
+  // Searches the lines after the first bad line for a valid line with `rest_durable`.
+  // Such a line proves that the bad line had been synced.
   void look_beyond(std::string_view text, bool too_long) {
     zeros_beyond_ = zeros_beyond_ || text.find('\0') != std::string_view::npos;
     if (durable_beyond_ || too_long) return;

@@ -17,31 +17,31 @@ namespace moonlet {
 inline constexpr const char* kJournalName = "steps.jsonl";
 
 struct JournalRecord {
-  std::uint64_t n = 0;           ///< from 1, without gaps
-  std::uint64_t generation = 0;  ///< the lock's generation at the write
+  std::uint64_t n = 0;           ///< the record's number, from 1, without gaps
+  std::uint64_t generation = 0;  ///< the lock's generation when the record was written
   std::string_view body;         ///< a JSON object; valid during the call
   std::uint64_t offset = 0;      ///< offset of the line in the file
   std::size_t length = 0;        ///< length of the line, without the newline
 };
 
 struct JournalDamage {
-  std::uint64_t line = 0;  ///< from 1, as an editor counts
+  std::uint64_t line = 0;  ///< the line's number in the file, from 1
   std::string why;
-  bool other_format = false;  ///< no damage: another version of moonlet wrote the journal
+  bool other_format = false;  ///< not damage: another version of moonlet wrote the journal
 };
 
 struct JournalReport {
   std::uint64_t records = 0;
-  /// Counts whole lines of a fenced holder, which do not count as records.
+  /// The number of complete lines of a fenced holder, which do not count as records.
   std::uint64_t fenced = 0;
   std::uint64_t generation = 0;  ///< the newest generation of any record
-  /// Counts the bytes of an unfinished write at the end, none of which was durable.
+  /// The size of an unfinished write at the end, none of which was durable.
   std::uint64_t torn_bytes = 0;
-  /// Names the first line that was changed, lost or duplicated after it was written.
+  /// The first line that was changed, lost or duplicated after it was written.
   std::optional<JournalDamage> damage;
 
-  // A writer continues at this position:
-  std::uint64_t whole_bytes = 0;  ///< from the start; the rest is torn
+  // The next members show where a writer continues.
+  std::uint64_t whole_bytes = 0;  ///< the size without the torn end
   bool lacks_newline = false;     ///< the last whole line does not end in a newline
   std::string last_hash;          ///< the hash of the last record
 };
@@ -55,7 +55,7 @@ Result<JournalReport> read_journal(const Dir& run_dir, const JournalVisitor& vis
 Result<JournalReport> read_journal(int fd, const std::string& path, const JournalVisitor& visit);
 /// Verifies every byte of the journal without visiting records.
 Result<JournalReport> verify_journal(const Dir& run_dir);
-/// Returns the newest generation that has written to the journal; 0 for none.
+/// Returns the newest lock generation in the journal; 0 for an empty journal.
 Result<std::uint64_t> newest_generation(const Dir& run_dir);
 
 }  // namespace moonlet

@@ -116,7 +116,7 @@ void JournalWriter::fail_queue(const Error& error) {
   queue_.clear();
 }
 
-// If memory is exhausted, free the spare memory for the last entries.
+// Calls `fn`. If memory is exhausted, frees the spare memory and calls `fn` again.
 template <typename Fn>
 auto JournalWriter::with_spare(Fn fn) {
   try {
@@ -165,7 +165,7 @@ void JournalWriter::run() {
   }
 }
 
-// Writes a batch and returns the file's error. Affected records get the error too.
+// Writes a batch. An error is stored in the affected records and returned.
 std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   if (batch.empty() && !unsynced_) return {};
   const std::uint64_t records = file_.records;
@@ -184,13 +184,13 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
-    // Another writer owns the file if this process was stopped and fenced.
+    // If another process took the run over while this one was stopped, report that instead.
     if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
       error = broken_ = owned.error();
     }
   } else if (durable) {
-    // Check the lock again after the sync.
-    // The next holder certainly reads these records only if this process still holds the lock.
+    // Check the lock again after the sync. If it was lost, the next holder may have read the
+    // journal without these records.
     auto owned = with_spare([this] { return file_.lock.check(); });
     if (!owned) error = broken_ = owned.error();
   }
@@ -217,7 +217,7 @@ std::optional<Error> JournalWriter::write_batch(Batch& batch, bool sync_all, boo
   return {};
 }
 
-// Returns an error after a takeover of the run, or a foreign change of the journal file.
+// Returns an error if another process has taken over the run, or has changed the journal file.
 std::optional<Error> JournalWriter::check_file() {
   if (auto owned = file_.lock.check(); !owned) {
     if (owned.error().kind == ErrorKind::kDenied) broken_ = owned.error();
@@ -248,7 +248,7 @@ std::optional<Error> JournalWriter::check_file() {
   return {};
 }
 
-// Formats the records. Records with invalid JSON fail and are skipped.
+// Formats the records. A record with invalid JSON fails and is skipped.
 std::string JournalWriter::lines_of(Batch& batch) {
   std::string lines;
   for (auto& entry : batch) {

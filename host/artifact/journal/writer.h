@@ -1,6 +1,7 @@
 // JournalWriter is the thread that numbers, chains, writes and syncs a journal's records.
-// A batch takes one write and one sync. A slow disk thus blocks no branch of the run.
-// Owns the file's descriptor. Refuses to write after a takeover or a foreign change.
+// A batch takes one write and one sync. A slow disk does not block the loop.
+// Owns the file's descriptor. Refuses to write after another process has taken over the run or
+// has changed the file.
 // Calls `wake` from its own thread; take_done() returns the records to the loop.
 #pragma once
 
@@ -81,9 +82,9 @@ class JournalWriter {
   // Only the writer thread uses the next members.
   JournalFile file_;
   bool unsynced_ = false;          // the file has whole records that were not synced
-  bool wrote_ = false;             // the batch has touched the file
-  bool leftover_ = false;          // the file has a part of a failed write
-  std::optional<Error> broken_;    // permanent: no write follows
+  bool wrote_ = false;             // the current batch has written to the file
+  bool leftover_ = false;          // the file ends in a part of a failed write
+  std::optional<Error> broken_;    // the error that makes every later write fail
   std::unique_ptr<char[]> spare_;  // freed if memory runs out, to complete the last records
 
   std::function<void()> wake_;
@@ -94,7 +95,7 @@ class JournalWriter {
   std::condition_variable changed_;
   std::deque<JournalEntry> queue_;
   std::vector<JournalEntry> done_;
-  std::optional<Error> failing_;  // pending until the loop has read the error
+  std::optional<Error> failing_;  // fails new records until the loop has read the error
   std::optional<Error> drain_error_;
   bool go_ = false;
   bool sync_wanted_ = false;

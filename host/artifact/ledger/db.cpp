@@ -24,7 +24,8 @@ bool is_busy(int code) {
   return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
 }
 
-/// Returns why SQLite can only read: the file, its folder or the file system is read-only.
+/// Returns the errno for a file that SQLite can only read: it, its folder or its file system is
+/// read-only.
 int why_read_only(const std::string& path) {
   for (const std::string& place : {path, path.substr(0, path.rfind('/') + 1)}) {
     if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) return errno;
@@ -146,11 +147,12 @@ Result<void> LedgerDb::configure() {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  // A power loss may cost the index's last transactions, because the files can rebuild the index.
+  // A power loss may cost the last transactions; the index can be rebuilt from the files.
   return exec("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
 }
 
-/// Reads three facts in one transaction, because another process may be creating the file.
+/// Reads owner, version and tables in one transaction, because another process may be creating
+/// the file.
 Result<void> LedgerDb::check_owner() {
   if (auto begun = exec("BEGIN"); !begun) return begun;
   auto result = look_at_owner();
@@ -222,7 +224,7 @@ Result<void> LedgerDb::exec(const char* sql) {
   int code = SQLITE_OK;
   for (int count = 0;; ++count) {
     code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
-    // SQLite calls no busy handler for a change to WAL or another process's recovery.
+    // SQLite does not call its busy handler while another process switches to WAL or recovers.
     if (!is_busy(code) || sqlite3_get_autocommit(db_) == 0) break;
     if (SystemClock().monotonic_ms() - start >= patience_ms_ || !wait_for_others(count)) break;
   }
@@ -257,7 +259,7 @@ int LedgerDb::wait_while_busy(void* self, int count) {
   return static_cast<LedgerDb*>(self)->wait_for_others(count) ? 1 : 0;
 }
 
-// Waits by exponential backoff with jitter.
+// Sleeps with exponential backoff and jitter. Returns false if the patience has run out.
 bool LedgerDb::wait_for_others(int count) {
   const std::int64_t now = SystemClock().monotonic_ms();
   if (count == 0) busy_since_ms_ = now;
@@ -315,7 +317,7 @@ Error LedgerDb::failure(int code) {
       return error;
     }
     default:
-      // SQLite reports a corrupt file, a foreign file, or tables that do not match the statements.
+      // The file is corrupt or foreign, or its tables do not match the statements.
       return damaged(reason);
   }
 }

@@ -42,7 +42,7 @@ class LedgerQuery {
   /// Moves to the next row. Returns false at the end.
   Result<bool> step();
 
-  // Each returns a column of the current row by its number from 0.
+  // These functions return a column of the current row. Columns count from 0.
   std::string text(int column) const;
   std::int64_t number(int column) const;
   std::optional<std::int64_t> maybe_number(int column) const;
@@ -62,7 +62,7 @@ class LedgerDb {
     kDamaged,     ///< this version cannot use the content: rebuild the ledger
   };
 
-  /// Opens or makes the file in `agent`. `state` classifies an error.
+  /// Opens or makes the file in `agent`. Sets `state` if this fails.
   static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
                                                 std::int64_t patience_ms = 30'000);
   ~LedgerDb();

@@ -97,7 +97,7 @@ Select select() {
   return Select("SELECT " + ledger_columns<Row>() + " FROM " + LedgerTable<Row>::kName);
 }
 
-/// Returns the rows of a query. `named` converts the number in column 0.
+/// Returns the rows of a query. `named` turns the number in column 0 into the row's id.
 template <typename Row, typename Named>
 Result<std::vector<Row>> rows_of(LedgerDb& db, const Select& select, Named named) {
   auto query = select.query(db);
@@ -396,7 +396,7 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
   auto db = this->db();
   if (!db) return db.error();
   const std::string group = column_of(by);
-  // total() instead of sum(): absurd numbers of an agent must not overflow.
+  // Use total() instead of sum(), because absurd numbers from an agent must not overflow.
   const auto sum_of = [](const std::string& value, const std::string& known) {
     return ", CASE WHEN count(" + known + ") > 0 THEN total(" + value + ") END";
   };

@@ -32,8 +32,8 @@ struct UsageFilter {
   std::string preset;  ///< the preset of the run
   std::string runner;
   std::string model;
-  std::string since_day;  ///< "2026-11-01", included
-  std::string until_day;  ///< included
+  std::string since_day;  ///< such as "2026-11-01", inclusive
+  std::string until_day;  ///< inclusive
 };
 
 enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
@@ -41,20 +41,21 @@ enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 class Ledger {
  public:
   /// Borrows `agent`, the `.agent` folder, which must outlive the ledger.
-  /// Each method of Ledger opens the file at the first call, or makes a missing file.
-  /// Fails with kFailed for a damaged, foreign or newer ledger; kDenied on a read-only file system.
+  /// The first call of another method opens the file, or makes it.
+  /// Methods fail with kFailed for a damaged, foreign or newer ledger, and with kDenied on a
+  /// read-only file system.
   explicit Ledger(const Dir& agent);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// Returns false if the ledger is missing or lost, so that it must be rebuilt.
+  /// Returns false if the ledger's file does not exist and must be rebuilt.
   bool present() const;
   /// Sets how long to wait for other processes before kTimeout, initially 30 seconds.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
-  // Each write of the ledger is a transaction by itself or part of together().
-  // A written row replaces the row with its id.
+  // Each write is a transaction of its own, except inside together().
+  // A written row replaces the row with the same id.
 
   Result<void> put_run(const LedgerRun& run);
   /// Replaces a run with all of its steps and usage.
@@ -78,9 +79,10 @@ class Ledger {
   Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
-  /// Sums usage over the runs in the ledger. Cassettes count only if the filter names their runner.
+  /// Sums usage over the runs in the ledger.
+  /// Usage that a cassette replayed counts only if the filter names the runner "cassette".
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
-  /// Returns orphaned steps and usage as "usage of R-077", at most 20 of each.
+  /// Lists rows of steps and usage that belong to no run, as "usage of R-077"; at most 20 of each.
   Result<std::vector<std::string>> strays();
 
   /// Returns the highest run number up to which the ledger is complete; 0 if unknown.

@@ -55,7 +55,7 @@ LedgerRun run_of(std::string_view id, const json& record) {
   const json& options = member(record, "options");
   LedgerRun run;
   run.id = id;
-  // A packet's runs are listed by the packet's id, so it replaces their own task id.
+  // The runs of a packet are listed by the packet's id, which replaces their own task id.
   run.task_id = text_in(member(record, "packet"), "id");
   if (run.task_id.empty()) run.task_id = text_in(record, "task_id");
   run.preset = text_in(record, "preset");
@@ -151,8 +151,8 @@ class Comparison {
     });
   }
 
-  /// Compares two lists of rows for the attempts of the step `step_of`.
-  /// Reports attempts that only one list has.
+  /// Compares two lists of rows, paired by step and attempt. `step_of` is the member with the step.
+  /// Also reports rows that only one list has.
   template <typename Row>
   void lists(const char* what, const std::vector<Row>& is, const std::vector<Row>& should_be,
              std::string Row::*step_of) {

@@ -18,8 +18,8 @@ inline constexpr std::size_t kLongestRunRecord = std::size_t{64} << 20;
 /// Returns the rows of run `id`. Fails with kInvalid if the text is not that run's record.
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text);
 
-/// Describes differences between two records of a run: "status (running, not finished)", …
-/// Returns at most ten differences.
+/// Describes the differences of two records of a run, such as "status (running, not finished)".
+/// Returns at most ten.
 std::vector<std::string> ledger_differences(const LedgerRecord& is, const LedgerRecord& should_be);
 
 }  // namespace moonlet

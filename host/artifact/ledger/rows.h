@@ -43,7 +43,7 @@ struct LedgerStep {
 };
 
 struct LedgerUsage {
-  std::string run;  ///< set only in rows that are read
+  std::string run;  ///< set only in a row that was read from the ledger
   std::string step;
   std::int64_t attempt = 1;
   std::string runner;
@@ -62,7 +62,7 @@ struct LedgerRecord {
   std::vector<LedgerUsage> usage;
 };
 
-/// LedgerTotals sums attempts and counts unreported attempts, to reveal a partial sum.
+/// LedgerTotals has sums over attempts. It counts attempts without a value, to reveal partial sums.
 /// A sum is empty if no attempt has reported a value.
 struct LedgerTotals {
   std::string group;  ///< the day, model, …; empty when not grouped

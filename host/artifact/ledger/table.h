@@ -11,7 +11,7 @@
 
 namespace moonlet {
 
-/// A LedgerTable has a `kName`, and `kNumber`, the column with the run's number.
+/// LedgerTable has a table's `kName`, and `kNumber`, the column with the run's number.
 /// `kKey` is an optional longer primary key. `each` visits the other columns.
 template <typename Row>
 struct LedgerTable;
@@ -82,7 +82,7 @@ struct LedgerTable<LedgerUsage> {
   }
 };
 
-/// Returns the columns, beginning with the number.
+/// Lists the columns for SQL, the run's number first.
 template <typename Row>
 std::string ledger_columns() {
   using Table = LedgerTable<Row>;

@@ -1,5 +1,6 @@
-// Adopts the record of another machine's run. The checked record lies in a folder of `.agent`.
-// A single rename makes the folder a run. Blocking, loop thread only.
+// Imports the record of a run of another machine. The caller has checked the record and put it
+// into a folder below `.agent`. A single rename makes the folder a run.
+// Blocking, loop thread only.
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@ namespace moonlet {
 struct Adoption {
   std::string_view staged;  ///< the complete folder, below `.agent`
   std::string_view id;      ///< the id of the new run
-  std::string_view record;  ///< the run.json of that run
-  std::string body;         ///< the record to journal, a JSON object on one line
+  std::string_view record;  ///< the text of the new run's run.json
+  std::string body;         ///< the journal record to append, a JSON object on one line
 };
 
 /// Appends `body` to the journal, writes run.json and renames the folder to runs/<id>.

@@ -107,7 +107,7 @@ Result<RunDir> Runs::open(std::string_view id) const {
 }
 
 Result<std::vector<std::string>> Runs::list(std::size_t limit) const {
-  std::vector<std::uint64_t> numbers;  // a heap: the oldest of the newest on top
+  std::vector<std::uint64_t> numbers;  // a min-heap of the highest numbers
   auto result = agent_.each("runs", [&](const Entry& entry) {
     const auto number = id_number(kLetter, entry.name);
     if (number == 0 || entry.kind != EntryKind::kDir) return true;

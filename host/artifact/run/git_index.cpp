@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kHead = 12, kModeAt = 24, kIdAt = 40;
 constexpr std::uint32_t kTypeMask = 0170000, kFolder = 0040000, kSubmodule = 0160000;
 constexpr std::uint32_t kAssumed = 0x8000, kExtended = 0x4000, kStages = 0x3000;
-constexpr std::uint32_t kSkipped = 0x4000;  // of the second flags
+constexpr std::uint32_t kSkipped = 0x4000;  // a bit of the extended flags
 
 class Reader {
  public:
@@ -32,7 +32,7 @@ class Reader {
   GitIndexFacts facts{{""}, {}, false, false};
 
  private:
-  // Reads a number with the highest byte first. The caller has checked the size.
+  // Reads a big-endian number. The caller has checked the size.
   std::uint32_t number(std::size_t at, std::size_t bytes) const {
     std::uint32_t value = 0;
     for (std::size_t i = 0; i < bytes; ++i) {
@@ -48,7 +48,7 @@ class Reader {
     at_ += kIdAt + id_bytes_ + 2;
     if (at_ + 2 > end()) return false;
     const std::uint32_t type = number(start + kModeAt, 4) & kTypeMask, flags = number(at_ - 2, 2);
-    if (type == kFolder) return false;  // a sparse index names folders in place of their files
+    if (type == kFolder) return false;  // a sparse index has folders in place of their files
     facts.has_submodules |= type == kSubmodule;
     facts.has_flags |= (flags & (kAssumed | kStages)) != 0;
     if ((flags & kExtended) != 0) {
@@ -69,7 +69,7 @@ class Reader {
     return true;
   }
 
-  // Version 4 says how many bytes of the path before do not begin this one.
+  // In version 4, an entry begins with the number of bytes to remove from the previous path's end.
   bool shorten() {
     std::size_t less = 0;
     for (bool more = true, first = true; more; first = false) {
@@ -96,7 +96,8 @@ class Reader {
     }
   }
 
-  // Git itself may skip an extension only if its name begins with a capital letter.
+  // Refuses extensions that a reader must understand: their names do not begin with a capital
+  // letter.
   bool extensions() {
     while (at_ + 8 <= end()) {
       if (index_[at_] < 'A' || index_[at_] > 'Z') return false;
@@ -108,7 +109,7 @@ class Reader {
   std::string_view index_;
   std::size_t id_bytes_, at_ = 0;
   std::uint32_t version_ = 0;
-  std::string path_, last_;  // the present entry's path, the folder of the one before
+  std::string path_, last_;  // the path of the present entry, and the folder of the previous entry
   std::unordered_set<std::string> known_;
 };
 

@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t kSmallFile = 1 << 20;
 
-// Git also treats these errors as a missing file. Other errors are reported:
-// A repository in an unknown state must not count as missing.
+// Git also treats these errors as a missing file. Any other error is reported, because a
+// repository in an unknown state must not count as missing.
 bool is_absence(int number) {
   return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
          number == EACCES || number == EPERM;
@@ -157,7 +157,7 @@ Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
     const auto is_file = is_kind(*dot_git, S_IFREG);
     if (!is_file) return is_file.error();
     if (*is_file) return follow_git_file(at, *dot_git, ask);
-    // Git also skips a .git folder that is no repository.
+    // Git also skips a .git folder that is not a repository.
     const auto found = is_git_dir(*dot_git);
     if (!found) return found.error();
     if (*found) return GitTree{at, at, *dot_git};

@@ -29,7 +29,7 @@ class Home {
   /// Opens `.agent` for reading; nullptr if missing.
   /// Home owns the returned Dir, which is valid until Home is moved or destroyed.
   Result<const Dir*> existing();
-  /// Closes `.agent` and the ledger, so that the next existing() opens a folder that replaced it.
+  /// Closes `.agent` and the ledger. The next existing() opens the folder that is there by then.
   void close();
   /// Makes `.agent` with its folders and excludes `.agent` from git, unless the user tracks it.
   Result<const Dir*> make();

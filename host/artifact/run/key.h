@@ -10,7 +10,7 @@
 
 namespace moonlet {
 
-/// Returns the key, 64 hex digits. Makes a missing or invalid key durably.
+/// Returns the key, 64 hex digits. If it is missing or invalid, durably makes a new key.
 Result<std::string> run_key(const Dir& run_dir);
 
 }  // namespace moonlet

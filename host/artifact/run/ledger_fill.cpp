@@ -79,7 +79,8 @@ class Filler {
   const LedgerFill& fill() const { return fill_; }
 
  private:
-  /// A run's folder exists before its mark in `live`, so skip folders for a minute.
+  /// Returns true if the folder has changed within a minute.
+  /// Such a run may be new and not yet have its mark in `live`.
   bool is_young(const std::string& folder) const {
     constexpr std::int64_t kMinuteNs = 60'000'000'000;
     const auto info = agent_.stat(folder);
@@ -135,7 +136,7 @@ bool nothing_is_missing(const Dir& agent, std::uint64_t after,
 }  // namespace
 
 Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent) {
-  // Damage that is found half way restarts the rebuild, so `fill` may run twice.
+  // If the rebuild finds damage half way, it starts again, so this function may run twice.
   std::optional<Filler> filler;
   auto rebuilt = ledger.rebuild([&]() -> Result<void> {
     filler.emplace(ledger, agent);

@@ -25,7 +25,7 @@ Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent);
 /// Marks the ledger as incomplete after a failed write. The next query must first rebuild it.
 Result<void> mark_ledger_stale(const Dir& agent);
 bool is_ledger_stale(const Dir& agent);
-/// Call unmark_ledger_stale() before the rebuild, so that a mark during the rebuild stays.
+/// Call unmark_ledger_stale() before the rebuild, so that a mark that is set meanwhile stays.
 Result<void> unmark_ledger_stale(const Dir& agent);
 
 }  // namespace moonlet

@@ -32,7 +32,7 @@ constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 /// Fills bytes, kept, sha256, cut and binary from `text`. Returns the text for the prompt.
 /// The prompt text is valid UTF-8 of at most `cap` bytes; binary data becomes a note.
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap);
-/// Like take_text(), for the regular file entry.path below `dir`. entry.error has the failure.
+/// Like take_text(), for the regular file entry.path below `dir`. Sets entry.error on failure.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);
 
 class Manifest {
@@ -40,7 +40,7 @@ class Manifest {
   void add(InputEntry entry) { entries_.push_back(std::move(entry)); }
   const std::vector<InputEntry>& entries() const { return entries_; }
 
-  /// Formats input-manifest.md as a table that no name can break.
+  /// Formats input-manifest.md as a table, with names escaped.
   std::string markdown() const;
 
  private:

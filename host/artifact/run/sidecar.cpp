@@ -28,7 +28,7 @@ std::string readable(std::string_view text, std::size_t cap) {
   return out;
 }
 
-// Folder names cannot contain "/", "#" and "%". Their escapes in a key become "-".
+// Replaces the escapes of "/", "#" and "%" in a key by "-". Folder names cannot contain these.
 std::string without_escapes(std::string_view key) {
   std::string out;
   for (std::size_t at = 0; at < key.size(); ++at) {
