@@ -51,8 +51,8 @@ Result<void> Capture::open(int dir_fd, const OutputSpec& spec) {
     return Error{ErrorKind::kInvalid, "an output file must be a path beneath the run's directory",
                  "name it relative and without '..'", spec.path};
   }
-  // Truncate only after checking that the file is a regular file of this user.
-  // open() of a FIFO must not block.
+  // Check first that this is a regular file without other links, then truncate it.
+  // O_NONBLOCK keeps open() from waiting for a FIFO.
   file_ = Fd(open_beneath(dir_fd, spec.path.c_str(), O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0666,
                           Links::kNone));
   struct stat info {};
@@ -90,7 +90,7 @@ void Capture::feed(std::string_view bytes) {
 void Capture::keep(std::string_view bytes) {
   if (target_ == OutputSpec::Target::kNull) return;
   // Store bytes within the cap immediately, so that they survive a kill -9.
-  // Only bytes beyond the head's share go through the ring buffer.
+  // Only later bytes go through the ring buffer.
   std::size_t room =
       static_cast<std::size_t>(std::min<std::uint64_t>(cap_ - std::min(cap_, seen_), bytes.size()));
   if (room > 0) store(bytes.substr(0, room));
@@ -151,7 +151,7 @@ void Capture::start_tail() {
   tail_size_ = tail_of(cap_);
   tail_ = std::make_unique<char[]>(std::max<std::uint64_t>(tail_size_, 1));
   if (write_errno_ != 0) return;
-  // A tail that is shorter than the ring also includes the bytes before.
+  // Begin the ring with the last stored bytes, because the stream may end before it fills the ring.
   std::string last(tail_size_, '\0');
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);
@@ -191,7 +191,7 @@ void Capture::replace_end() {
     text_ += end;
     return;
   }
-  // If the disk is full by now, keep the head instead of a partial tail.
+  // If the tail cannot be written completely, keep only the head.
   if (write_errno_ != 0) return;
   if (int number = write_at(file_.get(), end, head); number != 0) {
     write_failed(number);

@@ -24,16 +24,16 @@ class Capture {
   /// Redacts secrets before storing bytes. Call it before the first feed().
   void redact(std::shared_ptr<const Redactor> redactor);
 
-  /// Stores the next bytes. finish() reports errors of writing.
+  /// Stores the next bytes. finish() reports write errors.
   void feed(std::string_view bytes);
   std::uint64_t total() const { return total_; }
   /// MakeRoom frees `bytes` on a full disk. Returns false if it cannot.
   using MakeRoom = std::function<bool(std::uint64_t bytes)>;
   /// Ends the stream and closes the file. Call finish() once.
-  /// Calls `make_room` at most once, for the rest of an otherwise complete stream on a full disk.
+  /// If only a full disk prevents storing the rest of the stream, calls `make_room` once.
   Captured finish(const MakeRoom& make_room = nullptr);
 
-  /// Returns the share of `cap` for the end of the stream.
+  /// Returns how many of `cap` bytes are for the end of the stream.
   static std::uint64_t tail_of(std::uint64_t cap);
 
  private:
@@ -54,9 +54,9 @@ class Capture {
   std::uint64_t cap_ = 0;
   std::uint64_t total_ = 0;
   std::uint64_t seen_ = 0;    // bytes after redaction
-  std::uint64_t stored_ = 0;  // the part of seen_ in file_ or text_
+  std::uint64_t stored_ = 0;  // bytes of seen_ that are in file_ or text_
   std::string waiting_;       // received bytes that are not on the disk yet
-  int trouble_ = 0;           // the errno that blocks the waiting bytes
+  int trouble_ = 0;           // the errno of the last failed write
   int write_errno_ = 0;       // not 0: bytes were lost, and no later bytes are stored
   std::unique_ptr<char[]> tail_;
   std::uint64_t tail_size_ = 0, tail_used_ = 0, tail_at_ = 0;

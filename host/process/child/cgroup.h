@@ -1,6 +1,6 @@
-// A run gets a cgroup (v2) on machines with a writable cgroup. Any thread.
+// A run gets a cgroup (v2) if moonlet may write in its own cgroup. Any thread.
 // No process can leave its cgroup, not by setsid, `env -i` or a fork bomb.
-// One write kills the whole cgroup. Its path outlives processes, for a later sweep.
+// A single write kills a whole cgroup. After a keeper's death, a later sweep finds it by its path.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,8 @@ std::string make_run_cgroup(std::string_view token);
 std::string make_step_cgroup(const std::string& run_cgroup, unsigned step);
 /// Opens the folder of a cgroup, in which a child can start; -1 on failure. The caller closes it.
 int open_cgroup(const std::string& cgroup);
-/// Like fork(), but starts the child in `cgroup`; -1 on failure. The caller has one thread.
+/// Like fork(), but starts the child in `cgroup`; -1 on failure. Only for a single-threaded
+/// process.
 pid_t fork_into_cgroup(const std::string& cgroup);
 /// Moves the calling process into `cgroup`.
 bool join_cgroup(const std::string& cgroup);

@@ -38,7 +38,7 @@ struct OutputSpec {
   static OutputSpec to_null() { return {Target::kNull, {}, 0}; }
 };
 
-/// ChildRecord has the facts by which the keeper, its log and every host know a child.
+/// ChildRecord identifies a child for the keeper, its log and every host.
 struct ChildRecord {
   std::uint32_t number = 0;  ///< the child's number in keeper.log; 0: unknown
   std::int32_t pid = 0;      ///< 0: never ran, or unknown
@@ -61,28 +61,29 @@ struct ChildSpec {
   /// Sets the size of the child's terminal; 0 for a child without a terminal.
   /// A terminal's log and last screen go to the keeper's output directory.
   /// With a terminal, `out.cap` limits the log and `err` is unused.
-  /// With a terminal, `stdin_fd` is not read, but stays open like a lock during the child's life.
+  /// With a terminal, `stdin_fd` is not read, but kept open while the child lives, as for a lock.
   std::uint16_t terminal_rows = 0, terminal_cols = 0;
   OutputSpec out, err;
 
   std::int64_t wall_ms = 0;      ///< longest time from the start; 0: no limit
   std::int64_t idle_ms = 0;      ///< longest time without a byte on stdout or stderr; 0: no limit
   std::int64_t grace_ms = 3000;  ///< from SIGTERM to SIGKILL, for limits and cancel
-  std::int64_t drain_ms = 2000;  ///< from the exit to the end of file; then all writers are killed
+  std::int64_t drain_ms = 2000;  ///< from the exit to the streams' end; then the writers are killed
 
   /// A durable child's start is on disk before the exec, and its exit before the host is notified.
-  /// A durable child is kNotStarted if the log is unwritable. Readers must sync its output files.
+  /// If the log cannot be written, the child is not started (kNotStarted).
+  /// The child's output files are not synced: readers must do that.
   bool durable = false;
-  /// A child that outlives its host runs on under the keeper, until Keeper::adopt() or its limits.
+  /// If the host dies, this child continues under the keeper until Keeper::adopt() or its limits.
   /// Other children end with their host. A normal host exit ends every child.
   bool outlives_host = false;
   /// Gives the child its own cgroup if possible, so that no fork outruns a kill.
-  /// An own cgroup costs up to 10 ms per start. All steps are in the run's cgroup anyway.
+  /// This costs up to 10 ms per start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
   /// Limits the child's files and networks. Fails with kNotStarted if the kernel cannot enforce it.
   /// Without a confinement, the child may access everything that the user may.
   std::optional<Confinement> confinement;
-  std::vector<Secret> secrets;  ///< values that never reach a file or the host
+  std::vector<Secret> secrets;  ///< redacted before output reaches a file or the host
 };
 
 struct Captured {
@@ -101,7 +102,7 @@ struct ChildExit {
     kIdle,        ///< ended by the idle limit
     kCancelled,   ///< ended because the host asked
     kFinished,    ///< like kCancelled, but the host had the result already
-    kLost,        ///< the keeper vanished; the outcome cannot be known, `error` has the known part
+    kLost,        ///< the keeper died, so the end is unknown; `error` says what is known
     kNotStarted,  ///< never ran; `error` says why
   };
 

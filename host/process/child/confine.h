@@ -1,5 +1,5 @@
 // Confinement limits the files and networks of a child by Landlock, a kernel feature.
-// Landlock binds the child and its descendants before the first instruction.
+// Landlock restricts the child and its descendants from the program's first instruction on.
 // make_ruleset() makes the rules; the child applies them, see SpawnRequest::ruleset_fd.
 // A rule that cannot be enforced is an error. Any thread.
 //
@@ -9,20 +9,21 @@
 // Landlock does not stop connections to sockets with a path, such as docker.sock or ssh-agent.
 // Landlock does not stop networks other than TCP: UDP (QUIC, DNS), ICMP, netlink.
 // Landlock does not limit memory, CPU time and System V IPC.
-// Landlock does not limit root, but spawn() drops rights to modules, clock and environments.
+// Landlock does not limit root's capabilities, but spawn() drops those that would bypass it, such
+// as CAP_SYS_MODULE, CAP_SYS_TIME and CAP_SYS_PTRACE.
 // A root child can still change owners, modes and user ids, and open raw sockets.
 // A child can change a file in a writable folder that has a hard link outside.
 // A child can execute readable files, and any file if reads are not restricted.
 // Landlock's ABI is its version number.
 // Landlock ABI 1 refuses to rename and link files across folders, even writable folders.
-// Before ABI 3 of Landlock, truncate() empties files without write access.
+// Before ABI 3 of Landlock, truncate() works on files that the child may not write.
 // Before ABI 4 of Landlock, TCP works, and `no_network` is an error.
 // Before ABI 5 of Landlock, ioctl works on devices that can be opened for reading.
-// Before ABI 6 of Landlock, signals reach foreign processes, and abstract sockets work.
+// Before ABI 6 of Landlock, signals and abstract sockets reach processes outside.
 // A confined set-user-ID program gains no rights (sudo, su, some ping).
-// A confined mount fails, and so does a sandbox that mounts, such as bubblewrap of Codex.
-// A confined process cannot trace outer processes, or open their /proc/PID/mem and environ.
-// Writable files are found at the start, with links followed.
+// A confined process cannot mount, so a nested sandbox such as Codex's bubblewrap fails.
+// A confined process cannot trace processes outside, or open their /proc/PID/mem and environ.
+// Writable paths are resolved, links included, when the ruleset is made.
 // A program that saves by rename (most do) needs write access to the folder.
 #pragma once
 
@@ -40,8 +41,8 @@ struct Confinement {
   /// TMPDIR, /tmp and /dev/shm are not writable, because all programs of the user share them.
   /// The caller gives the child a private TMPDIR and lists it in `writable`.
   std::vector<std::string> writable;
-  /// `readable` lists paths to read and execute with restrict_reads. Skips missing paths.
-  /// The child can also read writable paths, its program, and the system's files.
+  /// `readable` lists paths that the child may read and execute with restrict_reads. Skips missing
+  /// paths. The child can also read writable paths, its program, and the system's files.
   std::vector<std::string> readable;
   bool restrict_reads = false;
   bool no_network = false;  ///< no TCP, not even to this machine; kDenied before ABI 4
@@ -61,7 +62,7 @@ struct ConfinementSupport {
 /// Asks the kernel for Landlock's version, which takes about a microsecond.
 ConfinementSupport confinement_support();
 
-/// ConfinedProgram is the program to run. The program needs to read its own files.
+/// ConfinedProgram is the program to run, which must be able to read its own files.
 struct ConfinedProgram {
   std::string path;                   ///< see find_program()
   const char* search_path = nullptr;  ///< the program's PATH; null: none
@@ -70,7 +71,7 @@ struct ConfinedProgram {
 };
 
 /// Returns the rules as a descriptor for SpawnRequest::ruleset_fd, for any number of children.
-/// Fails with kDenied without support (with the reason) or access to a writable path.
+/// Fails with kDenied and the reason if Landlock is unsupported, or a writable path inaccessible.
 /// Fails with kInvalid for a writable path that is relative or missing.
 Result<Fd> make_ruleset(const Confinement& confinement, const ConfinedProgram& program,
                         const ConfinementSupport& support = confinement_support());

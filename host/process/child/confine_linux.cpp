@@ -41,7 +41,7 @@ enum : std::uint64_t {
 
   kReading = kExecute | kReadFile | kReadDir,
   kOfFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice,
-  // Refuse device nodes even below writable folders: root could make a node of the disk.
+  // Refuse device nodes even below writable folders: through a node, root could access a disk.
   kNeverBeneath = kMakeChar | kMakeBlock | kIoctlDevice,
 
   kBindTcp = 1u << 0,

@@ -9,7 +9,7 @@
 namespace moonlet {
 
 /// Resolves `name` for a child with the PATH `path` (null: none) in `cwd` (empty: the caller's).
-/// Fails if the program is missing (names the PATH), not executable, or a folder.
+/// Fails if the program is missing, not executable, or a folder.
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
 
 /// Explains a failed exec of `path` to the user.

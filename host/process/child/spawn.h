@@ -1,4 +1,4 @@
-// Starts a program in a new session. Does not fork the caller, so a large host starts fast.
+// Starts a program in a new session. Does not fork, which would be slow for a large host.
 // spawn() changes neither the caller's descriptors nor its signal mask. Any thread.
 #pragma once
 
@@ -17,7 +17,8 @@
 namespace moonlet {
 
 /// StartRecord is prefix + pid + suffix, appended to `fd` before the program runs.
-/// The record is written first, so a kill -9 cannot leave a running program without a record.
+/// Thus a kill -9 cannot leave a running program without a record.
+/// On systems other than Linux, the record follows right after the start.
 struct StartRecord {
   int fd = -1;
   std::string_view prefix, suffix;
@@ -30,17 +31,18 @@ struct SpawnRequest {
   char* const* envp = nullptr;    ///< ends with a null pointer
   const char* cwd = nullptr;      ///< null: the caller's own
   std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the child gets no other
-  bool die_with_parent = false;   ///< a death signal, if the system supports this
+  bool die_with_parent = false;   ///< kill the child at its parent's death, if supported
   bool on_terminal = false;       ///< make descriptor 0 the session's terminal
   int cgroup_fd = -1;             ///< the folder of the initial cgroup; -1: the caller's cgroup
   std::vector<std::pair<int, rlimit>> limits;
   /// ruleset_fd is a Landlock ruleset from make_ruleset(), or -1.
-  /// A confined child loses root capabilities that break Landlock. A failure prevents the start.
+  /// A confined child loses the capabilities by which root could bypass Landlock.
+  /// If confining fails, the program does not run.
   int ruleset_fd = -1;
   /// Forbids socket() to the child and its descendants, but not socketpair().
   /// Landlock covers neither UDP nor Unix sockets with a path.
   bool no_sockets = false;
-  /// read_only lists absolute paths that the child sees read-only, by mounts in its namespace.
+  /// read_only lists absolute paths that the child sees read-only, by mounts in its own namespace.
   /// If the system refuses read-only mounts, as in a container, the program does not run.
   /// Read-only mounts need `ruleset_fd`, because the child could undo the mounts otherwise.
   std::vector<std::string> read_only;
@@ -50,7 +52,7 @@ struct SpawnRequest {
   std::uint64_t reset_signals = ~std::uint64_t{0};
 };
 
-/// Returns the texts as an `argv` or `envp` that points into them.
+/// Returns pointers into `texts`, as an `argv` or `envp`.
 inline std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
   for (std::string& text : texts) list.push_back(text.data());
@@ -76,7 +78,8 @@ struct SpawnFailure {
 using SpawnResult = std::variant<Spawned, SpawnFailure>;
 SpawnResult spawn(const SpawnRequest& request);
 
-/// Makes a pipe of close-on-exec ends with a non-blocking reading end. False with errno on failure.
+/// Makes a close-on-exec pipe whose reading end does not block. On failure, returns false with
+/// errno.
 bool make_output_pipe(int& read_end, int& write_end);
 
 }  // namespace moonlet

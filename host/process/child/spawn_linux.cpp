@@ -20,7 +20,7 @@
 #include "host/process/child/spawn.h"
 
 #ifdef __GLIBC__
-// __clone is not intercepted. The sanitizers' clone() expects a child that uses the runtime.
+// Call __clone(), because the sanitizers' clone() expects a child that uses their runtime.
 extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 #define MOONLET_CLONE __clone
 #else
@@ -69,11 +69,11 @@ struct Shared {
   volatile std::size_t recorded;
 };
 
-constexpr int kMostTries = 50;       // of a log write with EAGAIN, a millisecond apart
+constexpr int kMostTries = 50;       // of a log write after EAGAIN, one each millisecond
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
 // Root's child keeps the capabilities that most root programs expect (linux/capability.h).
-// None of them reaches beyond what the confinement allows.
+// None of them lifts the confinement.
 constexpr std::uint32_t kCapabilityVersion = 0x20080522;
 struct CapabilityHeader {
   std::uint32_t version;
@@ -147,8 +147,8 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
   return 127;
 }
 
-// Drops root's rights beyond files, which Landlock does not limit.
-// Root could otherwise read environments, load modules and change resource limits.
+// Drops those of root's capabilities that Landlock does not limit. With them, root could read
+// other processes' environments, load modules and change resource limits.
 // No exec restores dropped capabilities, because of no_new_privs.
 MOONLET_BARE bool drop_capabilities() {
   CapabilityHeader header{kCapabilityVersion, 0};
@@ -228,7 +228,7 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
 }
 
 // Writes the child's user id maps, which only a dumpable process can do.
-// The child shares the parent's memory, so a hidden key of the parent is readable for a moment.
+// If the parent's memory is hidden, it is readable meanwhile, because the child shares it.
 MOONLET_BARE bool map_users(const Shared* shared) {
   const bool hidden = syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
   if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -319,7 +319,7 @@ MOONLET_BARE int child_main(void* arg) {
       return give_up(shared, Stage::kSockets);
     }
   }
-  // Write the record before moving descriptors, because a target may replace the log's.
+  // Write the record before moving descriptors, because a moved one may replace the log's.
   if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
     return give_up(shared, Stage::kRecord);
   }
@@ -373,7 +373,7 @@ MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t st
 #endif
 }
 
-// Moves sources away that are also targets, so that no copy overwrites them.
+// Duplicates the sources whose numbers are also targets, so that no dup3() closes them too early.
 class Sources {
  public:
   explicit Sources(const std::vector<int>& fds) : fds_(fds) {
@@ -491,7 +491,7 @@ SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces);
 SpawnResult spawn(const SpawnRequest& request) {
   if (!request.read_only.empty() && geteuid() == 0) {
     SpawnResult result = spawn_in(request, Namespaces(request, false));
-    // Root of a container may not mount outside of a user namespace.
+    // Root in a container may not mount without a user namespace, so try again with one.
     const auto* failure = std::get_if<SpawnFailure>(&result);
     if (failure == nullptr || failure->pid != 0) return result;
   }

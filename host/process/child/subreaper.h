@@ -6,13 +6,13 @@
 
 namespace moonlet {
 
-/// Makes orphans below the caller its children instead of init's.
+/// Makes the caller, instead of init, the parent of its orphaned descendants.
 bool become_subreaper();
 /// Keeps the user's other processes from reading the caller's memory and initial environment.
 void hide_memory();
 /// Sets the name that `ps` prints for the calling thread; at most 15 bytes.
 void set_process_name(const char* name);
-/// Returns free memory to the system before a long wait: malloc's and the program's pages.
+/// Returns memory to the system before a long wait: malloc's free memory and the program's pages.
 /// The page cache reloads the program's pages on demand.
 void trim_process();
 /// Returns a descriptor that becomes readable at the child's end; -1 without system support.

@@ -20,7 +20,7 @@ struct ProcessInfo {
   bool zombie = false;
 };
 
-/// `ps` shows these names for a keeper's two processes, where a process can name itself.
+/// `ps` shows these names for a keeper's two processes, if the system lets a process name itself.
 inline constexpr const char* kWorkerName = "moonlet-keeper";
 inline constexpr const char* kGuardName = "moonlet-guard";
 
@@ -40,12 +40,12 @@ bool list_own_children(std::vector<pid_t>& pids);
 
 /// Returns the greatest difference between two readings of a process's born_ms.
 std::int64_t birth_tolerance_ms();
-/// Returns true if `info` is the process that was born with this pid at `born_ms`.
+/// Returns true if `info` is the process that was recorded with this pid and `born_ms`.
 /// A start is recorded just before the fork, and no pid is reused within a second.
 bool born_at(const ProcessInfo& info, std::int64_t born_ms);
 
 /// Returns true if `pid` descends from the calling process; false for 0.
-/// Also returns true while parents change or exit, so that callers refuse in doubt.
+/// Also returns true if an ancestor exits meanwhile, because callers refuse in doubt.
 bool may_descend_from_us(pid_t pid);
 
 /// Returns true if `pid` is confined (no_new_privs) in a step of another keeper; false for 0.
@@ -55,8 +55,8 @@ bool may_be_confined_elsewhere(pid_t pid);
 // Marks identify a process after setsid, a double fork and the death of its parents.
 
 inline constexpr std::string_view kMarkName = "MOONLET_STEP";
-/// Returns a child's mark: "token/n", then ":" and the mark of this process.
-/// The children of a nested moonlet still belong to the outer step.
+/// Returns a child's mark: "token/n", then ":" and `outer`, the mark of this process.
+/// The children of a nested moonlet thus still belong to the outer step.
 std::string mark_value(std::string_view token, std::uint32_t step, std::string_view outer);
 /// Finds the step number in a mark. Returns false if no part of the mark has `token`.
 bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step);
@@ -84,8 +84,8 @@ struct TreeMember {
 
 /// TreeOwners has the pids whose step is known.
 struct TreeOwners {
-  std::unordered_map<pid_t, std::uint32_t> mains;   ///< main processes that live, to their step
-  std::unordered_map<pid_t, std::uint32_t> groups;  ///< sessions and groups of steps, to their step
+  std::unordered_map<pid_t, std::uint32_t> mains;   ///< the step of each live main process
+  std::unordered_map<pid_t, std::uint32_t> groups;  ///< the step of each session and process group
   /// Finds the step of an orphan outside of all groups. Returns 0 for no step.
   std::function<std::uint32_t(const ProcessInfo&)> attribute;
 };

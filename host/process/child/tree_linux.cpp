@@ -188,7 +188,8 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return true;
 }
 
-// The brand survives its keeper. Ancestors help if an outer limit left no room for a brand.
+// A brand outlives its keeper. If an outer limit left no room for a brand, an ancestor that is
+// another keeper's worker also shows the confinement.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;
