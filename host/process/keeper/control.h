@@ -61,7 +61,7 @@ class ControlServer {
     std::unique_ptr<Channel> channel;
     uv_poll_t poll{};
     bool greeted = false;
-    std::optional<Error> refusal;  ///< refuses every command but looking
+    std::optional<Error> refusal;  ///< refuses every frame but kStatus
     bool closing = false;
   };
 

@@ -96,8 +96,8 @@ int refuse(int host_fd, const Error& error) {
   return 1;
 }
 
-// A check whether a keeper lives holds the lock briefly, an ending keeper somewhat longer.
-// A keeper whose host was fenced must not start a child.
+// Locks keeper.log. Waits for a check whether a keeper lives, and for a keeper that is ending.
+// Fails after a takeover of the run, because a fenced host's keeper must not start a child.
 Result<int> lock_log(const Arguments& arguments) {
   const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
   auto fd = open_keeper_log(arguments.run_dir_fd, true);

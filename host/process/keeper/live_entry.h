@@ -1,5 +1,5 @@
 // LiveEntry is a keeper's entry in the index of live keepers in the user's state folder.
-// The entry finds and ends a run or session even if its own folder was removed.
+// By its entry, a run or session can be found and ended even if its own folder was removed.
 // An entry is a folder with a keeper.sock and a keeper.log, so commands use it like a run's folder.
 // An entry is live while a keeper's process holds the lock of the entry's keeper.log.
 // LiveEntry owns its descriptors. Keeper process.
@@ -23,7 +23,7 @@ class LiveEntry {
   Result<void> publish(KeeperRecord record, const std::string& run_dir);
   /// Updates the link after the run's folder was moved.
   void follow(const std::string& run_dir);
-  /// Adds a record of keeper.log. Drops a record that cannot be written.
+  /// Adds a record to the entry's keeper.log. Drops a record that cannot be written.
   void add(std::string_view line);
   void remove();
 

@@ -23,7 +23,8 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Takes ownership of `fd` and watches it under `key`. On failure closes it, false with errno.
+  /// Takes ownership of `fd` and watches it under `key`.
+  /// On failure, closes `fd` and returns false with errno.
   bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
   /// Feeds the available bytes, up to about `limit`, to `sink`. Closes at the end.
@@ -44,7 +45,7 @@ struct Step : ChildRecord {
     kKill,      ///< the tree is being killed
   };
 
-  std::uint64_t spawned_as = 0;  ///< processes started by the worker before
+  std::uint64_t spawned_as = 0;  ///< how many processes the worker had started, this one included
   std::string cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
@@ -63,11 +64,11 @@ struct Step : ChildRecord {
   Stream out, err;
   Capture out_capture, err_capture;
   std::unique_ptr<Terminal> terminal;  ///< gets the output of a child on a terminal
-  Fd held;                             ///< kept open while a child has a terminal
-  bool idle_held = false;              ///< the idle limit is paused
-  bool settling = false;               ///< the streams are closed; the last processes may be ending
-  bool left_behind = false;            ///< the child has ended, but its tree must still be ended
-  bool group_asked = false;            ///< the process group got SIGTERM
+  Fd held;                   ///< the stdin_fd of a child on a terminal, kept open as a lock
+  bool idle_held = false;    ///< the idle limit is paused
+  bool settling = false;     ///< the streams are closed; the last processes may be ending
+  bool left_behind = false;  ///< the child has ended, but its tree must still be ended
+  bool group_asked = false;  ///< the process group got SIGTERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< processes that got SIGTERM
   ChildExit exit;
 

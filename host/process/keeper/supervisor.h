@@ -27,7 +27,7 @@ namespace moonlet {
 struct EndedChild : ChildRecord {
   ChildExit exit;
   bool durable = false;
-  bool sent = false;  ///< the current host has the exit
+  bool sent = false;  ///< the exit was sent to the present host
 
   /// Makes the end of a child that never ran.
   static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
@@ -62,11 +62,11 @@ class Supervisor {
   /// Starts a batch of the queue: records the intents, then runs the programs.
   /// commit() returns true while the queue is not empty.
   bool commit();
-  /// With `finished`, the host has the result, so the child need not run again.
+  /// Ends a child. With `finished`, the host already has its result: the child ends as kFinished.
   void cancel(std::uint32_t number, bool finished = false);
   /// Pauses the idle limit of a child. The limit starts again after a release.
   void hold_idle(std::uint32_t number, bool held);
-  /// Ends all children by TERM, and KILL after `grace_ms`. Their exits contain `because`.
+  /// Ends all children by SIGTERM, and SIGKILL after `grace_ms`. Their exits contain `because`.
   void end_all(std::int64_t grace_ms, std::string_view because);
   /// After the host's death, ends the children that may not outlive it, like end_all().
   /// Drops queued children.
@@ -76,12 +76,12 @@ class Supervisor {
     Terminal* terminal = nullptr;  ///< null: unknown child, or a child without a terminal
     pid_t pid = 0;
   };
-  /// Returns the terminal of a child; 0 is the only child.
+  /// Returns the terminal of the child `number`; 0: of the first child on a terminal.
   OnTerminal on_terminal(std::uint32_t number) const;
   bool has_terminals() const { return !terminals_.empty(); }
   /// Writes typed bytes. Returns true while some typed bytes still wait for their program.
   bool flush_terminals();
-  /// Ends the child of a terminal like cancel(), with `grace_ms`. Returns false for no such child.
+  /// Ends the child of a terminal like cancel(), with `grace_ms`. Returns false if there is none.
   bool end_on_terminal(std::uint32_t number, std::int64_t grace_ms);
   /// Checks every terminal's screen for new lines.
   void sample_terminals();
@@ -97,11 +97,11 @@ class Supervisor {
   using Members = std::vector<const TreeMember*>;
   enum class Reason { kWall, kIdle, kCancel, kFinish, kStraggler, kDrain };
 
-  // supervisor_start.cpp implements:
+  // Implemented in supervisor_start.cpp:
   void launch(StartFrame& frame);
   void not_started(StartFrame& frame, Error error);
   Result<void> record_intents(std::size_t count);
-  /// ProgramEnds are the child's ends of its output: pipes, or a terminal for all three.
+  /// ProgramEnds are the child's ends of its streams: output pipes, or a terminal for all streams.
   struct ProgramEnds {
     Fd outputs[2], terminal;
   };
@@ -110,13 +110,13 @@ class Supervisor {
   void supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
-  // supervisor.cpp implements:
+  // Implemented in supervisor.cpp:
   void readable(std::uint64_t key);
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
 
-  // supervisor_end.cpp implements:
+  // Implemented in supervisor_end.cpp:
   void children_ended();
   bool reap();
   void main_ended(Step& step, int status, const struct rusage& usage);

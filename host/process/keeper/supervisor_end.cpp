@@ -26,7 +26,7 @@ constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
 // Up to this many pids are checked singly. With more, scan the whole of /proc.
 constexpr pid_t kFewPids = 48;
-// The pids of a step younger than this have almost certainly not wrapped around.
+// Within this time after a step's start, pids have almost certainly not wrapped around.
 constexpr std::int64_t kYoungMs = 10000;
 
 std::int64_t milliseconds(const timeval& time) {
@@ -107,7 +107,7 @@ bool Supervisor::no_orphans() {
 }
 
 // Completes ended steps that certainly left no process running.
-// A remaining tree descends from an orphan, which is a child of the worker.
+// A process that a step left descends from an orphan, which is a child of the worker.
 void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   const pid_t newest = newest_pid();
   const pid_t self = getpid();
@@ -153,7 +153,8 @@ std::vector<TreeMember> Supervisor::snapshot() {
   TreeOwners owners;
   for (const auto& [number, step] : steps_) {
     if (!step->ended) owners.mains.emplace(step->pid, number);
-    // A living session keeps its number from being reused, so the number still means this step.
+    // The kernel does not reuse a session's id while it has processes, so the id is still this
+    // step's.
     if (!step->ended || mains_.count(step->pid) == 0) owners.groups[step->pid] = number;
   }
   owners.attribute = [this](const ProcessInfo& info) { return attribute(info); };
@@ -193,7 +194,7 @@ bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
     const auto found = steps_.find(number);
     if (found == steps_.end()) continue;
     Step& step = *found->second;
-    // The snapshot is outdated, because its main process has ended since.
+    // The step's main process has ended since the snapshot, which is therefore outdated.
     if (step.ended && ended_before.count(number) == 0) {
       outdated = true;
     } else {
@@ -214,7 +215,7 @@ std::int64_t Supervisor::next_look_ms() const {
   return std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs);
 }
 
-// `members` are the living processes of the step. With `complete`, the list has all of them.
+// Decides how a step continues. `members` are its living processes; with `complete`, all of them.
 void Supervisor::judge(Step& step, const Members& members, bool complete) {
   const bool killing = step.phase == Step::Phase::kKill;
   if (killing) kill_tree(step, members);

@@ -55,7 +55,8 @@ std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
   return env;
 }
 
-// Returns the initial descriptor limit, for programs that cannot bear a greater limit.
+// Raises this process's descriptor limit once. Returns the earlier limit, which children get,
+// because some programs cannot bear a higher one.
 const rlimit& inherited_file_limit() {
   static const rlimit limit = [] {
     rlimit before{};
@@ -279,7 +280,7 @@ void Supervisor::launch(StartFrame& frame) {
   request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
   request.reset_signals = kOurSignals;
-  // A torn line must not absorb the record that the child itself writes.
+  // Complete a torn line first, because the child appends its own record.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
     remove_cgroup(step.cgroup);
     return not_started(frame, flushed.error());

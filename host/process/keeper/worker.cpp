@@ -41,7 +41,7 @@ constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
 // The worker checks at this interval whether the run's folder exists.
 constexpr std::int64_t kFolderMs = 10000;
-// After a child's start, further starts are likely within this time.
+// Memory is returned this long after a child's start, because further starts are likely before.
 constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
@@ -126,8 +126,8 @@ class Worker final : public SupervisorListener {
   uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
   HostPhase host_phase_ = HostPhase::kGreeting;
-  std::string frames_;             // frames that wait for the log
-  std::vector<EndedChild> ended_;  // kept until the host and the log have the ends
+  std::string frames_;             // frames to send once the log is written
+  std::vector<EndedChild> ended_;  // ended children that the host or the log does not know yet
   std::size_t ended_text_ = 0;     // bytes of captured text in ended_
   std::uint32_t highest_ = 0;      // the highest child number
   Phase phase_ = Phase::kWorking;
@@ -223,7 +223,8 @@ int Worker::run() {
   return 0;
 }
 
-// Without an entry, a run is found only through its own folder.
+// Publishes the keeper in the index of live keepers. Without that, a run is found only through its
+// own folder.
 void Worker::publish_entry() {
   if (!setup_.entry) return;
   KeeperRecord record = setup_.record;
@@ -262,7 +263,7 @@ void Worker::started(std::uint32_t number, pid_t pid) {
   trim_later();
   if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
-  // A session's entry in the index repeats its keeper.log.
+  // Repeat the start record of a session in the keeper.log of its index entry.
   for (const ChildRecord& child : supervisor_.list_live()) {
     if (child.number != number) continue;
     const StartLine line = start_line(number, child.step, child.attempt, boot_clock_ms(),
@@ -287,7 +288,7 @@ bool Worker::over() {
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
-  // A record that a full disk refuses can still reach the next host.
+  // Wait: an end that a full disk keeps out of the log can still reach the next host.
   const std::int64_t now = clock_.monotonic_ms();
   if (linger_until_ == 0) linger_until_ = now + kLingerMs;
   return now >= linger_until_;
@@ -332,7 +333,7 @@ void Worker::host_poll() {
   }
   uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
     Worker& worker = of(poll->data);
-    if (status < 0) worker.polled_ = 0;  // libuv stopped: reading shows the reason
+    if (status < 0) worker.polled_ = 0;  // libuv has stopped the poll; reading shows the error
     // before_waiting() writes the output later.
     if (status < 0 || (ready & UV_READABLE) != 0) worker.receive();
   });
@@ -456,7 +457,8 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
          "let that host continue; what was under way is on its record",
          {}},
         FrameType::kSuperseded);
-    // Discard requests that the host sent in the meantime, so that the hang-up is no error.
+    // Drop the requests that the host has sent meanwhile: unread ones would turn the hang-up into
+    // an error.
     (void)host_->flush();
     (void)host_->fill();
     lose_host();

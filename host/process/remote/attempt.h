@@ -15,7 +15,7 @@
 
 namespace moonlet {
 
-/// Names the submission that an attempt belongs to.
+/// The file that names the submission to which an attempt belongs.
 inline constexpr const char* kMapFileName = "map";
 
 class RemoteAttempt {
@@ -51,8 +51,8 @@ class RemoteAttempt {
   /// Does nothing to a claimed attempt.
   Result<void> fence();
   /// Like end(), for an attempt in a scheduler's job, which may run on another machine.
-  /// The job ends the attempt soon. Returns true if the attempt was never started and never will
-  /// be.
+  /// The job reads the request and ends the attempt soon. Returns true if the attempt was never
+  /// started and never will be.
   Result<bool> revoke();
   bool is_revoked() const;
   /// Writes a heartbeat of the attempt's job for hosts on other machines; see last_beat().

@@ -64,7 +64,7 @@ std::vector<std::string> names_in(const std::string& path) {
   return names;
 }
 
-/// Followed is an attempt that a host follows.
+/// Followed is an attempt about which remote_look() reports news.
 struct Followed {
   std::string nonce;
   std::uint64_t seen[2] = {0, 0};   ///< bytes of the logs that the host has
@@ -184,8 +184,8 @@ void remove_unused_map(const std::string& root, const std::string& name) {
   if (folder) remove_tree(folder.get(), name.c_str(), kMostEntries);
 }
 
-/// Formats the environment of a job for sbatch's --export-file. The folders for temporary files are
-/// another machine's.
+/// Formats the environment of a job for sbatch's --export-file.
+/// Omits the folders for temporary files, because the job may run on another machine.
 std::string environment_of_job() {
   std::string text;
   for (const auto& [name, value] : plain_environment()) {
@@ -260,7 +260,7 @@ Result<void> remote_look(const std::string& root, const json& request) {
   const std::int64_t wait =
       std::clamp<std::int64_t>(request.value("wait_ms", std::int64_t{0}), 0, kLongestLookMs);
   const std::int64_t begin = boot_clock_ms(), give_up = begin + wait;
-  // A scan of many attempts takes time, and so does an answer: news of many is collected first.
+  // With many attempts, a scan and an answer take long, so collect news for a while first.
   const auto pause =
       std::clamp(static_cast<std::int64_t>(all.size()), kLookPauseMs, kLongestPauseMs);
   while (true) {

@@ -22,7 +22,8 @@ using nlohmann::json;
 
 constexpr std::int64_t kLongestMs = std::int64_t{30} * 24 * 3600 * 1000;
 
-/// Returns true for variables that every child gets. The scheduler's SLURM_* and SBATCH_* are not.
+/// Returns true for variables that every child gets. A scheduler's SLURM_* and SBATCH_* are not
+/// among them.
 bool is_plain(std::string_view name) {
   for (std::string_view plain : {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE",
                                  "TZ", "TMPDIR", "XDG_RUNTIME_DIR"}) {
@@ -38,7 +39,7 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-/// Makes a folder and those above it. What cannot be made stays missing.
+/// Makes a folder and its parents. Ignores failures.
 void make_private_folders(const std::string& path) {
   for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
     (void)mkdir(path.substr(0, at).c_str(), 0700);

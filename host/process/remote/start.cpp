@@ -33,7 +33,7 @@ constexpr std::int64_t kBeatMs = 5000;
 
 volatile sig_atomic_t asked_to_end = 0;
 
-/// Starting is an attempt between its description and its running child.
+/// Starting is an attempt whose child is being started.
 struct Starting {
   std::string nonce;
   std::string state = "failed";

@@ -60,7 +60,8 @@ std::string name_of(pid_t pid) {
 
 bool reads_terminal(pid_t pid) {
   if (read_proc(pid, "wchan").find("n_tty_read") != std::string::npos) return true;
-  // "0 0x0 …" is a blocked read() of descriptor 0. Use it if the kernel hides the function's name.
+  // While a read() blocks, /proc/PID/syscall has "0 0x" and the descriptor. The kernel may show
+  // this although it hides the function's name.
   const std::string call = read_proc(pid, "syscall");
   if (call.rfind("0 0x", 0) != 0) return false;
   const std::string link = "/proc/" + std::to_string(pid) + "/fd/" +

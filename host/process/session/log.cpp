@@ -106,7 +106,8 @@ std::size_t SessionLog::write_some(std::string_view bytes) {
   return done;
 }
 
-// Keeps the newest bytes, from a line end if possible, so that no partial line looks whole.
+// Adds to the waiting bytes. If they are too many, keeps the newest, from a line end if possible,
+// so that no partial line looks whole.
 void SessionLog::wait(std::string_view bytes) {
   waiting_ += bytes;
   if (waiting_.size() <= kMostWaiting) return;
@@ -151,7 +152,7 @@ void SessionLog::note(std::int64_t now_ms) {
   write_time(line, size);
 }
 
-// A partially written time note stays on its own line.
+// Appends a line to .times, on a new line if an earlier line was written only in part.
 void SessionLog::write_time(const char* line, int size) {
   if (times_torn_ && write(times_.get(), "\n", 1) != 1) return;
   times_torn_ = write(times_.get(), line, static_cast<std::size_t>(size)) != size;

@@ -1,6 +1,6 @@
-// SessionLog stores a session program's output in pieces of a file, with times.
+// SessionLog stores the output of a session's program in a series of files (pieces), with times.
 // A piece is named by the offset of its first byte. Beyond the cap, the oldest pieces are deleted.
-// Offsets are never reused, so a returning reader knows the bytes that it missed.
+// Offsets are never reused, so a reader that returns later knows how many bytes it has missed.
 // Bytes that a full disk refuses wait in memory. A note replaces bytes that do not fit.
 // SessionLog owns the open piece. Only one thread writes; readers open the folder themselves.
 #pragma once
@@ -34,11 +34,11 @@ class SessionLog {
   /// Calls `make_room` for bytes that a full disk refuses. Drops bytes that still do not fit.
   void finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
-  /// Returns the offset of the next byte. Includes notes about lost bytes, but not unwritten bytes.
+  /// Returns the offset of the next byte. Counts notes about lost bytes, but not unwritten bytes.
   std::uint64_t end() const { return end_; }
   /// Returns the offset of the oldest stored byte.
   std::uint64_t begin() const { return pieces_.empty() ? end_ : pieces_.front(); }
-  /// Count the received and the lost bytes.
+  /// Return the numbers of received and of lost bytes.
   std::uint64_t printed() const { return printed_; }
   std::uint64_t lost() const { return lost_ + gap_; }
   std::size_t waiting() const { return waiting_.size(); }
@@ -54,7 +54,7 @@ class SessionLog {
   /// Returns the holes that were closed since the last call.
   std::vector<Hole> take_holes() { return std::exchange(holes_, {}); }
 
-  /// Returns "output-0000000000000000.log", or with `ending` the name of its .times file.
+  /// Returns a piece's file name: "output-0000000000000000.log", with `ending` "log" or "times".
   /// A line of .times is milliseconds and the reached offset, or milliseconds and "COLSxROWS".
   static std::string piece_name(std::uint64_t offset, std::string_view ending);
 

@@ -16,7 +16,7 @@ constexpr std::size_t kLongestTitle = 200;
 constexpr std::uint32_t kFirstWide = 0x1100;
 constexpr std::size_t kFeedPart = 4096;
 
-/// A sequence after a control character certainly ends within this many bytes.
+/// An escape sequence certainly ends within this many bytes after its control character.
 constexpr std::size_t kSettled = 4096;
 
 // Returns true for a byte that only draws a character or ends a line.
@@ -28,7 +28,7 @@ bool is_plain(std::string_view bytes, std::size_t at) {
   return byte == '\r' || byte == '\t' || (byte >= 0x20 && byte != 0x7f && byte != 0xc2);
 }
 
-// Control characters never become part of a text.
+// Appends a code point in UTF-8, or a blank for a control character or an invalid one.
 void put_utf8(std::string& out, std::uint32_t code) {
   if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code > 0x10ffff ||
       (code >= 0xd800 && code < 0xe000)) {
@@ -52,7 +52,7 @@ void put_utf8(std::string& out, std::uint32_t code) {
 
 // Appends the text of a cell and returns its width in columns.
 int put_cell(std::string& out, const VTermScreenCell& cell) {
-  // A lone second half of a wide character stands where the first half was overwritten.
+  // If the first half of a wide character was overwritten, its second half remains: draw a blank.
   if (cell.chars[0] == 0 || cell.chars[0] == static_cast<std::uint32_t>(-1)) {
     out += ' ';
   } else {
@@ -60,7 +60,7 @@ int put_cell(std::string& out, const VTermScreenCell& cell) {
       put_utf8(out, cell.chars[i]);
     }
   }
-  // libvterm reports a wide cell before any second half.
+  // libvterm reports any cell before a second half as wide, so check if the character can be wide.
   return cell.chars[0] < kFirstWide ? 1 : std::max<int>(cell.width, 1);
 }
 
@@ -275,8 +275,8 @@ void Screen::feed(std::string_view bytes) {
   parse(bytes);
 }
 
-// Returns the part of plain lines that later lines push off the screen.
-// libvterm need not draw lines that twice as many later rows scroll away.
+// Returns the range of plain lines in `bytes` that later lines push off the screen.
+// libvterm need not draw them, because more than two screens of lines follow.
 std::pair<std::size_t, std::size_t> Screen::superfluous(std::string_view bytes) {
   const int wanted = 2 * size_.rows + 1;
   std::size_t begin = bytes.size(), to = 0;

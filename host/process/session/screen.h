@@ -1,5 +1,5 @@
-// Screen is the terminal of a session's program. It stores what a user would see.
-// Screen answers the queries of programs to a terminal. Accepts hostile bytes.
+// Screen emulates the terminal of a session's program, and stores what a user would see.
+// Screen answers the program's queries to the terminal. Accepts hostile bytes.
 // Screen owns a libvterm and knows no descriptor. Single-threaded.
 #pragma once
 
@@ -40,8 +40,8 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
 
   void feed(std::string_view bytes);
-  /// Under heavy output, lines that scroll off the screen are not stored.
-  /// Storing these lines would take a third of libvterm's time.
+  /// While `flooded` is true, lines that scroll off the screen are not stored.
+  /// Storing them would take a third of libvterm's time.
   void set_flooded(bool flooded);
   bool flooded() const { return flooded_; }
   /// Returns true if the history misses lines that the log has.
@@ -72,7 +72,7 @@ class Screen {
 
   // Input from the user goes to the answer handler, encoded as this terminal sends it.
 
-  /// Marks text of several lines as pasted if the program has enabled bracketed paste.
+  /// Types `text`. Marks several lines as pasted if the program has enabled bracketed paste.
   void type(std::string_view text);
   /// Presses a key: "enter", "ctrl-c", "up", "f5", "alt-x", "shift-tab", … False if unknown.
   bool press(std::string_view key);

@@ -23,18 +23,18 @@ namespace {
 // Remember this many lines to recognise repeated lines.
 constexpr std::size_t kSeen = 512;
 constexpr std::size_t kMostTags = 65536;
-// This many bytes in this time are a flood.
+// A flood is at least kFlood bytes within kRateMs.
 constexpr std::int64_t kRateMs = 250;
 constexpr std::size_t kFlood = 512 * 1024;
-// Plain lines of a flood are drawn in pieces of at most this size or delay.
-// Escape sequences are drawn immediately, while the program prints more.
+// Plain lines of a flood are drawn once they reach this size or age.
+// Escape sequences are drawn immediately.
 constexpr std::size_t kMostUndrawn = 256 * 1024;
 constexpr std::int64_t kUndrawnMs = 20;
 
 Error system_error(std::string_view doing) { return Error::from_errno(errno, doing); }
 
 // Hashes a line without spinners, clocks and amounts, which change by themselves.
-// Progress numbers such as "17/90" and "case_17" count. Returns 0 for an empty rest.
+// Includes progress numbers, such as "17/90" and "case_17". Returns 0 for less than three letters.
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
@@ -202,7 +202,7 @@ Captured Terminal::finish(std::int64_t now_ms, const Capture::MakeRoom& make_roo
   return captured;
 }
 
-// Retries the event of a loss that the disk refused.
+// Writes an event for each loss of output. Retries events that a full disk refused.
 void Terminal::record_holes(const Capture::MakeRoom& make_room) {
   for (const SessionLog::Hole& hole : log_.take_holes()) {
     const nlohmann::json event = {{"type", "output-missing"},
@@ -223,7 +223,7 @@ void Terminal::record_holes(const Capture::MakeRoom& make_room) {
   if (number == 0) events_.clear();
 }
 
-// On a full disk, the lines above the screen are omitted.
+// Writes the last screen, on a full disk without the lines above the screen.
 void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
   const auto save = [&](const std::string& text) {
     Fd file(openat(dir_.get(), kScreenName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
@@ -232,7 +232,7 @@ void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_ro
   };
   if (save(describe(0, Screen::kMostHistory, now_ms) + "\n")) return;
   const std::string text = describe(0, 0, now_ms) + "\n";
-  // Empty the file before making room, because its old part needs no room.
+  // Truncate the file before making room, so that its old content needs no extra space.
   if (save("") && make_room) (void)make_room(text.size());
   if (!save(text)) unlinkat(dir_.get(), kScreenName, 0);
 }
@@ -324,7 +324,7 @@ void Terminal::sample(std::int64_t now_ms) {
   if (screen_.version() == sampled_version_) return;
   sampled_version_ = screen_.version();
   now_ms_ = now_ms;
-  // Only lines that leave the screen count as repeated, not static rows.
+  // Rows that stay on the screen do not count as repeated.
   const std::uint64_t repeats = repeats_;
   const std::int64_t novel = novel_ms_;
   for (int row = 0; row < screen_.size().rows; ++row) saw_line(screen_.row(row));

@@ -44,7 +44,7 @@ class Terminal {
     std::uint64_t log_cap = 0;
     ScreenSize size;
     std::shared_ptr<const Redactor> redactor;
-    std::int64_t now_ms = 0;  ///< monotonic
+    std::int64_t now_ms = 0;  ///< the present time, on a monotonic clock
   };
   struct Opened {
     std::unique_ptr<Terminal> terminal;
@@ -68,7 +68,7 @@ class Terminal {
   Captured finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
   /// Types the parts in order. Refuses an unknown key, and input that no program reads.
-  /// A `tag` that was used before types nothing.
+  /// Types nothing if `tag` was used before.
   Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
   void resize(ScreenSize size, std::int64_t now_ms);
   /// Checks the screen for a new line, and retries writes that a full disk refused.
@@ -114,7 +114,7 @@ class Terminal {
   std::string undrawn_;         // output of a flood that is not drawn yet
   std::int64_t undrawn_since_ms_ = 0;
   std::deque<std::uint64_t> seen_order_;
-  std::unordered_set<std::uint64_t> seen_;  // hashes of lines, newest kSeen
+  std::unordered_set<std::uint64_t> seen_;  // hashes of the newest kSeen lines
   Screen screen_;                           // last member, because it calls the functions above
 };
 

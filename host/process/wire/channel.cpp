@@ -93,7 +93,7 @@ Channel::Read Channel::fill() {
     }
     if (got == 0) return end();
     total += static_cast<std::size_t>(got);
-    // A descriptor ends a message early. Only a short read without descriptor means "no more".
+    // recvmsg() stops early at a descriptor. Only a short read without one means "no more bytes".
     if (static_cast<std::size_t>(got) < kReadStep && message.msg_controllen == 0) break;
   }
   return Read::kOk;
@@ -130,7 +130,7 @@ void Channel::discard() {
 
 bool Channel::flush() {
   while (sent_ < out_.size()) {
-    // A descriptor travels with the first byte of its frame, which begins a message.
+    // A descriptor is sent with the first byte of its frame, so that byte must begin a message.
     bool with_fd = !attached_.empty() && attached_.front().at == sent_;
     std::size_t stop = out_.size();
     if (!attached_.empty()) {
@@ -154,7 +154,7 @@ bool Channel::flush() {
     ssize_t sent = sendmsg(fd_, &message, kSendFlags);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) {
-      // Too many descriptors are in flight, so the peer must read before the next send.
+      // ETOOMANYREFS: too many descriptors are in flight, so the peer must read some first.
       bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == ETOOMANYREFS;
       if (sent_ > kFillLimit) {
         out_.erase(0, sent_);

@@ -62,7 +62,7 @@ class Channel {
   std::size_t read_limit_;
   Fds fds_;
   std::string in_;
-  std::size_t used_ = 0;  ///< bytes of in_ in frames already given out
+  std::size_t used_ = 0;  ///< bytes of in_ that next() has already returned as frames
   bool ended_ = false;
   std::string out_;
   std::size_t sent_ = 0;

@@ -1,5 +1,5 @@
-// exit.json records how the only child of a keeper's directory ended.
-// It is written to a temporary file, synced and renamed, so readers never find a part of it.
+// exit.json records how a keeper's only child has ended.
+// It is written to a temporary file, synced and renamed, so readers never see a part of it.
 // On a machine without a host, it is the authoritative record. Blocking, any thread.
 #pragma once
 
@@ -15,7 +15,7 @@ inline constexpr const char* kExitFileName = "exit.json";
 /// Formats the exit as in keeper.log, with the name of this machine.
 std::string exit_file_text(const ChildExit& exit, std::int64_t now_ms);
 
-/// Publishes exit.json in `dir_fd`. Never replaces an existing file.
+/// Publishes exit.json in `dir_fd`. Does nothing if the file exists.
 Result<void> write_exit_file(int dir_fd, const ChildExit& exit, std::int64_t now_ms);
 
 /// Publishes the exit of the first child of the newest keeper in keeper.log.

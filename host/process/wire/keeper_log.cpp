@@ -29,7 +29,7 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
-constexpr int kMostTries = 50;  // of a log write with EAGAIN, a millisecond apart
+constexpr int kMostTries = 50;  // of a log write after EAGAIN, one each millisecond
 
 // Lists a stream's fields: bytes read, bytes kept (if different), cut, errno of a failed write.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
@@ -462,7 +462,7 @@ class LogReader {
   bool live_only_;
 };
 
-// Passes on each whole line of keeper.log, without newline, up to kLineLimit.
+// Passes each whole line of keeper.log to `take`, without newline. Skips lines above kLineLimit.
 Result<void> read_lines(int run_dir_fd, const std::function<void(std::string_view)>& take) {
   Fd fd(openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return {};

@@ -1,10 +1,10 @@
-// keeper.log records a keeper's actions as JSON lines, before the action or its report.
+// keeper.log records a keeper's actions as JSON lines, before each action is done or reported.
 // The worker may be killed, so readers accept torn lines, invalid bytes and other versions.
 // keeper.log never contains an environment.
 // Unlike the journal, keeper.log records starts and ends while no host lives.
 // Without these records, a resumed run would pay for an attempt twice.
 // A child writes its pid into a line before its exec; the journal's writer cannot do so.
-// Lines are retried on a full disk, while the journal would fail the step.
+// On a full disk, lines are written later, while the journal would fail the step.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +28,7 @@ struct KeeperRecord {
   std::string log_file;  ///< identify_file() of the log
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
-  std::uint64_t generation = 0;                        ///< the host that drives, or drove last
+  std::uint64_t generation = 0;                        ///< of the present or last host
   /// Only the index of live keepers sets the run's folder, its label, and the machine.
   std::string run_dir, label, machine;
 };
@@ -53,10 +53,10 @@ std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t 
 std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms);
 std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms);
 std::string end_line(std::string_view why, std::int64_t now_ms);
-/// Formats a name as the log stores it: truncated valid UTF-8.
+/// Returns a name as the log stores it: truncated, and in valid UTF-8.
 std::string logged_name(std::string_view name);
 
-/// Opens or makes keeper.log for appending. `lock` marks an active keeper or sweep.
+/// Opens or makes keeper.log for appending. With `lock`, takes its lock for a keeper or a sweep.
 /// Fails with kDenied if another process holds the lock.
 Result<int> open_keeper_log(int run_dir_fd, bool lock);
 
@@ -87,14 +87,15 @@ class KeeperLogWriter {
   bool torn_;
 };
 
-/// The names of a LoggedChild are results of logged_name().
+/// The step and the attempt of a LoggedChild are results of logged_name().
 struct LoggedChild : ChildRecord {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
   std::vector<std::string> argv;
   std::int64_t born_ms = 0;  ///< after boot
-  /// kExited has everything except captured text, kReaped code and signal, kLost the known parts.
+  /// With kExited, everything but the captured text; with kReaped, code and signal; with kLost, the
+  /// known parts.
   ChildExit exit;
 };
 
@@ -124,7 +125,7 @@ std::string machine_name();
 /// `live_only` omits exited children, which helps with long logs.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
 
-/// Quickly reads the newest keeper in the log: its host, and whether it exited normally.
+/// KeeperGlance has a few facts about the newest keeper in a log.
 struct KeeperGlance {
   std::string token;  ///< empty without a record of a keeper
   std::uint64_t generation = 0;
@@ -133,7 +134,8 @@ struct KeeperGlance {
 /// Returns true if the log is a copy, as in a copied repository.
 bool keeper_log_is_copy(int run_dir_fd);
 
-/// Returns an empty result if the log cannot be read.
+/// Reads a few facts about the newest keeper, fast even from a long log. They are empty if the log
+/// cannot be read.
 KeeperGlance glance_at_keeper_log(int run_dir_fd);
 
 }  // namespace moonlet

@@ -60,7 +60,7 @@ class Fields {
   bool failed_ = false;
 };
 
-// Reserves the length, which end() sets.
+// Opened begins a frame. Its destructor fills in the frame's length.
 class Opened {
  public:
   Opened(std::string& out, FrameType type) : out_(out), at_(out.size()) {
