@@ -1,4 +1,4 @@
-// AskGit runs git for a Home, which reads facts in git's formats. Blocking, any thread.
+// Provides the function by which a Home runs git. Blocking, any thread.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace moonlet {
 
-/// Runs the git of the PATH in `environment` ("NAME=value" each).
-/// A failing git, or a git that runs longer than ten seconds, yields an empty answer.
+/// Returns a function that runs the git in the PATH of `environment` ("NAME=value" each).
+/// It returns an empty text if git fails or runs longer than ten seconds.
 AskGit ask_git(std::vector<std::string> environment);
 
 }  // namespace moonlet

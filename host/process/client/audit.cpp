@@ -120,7 +120,7 @@ class JournalFacts {
       const Attempt attempt = as_logged(key, end.attempt);
       // The keeper of a remote attempt logs it on the other machine.
       if (logged.count(attempt) != 0 || remotes_.count(attempt) != 0) continue;
-      // A validation with a missing command has failed, so its attempt is not lost.
+      // The command of a validation did not exist, so the validation failed without a start.
       if (end.no_success && not_started.count(attempt) != 0) continue;
       (attempts_.at(attempt) ? played : unlogged)
           .push_back({{"key", key}, {"attempt", end.attempt}});

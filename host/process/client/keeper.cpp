@@ -277,7 +277,7 @@ void Keeper::receive() {
 }
 
 // Handles one ended child per loop turn, so that its task can start the next child first.
-// Otherwise children that ended together would wait for all records and start together again.
+// Otherwise tasks whose children end together would wait for all records and start together again.
 void Keeper::handle_frames() {
   // A completed operation may drop the last owner of this object.
   auto self = shared_from_this();
@@ -388,8 +388,8 @@ void Keeper::disconnected() {
   }
 }
 
-// A silent keeper is stopped or frozen, or waits for its disk. The check needs two rounds.
-// After a stop of this host itself, the keeper's frames may still be unread in the first round.
+// Gives up on a keeper that is stopped or frozen, or waits for its disk. It must be silent in two
+// checks: after a stop of this host itself, its frames may still be unread in the first.
 void Keeper::check_silence() {
   if (!connected() || held_) return;
   const std::int64_t now = loop_.clock().monotonic_ms();
@@ -425,12 +425,12 @@ void Keeper::supersede(Error why) {
 }
 
 // Returns true if another host drives the keeper.
-// A superseding is always in the log, and in a frame if the socket has room.
+// A takeover is always in the log, and arrives as a frame if the socket has room.
 bool Keeper::overtaken() {
   if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // A host without a generation can have lost only this keeper.
+  // Without a generation, only a takeover of this host's own keeper counts.
   if (generation_ == 0 && newest.token != token_) return false;
   supersede(
       {ErrorKind::kDenied,

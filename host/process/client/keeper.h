@@ -27,7 +27,7 @@ struct AdoptedFrame;
 struct Frame;
 struct HelloFrame;
 
-/// ChildOperation is a child. It completes after the end of its process, streams and tree.
+/// ChildOperation is a child. It completes after its process, streams and tree have ended.
 class ChildOperation final : public Operation {
  public:
   /// Returns the end of a finished child.
@@ -59,10 +59,10 @@ class ChildOperation final : public Operation {
 };
 
 struct KeeperOptions {
-  std::string program;  ///< the executable that calls keeper_main(); absolute
+  std::string program;  ///< absolute path of the executable that calls keeper_main()
   std::vector<std::string> prefix_args{"keeper"};
   int run_dir_fd = -1;     ///< the directory of the run or session; duplicated
-  int output_dir_fd = -1;  ///< base of OutputSpec::path; borrowed by start(); -1: the run's
+  int output_dir_fd = -1;  ///< base of OutputSpec::path; borrowed by start(); -1: run_dir_fd
   std::string run_id;      ///< for keeper.log and `moonlet ps`
   int live_dir_fd = -1;    ///< from LiveIndex::make(), borrowed by start(); -1: not in the index
   std::string label;       ///< the name of the run in the index; without secrets
@@ -104,8 +104,8 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Returns the number of children that have not completed.
   std::size_t live() const { return operations_.size(); }
-  /// While `held` is true, no frame is handled and no child completes.
-  /// Keep this time short. The host needs it to handle completed children.
+  /// While `held` is true, no frame is handled and no child completes, so that the host can first
+  /// handle the completed children. Keep this time short.
   void hold_ends(bool held);
   /// Leaves the keeper like a dying host: children that may outlive a host continue.
   /// Pending operations complete as kLost; later starts fail. Does not wait.
@@ -138,7 +138,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   enum class Reading {
     kPolled,   ///< the poll reports bytes
     kSoon,     ///< the next turn of the loop handles frames that were read already
-    kStalled,  ///< hold_ends() keeps frames back that were read already
+    kStalled,  ///< hold_ends() holds back frames that were read already
   };
 
   /// `guard` is a child that must be reaped, or 0 for an adopted keeper.
@@ -185,7 +185,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   std::optional<int> guard_status_;  ///< set once the guard was reaped
   Phase phase_ = Phase::kGreeting;
   Reading reading_ = Reading::kPolled;
-  bool held_ = false;   ///< by hold_ends()
+  bool held_ = false;   ///< set by hold_ends()
   bool woken_ = false;  ///< SIGCONT was sent, because the keeper may be stopped
   uv_poll_t* poll_;     ///< the handles exist while connected()
   uv_prepare_t* prepare_;

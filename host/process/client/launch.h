@@ -17,7 +17,7 @@ struct LaunchedKeeper {
   pid_t guard = 0;  ///< the pid of the guard, a child of this process
 };
 
-/// `options.output_dir_fd` must be set. A keeper reports its own failures later.
+/// Starts a keeper, which reports its own failures later. `options.output_dir_fd` must be set.
 Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options);
 
 /// Registers the guard of a keeper that this host has left, to avoid a zombie.

@@ -75,7 +75,7 @@ std::vector<LiveKeeper> LiveIndex::list() const {
   std::vector<LiveKeeper> keepers;
   if (path_.empty()) return keepers;
   auto live = Dir::open(path_);
-  if (!live) return keepers;  // no keeper was here yet
+  if (!live) return keepers;  // no keeper has made an entry yet
   std::vector<std::string> names;
   (void)live->each(".", [&](const Entry& entry) {
     if (entry.kind == EntryKind::kDir) names.push_back(entry.name);

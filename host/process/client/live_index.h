@@ -39,7 +39,7 @@ class LiveIndex {
   std::vector<LiveKeeper> list() const;
   /// Returns the keeper of a removed folder by the folder's former path.
   std::optional<LiveKeeper> find_removed(std::string_view run_dir) const;
-  /// Returns the highest n among the ids LETTER-n of live keepers' folders in `folder`; 0 for none.
+  /// Returns the highest number in an id LETTER-number of the live keepers in `folder`; 0 for none.
   /// An id stays taken even if its folder was removed.
   std::uint64_t highest(const std::string& folder, char letter) const;
 
@@ -47,7 +47,7 @@ class LiveIndex {
   std::string path_;
 };
 
-/// Like list_live(), but the keeper names the steps.
+/// Like list_live() of a folder, but the keeper names the steps.
 std::vector<LiveProcess> list_live(const LiveKeeper& keeper);
 /// Ends a keeper and its children, and waits for their end.
 /// Fails with kTimeout after `grace_ms` plus ten seconds.

@@ -36,7 +36,7 @@ class ControlClient {
  public:
   /// Returns null if no keeper listens.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
-    // An address has at most 108 bytes, but a run's path may be longer.
+    // A socket's address has at most 108 bytes, but a run's path may be longer.
     const std::string folder = path_of_open(run_dir_fd);
     const std::string path = folder + "/" + kKeeperSocketName;
     sockaddr_un address{};
@@ -87,8 +87,8 @@ class ControlClient {
     return client;
   }
 
-  /// Refuses a socket that a confined step put in the run's folder.
-  /// A host would send its secrets to such a socket.
+  /// Refuses a socket that a confined step has put into the run's folder.
+  /// Otherwise the host would send its secrets to that step.
   Result<void> check_keeper() const {
     if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
     return Error{ErrorKind::kDenied,

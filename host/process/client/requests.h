@@ -23,7 +23,7 @@ Result<void> keeper_shutdown(int run_dir_fd);
 /// Sends a frame that needs the right to write the run's record.
 /// Returns the body of the answer, which must have the type `answer`.
 Result<std::string> keeper_request(int run_dir_fd, std::string_view frame, FrameType answer);
-/// ConnectedKeeper keeps the connection. The channel may already contain frames.
+/// ConnectedKeeper is an open connection. Its channel may already contain more frames.
 struct ConnectedKeeper {
   std::unique_ptr<Channel> channel;
   std::string body;
@@ -38,7 +38,8 @@ struct AdoptedKeeper {
 };
 /// Becomes the host of the keeper in this directory, if the generation is the highest.
 /// Returns no value if no keeper works there. Waits for an ending keeper or a sweep.
-/// Fails with kDenied for a host of an equal or higher generation, or a confined foreign step.
+/// Fails with kDenied if a host of an equal or higher generation drives the keeper.
+/// Fails with kDenied if the process there is a confined step of another run.
 /// Fails with kDenied also without write access to the run's record.
 /// Fails with kTimeout after about ten seconds.
 Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);

@@ -58,7 +58,7 @@ class Finder {
       std::uint32_t number = 0;
       const bool main = is_main(process, number);
       const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
-      // A process without a readable mark may have just ended.
+      // A process without a readable mark may have just ended, so look again.
       const bool fenced = !marked && in_cgroup_.count(process.pid) != 0 && same_process(process);
       if (marked || fenced) add(process, number, main);
     }

@@ -15,7 +15,7 @@ namespace moonlet {
 
 struct LiveProcess {
   ProcessInfo info;
-  ChildRecord record;  ///< the process's child; number 0 if only the run is known
+  ChildRecord record;  ///< the child that the process belongs to; number 0 if only the run is known
   std::int64_t age_ms = 0;
   bool main = false;  ///< the child's main process, not a descendant
 };
