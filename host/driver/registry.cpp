@@ -22,7 +22,7 @@ Result<void> append_record(Loop& loop, const RunDir& run, const RunLock& lock, s
   return write->result();
 }
 
-// A killed keeper may still have its lock for a moment, but does not answer.
+// A killed keeper may still hold its lock for a moment, but it does not answer.
 bool keeper_answers(const RunDir& run) {
   const int dir = run.dir().fd();
   return keeper_is_alive(dir) && keeper_live(dir).ok();

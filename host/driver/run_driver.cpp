@@ -13,7 +13,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kMostDraws = 16;   // attempts to find a free task id
+constexpr int kMostDraws = 16;   // the most attempts to find a free task id
 constexpr int kMostUnheard = 4;  // from this many unread records on, ends of children are delayed
 
 /// Makes a sidecar. Retries on a name collision between runs of the same second.

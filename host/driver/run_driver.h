@@ -85,13 +85,14 @@ class RunDriver {
   /// Writes a value that is too large for its journal line.
   /// With Durable::kNo, the value is durable before the next durable record.
   Result<void> write_value(std::string_view name, std::string_view text, Durable durable);
-  /// Fails with kInvalid if the value does not exist.
+  /// Reads a value of write_value(). Fails with kInvalid if the value does not exist.
   Result<FileBytes> read_value(std::string_view name, std::size_t cap) const;
   /// Returns the run's secret key, which the first call makes.
   Result<std::string> key() const;
   /// Syncs the files that were written with Durable::kNo, on another thread.
   void begin_sync();
-  /// Waits until the files of begin_sync() are on the disk. After an error the run has not ended.
+  /// Waits until all files that were written with Durable::kNo are on the disk.
+  /// After an error, do not record the end of the run.
   Result<void> sync();
 
   /// Opens the journal, see Journal::open(). Call open_journal() once per run.
@@ -165,7 +166,7 @@ class RunDriver {
   std::string label_;  // the run's name in the index of live keepers
   bool resumed_;
   CancelRequest cancel_;
-  std::unique_ptr<Journal> journal_;  // is closed before the lock is released
+  std::unique_ptr<Journal> journal_;  // closed before the lock is released
   int unheard_ = 0;
   std::vector<LoggedKeeper> logged_;          // the logs of earlier hosts' keepers
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet

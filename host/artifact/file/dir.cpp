@@ -48,7 +48,7 @@ struct CloseDir {
 };
 using DirStream = std::unique_ptr<DIR, CloseDir>;
 
-// Takes ownership of the descriptor, also on failure.
+// Takes ownership of the descriptor, and closes it on failure.
 DirStream stream_of(Fd fd) {
   DIR* dir = ::fdopendir(fd.get());
   if (dir != nullptr) fd.release();

@@ -73,7 +73,7 @@ class TreeRemover {
     return number;
   }
 
-  // Returns EISDIR if `name` is a non-empty folder.
+  // Removes a file or an empty folder. Returns EISDIR if `name` is a non-empty folder.
   int remove_entry(int dir, const char* name) {
     if (left_ == 0) return E2BIG;
     --left_;

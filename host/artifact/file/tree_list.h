@@ -74,7 +74,7 @@ class TreeList {
   Entry* entry(const std::string& path);
 
   Entry top_;
-  std::unordered_map<std::string, Folder> folders_;  // by path
+  std::unordered_map<std::string, Folder> folders_;  // the entries of each folder, by its path
 };
 
 }  // namespace moonlet

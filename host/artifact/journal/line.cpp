@@ -96,7 +96,7 @@ std::optional<JournalLine> parse_journal_line(std::string_view text) {
 }
 
 bool is_older_journal(std::string_view text) {
-  // Version 1 had fields of one letter.
+  // Version 1 had field names of one letter.
   return text.substr(0, kLongestEnvelope).find("\"p\":\"moonlet-journal-1\"") !=
          std::string_view::npos;
 }

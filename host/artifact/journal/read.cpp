@@ -24,7 +24,7 @@ class Reader {
     report_.last_hash = kJournalStart;
   }
 
-  /// `ended` is false for text after the last newline.
+  /// Handles a line. `ended` is false for text after the last newline.
   void line(std::string_view text, std::uint64_t offset, bool too_long, bool ended) {
     ++lines_;
     if (bad_) {

@@ -33,7 +33,7 @@ class Home {
   void close();
   /// Makes `.agent` with its folders and excludes `.agent` from git, unless the user tracks it.
   Result<const Dir*> make();
-  /// Opens the ledger; nullptr if `.agent` is missing. Valid as long as the result of existing().
+  /// Opens the ledger; nullptr if `.agent` is missing. Valid as long as existing()'s result.
   Result<Ledger*> ledger();
   /// Returns why `.agent` could not be excluded from git; usually "". The run may continue.
   const std::string& warning() const { return warning_; }

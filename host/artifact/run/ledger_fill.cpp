@@ -106,7 +106,7 @@ Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   if (changed.empty()) return {};
   return ledger.together([&]() -> Result<void> {
     for (const std::string& id : changed) {
-      // Read the record again, because no other process writes now.
+      // Read the record again inside the transaction, in which no other process writes the ledger.
       const auto record = record_of(agent, id);
       if (!record) continue;
       if (auto put = ledger.put_record(*record); !put) return put;
