@@ -50,10 +50,10 @@ class Capture {
 
   OutputSpec::Target target_ = OutputSpec::Target::kNull;
   Fd file_;
-  std::string text_;  // kInline: the first cap_ bytes
+  std::string text_;  // the first cap_ bytes of a kInline stream
   std::uint64_t cap_ = 0;
   std::uint64_t total_ = 0;
-  std::uint64_t seen_ = 0;    // bytes after redaction
+  std::uint64_t seen_ = 0;    // received bytes, after redaction
   std::uint64_t stored_ = 0;  // bytes of seen_ that are in file_ or text_
   std::string waiting_;       // received bytes that are not on the disk yet
   int trouble_ = 0;           // the errno of the last failed write

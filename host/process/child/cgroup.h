@@ -24,7 +24,7 @@ pid_t fork_into_cgroup(const std::string& cgroup);
 bool join_cgroup(const std::string& cgroup);
 /// Returns the path of this process's cgroup; "" if it is not writable.
 std::string own_cgroup();
-/// Kills all processes in `cgroup` and below. Returns false without permission or a cgroup.
+/// Kills all processes in `cgroup` and below. Returns false if it is missing or not permitted.
 bool kill_cgroup(const std::string& cgroup);
 /// Removes `cgroup` and the cgroups below. Returns false while a process is inside.
 /// A reaped process may still count for a moment, so wait at most `wait_ms`.

@@ -78,7 +78,8 @@ std::vector<std::string> groups_in(const std::string& cgroup) {
   return names;
 }
 
-// A keeper moves its worker into a new cgroup immediately, so an old empty cgroup has no owner.
+// Removes old, empty cgroups. They have no owner, because a keeper moves its worker into a new
+// cgroup immediately.
 void remove_old_groups(const std::string& parent) {
   for (const auto& name : groups_in(parent)) {
     std::string path = parent + "/" + name;
@@ -94,7 +95,7 @@ void remove_old_groups(const std::string& parent) {
   }
 }
 
-// Kernels before 5.14 have no cgroup.kill.
+// Kills the processes one by one, because kernels before 5.14 have no cgroup.kill.
 bool kill_members(const std::string& cgroup) {
   std::ifstream file(cgroup + "/cgroup.procs");
   if (!file) return false;
@@ -138,7 +139,7 @@ int open_cgroup(const std::string& cgroup) {
 
 pid_t fork_into_cgroup(const std::string& cgroup) {
 #ifdef MOONLET_TSAN
-  // Under a sanitizer do not fork here, because its runtime would miss the fork.
+  // Do not fork here under ThreadSanitizer, because its runtime would miss the fork.
   (void)cgroup;
   return -1;
 #else

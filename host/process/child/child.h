@@ -51,7 +51,7 @@ struct ChildSpec {
   static constexpr std::size_t kAttemptLimit = 512;
 
   std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
-  std::string attempt;            ///< the caller's name for this try of the step
+  std::string attempt;            ///< the caller's name for this attempt of the step
   std::vector<std::string> argv;  ///< argv[0] without a '/' is searched in the PATH of `env`
   /// redacted_argv is for logs. It is empty if argv and `cwd` contain no secret.
   std::vector<std::string> redacted_argv;
@@ -90,7 +90,7 @@ struct Captured {
   std::string text;         ///< for kInline: the head, a note about the cut, the tail
   std::uint64_t total = 0;  ///< bytes that the child wrote
   std::uint64_t kept = 0;   ///< bytes kept, the note not counted
-  bool cut = false;         ///< total exceeded the cap
+  bool cut = false;         ///< true: `total` exceeded the cap
   int write_errno = 0;      ///< the first error of writing the file; 0 without an error
 };
 
@@ -116,7 +116,7 @@ struct ChildExit {
   /// Counts the bytes of `out` that arrived before a limit ended the child; 0 for other ends.
   std::uint64_t out_in_time = 0;
   std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
-  std::int64_t cpu_ms = 0;       ///< of the main process and its reaped children
+  std::int64_t cpu_ms = 0;       ///< CPU time of the main process and its reaped children
   std::int64_t max_rss_kb = 0;
   int pid = 0;  ///< 0 if the child never ran
 

@@ -13,7 +13,7 @@ namespace moonlet {
 
 namespace {
 
-// Declares the kernel's interface, because most distributions' headers are years older.
+// Declare the kernel's interface here, because the headers of most distributions are years older.
 constexpr long kCreateRuleset = 444, kAddRule = 445;
 constexpr std::uint32_t kAskVersion = 1;
 constexpr int kPathBeneath = 1;

@@ -70,7 +70,7 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
   while (true) {
     std::size_t colon = rest.find(':');
     std::string_view folder = rest.substr(0, colon);
-    // A relative PATH folder belongs to the repository, which may contain a file named git.
+    // Ignore a relative PATH folder: it is in the repository, which may contain a file named git.
     if (!folder.empty() && folder[0] == '/') {
       std::string file = in_folder(folder, name);
       int number = check_program(file);

@@ -260,7 +260,8 @@ MOONLET_BARE bool mount_read_only(const Shared* shared) {
   return true;
 }
 
-// Some libraries open descriptors without close-on-exec, such as libcurl's wake-up pair.
+// Closes all descriptors from `first` on. Some libraries open descriptors without close-on-exec,
+// such as libcurl's wake-up pair.
 MOONLET_BARE void close_from(unsigned first) {
   if (syscall(kCloseRange, first, ~0u, 0u) == 0) return;
   for (unsigned fd = first; fd < kMostClosed; ++fd) syscall(SYS_close, fd);

@@ -1,6 +1,7 @@
 // Lists the descendants of this process and the step of each. Single-threaded.
 // A step's tree has the descendants of its main process, and the members of its session or group.
-// Orphans that carry the step's mark also belong to the tree. Only end_process() sends signals.
+// Orphans that carry the step's mark also belong to the tree.
+// Only signal_process() and end_all_descendants() send signals.
 #pragma once
 
 #include <sys/types.h>

@@ -181,7 +181,7 @@ class JournalFacts {
     const auto value = end.find(kResult);
     if (text_in(end, kStatus) != "ok" || value == end.end() || !value->is_object()) return;
     if (const auto text = value->find("text"); text == value->end()) {
-      answers_[key] = *value;  // an answer in its own file
+      answers_[key] = *value;  // the answer is in its own file
     } else if (text->is_string()) {
       answers_[key] = sha256_hex(text->get_ref<const std::string&>());
     } else {

@@ -16,7 +16,7 @@ struct DetachRequest {
   std::vector<std::string> argv;            ///< argv[0] is the program's path
   std::vector<std::string> environment;     ///< the whole environment, as "NAME=value"
   std::int64_t patience_ms = 60'000;        ///< the longest time to wait for the answer
-  std::size_t longest = 1 << 20;            ///< the most bytes of the answer
+  std::size_t longest = 1 << 20;            ///< the greatest size of the answer in bytes
   const std::atomic<bool>* stop = nullptr;  ///< true: stop waiting
 };
 

@@ -146,7 +146,7 @@ void Keeper::take_over(HelloFrame hello, AdoptedFrame adopted) {
 void Keeper::before_waiting() {
   if (!connected()) return;
   if (channel_->pending() && !channel_->flush()) {
-    // The keeper's last frames may still be unread. End of file follows them.
+    // Drop only the output: the keeper's last frames may still be unread. End of file follows them.
     channel_->discard();
   }
   // Poll for input only if it is read, because unread bytes would wake the loop repeatedly.
@@ -308,7 +308,7 @@ void Keeper::hold_ends(bool held) {
   if (!held && reading_ == Reading::kStalled) handle_soon();
 }
 
-// Handles a frame. Returns false if it is unintelligible or refuses this host.
+// Handles a frame. Returns false if the frame is invalid or refuses this host.
 bool Keeper::handle(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kHello: {
@@ -378,7 +378,7 @@ void ChildOperation::finish(ChildExit exit) {
   complete();
 }
 
-// Handles a connection that is closed or useless.
+// Handles a connection that is closed or unusable.
 void Keeper::disconnected() {
   if (connected()) disconnect(Phase::kGone);
   if (overtaken()) {
@@ -440,7 +440,7 @@ bool Keeper::overtaken() {
   return true;
 }
 
-// The guard may still be ending the processes that its worker left.
+// Waits for the keeper's end. The guard may still be ending the processes that its worker left.
 // Operations complete after the guard's end, so that "lost" also means "gone".
 void Keeper::await_end() {
   if (phase_ != Phase::kGone) return;
@@ -533,7 +533,7 @@ void Keeper::say_goodbye(std::int64_t give_up) {
     if (!open && connected()) disconnect(Phase::kGone);
   }
   if (!connected()) return;
-  // A worker that does not read still notices the end of its guard.
+  // A worker that has not read the request still notices the end of its guard.
   if (!half_closed && has_guard()) kill(guard_, SIGTERM);
   disconnect(Phase::kGone);
 }

@@ -136,7 +136,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
     kSuperseded,  ///< another host drives this keeper
   };
   enum class Reading {
-    kPolled,   ///< the poll reports bytes
+    kPolled,   ///< the poll waits for bytes
     kSoon,     ///< the next turn of the loop handles frames that were read already
     kStalled,  ///< hold_ends() holds back frames that were read already
   };

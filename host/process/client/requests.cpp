@@ -48,7 +48,7 @@ class ControlClient {
     Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
     if (!fd) return Error::from_errno(errno, "connect to", kKeeperSocketName);
     fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-    // connect() also waits if many peers are queued.
+    // Limit the wait of connect(), which blocks while too many peers are queued.
     timeval patience{kPatienceMs / 1000, 0};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -98,7 +98,7 @@ class ControlClient {
                  kKeeperSocketName};
   }
 
-  /// Returns true if the peer process has ended, so that its check means nothing.
+  /// Returns true if the peer process has ended, so that check_keeper() proves nothing.
   bool peer_has_ended() const {
     const pid_t pid = peer_process(channel_->fd());
     ProcessInfo info;

@@ -213,7 +213,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
       swept.killed.push_back(std::move(process));
       fresh = true;
     }
-    // A pause would help processes that keep starting new processes.
+    // Do not pause while new processes appear, because they may keep starting others.
     if (!fresh) poll(nullptr, 0, kPauseMs);
   }
 

@@ -5,7 +5,7 @@
 
 namespace moonlet {
 
-/// Runs until the host is gone or asks for the end, and every child is accounted for.
+/// Runs until the host is gone or asks for the end, and every child has ended and is recorded.
 /// `argv` is the command line after "keeper", as built by client/launch.cpp.
 /// keeper_main() returns the process's exit status.
 int keeper_main(int argc, char** argv);

@@ -27,7 +27,7 @@ class Stream {
   /// On failure, closes `fd` and returns false with errno.
   bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
-  /// Feeds the available bytes, up to about `limit`, to `sink`. Closes at the end.
+  /// Feeds the available bytes, up to about `limit`, to `sink`. Closes the stream at its end.
   /// Returns the number of bytes read.
   std::size_t drain(std::size_t limit, const std::function<void(std::string_view)>& sink);
   void close();
@@ -55,9 +55,9 @@ struct Step : ChildRecord {
   bool reaped_logged = false;
 
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
-  std::int64_t started = 0, born_ms = 0;  ///< on the monotonic clock, and since the boot
+  std::int64_t started = 0, born_ms = 0;  ///< on the monotonic clock; since the boot
   std::int64_t last_output = 0;
-  std::int64_t phase_deadline_ms = 0;  ///< the end of kDraining and kTerm
+  std::int64_t phase_deadline_ms = 0;  ///< the latest end of kDraining or kTerm
   std::int64_t kill_since = 0;
   Loop::TimerId timer{};
 

@@ -10,7 +10,7 @@ namespace {
 
 // Limits the bytes of a stream per loop turn, so that all streams get a turn.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// A screen needs more time per byte, and commands may wait for the screen.
+// The limit is smaller for terminals: a screen takes more time per byte, and commands may wait.
 constexpr std::size_t kTerminalTurn = 64 * 1024;
 // After a step's end, wait this long before the search for strays that the step may have started.
 constexpr std::int64_t kStrayMs = 20;

@@ -29,7 +29,7 @@ struct EndedChild : ChildRecord {
   bool durable = false;
   bool sent = false;  ///< the exit was sent to the present host
 
-  /// Makes the end of a child that never ran.
+  /// Returns the end of a child that never ran.
   static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
 };
 

@@ -24,7 +24,7 @@ constexpr std::int64_t kKillLimitMs = 10000;
 constexpr int kLooks = 12;
 constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
-// Up to this many pids are checked singly. With more, scan the whole of /proc.
+// Up to this many pids are checked one by one. With more, scan the whole of /proc.
 constexpr pid_t kFewPids = 48;
 // Within this time after a step's start, pids have almost certainly not wrapped around.
 constexpr std::int64_t kYoungMs = 10000;
@@ -75,7 +75,7 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
   } else {
     exit.code = WEXITSTATUS(status);
   }
-  // The reason of an earlier limit or cancel stays.
+  // Keep the reason of an earlier limit or cancel.
   if (exit.why == ChildExit::Why::kNotStarted) {
     exit.why = exit.signal != 0 ? ChildExit::Why::kSignalled : ChildExit::Why::kExited;
   }

@@ -121,7 +121,7 @@ void Supervisor::start(StartFrame frame) {
 }
 
 // Records the intents of the next `count` queued children.
-// A full disk is reported now, before anything was paid.
+// A full disk is thus reported before anything is paid.
 Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;

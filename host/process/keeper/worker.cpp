@@ -31,7 +31,7 @@ constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
 constexpr int kGroupWaitMs = 500;
-// Beyond this backlog, the host must read before it can send requests.
+// If more bytes than this wait for the host, the worker reads no more requests of the host.
 constexpr std::size_t kHostBacklog = 32u << 20;
 // The worker keeps this much captured text for the next host. The log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
@@ -305,7 +305,7 @@ void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_poll();
 }
 
-// The host has died or was superseded. Children that may outlive a host continue.
+// Handles the loss of a host that has died or was superseded. Children that outlive it continue.
 void Worker::lose_host() {
   if (!host_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
@@ -527,7 +527,7 @@ void Worker::retry_later() {
 }
 
 // Write the log first, so that a reported end is already on record.
-// The host need not wait for a full disk, because the record is retried.
+// On a full disk, report the end anyway, because the record is retried.
 void Worker::send() {
   const bool recorded = record();
   if (host_) {

@@ -19,8 +19,8 @@ struct WorkerSetup {
   int log_fd = -1;    ///< from open_keeper_log(), locked
   int guard_fd = -1;  ///< reads end of file when the guard is gone
   KeeperRecord record;
-  std::optional<LiveEntry> entry;  ///< in the index of live keepers; not yet published
-  std::string label;               ///< for the entry
+  std::optional<LiveEntry> entry;  ///< the keeper's unpublished entry in the index of live keepers
+  std::string label;               ///< the run's name in that index
   std::string outer_mark;
 };
 

@@ -74,7 +74,7 @@ struct Followed {
   std::int64_t looked_ms = 0;  ///< the time of the last check for the keeper; 0: never
 
   bool has_news() const {
-    // An unclaimed attempt is no news, because a scheduler's job may start late.
+    // An unclaimed attempt is not news, because a scheduler's job may start late.
     return state == RemoteAttempt::State::kEnded || state == RemoteAttempt::State::kGone ||
            sizes[0] > seen[0] || sizes[1] > seen[1];
   }

@@ -16,7 +16,7 @@ constexpr std::uint64_t kSmallestPiece = 4096;
 constexpr std::size_t kPieces = 8;
 // Output within this time shares a time note, so a replay prints it at once.
 constexpr std::int64_t kNoteMs = 10;
-// Reserves room for a note about lost bytes.
+// A note about lost bytes is shorter than this.
 constexpr std::uint64_t kNoteSize = 256;
 
 }  // namespace

@@ -57,7 +57,7 @@ class Screen {
   std::uint64_t lines_gone() const { return lines_gone_; }
 
   struct Cursor {
-    int row = 0, col = 0;  ///< from 0
+    int row = 0, col = 0;  ///< counted from 0
     bool visible = true;
   };
   Cursor cursor() const;
@@ -77,7 +77,7 @@ class Screen {
   /// Presses a key: "enter", "ctrl-c", "up", "f5", "alt-x", "shift-tab", … False if unknown.
   bool press(std::string_view key);
 
-  struct Callbacks;  ///< libvterm calls these
+  struct Callbacks;  ///< the functions that libvterm calls
 
  private:
   void keep_line(std::string text);

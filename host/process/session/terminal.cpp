@@ -47,7 +47,7 @@ std::uint64_t hash_of_line(std::string_view text) {
     if (is_letter && !(before >= '0' && before <= '9')) named = true;
     if (!is_letter && !is_digit) named = false;
     before = c;
-    const bool is_counted = i + 1 < text.size() && text[i + 1] == '/';  // "17/90"
+    const bool is_counted = i + 1 < text.size() && text[i + 1] == '/';  // as in "17/90"
     if (!is_letter && !(is_digit && (named || is_counted))) continue;
     if (is_letter) ++letters;
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;

@@ -25,7 +25,7 @@ namespace moonlet {
 
 struct TypedPart {
   enum class Kind : std::uint8_t {
-    kText,   ///< like typed or pasted by a person
+    kText,   ///< text as if typed or pasted by a person
     kKey,    ///< the name of a key, see Screen::press()
     kBytes,  ///< unchanged bytes
   };
@@ -48,7 +48,7 @@ class Terminal {
   };
   struct Opened {
     std::unique_ptr<Terminal> terminal;
-    int reading = -1;  ///< reads the program's output, non-blocking; owned by the caller
+    int reading = -1;  ///< non-blocking, for the program's output; owned by the caller
     Fd program;        ///< the program's stdin, stdout and stderr
   };
   static Result<Opened> open(Options options);

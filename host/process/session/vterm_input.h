@@ -15,7 +15,7 @@ class VtermInput {
   static constexpr std::string_view kComeInside = "\x1b[0h";
 
   /// Returns `bytes` in a form that libvterm can parse safely. Valid until the next call.
-  /// Replaces malformed UTF-8. Drops C1 controls and strings for applications.
+  /// Replaces malformed UTF-8. Drops C1 controls and application strings (SOS, PM, APC).
   /// Passes only complete control sequences, with few and small parameters.
   /// Translates sequences that libvterm lacks, such as CSI b (repeat) and CSI s (save the cursor).
   std::string_view clean(std::string_view bytes);
@@ -38,7 +38,7 @@ class VtermInput {
   State state_ = State::kText;
   std::string unfinished_;  // the incomplete UTF-8 sequence at the end of the last call
   std::string joined_, out_;
-  std::string parameters_;  // of the open escape or control sequence
+  std::string parameters_;  // the parameters of the open escape or control sequence
   char last_ = 0;           // the previous character, if ASCII
   bool has_margins_ = false;
 };

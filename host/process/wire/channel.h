@@ -45,7 +45,7 @@ class Channel {
   bool attach(std::size_t frame_at, int fd);
   /// Sends as much as possible without blocking. Returns false if the peer is gone.
   bool flush();
-  /// Drops unsent bytes, because the peer is gone.
+  /// Drops unsent bytes. Call discard() if the peer is gone.
   void discard();
   bool pending() const { return sent_ < out_.size(); }
   std::size_t pending_bytes() const { return out_.size() - sent_; }

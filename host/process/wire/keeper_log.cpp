@@ -239,7 +239,7 @@ ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
 KeeperLogWriter::KeeperLogWriter(int fd, Reserve* reserve)
     : fd_(fd), reserve_(reserve), torn_(ends_within_line(fd)) {}
 
-// Returns 0 or an errno. `written` counts the bytes of whole lines.
+// Writes lines. Returns 0 or an errno. `written` counts the bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {

@@ -27,7 +27,7 @@ struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
   std::string log_file;  ///< identify_file() of the log
   pid_t guard_pid = 0, worker_pid = 0;
-  std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
+  std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< since the boot
   std::uint64_t generation = 0;                        ///< of the present or last host
   /// Only the index of live keepers sets the run's folder, its label, and the machine.
   std::string run_dir, label, machine;
@@ -87,13 +87,13 @@ class KeeperLogWriter {
   bool torn_;
 };
 
-/// The step and the attempt of a LoggedChild are results of logged_name().
+/// The step and the attempt of a LoggedChild have the form that logged_name() returns.
 struct LoggedChild : ChildRecord {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
   std::vector<std::string> argv;
-  std::int64_t born_ms = 0;  ///< after boot
+  std::int64_t born_ms = 0;  ///< since the boot
   /// With kExited, everything but the captured text; with kReaped, code and signal; with kLost, the
   /// known parts.
   ChildExit exit;
@@ -122,12 +122,12 @@ inline constexpr const char* kPlaceName = "place";
 std::string machine_name();
 
 /// Returns all keepers that wrote this log, oldest first. Skips unreadable records.
-/// `live_only` omits exited children, which helps with long logs.
+/// `live_only` omits exited children, because a log may be long.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
 
 /// KeeperGlance has a few facts about the newest keeper in a log.
 struct KeeperGlance {
-  std::string token;  ///< empty without a record of a keeper
+  std::string token;  ///< empty if the log has no keeper
   std::uint64_t generation = 0;
   bool ended = false;
 };
