@@ -1,21 +1,21 @@
---- Finds git's records of worktrees, which are in `worktrees` of a repository's git folder.
+--- Finds and removes git's records of worktrees, which are in `.git/worktrees` of a repository.
 local files = require "moonlet.engine.base.files"
 
 local M = {}
 
---- Reads the path of a worktree from git's records. Skips a record that another user owns.
+--- Reads the path of a worktree from git's record. Returns nil for a record of another user.
 local function read_gitdir(root, name)
   local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
   if not text and err.kind == "failed" then files.fail(err) end
   return text
 end
 
---- Finds the folder of a worktree. Its name has a suffix if the name was taken.
+--- Finds git's record of a worktree. Git adds a number to a record's name if the name is taken.
 ---@param common string  the repository's git folder
 ---@param path string    absolute path of the worktree
----@return string? name, any? root  of the folder's parent
+---@return string? name, any? root  opened folder with all records
 function M.find(common, path)
-  -- The user's own worktrees never match, because their paths end differently.
+  -- Compare only the last two parts of the path, which no worktree of the user has.
   local wanted = path:match("/[^/]+/[^/]+$") .. "/.git"
   local root = files.root(common .. "/worktrees")
   for _, entry in ipairs(root and files.list(root, ".") or {}) do
@@ -25,8 +25,8 @@ function M.find(common, path)
   return nil, root
 end
 
---- Removes git's record of a worktree. Its path goes last, so that find() finds what a killed host
---- left.
+--- Removes git's record of a worktree. The file with the worktree's path is removed last, so that
+--- find() still finds a record that a killed host removed only in part.
 ---@param common string
 ---@param path string  absolute path of the worktree
 function M.remove(common, path)

@@ -1,6 +1,6 @@
 --- Takes a snapshot of the work tree before an agent writes in it, and compares later states.
---- Finds changed files and, if the agent may write the whole tree, changed protected paths.
---- The snapshot is journaled before the agent starts, for a resumed host and the next attempt.
+--- Finds changed files. If the agent may write the whole tree, also finds changed protected paths.
+--- The snapshot is journaled before the agent starts, so that a resumed host can use it.
 local tree_diff = require "moonlet.engine.workspace.tree_diff"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local values = require "moonlet.engine.journal.values"
@@ -11,12 +11,12 @@ local M = {}
 ---@field in_place boolean
 ---@field whole boolean             the agent may write the whole work tree
 ---@field tree moonlet.Snapshot?    nil in records of old versions, which took no snapshot
----@field guard table?              snapshot of protected_paths.lua
----@field stored any                form in the journal
+---@field guard table?              snapshot of the protected paths
+---@field stored any                the baseline in the form of the journal
 
 --- Takes a baseline of the work tree as it is now.
 ---@param declared string[]?  folders that the agent may write
----@param guarded boolean?    include protected paths even without the whole work tree
+---@param guarded boolean?    include protected paths even if the agent may not write the whole tree
 ---@return moonlet.Baseline
 function M.take(run, in_place, whole, declared, guarded)
   local tree = tree_diff.snapshot(run, run.top, whole, nil, not whole and declared or nil)
@@ -45,15 +45,15 @@ function M.kept(stored)
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
---- Returns protected paths that have changed; none if the baseline covers less than the whole tree.
+--- Returns the protected paths that have changed; none if the baseline does not include them.
 ---@param look moonlet.Baseline
 function M.touched(run, look)
   if not look.guard then return {} end
   return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
---- Returns changed files.
---- Must not be called after a protected path changed, because git could start a program.
+--- Returns the files that have changed since the baseline.
+--- Must not be called after a protected path changed, because git could then start a program.
 ---@param look moonlet.Baseline
 function M.changed(run, look)
   if not look.tree then
@@ -63,12 +63,12 @@ function M.changed(run, look)
   return tree_diff.between(look.tree, tree_diff.snapshot(run, run.top, look.whole, look.tree))
 end
 
----@class moonlet.Found   changes in the form of the journal
+---@class moonlet.Found   changes since a baseline, in the form of the journal
 ---@field text string        description for a person
----@field touched string[]   protected paths
----@field changed string[]   other files; empty if a protected path changed
+---@field touched string[]   changed protected paths
+---@field changed string[]   other changed files; empty if a protected path changed
 
---- Compares a work tree with its baseline. A changed protected path ends the comparison.
+--- Compares a work tree with its baseline. If a protected path changed, compares no other files.
 ---@param look moonlet.Baseline?
 ---@return moonlet.Found
 function M.found(run, look)

@@ -16,15 +16,15 @@ local merged_of_run = per_run(function() return {} end)
 local Watch = {}
 Watch.__index = Watch
 
---- Excludes paths that moonlet merged from the watch.
+--- Records paths that moonlet merged, so that no watch reports them.
 function M.note_merged(run, paths)
   local merged = merged_of_run(run)
   table.move(paths, 1, #paths, #merged + 1, merged)
 end
 
---- Starts a watch.
---- An attempt that still runs keeps its journaled baseline.
---- An attempt that ended under an earlier host is not watched. The user has had the tree since.
+--- Starts to watch the work tree for an attempt.
+--- If an earlier host started the attempt and it still runs, its journaled baseline is used.
+--- If it has ended, nothing is watched, because the user may have changed the tree since.
 ---@return moonlet.TreeWatch
 function M.begin(run, attempt)
   local seen = attempt.state == "running" and baseline.kept(attempt.seen) or nil
@@ -42,7 +42,7 @@ function Watch:changed(allows)
   local merged, own = merged_of_run(self.run), {}
   for i = self.merged + 1, #merged do own[merged[i]] = true end
   local paths = baseline.touched(self.run, self.seen)
-  -- A changed git file can make git start a program, so git runs only if none has changed.
+  -- A changed protected path can make git start a program, so git runs only if none has changed.
   if #paths == 0 and self.seen.tree then paths = baseline.changed(self.run, self.seen) end
   local list = {}
   for _, path in ipairs(paths) do

@@ -1,4 +1,4 @@
---- Reads files from a commit. It ignores the work tree and runs no filter, hook or remote.
+--- Reads files from a commit, not from the work tree. Runs no filter or hook, and fetches nothing.
 local record = require "moonlet.record"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 

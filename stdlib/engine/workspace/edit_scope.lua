@@ -31,7 +31,7 @@ function M.outside(edits, paths)
     if glob.is_glob(path) then
       fits[#fits + 1] = glob.compile(roots[i])
       fits[#fits + 1] = glob.compile(roots[i] .. "/**")
-      -- A glob for files never matches a folder, so allow new folders anywhere below its root.
+      -- A glob matches files only, so allow new folders anywhere below the glob's fixed prefix.
       local root = glob.root(roots[i])
       if root ~= "" or roots[i]:sub(1, 3) == "**/" then folders[#folders + 1] = root end
     end
@@ -57,7 +57,7 @@ end
 
 --- Returns the error of a step that changed files outside of `edits`.
 ---@param paths string[]  files outside of `edits`
----@param where string    phrase that says where the changes are now
+---@param where string    phrase for the message that says where the changes are now
 function M.error(edits, paths, where)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 200) end

@@ -1,4 +1,4 @@
---- Runs git for the host itself.
+--- Builds command lines and environments for git commands that the host runs for itself.
 --- The user's config and environment cannot change git's output or how patches are applied.
 --- Git never starts a program that a repository names.
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -6,8 +6,8 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches the search path for git, the options that disable configured filters, and the settings
---- that git derived from the file system or that share permissions.
+--- Caches PATH for git, the variables that disable configured filters, and core settings such as
+--- core.filemode that hold for each git folder of the repository.
 local state_of = per_run(function() return { path = nil, filters = nil, settings = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
@@ -23,7 +23,7 @@ local pinned = {
   "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false", "status.branch=false",
 }
 
---- Makes patches independent of the user's settings.
+--- These options make patches independent of the user's settings.
 M.diff_options = {
   "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames", "--no-indent-heuristic",
   "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0",
@@ -51,7 +51,7 @@ local function is_within(path, folders)
   return false
 end
 
---- Returns PATH without folders of the repository and its worktrees, where agents can write.
+--- Returns PATH without folders in the repository and its worktrees, where agents can write.
 local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
@@ -85,7 +85,8 @@ end
 local asked = "^(filter\\..*\\.(clean|smudge|process|required)"
   .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository))$"
 
---- Reads git's config once. A configured filter is a program that an agent may have written.
+--- Reads git's config once per run. Disables each configured filter, because a filter is a program
+--- that an agent may have written.
 local function read_config(run)
   local state = state_of(run)
   if state.filters then return state end
@@ -110,14 +111,14 @@ local function read_config(run)
   return state
 end
 
---- Returns config lines for the section `core`, with the settings that hold for any git folder of
---- the repository.
+--- Returns config lines for the section `core`, with the settings that each git folder of the
+--- repository needs, such as filemode.
 ---@return string
 function M.kept_settings(run) return read_config(run).settings end
 
---- Returns sandbox rules for git commands that read an agent's work, in case the work makes git
---- start a program. Git may write to the given folders and to git-lfs's store. Returns nil if
---- agents are not confined either.
+--- Returns sandbox rules for git commands that read an agent's work, because the work may make git
+--- start a program. Git may write only to the given folders and to git-lfs's store. Returns nil if
+--- agents run without a sandbox, too.
 ---@param common string     absolute path of the common git folder
 ---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
@@ -127,7 +128,7 @@ function M.rules(run, common, writable)
   return { writable = list, network = true }
 end
 
---- Returns the environment for git, without the user's git variables.
+--- Returns the environment for git, without the user's variables GIT_*.
 ---@param extra table<string, string>?
 function M.environment(run, extra)
   local list, filters = plain_environment(run, extra), read_config(run).filters
@@ -146,7 +147,7 @@ function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
     local said, why = line:match("^(.*): ([^:]+)$")
-    -- Git's own ignore rules and settings may be outside of the repository, so skip them.
+    -- Skip the warning about git's own ignore and settings files, which may be elsewhere.
     if of_a_look[why] and not said:find("^warning: unable to access ") then
       list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
     end
@@ -155,7 +156,7 @@ function M.unread(stderr)
 end
 
 --- Reports whether the work tree's file system is case-sensitive.
---- Git's own setting cannot be trusted, because it may be copied from another machine.
+--- The setting core.ignorecase is not used, because a repository may come from another machine.
 ---@param top string  absolute
 function M.tells_case(top)
   local root = core.file.root(top)
@@ -165,8 +166,8 @@ end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
---- Opens the git folders of a work tree without running git.
---- The own folder has the index; the common folder has config, hooks and info.
+--- Opens a work tree's two git folders without running git. In a main work tree they are the same.
+--- The folder `own` has the index; the folder `common` has config, hooks and info.
 --- Returns nil if the work tree has no git folder.
 ---@param top string  absolute path
 ---@return any own, any common, string? path  path of the common folder

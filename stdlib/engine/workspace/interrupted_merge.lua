@@ -1,4 +1,4 @@
---- Rolls back merges of a killed host that left only a part of the changes in the work tree.
+--- Rolls back merges that a killed host left half done, with some changes in the work tree.
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -8,7 +8,7 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local merge_ms = 10 * 1000 -- Other writers of the work tree get this much time.
+local merge_ms = 10 * 1000 -- maximum wait for another writer of the work tree
 
 local function bring_back(run, dir, folder)
   local ok, undone = pcall(function()
@@ -57,7 +57,7 @@ function M.is_half_merged(run)
   return false
 end
 
---- Rolls back the unfinished merges of earlier hosts. Their changes are still in the worktrees.
+--- Rolls back the unfinished merges of earlier hosts. The worktrees still contain the changes.
 function M.bring_back(run)
   for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
 end

@@ -1,4 +1,4 @@
---- Formats messages about worktrees that are kept, and about the files that only they contain.
+--- Formats messages about kept worktrees, and about files that exist only in a kept worktree.
 local names = require "moonlet.git.names"
 
 local M = {}

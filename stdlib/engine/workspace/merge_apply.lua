@@ -1,6 +1,6 @@
 --- Applies a merge plan to the work tree file by file.
---- A merge can be resumed after a crash, because a recorded plan swaps each file atomically.
---- The replaced file is checked before it is deleted, and is put back if the user has changed it.
+--- A merge can be resumed after a crash, because its plan is recorded and each swap is atomic.
+--- A replaced file is checked before it is deleted, and is put back if the user has changed it.
 local files = require "moonlet.engine.base.files"
 local merge_plan = require "moonlet.engine.workspace.merge_plan"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
@@ -44,7 +44,7 @@ local function write_record(landing)
   files.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
 end
 
---- Lists the folders that do not exist yet.
+--- Lists the missing parent folders of the files that the merge writes.
 local function missing_folders(work, entries)
   local known, list = {}, {}
   for _, entry in ipairs(entries) do
@@ -73,13 +73,13 @@ end
 
 local function parent_of(path) return path:match("^(.*)/[^/]+$") end
 
---- Removes the parent folders that are empty now.
+--- Removes the parent folders of a path that have become empty.
 local function remove_emptied(work, path)
   local folder = parent_of(path)
   while folder and core.file.remove_empty(work, folder) do folder = parent_of(folder) end
 end
 
---- Removes a folder that contains nothing but folders.
+--- Removes a folder and its subfolders, unless it contains a file.
 local function remove_folders(work, folder)
   for _, entry in ipairs(core.file.list(work, folder) or {}) do
     if entry.type ~= "directory" then return end
@@ -108,7 +108,8 @@ local function put(landing, entry)
   return false
 end
 
---- Returns the content at an entry's path. A folder counts as no file if no file is expected.
+--- Returns the content at an entry's path. A folder counts as a missing file if the entry creates
+--- or deletes the file.
 local function present(landing, entry)
   local now = content(landing.work, entry.path)
   return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
@@ -126,7 +127,8 @@ local function standing(landing, entry)
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- The host died before it checked the replaced file. The user has changed it, so swap it back.
+    -- The host died before it checked the replaced file. The user had changed that file, so swap
+    -- the user's version back.
     exchange(landing, entry)
     return "changed"
   end
@@ -142,7 +144,7 @@ end
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
-  -- The merge had not replaced this file yet.
+  -- Nothing to restore: the merge has not replaced this file.
   if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
   if now ~= entry.result then return false end
   if shown == "directory" then remove_folders(work, entry.path) end
@@ -154,8 +156,8 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Rolls back the merge.
---- Returns whether nothing failed, and the files that another program had changed.
+--- Rolls back the merge. Returns false if a file could not be restored because of an error, and the
+--- entries that were not restored because another program has changed their files.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, cooperative.new()
@@ -163,7 +165,7 @@ local function take_back(landing)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
   end
-  -- These files contain the user's version, or a version that was merged with the user's version.
+  -- A resumed merge has planned these files again, because the user had changed them.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
       return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
@@ -184,7 +186,7 @@ local function drop(run, dir)
   must(core.file.remove(root, "landing"))
 end
 
---- Returns the name of a new folder in the step's folder.
+--- Returns an unused name for a new folder in the step's folder.
 local function free_folder(root)
   local name, count = "before-merge", 1
   while files.is_there(root, name) do
@@ -194,9 +196,9 @@ local function free_folder(root)
   return name
 end
 
---- Deletes the record of a rollback.
---- A warning lists files that were changed after the merge and still contain merged changes.
---- The earlier versions of these files are kept.
+--- Deletes the record of a merge that was rolled back.
+--- Warns about files that another program changed after the merge, and which the rollback left as
+--- they were. Keeps their versions from before the merge.
 local function let_go(run, dir, changed)
   if #changed == 0 then return drop(run, dir) end
   local root = must(core.file.root(run.absolute(dir)))
@@ -237,7 +239,7 @@ local function changed_meanwhile(entry)
       core.text.printable(entry.path, 300)) }
 end
 
---- Calls fn without interruption by a cancellation. Returns its error instead of raising it.
+--- Calls fn, which no cancellation can interrupt. Returns the error of fn instead of raising it.
 ---@param fn function
 function M.shielded(fn, ...)
   local shield = core.task.open_scope { shield = true, what = "a merge" }
@@ -247,7 +249,7 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Applies the open entries and records the merge as done, or rolls back.
+--- Applies the entries that are still open and records the merge as done, or rolls it back.
 local function carry_out(run, dir, landing, done, standings)
   local breathe = cooperative.new()
   local ok, err = pcall(function()
@@ -344,7 +346,7 @@ function M.go_on(run, dir, landing, again, done)
   if not ok then error(err, 0) end
 end
 
---- Rolls back an earlier host's merge whose attempt is abandoned.
+--- Rolls back an unfinished merge of an earlier host, because the attempt is abandoned.
 ---@return boolean  true if a merge was rolled back
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
@@ -368,7 +370,7 @@ function M.undo(run, dir)
   return landing ~= nil
 end
 
---- Deletes the files that the merge replaced.
+--- Deletes the merge's folder in the step's folder, with its record and the replaced files.
 function M.forget(run, dir)
   if files.root(run.absolute(dir)) then drop(run, dir) end
 end

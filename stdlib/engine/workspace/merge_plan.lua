@@ -1,7 +1,7 @@
 --- Plans a merge without changing the work tree.
 --- Each file gets a three-way merge of base, user's version and agent's version.
 --- The results are written to a separate folder.
---- The plan records each work tree file's present content, to detect later changes.
+--- The plan records the current content of each file in the work tree, to detect later changes.
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -10,7 +10,7 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
-local synced_alone = 32 -- For more files than this, one sync of the whole disk is faster.
+local synced_alone = 32 -- For more files than this, one sync of the whole file system is faster.
 
 ---@class moonlet.OverlayEntry
 ---@field path string
@@ -18,11 +18,11 @@ local synced_alone = 32 -- For more files than this, one sync of the whole disk 
 ---@field result string   content after the merge
 ---@field name string     file in the plan's folder; a swap puts the replaced file there
 
----@class moonlet.Change   line of `git diff --raw`
+---@class moonlet.Change   the agent's change of one file, as in a line of `git diff --raw`
 ---@field path string
 ---@field state string
----@field was { mode: string, id: string }?   version that the agent began with
----@field is { mode: string, id: string }?    version that the agent made
+---@field was { mode: string, id: string }?   version before the agent's change; nil for a new file
+---@field is { mode: string, id: string }?    agent's version; nil for a deleted file
 
 --- Describes how one file is merged.
 ---@class moonlet.Decision
@@ -76,7 +76,7 @@ local function check_way(root, path, deleted, known)
   end
 end
 
---- Returns the content of the work tree at a path. Raises a conflict if it cannot be replaced.
+--- Returns the work tree's content at a path. Raises a conflict if the content cannot be replaced.
 local function look_at(root, change, deleted, known)
   local path = change.path
   local state = content(root, path)
@@ -115,7 +115,8 @@ local function decide(change, mine, rule)
   return { id = mine.id, mode = is.mode, merged = true, union = rule == "union" }
 end
 
---- Returns the user's permissions of a file, with the executable bit if the agent changed it.
+--- Returns the permissions of the user's file, after applying the agent's change of the executable
+--- bit, if any.
 local function mode_for(change, base)
   local had = tonumber(base:match("^file (%d+)") or "", 8)
   if not had or not change.is or is_link(change.is) then return nil end
@@ -173,7 +174,8 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Leaves new ignored files that conflict out of the merge. Raises an error for any other conflict.
+--- Returns the conflicting files that are new and ignored by git, to leave them out of the merge.
+--- Raises an error for any other conflict.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -230,9 +232,9 @@ function M.folder(dir) return dir .. "/landing" end
 
 --- Plans the merge of these changes.
 ---@param changes moonlet.Change[]
----@param prefix string            prefix of file names in the folder
+---@param prefix string            prefix of file names in the folder of merge results
 ---@return moonlet.OverlayEntry[]  empty if the work tree has all changes already
----@return string[] left           ignored files of which the user has another version
+---@return string[] left           ignored files, left out because the user has another version
 function M.of(run, key, dir, tree, changes, prefix)
   local stage = must(core.file.make_root(run.absolute(M.folder(dir))))
   local work = must(core.file.root(run.top))
@@ -259,7 +261,7 @@ function M.of(run, key, dir, tree, changes, prefix)
       if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
-      -- New content must not inherit a set-user-ID bit.
+      -- A file with new content must not inherit a set-user-ID bit.
       if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)

@@ -11,7 +11,7 @@ local cap = 64 << 20
 ---@field paths string[]
 ---@field warning string?
 ---@field kept boolean?     the worktree contains files that were not merged
----@field held string[]?    files that were held back
+---@field held string[]?    files that were held back for review
 
 ---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Carried?
@@ -21,7 +21,7 @@ function M.read(run, dir)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  -- The paths that were held back come first.
+  -- In the receipt, the paths of held-back files are before the merged paths.
   local kept, held = (parts[1] or ""):match("^(%l*) ?(%d*)$")
   local first = 3 + (tonumber(held) or 0)
   return { kept = kept == "kept", warning = parts[2] ~= "" and parts[2] or nil,
@@ -34,7 +34,7 @@ function M.is_there(root) return files.is_there(root, name) end
 
 function M.forget(root) core.file.remove(root, name) end
 
---- Writes the receipt, which completes the merge. If it raises an error, no receipt exists.
+--- Writes the receipt, which completes the merge. Raises an error only if no receipt exists.
 ---@param carried moonlet.Carried
 function M.note(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))

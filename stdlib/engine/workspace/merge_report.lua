@@ -1,4 +1,4 @@
---- Reports a completed merge to a person, with the changed files and the unmerged files.
+--- Reports a completed merge to the user: lists the merged files and the files left out.
 local counted = require "moonlet.engine.base.counted"
 local files = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -9,14 +9,14 @@ local M = {}
 
 local git = scratch_index.git
 
---- Limits the changed files that a report lists.
+--- Limits how many changed files a report lists.
 M.listed = 2000
 
 --- Returns the user's branch, or the commit if no branch is checked out.
 function M.branch(run, key)
   local own = host_git.dirs(run.top)
   local name = own and (files.read(own, "HEAD", 8192) or ""):match "^ref: refs/heads/([^\r\n]+)"
-  -- Where git keeps branches in another format, it writes a name here that is invalid.
+  -- In a repository with the reftable format, HEAD always names the invalid branch ".invalid".
   if name and name ~= ".invalid" then return name end
   local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
   if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
@@ -36,7 +36,7 @@ end
 ---@param dir string    folder of the step, below `.agent`
 ---@param changes moonlet.Change[]
 ---@param left moonlet.LeftBehind
----@param behind string[]  ignored files of which the user has another version
+---@param behind string[]  ignored files, left out because the user has another version of each
 ---@return moonlet.Carried
 function M.of(run, key, dir, tree, changes, left, behind, patch)
   local parts, gone, paths = {}, {}, {}

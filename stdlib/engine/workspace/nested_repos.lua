@@ -58,9 +58,8 @@ local function has_history(root, git_dir)
   return found or #packs > 0
 end
 
---- Lists repositories with their own history in a worktree, which a merge would miss.
---- Lists files that git refuses, such as those in a folder `.GIT`.
---- Lists empty folders, too.
+--- Returns three lists of what a merge of a worktree would miss: nested repositories with their own
+--- history, files that git refuses (such as files in a folder `.GIT`), and empty folders.
 ---@param taken table<string, true>   paths that the merge includes
 ---@param is_kept fun(path: string): boolean  true for a folder to skip
 function M.left_behind(root, taken, is_kept)
@@ -87,7 +86,7 @@ end
 
 --- Raises an error if the agent wrote into a submodule, whose files no patch can contain.
 ---@param path string                     path of the worktree
----@param entries moonlet.IndexEntry[]    index entries of the seed
+---@param entries moonlet.IndexEntry[]    entries of the index that the worktree began with
 ---@return string[] gone                  submodules whose folder was removed
 function M.refuse_submodules(root, path, entries)
   local gone = {}

@@ -1,6 +1,6 @@
 --- Lets git store and restore the exact bytes of a work tree.
---- Uses a private git folder without the repository's filters, conversions and settings.
---- Git starts no program that such settings name.
+--- Uses a private git folder without the repository's filters, conversions and settings, so that
+--- git starts no program that they name.
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -15,14 +15,14 @@ local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
 
 ---@class moonlet.RawGit
----@field path string     absolute path of the folder
----@field objects string  the repository's objects
+---@field path string     absolute path of the private git folder
+---@field objects string  absolute path of the repository's object folder
 
 local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
---- Reports whether the file system ignores case. Git's own setting may come from another machine.
+--- Reports whether the file system ignores case: then the file HEAD is also found as `head`.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
 --- Caches facts of the repository that do not change during a run.
@@ -31,17 +31,17 @@ local facts_of_run = per_run(function() return {} end)
 ---@class moonlet.RepositoryFacts
 ---@field common string   absolute path of the common git folder
 ---@field format string   hash function of its objects
----@field objects string  absolute path of its objects
+---@field objects string  absolute path of its object folder
 ---@field index string    absolute path of the user's index
 
---- Asks git about the repository.
+--- Returns facts of the repository, which git is asked for once per run.
 ---@param run table
 ---@param key string
 ---@return moonlet.RepositoryFacts
 function M.facts(run, key)
   local facts = facts_of_run(run)
   if facts.common then return facts end
-  -- In a hook of `git commit -a`, git uses a temporary index.
+  -- If moonlet runs in a hook of `git commit -a`, git uses a temporary index.
   local own = core.system.env "GIT_INDEX_FILE"
   local exit = scratch_index.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir",
     "--show-object-format", "--git-path", "objects", "--git-path", "index" },
@@ -115,7 +115,7 @@ end
 ---@param entries moonlet.IndexEntry[]    entries of the user's index
 ---@param changed string[]                files that differ from the index
 ---@param env table<string, string>
----@param filters boolean                 false: no attribute converts a file
+---@param filters boolean                 false if no attribute converts a file
 ---@return table<string, true>
 function M.converted(run, key, dir, entries, changed, env, filters)
   local files, paths, set, other = {}, {}, {}, {}

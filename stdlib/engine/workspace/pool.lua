@@ -1,7 +1,7 @@
 --- Keeps worktrees of finished steps, because a checkout of a large repository is slow.
 --- A pooled worktree is a folder `pool-…` beside the other worktrees.
---- A worktree's git files and list of content are in a folder that agents cannot write.
---- A step reuses a worktree only if its content is proved equal to its base.
+--- The host records a list of each worktree's files, in a folder that agents cannot write.
+--- A step reuses a worktree only if its content is proved equal to this list.
 --- A worktree with other content is discarded.
 local admin_folder = require "moonlet.engine.workspace.admin_folder"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -15,7 +15,7 @@ local default_most = 4
 local oldest_ms = 7 * 24 * 3600 * 1000
 local most_bytes = 20 << 30
 local id_bytes = 6
---- A host that has not moved a worktree to its new base within this time counts as dead.
+--- A host that has reserved a worktree, but not prepared it within this time, counts as dead.
 local longest_move_ms = 3600 * 1000
 local reason = "waits for the next agent that writes; moonlet run prune --worktrees removes it\n"
 
@@ -24,7 +24,7 @@ local function most_of(run)
   return limits and limits.worktrees or default_most
 end
 
---- Returns the folder of moonlet's own git files beside a folder of worktrees.
+--- Returns the folder with moonlet's own git files of the worktrees in the folder `parent`.
 local function raw_folder(parent) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) end
 
 local function new_name(prefix) return prefix .. core.clock.random_hex(id_bytes) end
@@ -34,7 +34,7 @@ local function new_name(prefix) return prefix .. core.clock.random_hex(id_bytes)
 ---@field age integer  ms since the worktree was pooled
 
 --- Returns the time since a worktree was pooled, or nil if it is not in the pool.
---- A worktree of a killed host counts as infinitely old.
+--- A pooled worktree without a list, or one that a killed host had reserved, is infinitely old.
 local function age_of(root, raw, name)
   local info
   if name:find "^pool%-%x+$" then
@@ -73,8 +73,8 @@ local function discard(common, parent, name)
   return root ~= nil and core.file.rename(root, name, new_name "trash-") ~= nil
 end
 
---- Discards a worktree that cannot be pooled, if the run has one.
---- The caller holds the lock of worktrees.
+--- Discards a worktree that cannot be pooled. Does nothing if the pool is disabled.
+--- The caller must hold the worktree lock.
 ---@param run table
 ---@param tree moonlet.Worktree
 ---@return boolean moved
@@ -82,7 +82,7 @@ function M.throw_away(run, tree)
   return most_of(run) > 0 and discard(tree.common, tree.path:match "^(.*)/([^/]+)$")
 end
 
---- Deletes discarded worktrees, also those of a killed host.
+--- Deletes discarded worktrees, including those of a killed host.
 ---@param run table
 ---@param key string
 ---@param parent string
@@ -96,15 +96,15 @@ function M.sweep(run, key, parent)
   end
 end
 
---- Returns the size of a pooled worktree's files in bytes, which its list stores at the start.
+--- Returns the size in bytes of a pooled worktree's files, from the head of its list.
 local function bytes_of(raw, name)
   local head = raw and core.file.part(raw, name .. "/" .. restore.list_name, 0, 80) or ""
   return math.tointeger(tonumber(head:match "^moonlet%-tree 1 %d+ (%d+)%z")) or 0
 end
 
---- Discards the pooled worktrees of a folder that are too old, and all but the newest `most`.
+--- Discards pooled worktrees that are too old, and all except the `most` newest.
 --- The newest worktree may have any size.
---- An older worktree stays only if the total size is small enough.
+--- An older worktree is kept only while the total size is below a limit.
 local function trim(common, parent, most)
   local raw, bytes = core.file.root(raw_folder(parent)), 0
   for i, entry in ipairs(M.list(parent)) do
@@ -113,7 +113,7 @@ local function trim(common, parent, most)
   end
 end
 
---- Returns the number of pooled worktrees and the bytes of their files.
+--- Returns the number of pooled worktrees, and the size of their files in bytes.
 ---@param parent string
 ---@return integer count, integer bytes
 function M.size(parent)
@@ -123,7 +123,7 @@ function M.size(parent)
   return #list, bytes
 end
 
---- Empties the pool of a repository. The caller holds the lock of worktrees.
+--- Empties the pool of a repository. The caller must hold the worktree lock.
 ---@param common string  the repository's git folder
 ---@param parent string
 ---@return integer count
@@ -159,7 +159,7 @@ function M.clean(run, key, tree)
     tree.differences))
 end
 
---- Puts a cleaned worktree into the pool. The caller holds the lock of worktrees.
+--- Puts a cleaned worktree into the pool. The caller must hold the worktree lock.
 ---@param run table
 ---@param tree moonlet.Worktree
 ---@return boolean pooled
@@ -184,8 +184,9 @@ function M.give(run, tree)
   return true
 end
 
---- Reserves the newest pooled worktree. Moves its git files to where the new worktree needs them.
---- The caller holds the lock of worktrees.
+--- Reserves the newest pooled worktree for a step that needs a new worktree.
+--- Moves the git files of the pooled worktree to the place of the new worktree's git files.
+--- The caller must hold the worktree lock.
 ---@param run table
 ---@param common string  the repository's git folder
 ---@param parent string
@@ -205,7 +206,7 @@ function M.claim(run, common, parent, name)
   return core.file.rename(root, entry.name, taken) and parent .. "/" .. taken or nil
 end
 
---- Moves a reserved worktree to the place of a new empty worktree, whose `.git` is kept.
+--- Puts a reserved worktree in the place of a new empty worktree, but keeps the latter's `.git`.
 local function swap(pooled, tree)
   local parent, name = tree.path:match "^(.*)/([^/]+)$"
   local root = files.must(core.file.root(parent))
@@ -217,12 +218,12 @@ local function swap(pooled, tree)
   files.must(core.file.rename(root, from, name))
 end
 
---- Fills a new worktree with a reserved one, which it moves to the new base. If that fails, the
---- reserved one is discarded and the new one stays empty.
+--- Changes a reserved worktree to the new base, and puts it in the place of a new empty worktree.
+--- If that fails, the reserved worktree is discarded and the new worktree stays empty.
 ---@param run table
 ---@param key string
 ---@param pooled string
----@param is_proved boolean  the content of the reserved one equals its list
+---@param is_proved boolean  the reserved worktree's content equals its list
 ---@param why any            error of the comparison
 ---@param tree moonlet.Worktree
 ---@param beginning moonlet.Beginning

@@ -1,6 +1,6 @@
---- Detects changes to records of other runs and to files by which git starts programs.
---- Sandbox rules cannot exclude these paths, because write access to a folder covers all below.
---- Snapshots before and after are compared instead, and changed paths are reported.
+--- Detects changes to records of other runs and to files that can make git start programs.
+--- Sandbox rules cannot protect these paths, because write access to a folder includes everything
+--- in it. Instead, snapshots from before and after an attempt are compared.
 local records = require "moonlet.engine.journal.records"
 local git = require "moonlet.engine.workspace.git"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -52,7 +52,7 @@ end
 --- Fingerprints git's config by content, because git rewrites it without a change.
 local function content(root, path) return (core.file.content(root, path)) end
 
---- These parts of a git folder name programs to start, or redirect to another git folder.
+--- These parts of a git folder name programs to start, or point to another git folder.
 local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
   "rebase-apply", "sequencer/todo" }
 
@@ -113,7 +113,8 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- Hashes the last bytes of a journal. They cover all records, because the records are chained.
+--- Hashes the last bytes of a journal. They vouch for all records, because each record contains a
+--- hash of the record before it.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -135,7 +136,8 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether a run's journal is valid and has a new driver since the first snapshot.
+--- Reports whether a run's journal is valid, and a host has driven the run or a person has decided
+--- about it since the first snapshot.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -195,7 +197,7 @@ local function note_agent(look, run)
   end
 end
 
---- Takes a snapshot, which covers the parts of an earlier snapshot, if there is one.
+--- Takes a snapshot. If `before` is set, the snapshot covers the same parts as that one.
 ---@param nested string[]?  repositories inside the work tree
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
@@ -212,7 +214,7 @@ local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:m
 --- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
---- Shortens fingerprints for the journal: one for each file, or for each folder of another run.
+--- Shortens fingerprints for the journal. The files in a folder of another run share one hash.
 local function condensed(files)
   local short, folders = {}, {}
   for path, state in pairs(files) do
@@ -243,7 +245,8 @@ local function set_of(list)
   return set
 end
 
---- Returns a snapshot for the journal, without this run's steps, which a resume writes again.
+--- Converts a snapshot to its form in the journal. Omits the folders of this run's steps, because a
+--- resumed run writes them again.
 function M.record(look)
   if look.condensed then return look.condensed end
   local files, own, journals, steps = core.json.array {}, {}, core.json.array {}, set_of(look.steps)
@@ -263,12 +266,11 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- Reports whether a recorded snapshot covers all parts.
---- Snapshots of old versions cover fewer parts.
+--- Reports whether a recorded snapshot is complete. Old versions of moonlet recorded less.
 function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  result of record()
----@return table look  snapshot for a comparison
+---@return table look  snapshot in the form that between() compares
 function M.of_record(kept)
   local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names), git = kept.git,
     steps = {}, passing = {}, nested = kept.nested, condensed = kept }

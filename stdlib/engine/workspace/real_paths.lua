@@ -16,7 +16,7 @@ function M.real(path)
   end
 end
 
---- Reports whether a path is the folder or inside it. Both must be results of real().
+--- Reports whether a path is the given folder or inside it. Both must be results of real().
 function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end

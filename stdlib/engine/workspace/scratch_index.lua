@@ -1,4 +1,4 @@
---- Manages scratch indexes, which are git indexes of the host for the content of a work tree.
+--- Manages scratch indexes: temporary git indexes with which the host examines a work tree.
 --- The user's and the agent's indexes are only read.
 --- No git command here enters a nested repository, because an agent may control its config.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
@@ -30,7 +30,8 @@ end
 ---@field stdin_file string?
 ---@field stdout_file string?
 
---- These messages mean that the machine failed, rather than git or the repository.
+--- These messages mean that the machine has a problem, such as a full disk, rather than git or the
+--- repository.
 local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read%-only file system",
   "Too many open files", "Input/output error", "Cannot allocate memory" }
 
@@ -73,7 +74,7 @@ function M.git(run, key, cwd, words, options)
   fail(verb_of(words), exit)
 end
 
---- Passes a list to a git command by a file, separated by zero bytes or `options.between`.
+--- Runs a git command with a list on standard input, separated by NUL bytes or `options.between`.
 ---@param dir string    folder below `.agent`
 ---@param options moonlet.GitOptions
 ---@return table? exit  nil if the list is empty
@@ -101,7 +102,7 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
---- Reports whether an index may be split. Git keeps the other part of a split index beside it.
+--- Reports whether an index may be split. Git stores a part of a split index in a second file.
 local function is_split(path)
   local root = files.root(path:match "^(.*)/")
   for _, entry in ipairs(root and files.list(root, ".") or {}) do
@@ -112,7 +113,7 @@ end
 
 --- Copies the user's index into one file, even if it is split.
 ---@param users string  absolute path of the user's index
----@param file string    absolute path
+---@param file string    absolute path of the copy
 ---@return boolean  false if there is no index
 function M.copy_users(run, key, users, file)
   if not M.copy(run, key, users, file) then return false end
@@ -122,7 +123,7 @@ function M.copy_users(run, key, users, file)
   return true
 end
 
---- Lists tracked files that differ from the index, were deleted, or are in the middle of a merge.
+--- Returns three lists of tracked files: changed since the index, deleted, and unmerged.
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
   local changed, gone, unmerged = {}, {}, {}
@@ -138,7 +139,7 @@ local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdi
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
 --- Adds files to an index and removes deleted files.
----@return boolean all  git refused no path
+---@return boolean all  true if git accepted all paths
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
   local exit = M.feed(run, key, dir, cwd, adding, changed, { env = env })
@@ -146,7 +147,7 @@ function M.take(run, key, dir, cwd, changed, gone, env)
 end
 
 --- Calls fn(env) with a temporary index, which is removed afterwards.
----@param parent string  absolute path of a folder
+---@param parent string  absolute path of a folder for the index
 function M.with(parent, name, fn)
   local root = files.make_root(parent)
   local function clear()

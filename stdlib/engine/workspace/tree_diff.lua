@@ -13,7 +13,7 @@ local git_wall_ms = 10 * 60 * 1000
 local list_cap = core.process.largest_cap
 local refs_cap = 256 << 10
 local listed_cap = 2000
-local margin_ms = 20 -- File systems update their clock at least every 10 ms.
+local margin_ms = 20 -- A file's timestamp may lag behind the clock by up to 10 ms.
 
 ---@class moonlet.Snapshot
 ---@field head string?                   commit that is checked out, or "" before the first
@@ -24,7 +24,7 @@ local margin_ms = 20 -- File systems update their clock at least every 10 ms.
 ---@field nested string[]                folders of nested repositories, where git never runs
 ---@field index string?                   fingerprint of git's index
 ---@field exclude string?                 fingerprint of info/exclude
----@field at integer                      wall-clock time of the snapshot
+---@field at integer                      time of the snapshot, in ms since 1970
 ---@field partial boolean?                the folder has too many files to examine all
 ---@field run table?                      run and root are nil in a restored snapshot
 ---@field root any?
@@ -88,7 +88,7 @@ local function held(run, fn)
   return result
 end
 
---- Runs git. Raises an error if git fails, which does not prove that nothing has changed.
+--- Runs git. Raises an error if git fails, because then the changes are unknown.
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
   table.move(words, 1, #words, #argv + 1, argv)
@@ -170,7 +170,7 @@ local function add_refs(snapshot, run, folder)
   for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
 end
 
---- Adds refs that have moved. A commit on the current branch is visible in its files already.
+--- Adds refs that have moved, except the current branch, because its changed files are listed.
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
   for ref, object in pairs(before.refs or {}) do
@@ -190,7 +190,7 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- A nested repository of the first snapshot may have become a plain folder, so examine it again.
+  -- An agent may have turned a nested repository of the first snapshot into a plain folder.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
@@ -236,7 +236,7 @@ end
 
 --- Takes a snapshot of a folder. Raises an error if the folder cannot be examined.
 ---@param folder string  absolute path
----@param whole boolean?  an agent may write everything, even git's files, so git is not trusted
+---@param whole boolean?  the agent may write git's files, too: also check flagged files and refs
 ---@param before moonlet.Snapshot?  snapshot to compare with
 ---@param declared string[]?  folders whose ignored files are included
 ---@return moonlet.Snapshot
@@ -290,7 +290,8 @@ local function differing(paths, before, after)
   end
 end
 
---- Adds files that differ between the checked-out commits, without a trace in the work tree.
+--- Adds files that differ between the commits checked out before and after, because git reports no
+--- change of a committed file.
 local function add_committed(paths, before, after)
   if before.head == after.head or not after.run then return end
   paths[".git/HEAD"] = true
@@ -310,8 +311,8 @@ end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
 
---- Adds new or changed files that git ignores since the agent changed an ignore rule.
---- Other ignored files are not compared.
+--- If the agent changed an ignore rule, adds ignored files that are new or changed, because the new
+--- rule may hide them. Otherwise ignored files are not compared.
 local function add_hidden(paths, before, after)
   local function is_new(path)
     local info = core.file.stat(after.root, (path:gsub("/$", "")))

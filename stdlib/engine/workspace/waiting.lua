@@ -13,7 +13,7 @@ local M = {}
 ---@field path string     path of the worktree
 ---@field patch string?   file with the changes, relative to `.agent`
 ---@field count integer   number of changed files
----@field is_empty boolean  the agent changed nothing
+---@field is_empty boolean  true if the agent changed nothing
 
 --- Keeps a worktree until the question is answered, and writes its patch.
 ---@param dir string    folder of the step, below `.agent`
@@ -31,7 +31,7 @@ function M.leave(run, key, dir, tree, owner, name)
     is_empty = count + others == 0 }
 end
 
---- Applies the changes to a new worktree, because the waiting worktree is missing.
+--- Applies the patch of a waiting worktree to a new worktree, because the waiting one is missing.
 ---@param waiting moonlet.Waiting
 function M.restore(run, key, tree, waiting)
   if not waiting.patch then return end
@@ -45,7 +45,7 @@ function M.restore(run, key, tree, waiting)
       :format(waiting.path, tostring(why)) }, 0)
 end
 
---- Removes a worktree that no step will continue. Returns a note for a person.
+--- Removes a worktree in which no step will continue. Returns a note about its patch, or nil.
 ---@param waiting moonlet.Waiting
 function M.give_up(run, waiting)
   worktree.remove_left(run, waiting.key, waiting.path)

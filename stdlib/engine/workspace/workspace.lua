@@ -51,7 +51,8 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- Returns the declared folders as real and as relative paths. Rejects links that lead outside.
+--- Returns the declared folders as real and as relative paths. Rejects a folder outside of the
+--- repository.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -85,22 +86,22 @@ end
 ---@field tree string?          path of the worktree, if the workspace is a worktree
 ---@field worktree table?       moonlet.Worktree of `tree`
 ---@field anew boolean?         the worktree is new
----@field kept string[]?        filled folders that stay in the worktree for later steps
+---@field kept string[]?        folders such as node_modules, kept for later steps
 ---@field env table<string, string>?  variables for the agent's environment
 ---@field stored fun(): any     returns the baseline that a resumed host needs
 ---@field touched fun(): string[]  returns protected paths that were changed
----@field changed fun(): string[]  returns changed files that stay even if the answer is discarded
+---@field changed fun(): string[]  returns changed files, which stay even if the answer is discarded
 ---@field finish fun(key: string): string[], string?, string[]?  merges the changes
 ---   Returns changed files, a note for a person, and unmerged files. Raises an error on a conflict.
 ---@field hold (fun(): moonlet.HeldWork)?  keeps the changes for a review
 ---@field wait (fun(number: integer): moonlet.Waiting)?  keeps the worktree for a question
----@field ruin fun(): string?   returns how the agent has destroyed the worktree
+---@field ruin fun(): string?   says how the agent has destroyed the worktree; nil if it is intact
 ---@field breach fun(): table?  returns the error of an agent that changed files outside of `edits`
 ---@field root string?          folder to which the paths of changes are relative
 ---@field recorded (fun(): string[])?  lists all changed files for a cassette
 ---@field apply (fun(patch: string))?  applies a patch from a cassette
 ---@field allows (fun(path: string): boolean)?
----@field meanwhile fun()?       does work that can wait until the agent runs
+---@field meanwhile fun()?       does work for which the agent need not wait; called while it runs
 ---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge
 ---   With `kept`, a resumed run will use the work. Returns where the work is kept.
 
@@ -141,7 +142,7 @@ end
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
 --- Returns the journaled baseline, or takes a new one.
---- Takes the protected paths again if a person has seen their changes.
+--- Records the protected paths again if a person has reviewed their changes.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -273,7 +274,7 @@ end
 --- Opens the workspace of an attempt.
 ---@param mode "read-only"|"workspace-write"
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
----   `confined`: the kernel confines the agent. `from`: an earlier step asked in this worktree.
+---   `confined`: the kernel confines the agent. `from`: worktree in which an earlier step asked.
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end

@@ -1,8 +1,8 @@
 --- Manages git worktrees of steps that write.
 --- Either all changes of a step are merged or none.
 --- A worktree is outside of the repository.
---- The agent can rewrite its `.git` file, so git gets every path as an option.
---- Work that cannot be merged is kept and reported.
+--- The agent can rewrite a worktree's `.git` file, so the host tells git all paths explicitly.
+--- A worktree that cannot be merged is kept and reported.
 local admin_folder = require "moonlet.engine.workspace.admin_folder"
 local background = require "moonlet.engine.base.background"
 local caches = require "moonlet.engine.workspace.pool.caches"
@@ -31,7 +31,7 @@ local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 
---- Identifies a repository, because another repository may have had the same path.
+--- This file has a random id of the repository, because another repository may reuse the path.
 local id_file = ".worktrees"
 
 local function id_of(home)
@@ -65,14 +65,14 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@field path string      absolute path
 ---@field git_dir string
 ---@field dir string?     folder of the step, below `.agent`
----@field base string      tree object that the worktree began with
----@field branch string?   user's branch at that time
+---@field base string      tree object of the worktree's initial files
+---@field branch string?   branch that the user had checked out at that time
 ---@field raw moonlet.RawGit
 ---@field result string?  tree object of changes that were held for a review
 ---@field folders string[]?  new empty folders of held changes
 ---@field reviewed boolean?  the changes were held for a review
 ---@field kept string[]?  folders that were kept from an earlier step
----@field differences table?  entries that differed from the host's list when the agent ended
+---@field differences table?  files that differed from the host's list when the agent ended
 ---@field carried moonlet.Carried?  receipt of a merge that an earlier host did not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
@@ -86,7 +86,7 @@ end
 
 local function common_dir(run, key) return plumbing.facts(run, key).common end
 
---- Reads the recorded seed of a worktree: its tree object and branch.
+--- Reads the recorded tree object and branch that a worktree began with.
 local function read_base(root, name)
   local text = files.read(root, name .. ".base", 8192)
   if not text then return nil end
@@ -110,7 +110,7 @@ local function forget_merge(run, key, dir)
   if not ok then error(err, 0) end
 end
 
---- Removes git files of worktrees that another program has removed.
+--- Removes moonlet's git files for worktrees that another program has removed.
 local function sweep_raw(parent)
   local folder = raw_path(parent, ".")
   local root, trees = core.file.root(folder), core.file.root(parent)
@@ -121,7 +121,7 @@ local function sweep_raw(parent)
   end
 end
 
---- Creates the worktree with the user's present files.
+--- Creates the worktree from the user's current files, including uncommitted changes.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   local pooled
@@ -145,7 +145,8 @@ local function make(run, key, dir, root, parent, name, tree)
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
---- Returns the place that an earlier attempt recorded, even if the repository was moved since.
+--- Returns folder and name of the worktree that an earlier attempt recorded, even if the repository
+--- was moved since.
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
@@ -164,7 +165,7 @@ local function refuse_lost(tree)
     message = ("the agent's changes are lost: %s, which was kept for them, is missing"):format(tree.path) }, 0)
 end
 
---- Clears the path for a new worktree. Returns false if the old worktree must be kept.
+--- Removes an old worktree whose path a new one needs. Returns false if it must be kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
   local base = patch and files.is_there(root, name) and read_base(root, name)
@@ -182,7 +183,7 @@ end
 ---@param dir string   folder of the step, below `.agent`
 ---@param path string?  worktree of the earlier attempt
 ---@param patch string?  name of a patch for discarded work
----@param owner string?  step that created the worktree, if it was another step
+---@param owner string?  key of the step that created the worktree, if it was another step
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch, owner)
   local parent, first = folder_of(run, owner or key)
@@ -230,7 +231,7 @@ local function forget_raw(tree)
 end
 
 --- Removes a worktree if it exists, or puts it into the pool.
---- Removes git's record of it, but no other record.
+--- Also removes git's record of this worktree, but no record of another one.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -258,7 +259,7 @@ function M.remove(run, key, tree)
   if problem then files.fail(problem) end
 end
 
---- Removes a worktree by its path.
+--- Removes the worktree at a path, if it exists.
 ---@param path string  absolute path
 function M.remove_left(run, key, path)
   local folder, name = split(path)
@@ -298,7 +299,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- The rollback failed. Its record stays, so that a later host can repeat it.
+    -- A record is left only if the rollback failed. It stays, so that a later host can roll back.
     if merge_apply.pending(run, dir) then break end
     merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -346,7 +347,8 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes a discarded worktree after saving its patch. Keeps it if no patch can be made.
+--- Removes a discarded worktree after saving its changes as a patch. Keeps the worktree if no patch
+--- can be made.
 ---@param dir string    folder of the step, below `.agent`
 ---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
@@ -378,7 +380,7 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- Returns the commands that continue with unmerged work.
+--- Returns a hint with the commands by which the user can continue after work was not merged.
 local function ways_on(run, tree)
   if tree.reviewed then
     return ("moonlet run replay %s repeats the task on your files; or merge them by hand, then "
@@ -388,7 +390,7 @@ local function ways_on(run, tree)
     kept_worktrees.removal(tree.path), run.id)
 end
 
---- Reports a kept worktree as a warning, because a script may discard the error.
+--- Marks a worktree as kept, and warns about it, because a script may discard the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ways_on(run, tree)
@@ -403,7 +405,7 @@ end
 ---@param dir string   folder of the step, below `.agent`
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
 ---   Called for a change that deletes most files; raises an error if the person refuses.
----@return string[] paths, string? warning, string[]? held  files that wait for a person
+---@return string[] paths, string? warning, string[]? held  files that are held back for review
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
   if not carried then ok, carried = pcall(carry, run, key, dir, tree, confirm) end
@@ -469,7 +471,8 @@ local function reopened(run, key, dir, held)
   return tree
 end
 
---- Merges reviewed changes. On a conflict, raises an error and leaves the work tree unchanged.
+--- Merges changes that a person has approved. On a conflict, raises an error and leaves the work
+--- tree unchanged.
 ---@param held moonlet.HeldWork
 function M.take(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
@@ -489,7 +492,7 @@ function M.put_away(run, key, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
---- Reports the merge of an earlier host, for an attempt that will not be resumed.
+--- Reports a merge that an earlier host completed, for an attempt that will not be resumed.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string   path of the worktree
 ---@return string[]? paths  merged paths; nil if there was no merge
@@ -499,8 +502,8 @@ function M.end_merged(run, key, dir, path)
   return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), dir = dir, carried = carried }))
 end
 
---- Ends an abandoned attempt, and leaves its worktree to the user.
---- Returns the files of a merge that an earlier host completed but could not report.
+--- Keeps the worktree of an abandoned attempt for the user, and warns about it.
+--- If an earlier host completed the merge without a report, reports it and returns its files.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string?  path of the worktree
 ---@param replaced boolean?  a later attempt replaces the worktree and reports its content
@@ -516,7 +519,7 @@ function M.give_up(run, key, dir, path, replaced)
   end
 end
 
---- Deletes discarded worktrees.
+--- Deletes the discarded worktrees in the folder of the worktree `tree`.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -543,11 +546,11 @@ function M.empty_pool(home)
   return count
 end
 
---- Lists the worktrees that a run has left.
+--- Lists the worktrees of a run that still exist.
 ---@return string[] paths  absolute paths
 function M.left(home, id)
   local paths, known = core.json.array {}, {}
-  -- Report the worktrees that git lists even if the folder cannot be read.
+  -- If the folder of worktrees cannot be found, still report the worktrees that git lists.
   local looked, parent = pcall(parent_of, home)
   local function add(folder, name)
     local path = folder .. "/" .. name

@@ -1,4 +1,4 @@
---- Collects the changes in an agent's worktree as a patch, and the files that git refuses.
+--- Collects the changes in an agent's worktree as a patch, and lists the files that git refuses.
 --- Decides which changes are merged without approval.
 local startup_files = require "moonlet.engine.base.startup_files"
 local restore = require "moonlet.engine.workspace.pool.restore"
@@ -14,11 +14,11 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
---- A person must confirm more deletions than this if they are over half of all files.
+--- A person must confirm a merge that deletes more files than this and over half of all files.
 local many_deleted = 10
 
 local function diff(tree, ...)
-  -- Do not compress, because these objects are deleted soon.
+  -- Do not compress new git objects, because they are deleted soon.
   local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
@@ -42,15 +42,15 @@ local function changes_of(run, key, tree, env, unseen)
   return list
 end
 
---- Describes the parts of a worktree that a merge leaves out.
+--- Describes the parts of a worktree that a merge leaves out or treats separately.
 ---@class moonlet.LeftBehind
----@field histories string[]   folders with a git history of their own
+---@field histories string[]   folders that are repositories with their own history
 ---@field files string[]       files that git refuses
 ---@field ours string[]        files below .agent, which belong to moonlet
 ---@field submodules string[]  removed submodules
----@field held string[]         files that start programs
----@field folders string[]      new empty folders, which git does not see
----@field tracked integer       number of files at the start
+---@field held string[]         files that start programs, held back for review
+---@field folders string[]      new empty folders, which git does not track
+---@field tracked integer       number of files in the worktree before the agent started
 
 -- Reports whether a path is hidden, such as .codex or src/.vscode.
 local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
@@ -59,7 +59,7 @@ local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.",
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
-    -- Add the path itself, too, because the path of a submodule is a folder.
+    -- Add the entry's own path, too, because the path of a submodule is a folder.
     local path = entry.path
     while path and not known[path] do
       known[path] = true
@@ -72,7 +72,7 @@ local function new_folders(folders, entries)
   return list
 end
 
---- Adds everything in the worktree to a scratch index, even ignored files.
+--- Adds all files in the worktree to a scratch index, even ignored files.
 ---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
   local kept = restore.kept(tree.raw)
@@ -129,7 +129,8 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
---- Adds the listed changes to a scratch index. Returns nil if only git can find the changes.
+--- Adds changes to a scratch index, found by a comparison with the host's list of the worktree's
+--- files. Returns nil if only git can find the changes.
 ---@return moonlet.LeftBehind?
 ---@return table<string, true> unseen
 ---@return boolean? is_unchanged  true if there is no change and thus no index
@@ -156,7 +157,7 @@ local function gather_listed(run, key, dir, tree, env)
   return left, {}
 end
 
---- Writes the changes between the seed and an index as a patch.
+--- Writes the differences between the worktree's initial files and an index as a patch.
 local function write_diff(run, key, dir, tree, patch, env)
   git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
   -- The patch may contain text of private files, so only the user may read it.
@@ -164,7 +165,8 @@ local function write_diff(run, key, dir, tree, patch, env)
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Reads the changes that are held for a review, without files that checks have added since.
+--- Reads the agent's changes that are held for a review. Uses their recorded tree object, because
+--- checks may have added files to the worktree since.
 local function gather_held(run, key, _, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
   local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
@@ -173,7 +175,7 @@ local function gather_held(run, key, _, tree, env)
   return left, {}
 end
 
---- Calls fn(changes, left, env) with the agent's changes, and writes them to `patch`.
+--- Calls fn(changes, left, env) with the agent's changes, and writes the changes to `patch`.
 --- The index of `env` exists only if there are changes.
 ---@param dir string    folder of the step, below `.agent`
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
@@ -189,7 +191,7 @@ function M.with(run, key, dir, tree, patch, fn)
     end
     if not ok or not left then ok, left, unseen = pcall(gather, run, key, dir, tree, env) end
     if not ok then
-      -- The agent may have made folders unreadable. Git does not track the modes of folders.
+      -- The agent may have made folders unreadable, so change the modes, which git does not track.
       nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -280,7 +282,7 @@ end
 local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
---- Returns how the agent has destroyed its worktree, or nil if it is usable.
+--- Describes how the agent has destroyed its worktree, or returns nil if the worktree is usable.
 function M.ruin(tree)
   if tree.carried then return nil end
   local root = host_file.root(tree.path)

@@ -1,6 +1,6 @@
 --- Fills a new worktree with the user's files byte for byte, without ignored files.
---- The worktree is on a commit that git considers equal to these files.
---- The preparation reads the user's index and never writes it.
+--- The commit checked out in the worktree is one that git considers equal to these files.
+--- The user's index is read and never written.
 local conversions = require "moonlet.engine.workspace.seed.conversions"
 local files = require "moonlet.engine.base.files"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -51,11 +51,11 @@ end
 ---@class moonlet.Beginning
 ---@field commit string                      commit to check out
 ---@field tree string                        tree object of the user's exact files
----@field others moonlet.IndexEntry[]        entries of files whose bytes differ from git's
+---@field others moonlet.IndexEntry[]        entries of files whose bytes differ from git's objects
 ---@field unseen string[]                    tracked files that are not checked out
 ---@field has_submodules boolean
 
---- Returns the facts of an index, or nil if only git can read it.
+--- Returns facts about a git index, or nil if only git can read the index's format.
 ---@return moonlet.IndexFacts?
 local function facts_of(run, key, index)
   local id_bytes = plumbing.facts(run, key).format == "sha256" and 32 or 20
@@ -63,7 +63,7 @@ local function facts_of(run, key, index)
   return (core.tree.facts_of_index(files.must(core.file.root(folder)), name, id_bytes))
 end
 
---- Looks at the user's files with git commands that no setting of the repository reaches.
+--- Finds changes of the user's files with git commands that ignore the repository's settings.
 ---@return moonlet.Status  without `head`
 local function look_apart(run, key, index, shared)
   local changed, gone, unmerged = scratch_index.tracked_changes(run, key, run.top,
@@ -104,13 +104,13 @@ local function look(run, key, dir, raw)
     scratch_index.take(run, key, dir, run.top, changed, gone, shared)
     scratch_index.take(run, key, dir, run.top, new, {}, shared)
     local head, head_tree = head_of(run, key)
-    -- The user may have committed meanwhile.
+    -- Compare the commits, because the user may have committed meanwhile.
     local is_head = seen.is_head and seen.head == head and #changed + #gone + #new == 0
     local tree = is_head and head_tree or write_tree(run, key, shared)
     local commit = commit_of(run, key, head, head_tree, tree)
     if #others > 0 then
       local env = plumbing.env(raw, run.top, index)
-      -- Write the entries without times and flags, so that git compares their files.
+      -- Write the entries without timestamps and flags, so that git compares the files' content.
       scratch_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" },
         scratch_index.info_of(others), { env = env })
       scratch_index.take(run, key, dir, run.top, again, {}, env)
@@ -121,11 +121,11 @@ local function look(run, key, dir, raw)
   end)
 end
 
---- Captures the user's present files.
+--- Captures the user's current files, including uncommitted changes, as git objects.
 ---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
-  -- A half-finished merge is not a state of the user's files, so wait for running merges.
+  -- Wait for running merges, so that no half-merged files are captured.
   local release = write_lock.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()
@@ -133,10 +133,11 @@ function M.state(run, key, dir, raw)
   return begun
 end
 
---- Returns the path of the seed's index. Agents cannot change that index or its modification time.
+--- Returns the path of the git index of a worktree's initial files. Agents cannot change this index
+--- or its modification time.
 function M.index(raw) return raw.path .. "/begun.index" end
 
---- Fills an empty worktree with the seed's files.
+--- Fills an empty worktree with the captured files.
 ---@param path string    path of the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning

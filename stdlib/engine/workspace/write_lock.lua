@@ -16,14 +16,15 @@ local longest_worktree_ms = 15 * 60 * 1000
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
---- Names the variable that lists the locks of the agents around this process, outermost first.
+--- This variable lists the ids of the locks that the agents above this process hold, outermost
+--- agent first.
 local variable = "MOONLET_WRITER"
 
 local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Tries to take a lock. Returns its release function, or else the busy lock's name and holder.
+--- Tries to acquire a lock. Returns a release function, or nil, the busy lock's name and holder.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
@@ -82,8 +83,9 @@ local function hold(run, key, name, id, patience, clock)
   end
 end
 
---- Stops the step's clock while it waits for the work tree, to spare a clean-up's time limit.
---- The clock keeps running after a cancellation, because the clean-up must then end soon.
+--- Returns a function that stops the step's clock while the step waits for the work tree, so that
+--- the wait does not count towards a time limit. After a cancellation the clock continues, because
+--- the clean-up must then end soon.
 local function clock_of(run)
   local stopped = false
   return function(waits)
@@ -102,11 +104,12 @@ local function hold_patiently(run, key, name, id, patience)
   return release, root
 end
 
---- Blocks merges, after waiting for one in progress. An agent that works in place may continue.
+--- Waits for a merge in progress, then blocks merges until the returned function is called.
+--- An agent that works in place may continue.
 ---@param patience integer?  maximum wait in ms
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
---- Takes the work tree for a merge, after waiting for other holders. Returns the release function.
+--- Locks the work tree for a merge, after waiting for other holders. Returns a release function.
 ---@param patience integer?  maximum wait in ms
 function M.hold(run, key, patience)
   local release = hold_patiently(run, key, "writer.lock", "", patience)
@@ -121,7 +124,8 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes the writer lock. The returned environment lets a moonlet that the agent starts share it.
+--- Acquires the writer lock for an agent. With the returned environment variables, a moonlet
+--- process that the agent starts shares the lock.
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
   -- A resumed host gets the same id, because the agent may have outlived the host that started it.

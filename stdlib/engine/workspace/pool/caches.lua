@@ -1,7 +1,7 @@
 --- Keeps folders such as node_modules in pooled worktrees if the user's config names them.
---- If a worktree lacks these folders, the user's program sets it up.
---- The host's list of a worktree omits the kept folders, so no merge contains them.
---- A changed lock file removes them.
+--- If a worktree lacks these folders, a set-up program from the config fills them.
+--- The host's list of a worktree's files omits the kept folders, so no merge contains them.
+--- The kept folders are removed if a lock file such as package-lock.json changes.
 local host_git = require "moonlet.engine.workspace.git"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local per_run = require "moonlet.engine.base.per_run"
@@ -23,7 +23,8 @@ local shown_bytes = 300
 
 local config_of = per_run(function() return { is_known = false, config = nil } end)
 
---- Returns the config of a run's repository. The config names it by the path of its main work tree.
+--- Returns the worktree config of a run's repository, which the config file identifies by the path
+--- of its main work tree.
 ---@return moonlet.WorktreeConfig?
 local function of(run)
   local cache = config_of(run)
@@ -37,7 +38,8 @@ local function of(run)
   return cache.config
 end
 
---- Returns the folders to keep: the folders of the config in which the base has no files.
+--- Returns the folders to keep: those in the config, except folders in which the worktree begins
+--- with files.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -102,7 +104,7 @@ local function run_setup(run, key, tree, config)
     exit.why == "exited" and "exit code " .. exit.code or exit.why) }, 0)
 end
 
---- Prepares the kept folders of a worktree for an agent, and names them in `tree.kept`.
+--- Prepares the kept folders of a worktree for an agent, and lists them in `tree.kept`.
 ---@param run table
 ---@param key string
 ---@param dir string      folder of the step, below `.agent`

@@ -1,4 +1,4 @@
---- Finds an agent's changes in its worktree by comparing it with the host's list of its content.
+--- Finds an agent's changes by comparing its worktree with the host's list of the worktree's files.
 --- The comparison takes one pass over the files, while git needs several passes.
 --- If a change needs git's own rules, git must find the changes.
 local restore = require "moonlet.engine.workspace.pool.restore"
@@ -24,7 +24,7 @@ end
 ---@field changed string[]  new and changed files and links
 ---@field gone string[]     removed files and links
 ---@field folders string[]  new empty folders
----@field files integer     number of files at the start
+---@field files integer     number of files before the agent started
 
 --- Returns an agent's changes, or nil if git must find them.
 ---@param tree moonlet.Worktree

@@ -1,4 +1,4 @@
---- Checks a worktree against the host's list, restores it, and moves it to a new base.
+--- Compares a worktree with the host's list of its files, restores it, and moves it to a new base.
 --- No agent can write to the list or to the worktree's git index.
 local cooperative = require "moonlet.engine.base.cooperative"
 local files = require "moonlet.engine.base.files"
@@ -13,8 +13,8 @@ local git = scratch_index.git
 local most_restored = 20000
 M.list_name, M.base_name = "tree.list", "tree.base"
 local new_list_name, kept_name, ready_name = "tree.new", "tree.kept", "tree.ready"
---- The list has this name while a reserved worktree is moved, so that no later host takes it for the
---- list of the empty worktree that the reserved one will replace.
+--- The list has this name while the worktree changes to a new base. If the host dies meanwhile, no
+--- later host mistakes the list for a valid one.
 local moving_name = "tree.moving"
 
 --- Lists the lock files in which package managers fix the versions of packages.
@@ -27,12 +27,12 @@ end
 
 local function fail(message) error({ kind = "failed", message = message }, 0) end
 
---- Records the tree object that a worktree contains.
+--- Records the tree object of a worktree's initial files.
 local function write_base(lists, beginning)
   files.write(lists, M.base_name, beginning.tree .. (beginning.has_submodules and " submodules\n" or "\n"))
 end
 
---- Reports whether a worktree may hold submodules.
+--- Reports whether a worktree may contain submodules.
 ---@param raw moonlet.RawGit
 function M.has_submodules(raw)
   local lists = core.file.root(raw.path)
@@ -48,7 +48,7 @@ function M.kept(raw)
   return list
 end
 
---- Reports whether the folder of a worktree exists, and is not a link that an agent made.
+--- Reports whether a path in a worktree is a folder, rather than a link that an agent made.
 local function is_folder(root, path)
   local info = core.file.stat(root, path)
   return info ~= nil and info.type == "directory"
@@ -56,7 +56,7 @@ end
 
 local function hash_of(setup) return core.text.sha256(table.concat(setup, "\0")) end
 
---- Reports whether this set-up has filled the kept folders of a worktree, and these still exist.
+--- Reports whether this set-up program has filled the kept folders, and all of these still exist.
 ---@param setup string[]  program and arguments
 function M.is_ready(path, raw, setup)
   local root, lists = core.file.root(path), core.file.root(raw.path)
@@ -68,7 +68,7 @@ function M.is_ready(path, raw, setup)
   return true
 end
 
---- Records that the set-up is done, with the kept folders that it has made.
+--- Records that the set-up program has run, and which kept folders exist now.
 ---@param setup string[]  program and arguments
 function M.set_ready(path, raw, setup)
   local root, filled = files.must(core.file.root(path)), {}
@@ -91,7 +91,7 @@ function M.drop_kept(path, raw)
   end
 end
 
---- Returns the new folders around kept ones, such as vendor for vendor/bundle.
+--- Returns the new parent folders of kept folders, such as vendor for vendor/bundle.
 ---@param before table<string, string>
 ---@param after table<string, string>
 ---@return table<string, boolean>
@@ -107,7 +107,8 @@ local function folders_around(root, kept, before, after)
   return found
 end
 
---- Reports whether changed paths make the kept folders useless: a lock file, or a folder around one.
+--- Reports whether the changed paths include a lock file or a parent of a kept folder, which makes
+--- the kept folders useless.
 local function spoils_kept(kept, touched)
   for path in pairs(touched) do
     if lock_files[path:match "[^/]*$"] then return true end
@@ -134,7 +135,7 @@ end
 function M.note(path, raw, beginning, kept)
   local root, lists = files.must(core.file.root(path)), files.must(core.file.root(raw.path))
   files.write(lists, kept_name, table.concat(kept, "\n"))
-  -- The folder of git files may be that of a discarded worktree.
+  -- A discarded worktree of the same name may have left this file.
   core.file.remove(lists, ready_name)
   -- Write the list last, because a pooled worktree without a list is not used.
   core.file.remove(lists, M.list_name)
@@ -142,7 +143,8 @@ function M.note(path, raw, beginning, kept)
   files.must(core.tree.update(root, lists, nil, M.list_name, nil, kept))
 end
 
---- Returns the types, by path, of the entries that differ from the list: before and now.
+--- Compares a worktree with its list. Returns two maps from differing paths to their types, as
+--- listed and as found.
 ---@param path string     path of the worktree
 ---@param raw moonlet.RawGit
 ---@param name string?    name of the list
@@ -157,7 +159,7 @@ function M.differences(path, raw, name)
   return found.before, found.after, found.files
 end
 
---- Writes a list that accepts the changes of these paths. Raises an error if other paths changed.
+--- Updates a worktree's list after changes of these paths. Raises an error if other paths changed.
 local function accept(path, raw, touched, list_name)
   local root, lists = files.must(core.file.root(path)), files.must(core.file.root(raw.path))
   local only, wanted = {}, {}
@@ -183,8 +185,8 @@ local function accept(path, raw, touched, list_name)
   files.must(core.file.rename(lists, new_list_name, list_name))
 end
 
---- Removes the changed entries except the folders around kept ones. Returns the files to check out, or
---- nil for all of them.
+--- Removes the changed files and folders, except the new parents of kept folders (`around`).
+--- Returns the files to check out again, or nil if all files must be checked out.
 local function remove_changed(root, before, after, around)
   local paths, tracked = {}, {}
   for path in pairs(after) do
@@ -218,7 +220,7 @@ end
 function M.clean(run, key, dir, path, raw, known)
   local before, after
   if known then
-    -- If another entry differs, the next lease discards the worktree.
+    -- If a file has changed since, prove() fails later and the worktree is discarded.
     before, after = known[1], known[2]
   else
     before, after = M.differences(path, raw)
@@ -248,18 +250,18 @@ function M.clean(run, key, dir, path, raw, known)
   accept(path, raw, touched, M.list_name)
 end
 
---- Begins to move a waiting worktree.
+--- Marks a pooled worktree as being changed to a new base, by renaming its list.
 ---@param lists any    opened folder of its git files
 ---@return true? begun
 function M.begin_move(lists) return core.file.rename(lists, M.list_name, moving_name) end
 
---- Ends the move of a worktree, which now lies in its new place.
+--- Removes the mark of begin_move(), after the worktree was put in its new place.
 ---@param raw moonlet.RawGit
 function M.end_move(raw)
   files.must(core.file.rename(files.must(core.file.root(raw.path)), moving_name, M.list_name))
 end
 
---- Raises an error if the content of a worktree that is being moved differs from its list.
+--- Raises an error if the content of a worktree differs from its list, after begin_move().
 ---@param path string     path of the worktree
 ---@param raw moonlet.RawGit
 function M.prove(path, raw)
@@ -269,7 +271,8 @@ function M.prove(path, raw)
   if changed then fail("a file changed while it waited: " .. core.text.printable(changed, 200)) end
 end
 
---- Moves a worktree, whose content is proved, to a new base.
+--- Changes a worktree to a new base, and writes only the files that differ between the bases.
+--- The caller must have called prove() for the worktree.
 ---@param run table
 ---@param key string
 ---@param path string     path of the worktree

@@ -1,4 +1,4 @@
---- Finds out whether git may store other bytes than the work tree has.
+--- Finds out whether git's objects may have other bytes than the work tree's files.
 --- Git converts files only by its attributes and settings, so these are checked, not each file.
 --- Git reads attributes in the work tree's folders and in repository, user and system files.
 local files = require "moonlet.engine.base.files"
@@ -21,7 +21,7 @@ local function outer_files(common, user_file)
     "/etc/gitattributes", prefix and prefix .. "/etc/gitattributes" }
 end
 
---- Returns the text of all attribute files, or nil if one cannot be read as a file.
+--- Returns the text of all attribute files, or nil if one of them cannot be read.
 local function attributes_of(run, facts, user_file)
   local root, common = files.must(core.file.root(run.top)), select(3, host_git.dirs(run.top))
   local paths, texts, tracked = {}, {}, {}

@@ -1,4 +1,4 @@
---- Looks at the user's work tree with one `git status`, which reads the index and the files once.
+--- Finds changes in the user's work tree with one `git status`, which reads the files only once.
 local git = require "moonlet.engine.workspace.git"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 
@@ -10,15 +10,15 @@ local words = { "--no-optional-locks", "status", "--porcelain=v2", "-z", "--bran
 
 ---@class moonlet.Status
 ---@field head string?       commit that the index was compared with
----@field is_head boolean?   the index has the files of that commit
+---@field is_head boolean?   true if the index has exactly the files of that commit
 ---@field changed string[]   tracked files that differ from the index
 ---@field gone string[]      tracked files that are missing
 ---@field unmerged string[]
 ---@field untracked string[]
----@field cut boolean?       there are more untracked files
+---@field cut boolean?       true if `untracked` is incomplete
 
---- Returns what differs in the work tree, or nil if git could not read everything. The user's
---- settings apply, so that no attribute may convert a file.
+--- Returns the changes in the work tree, or nil if git could not read everything. The user's git
+--- settings apply, so the caller must make sure that no attribute converts a file.
 ---@param run table
 ---@param key string
 ---@param index string  absolute path of the index of tracked files

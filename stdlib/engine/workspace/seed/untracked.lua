@@ -1,6 +1,6 @@
---- Selects untracked files that git does not ignore, because they are part of the user's work.
+--- Selects the untracked files that are copied into a new worktree: those that git does not ignore.
 --- Skips nested repositories.
---- If copying the files would take too long, leaves them out with a warning.
+--- If copying the files would take too long, leaves all of them out with a warning.
 local git = require "moonlet.engine.workspace.git"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -26,7 +26,7 @@ function M.list(run, key, index)
   return paths, exit.stdout_cut
 end
 
---- Leaves out nested repositories and moonlet's own folder.
+--- Returns the listed paths without nested repositories and files in moonlet's own folder.
 local function users_own(listed)
   local paths = {}
   for _, path in ipairs(listed) do
@@ -36,7 +36,7 @@ local function users_own(listed)
   return paths
 end
 
---- Reports whether a file can be copied, and its size.
+--- Returns whether a file can be copied, and its size.
 local function look_at(root, path)
   local info = core.file.stat(root, path)
   if not info or info.type ~= "file" then return info and info.type == "link", 0 end
@@ -52,7 +52,7 @@ end
 --- Returns the untracked files to copy into a new worktree.
 ---@param root any          opened work tree
 ---@param listed string[]   untracked files
----@param cut boolean?      there are more
+---@param cut boolean?      true if there are more untracked files
 function M.files(run, key, root, listed, cut)
   local paths = users_own(listed)
   local taken, left, bytes, breathe = {}, {}, 0, cooperative.new()
