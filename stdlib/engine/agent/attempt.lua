@@ -33,11 +33,11 @@ local stderr_cap = 64 << 10
 ---@field kind "first"|"retry"|"repair"|"adopted"  adopted: started by an earlier host process
 ---@field number integer
 ---@field prompt string
----@field repairs boolean        true for a repair of an answer; also set for adopted attempts
----@field state "running"|"exited"|nil  set for an adopted attempt
+---@field repairs boolean        true for a repair of an answer; set for adopted attempts, too
+---@field state "running"|"exited"|nil  state of an adopted attempt's process, else nil
 ---@field tries integer?         number of attempts with this input, if it differs from `number`
 ---@field seen any               journaled baseline of the work tree
----@field tree string?           worktree that an earlier host gave the attempt
+---@field tree string?           path of the worktree that an earlier host made for the attempt
 ---@field resumes integer?       number of the attempt whose conversation is continued
 ---@field told boolean?          a person has seen which protected paths the attempt changed
 
@@ -48,7 +48,8 @@ function M.new(fields)
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- Returns a copy with the full prompt instead of a repair prompt or a resumed conversation.
+--- Returns a copy of an attempt that starts with the full prompt, instead of a repair prompt or a
+--- resumed conversation.
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -110,7 +111,7 @@ local function command_of(job, attempt)
   }, call))
 end
 
---- Reads an agent's transcripts to their ends before their folder is removed.
+--- Reads an agent's transcripts to the end, before their folder is removed.
 local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
@@ -158,7 +159,7 @@ local function start(job, attempt, env)
   if made.reads and made.reads[1] or job.lease.place.kept then
     sidecar.write_manifest(job, job.key, job.dir, made.reads)
   end
-  -- The account on the other machine has its own login, so do not send the local one.
+  -- The account on a remote machine has its own login, so do not send the local login there.
   local names = job.on and {} or { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = sandbox.of(job, made)
@@ -166,7 +167,7 @@ local function start(job, attempt, env)
   for _, more in ipairs { made.env or {}, job.lease.place.env or {}, worker.environment } do
     for name, value in pairs(more) do env[name] = value end
   end
-  if job.on then env.PATH = nil end -- That of the account there counts.
+  if job.on then env.PATH = nil end -- The remote account's own PATH applies.
   local child = {
     step = job.key, attempt = adoption.id(job.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.lease.place.cwd,
@@ -206,7 +207,7 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Reads the remaining output. Returns false if the agent's time limit ends first.
+--- Reads the remaining output of an agent. Returns false if the agent's time limit passes first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
   local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
@@ -216,7 +217,7 @@ local function read_rest(job, reading, exit)
   return all
 end
 
---- Reads the answer. For a file over the limit, returns its head and tail and its full size.
+--- Reads the answer from a file. If the file is too large, returns its head and tail, and its size.
 local function read_answer(run, path, bytes)
   local text, cut = files.read_left(run, path, answer_cap)
   if not cut then return text, false end
@@ -238,7 +239,7 @@ local function answers_of(job, runner, exit)
   return { stdout = printed or "", cut = cut, limits = job.limits }
 end
 
---- Returns an error if a part of the output that the answer needs did not reach the disk.
+--- Returns an error if output that contains the answer did not reach the disk.
 local function loss(job, runner, exit)
   if not (exit.why == "finished" or exit.why == "exited" and exit.code == 0) then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
@@ -256,14 +257,14 @@ local function loss(job, runner, exit)
     hint = hint .. ": the agent is asked again" }
 end
 
---- Explains why the answer of an attempt of an earlier host is incomplete; nil if it is complete.
+--- Returns the reason why the answer of an earlier host's attempt is incomplete, or nil.
 function M.lost(job, number)
-  if job.on then return nil end -- The other machine still has its output.
+  if job.on then return nil end -- The remote machine still has the output.
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
 
---- Reports whether the agent said that it was done only after a limit had stopped it.
+--- Reports whether the agent reported success only after a time limit had passed.
 local function is_late(job, runner, state, exit)
   if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
   if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
@@ -272,7 +273,7 @@ local function is_late(job, runner, state, exit)
   return not before.state.done
 end
 
---- Collects the evidence that an attempt left behind.
+--- Collects what is known about an attempt whose process has ended.
 ---@return moonlet.AttemptEvidence
 local function collect(job, runner, exit, reading)
   local dir = job.dir
@@ -299,7 +300,7 @@ function M.write_exit(job, exit, answer)
   job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
 end
 
---- Returns the text and usage of an earlier attempt whose step now has another input.
+--- Returns the answer's text and the usage of an earlier attempt, whose step now has another input.
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()
@@ -323,7 +324,7 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- Returns the usage of an unfinished attempt so far, or nil.
+--- Returns the usage of an unfinished attempt so far, or nil if no usage was seen.
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end

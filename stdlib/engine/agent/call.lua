@@ -57,7 +57,7 @@ local function book_unended(job, attempt)
   return used
 end
 
---- Runs one attempt, from reserving its budget to its outcome.
+--- Reserves the budget of an attempt, runs the attempt and returns its outcome.
 --- Also returns the attempt that ran, which is a new one if its workspace had to be replaced.
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
@@ -118,7 +118,7 @@ local function again(attempt, outcome, repairs, prompt)
       outcome.error.message) }
 end
 
---- Handles an answer that violates its schema: one repair round, then a failure.
+--- Handles an answer that violates its schema: asks the agent to repair it once, then fails.
 local function after_invalid(job, attempt, outcome)
   local prompt = core.run.redact((resolved_call.prompt(job)))
   if not attempt.repairs and not job.lease.touched then
@@ -130,7 +130,7 @@ local function after_invalid(job, attempt, outcome)
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
 end
 
---- Handles a failed attempt. An agent that changed protected paths is not asked again.
+--- Decides what follows a failed attempt. An agent that changed protected paths is not asked again.
 local function after_failure(job, attempt, outcome, tries)
   if failed_unheard(job, attempt) then return again(attempt, outcome, attempt.repairs, attempt.prompt) end
   local decision = retry.after(job, outcome, tries)
@@ -157,7 +157,7 @@ local function after(job, attempt, outcome, tries)
   return outcome.problems and after_invalid(job, attempt, outcome) or {}
 end
 
---- Announces the next attempt and waits for its backoff.
+--- Announces the next attempt, then waits for the retry delay.
 local function announce(job, following, outcome)
   local run = job.run
   run.emit("warning", { step = job.key, text = following.text, retry_in_ms = following.wait_ms })
@@ -166,7 +166,7 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
---- Raises an error if a resumed run that only merges a review would call an agent.
+--- Raises an error if a run that was resumed only to merge reviewed changes would call an agent.
 local function check_review(job)
   if not job.run.reviewing then return end
   error({ kind = "failed", message = ("a review may not ask an agent, but '%s' would be asked again: the preset or the "
@@ -178,8 +178,8 @@ local function all_attempts(job, last, hash, own_budget)
   check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
-  -- The attempt ended just before its host died.
-  -- Drop its entry, because it is recorded again below.
+  -- If the attempt ended just before its host died, it is already in the list. Drop that entry,
+  -- because the attempt is recorded again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   while true do
     local started = core.clock.monotonic()
@@ -229,8 +229,8 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route that its step began with.
---- With another route, the step would be paid twice.
+--- Returns the call with the route (runner and model) with which its step began, because the step
+--- would be paid for again with another route.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -244,7 +244,7 @@ local function as_begun(resolved, key)
   return hash == begun.input_hash and other or resolved
 end
 
---- Logs the route of a call if it differs from the run's.
+--- Logs the route of a call if it differs from the route of the run.
 local function tell_route(resolved, key)
   if resolved.routed == resolved.run.routed then return end
   local text = routing.told(resolved.routed, resolved.model)
@@ -294,7 +294,7 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
---- Explains why an adopted attempt is repeated; nil if it is not.
+--- Returns the reason why an adopted attempt is repeated, or nil if it is not repeated.
 local function why_repeated(job, attempt)
   if attempt.state ~= "exited" or not job.run.journal.retry then return nil end
   local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
@@ -302,7 +302,8 @@ local function why_repeated(job, attempt)
   return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
 end
 
---- Predicts what a resume would do with the step: adopt a running attempt or start a paid one.
+--- Predicts what a resume would do with the step: adopt an earlier attempt, or start and pay for a
+--- new one.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
@@ -315,13 +316,14 @@ local function foresee(job, last, hash, own_budget)
 end
 
 --- Records whether the step may change files, and whether it inherits the run's model.
---- The report on what changes have cost needs both (engine/task/spending.lua).
+--- The report of spending needs both facts (engine/task/spending.lua).
 local function note_origin(job, step)
   step.writes = job.sandbox == "workspace-write" or nil
   step.inherits = job.call.model == nil or nil
 end
 
---- Runs the step. Returns its answer, and its worktree if the answer is a question.
+--- Runs the step and returns its answer. If the agent asks a question instead, also returns the
+--- worktree.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
@@ -363,7 +365,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   return value, waits
 end
 
---- Returns the call with the prompt of a dry run, which a person may have edited and approved.
+--- Returns the call with the prompt that a dry run wrote, if a person has edited and approved it.
 local function with_agreed_prompt(resolved, key, dir)
   local run = resolved.run
   if not run.prepared then return resolved end
@@ -375,15 +377,16 @@ local function with_agreed_prompt(resolved, key, dir)
   return resolved_call.with_prompt(resolved, agreed)
 end
 
---- Returns the call that the step executes.
---- The call gets the approved prompt, the step's first route, and the runner's instruction files.
+--- Returns the call that the step executes: with the approved prompt, the route with which the step
+--- began, and the runner's instruction files.
 local function for_step(resolved, key, dir)
   resolved = with_agreed_prompt(resolved, key, dir)
   if resolved.runner.made then return resolved end
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds an equal step of an earlier clean-up of the same body. Returns its key and call.
+--- Finds an equal agent call that an earlier execution of the same clean-up handler has paid for.
+--- Returns the key and the call, or nothing.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
@@ -392,7 +395,7 @@ local function paid_before(resolved, key)
   if found ~= key then return found, in_step(found) end
 end
 
---- Writes the prompt of a dry run and ends the step without an agent.
+--- Writes the prompt in a dry run, and ends the step by an error instead of starting an agent.
 local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
@@ -414,7 +417,7 @@ local function closed_answer(call, value, waits)
   return closed.record(value, "an answer", answer_fields), waits
 end
 
---- Rejects a prompt that is written for an orchestrator, because an agent is always a worker.
+--- Rejects a prompt that is written for an orchestrator. An agent of ctx:agent is always a worker.
 local function check_mode(prompt)
   if not prompt:sub(1, 200):upper():find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
   error(record.invalid("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
@@ -471,7 +474,8 @@ local function step_of(ctx, call, asked, key)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end
 
---- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
+--- Runs one agent step. If the agent asks a question, also returns its worktree, which is kept
+--- until the reply.
 ---@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits

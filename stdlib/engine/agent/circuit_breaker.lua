@@ -48,7 +48,7 @@ local function read(root, name)
   return value
 end
 
---- Returns the least time that the breaker stays open after `times` refusals, with jitter.
+--- Returns the least time in ms that the breaker stays open after `times` refusals, with jitter.
 local function patience(class, times)
   local ms
   if class == "rate" then
@@ -68,9 +68,9 @@ end
 ---@field message string
 ---@field runner string
 
---- Returns the refusal that is in force for a credential, or nil without a refusal.
+--- Returns the refusal that is in force for a credential, or nil.
 ---@param credential string  a hash that identifies the account
----@param login string?      hash of the current login; a new login may try again
+---@param login string?      hash of the current login; a refusal of another login is ignored
 ---@return moonlet.Refusal?
 function M.refusal(credential, login)
   local found = read(folder(), credential)
@@ -79,7 +79,8 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Lists the refusals in force by their end. The files do not name the account.
+--- Lists the refusals in force, sorted by their end. It is unknown which accounts they are about,
+--- because the breaker files do not name the accounts.
 ---@return moonlet.Refusal[]
 function M.closed()
   local root, list = folder(), {}
@@ -95,8 +96,8 @@ function M.closed()
   return list
 end
 
---- Opens the breaker for a credential until the latest of all refusals ends.
---- `anew` marks a call that was made despite a refusal. Its refusal replaces the earlier refusal.
+--- Opens the breaker for a credential until the latest of all refusals ends. Returns that time.
+--- `anew` marks a call that was made despite an earlier refusal. Its refusal replaces that one.
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 function M.trip(credential, refusal)
   local now = core.clock.wall()

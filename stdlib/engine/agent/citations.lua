@@ -1,4 +1,4 @@
---- Checks an agent's findings against what it read: its prompt and its tools' output.
+--- Checks an agent's findings against the text that it read: its prompt and its tools' output.
 --- A finding is marked `unsupported` if the agent never read the cited lines.
 --- If the stream hides tool output, the findings are marked `unknown`.
 local findings = require "moonlet.findings"
@@ -8,7 +8,7 @@ local M = {}
 local near_lines = 3
 local file_cap = 4 << 20
 local long_enough = 8  -- Shorter lines are not distinctive.
-local telling = 12  -- Two lines of this length count even without their file's name.
+local telling = 12  -- Two lines of at least this length identify a file without its name.
 
 --- Collapses white space, so that line numbers and indents do not matter.
 local function squeeze(text) return (text:gsub("%s+", " ")) end
@@ -22,8 +22,8 @@ local function names(text, path)
     or text:find("[^%w_./-]" .. plain(path:match "[^/]+$") .. "[^%w_]") ~= nil
 end
 
---- Splits a text into files at the headers of diffs, prompt material, `head` and `tail`.
---- Each file is stored with the command that printed it, because the command may name the file.
+--- Splits a text into the files that it quotes, at headers of diffs, prompts, `head` and `tail`.
+--- Each part is stored with the command that printed it, because the command may name the file.
 local function add_chunks(chunks, text, about)
   text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
     :gsub("\n==> [^\n]* <==\n", "\0%0")
@@ -50,7 +50,7 @@ local function lines_of(text)
   return lines
 end
 
---- Returns the cited line and its neighbours, and the length from which a line is distinctive.
+--- Returns the cited line with its neighbours, and the minimum length of a line that counts.
 local function cited(lines, line)
   if not line or line > #lines then line = nil end
   local list, least = {}, 1
@@ -61,8 +61,8 @@ local function cited(lines, line)
   return list, least
 end
 
---- Counts the different lines that a chunk contains.
---- With `said`, counts only lines that `said` also contains.
+--- Counts how many of the different lines in `lines` a chunk contains.
+--- With `said`, counts only lines that `said` contains, too.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do
@@ -80,7 +80,7 @@ local function is_supported(path, line, evidence, text, chunks)
   if lines then window, least = cited(lines, line) end
   for _, chunk in ipairs(chunks) do
     if names(chunk.text, path) then
-      -- A deleted file has no lines to compare, so its name in a diff or list is enough.
+      -- A deleted file has no lines to compare, so it is enough that the chunk names it.
       if not lines or count_in(chunk, window, least) > 0
         or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0 or chunk.text:find "tokens truncated"
         or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then
@@ -108,7 +108,7 @@ function M.mark(job, attempt, evidence, data)
   if not asks_for_findings(job.call.schema) or type(data) ~= "table" then return end
   local list = rawget(data, "findings") or data
   local shown = evidence.seen
-  -- A repair round's stream does not show what the agent read before.
+  -- The output of a repair round does not show what the agent read before the repair.
   local known = shown and not attempt.repairs
   local chunks = known and chunks_of(attempt.prompt, shown)
   local texts = {}

@@ -1,4 +1,4 @@
---- Truncates answers that are too long: keeps head and tail, with a note about the missing bytes.
+--- Truncates long answers: keeps their head and tail, with a note about the missing bytes.
 --- A truncated answer fails its call unless the call allows it.
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
@@ -6,7 +6,7 @@ local outcome = require "moonlet.engine.runner.outcome"
 local M = {}
 
 local margin = 64 << 10  -- longer than any secret that the cut could split
-local encoded_cap = 12 << 20  -- in JSON an invalid byte takes six bytes
+local encoded_cap = 12 << 20  -- size as JSON, where an invalid byte takes six bytes
 
 --- Returns the head and tail of a file. Redacts the file first, because a cut could split a secret.
 ---@param bytes integer  size of the whole file
@@ -17,7 +17,8 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Truncates an answer to the journal's limit. Also returns its original size if it was truncated.
+--- Truncates an answer to the size limit of the journal. If it was truncated, also returns its
+--- original size.
 ---@param cut integer|false|nil  original size, if `whole` is already truncated
 function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)

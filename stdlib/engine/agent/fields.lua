@@ -1,6 +1,6 @@
 --- Lists the fields of ctx:agent in one table.
---- The argument check, the step's input hash and the runner's call are derived from the fields.
---- A test compares the table of fields with the types for editors.
+--- The argument check, the step's input hash and the runner's call are derived from this table.
+--- A test compares the table with the type annotations for editors.
 local M = {}
 
 ---@class moonlet.AgentField
@@ -10,7 +10,7 @@ local M = {}
 ---   A function computes the value that is compared.
 ---@field runner boolean?   true: the value is passed to the runner unchanged
 
---- A call without a role inherits the run's, so the input hash uses the effective role.
+--- A call without a role inherits the role of the run, so the input hash uses the effective role.
 local function role(job) return job.call.role or job.run.options.agent_role end
 local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or nil end
 
@@ -46,7 +46,7 @@ M.all = {
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
-  loop = { type = "string", input = false },  -- only ends an agent in a loop
+  loop = { type = "string", input = false },  -- only decides whether a looping agent is ended
   on = { type = "string", input = function(job) return job.on end },
   continues = { type = "string", input = true, runner = true },
 }

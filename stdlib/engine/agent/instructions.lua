@@ -1,8 +1,8 @@
 --- Adds instruction files (such as AGENTS.md) to agents' prompts.
---- The project's files are read as committed at the base of the change.
+--- The project's files are read from the commit at the base of the change.
 --- Uncommitted versions are ignored, because they may be part of the change under review.
 --- The user's own files are added if the config asks for them (runners.NAME.instructions).
---- A resumed run uses the files on record.
+--- A resumed run uses the texts that the journal recorded.
 local committed_files = require "moonlet.engine.workspace.committed_files"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local journal = require "moonlet.engine.journal.journal"
@@ -58,7 +58,8 @@ local function same_text(one, other) return one == other or one:gsub("\r\n", "\n
 --- Reads a file of the work tree, or returns nil if it cannot be read.
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Resolves a revision to its commit id: nil without commits, an error if git fails.
+--- Returns the commit id of a revision, or nil if the repository has no commit yet. If git fails,
+--- returns nil and an error.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
@@ -67,13 +68,14 @@ local function id_of(run, revision)
     "git log --oneline lists the commits"), 0)
 end
 
---- Formats a revision for messages, followed by its short id if the two differ.
+--- Formats a revision for messages: its name, and its short id in parentheses if the two differ.
 local function shown(revision, id)
   local short = id:sub(1, 12)
   return revision:sub(1, 12) == short and short or ("%s (%s)"):format(core.text.printable(revision, 80), short)
 end
 
---- Warns that agents do not get an uncommitted instruction file of the work tree.
+--- Warns that agents do not get an instruction file of the work tree, because it is not committed
+--- or is newer than the base.
 local function say_new(run, name, revision, id)
   if revision ~= head then
     say(run, ("%s is new since %s, so agents are not given it"):format(name, shown(revision, id)))
@@ -113,7 +115,7 @@ local function committed(run, names, revision)
   end
 end
 
---- Reads an instruction file outside of a git repository, where no version is committed.
+--- Reads an instruction file from disk, in a folder that is not a git repository.
 local function uncommitted(run, names)
   for _, name in ipairs(names) do
     local whole, err, cut = core.file.read(run.home.root, name, file_cap)
@@ -181,7 +183,7 @@ function M.add(resolved)
   return files[1] and resolved_call.with(resolved, { instructions = files }) or resolved
 end
 
---- Lists instruction files in subfolders, which the agent's program reads by itself.
+--- Lists the instruction files in subfolders, because the agent's program reads them by itself.
 local function nested_files(run, names)
   local state, key = state_of(run), table.concat(names, "\0")
   if state.nested[key] then return state.nested[key] end
@@ -197,7 +199,8 @@ local function nested_files(run, names)
   return list
 end
 
---- Returns the entries of input-manifest.md: files in the prompt or read by the program.
+--- Returns the entries of input-manifest.md for instruction files: those in the prompt, and those
+--- that the agent's program reads by itself.
 ---@param reads string[]?  absolute paths that the program reads
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

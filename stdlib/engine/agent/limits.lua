@@ -1,6 +1,6 @@
---- Enforces the limits of an attempt, which are those of its call and of the outer budgets.
---- progress.lua checks while the agent runs.
---- attempt.lua checks again at the end, because a quick agent may pass a limit in between.
+--- Enforces the limits of an attempt: those of its own call, and the budgets around the call.
+--- progress.lua checks the limits while the agent runs. attempt.lua checks them again at the end,
+--- because the agent may have exceeded a limit between two checks.
 local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
@@ -11,11 +11,11 @@ local usage = require "moonlet.engine.runner.usage"
 local M = {}
 
 ---@class moonlet.Watch   checks the limits of one attempt
----@field is_limited boolean  a limit must be checked while the agent runs
+---@field is_limited boolean  true if a limit must be checked while the agent runs
 ---@field passed table?     error of the limit that was exceeded first
 ---@field private job moonlet.Execution
 ---@field private prompt string
----@field private most integer?   most tokens of the call, including the prompt
+---@field private most integer?   token limit of the call, including the prompt
 ---@field private grow fun(used: table): table?
 local Watch = {}
 Watch.__index = Watch
@@ -56,11 +56,11 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
---- Ends the agent at the next check for another reason. Only the first reason is kept.
+--- Makes the next check end the agent with the given error. Only the first error is kept.
 ---@param err table
 function Watch:stop(err) self.passed = self.passed or err end
 
---- Adds the usage of a running attempt to its budgets. Returns an error if a limit is exceeded.
+--- Adds the usage of a running attempt to the budgets. Returns an error if a limit is exceeded.
 ---@param state moonlet.RunnerState?  nil for a program without an event stream
 ---@param printed integer?  bytes printed so far by a program without an event stream
 function Watch:look(state, printed)

@@ -1,4 +1,5 @@
---- Answers a call with the runner `mock`, which costs nothing. A resume replays the answer.
+--- Answers a call with the runner `mock`, which costs nothing. A resumed run gets the same answer
+--- from the journal.
 local sidecar = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"

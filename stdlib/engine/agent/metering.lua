@@ -49,7 +49,8 @@ local function unwatched(name, model)
     M.price_hint(model) .. "; or lift the limit with --budget usd=none")
 end
 
---- Rejects a plan whose USD limit cannot be enforced. A dry run warns when it reaches the call.
+--- Rejects a plan whose USD limit cannot be enforced. A dry run is not rejected; it only warns when
+--- it reaches the call.
 function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
@@ -79,7 +80,7 @@ function M.check(job, own_budget)
   run.emit("warning", { text = ("a run will be refused: %s; %s"):format(err.message, err.hint) })
 end
 
---- Returns the largest expected usage of an attempt. The budgets reserve this usage.
+--- Returns the expected maximum usage of an attempt, which the budgets reserve before it starts.
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
@@ -95,10 +96,11 @@ function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- Returns what an attempt used: at least its prompt, or nothing after a rate limit.
+--- Returns the amounts that an attempt has used: at least the tokens of its prompt, but nothing if
+--- the provider refused it because of a rate limit.
 ---@param class string?  class of the attempt's failure
 ---@param told moonlet.Usage?
----@param text string|integer   the answer, or the size of the answer in bytes
+---@param text string|integer   the answer, or its size in bytes
 ---@return table<string, number>
 function M.used(job, prompt, class, told, text)
   local price = price_of(job)
@@ -109,19 +111,20 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Refunds an attempt's recorded usage, because its repetition reserves the budget again.
+--- Returns an attempt's recorded usage to the budget before the attempt is repeated, because the
+--- repetition reserves the budget again.
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
   if amounts and own_budget then budget.forget(own_budget, amounts) end
 end
 
---- Returns how often a prompt may be sent.
---- A runner that does not parse output sends it once, as it cannot recognise a transient refusal.
+--- Returns how often a prompt may be sent. A runner that does not parse the agent's output sends it
+--- only once, because it cannot recognise a transient failure.
 local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end
 
---- Returns the worst case of a call, with every retry and repair.
+--- Returns the worst-case usage of a call, with every retry and repair.
 ---@param job moonlet.ResolvedCall
 ---@return table<string, number> amounts  `usd` is nil if the price is unknown
 function M.most(job, prompt)
@@ -136,7 +139,7 @@ function M.most(job, prompt)
   return most
 end
 
---- Adds the worst case of a prepared call to `worst`.
+--- Adds the worst-case usage of a call in a dry run to the totals in `worst`.
 ---@param worst table
 ---@param job moonlet.ResolvedCall
 ---@return table<string, number>? most
@@ -149,7 +152,7 @@ function M.count_worst_case(worst, job, prompt)
   return most
 end
 
---- Lists the limits that the worst case exceeds, each as { kind, limit, worst }.
+--- Lists the limits that the worst-case usage exceeds, each as { kind, limit, worst }.
 function M.beyond(limits, worst)
   local list = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd" } do

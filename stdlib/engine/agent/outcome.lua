@@ -1,6 +1,6 @@
 --- Builds the outcomes of agent calls.
 --- An attempt's outcome combines process exit, parsed answer, workspace check and schema check.
---- A call's outcome combines the last attempt and the end of the lease.
+--- A call's outcome combines the outcome of the last attempt with the end of the workspace lease.
 local metering = require "moonlet.engine.agent.metering"
 local citations = require "moonlet.engine.agent.citations"
 local context = require "moonlet.engine.context.context"
@@ -19,9 +19,9 @@ local M = {}
 ---@field passed table?              error of the limit that was exceeded
 ---@field seen string[]?             output of the agent's tools; nil if the stream hides it
 ---@field unread boolean?            true if more events were printed than could be read in time
----@field lost table?                error of an answer that the disk refused or lost
----@field refused table?             provider's refusal that a cassette replays
----@field normalise (fun(data: any, schema: table): any)?  undoes the changes for strict schemas
+---@field lost table?                error if the disk did not store the answer or lost it
+---@field refused table?             error of a provider's refusal that a cassette replays
+---@field normalise (fun(data: any, schema: table): any)?  removes what a strict schema added
 
 ---@class moonlet.AttemptOutcome   outcome of one attempt
 ---@field status "ok"|"failed"|"invalid-output"
@@ -32,7 +32,7 @@ local M = {}
 ---@field data any          the JSON value of the answer, if the call has a schema
 ---@field problems string?  schema violations of the answer
 ---@field usage moonlet.Usage?  usage with its cost
----@field used table<string, number>  amounts that the budgets are charged
+---@field used table<string, number>  amounts that are subtracted from the budgets
 ---@field model string?
 ---@field session string?   id of the session, if the runner keeps sessions
 ---@field denied string[]?
@@ -47,7 +47,7 @@ local M = {}
 ---@field cut integer?
 ---@field data any
 ---@field usage moonlet.Usage?  total of all attempts
----@field session string?       session of the last attempt, to be continued
+---@field session string?       id of the last attempt's session, which a later call can continue
 ---@field model string?
 ---@field denied string[]?
 ---@field warnings string[]
@@ -78,7 +78,7 @@ local function judge(job, evidence, cut, workspace)
   return "ok"
 end
 
---- Blames the machine for an error if it could not start an existing program.
+--- Marks an error as a problem of this machine if the machine could not start an existing program.
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
@@ -86,11 +86,11 @@ local function mark_not_started(job, evidence, err)
   end
 end
 
---- After a failure of these classes, the end of an attempt's output may be missing.
+--- After a failure of one of these classes, the end of an agent's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
---- Returns the reported usage.
---- For a failed attempt without a report, returns the usage in its events.
+--- Returns the usage that the agent reported at its end. If a failed attempt has no such report,
+--- returns the usage seen in its events.
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
   if status == "ok" or evidence.lost or not evidence.so_far then return answer.usage end
@@ -143,7 +143,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   }
 end
 
---- Adds the place of kept work to the error of a call.
+--- Adds a hint, such as the place of kept work, to the error of a call.
 local function with_hint(err, hint)
   if not hint or type(err) ~= "table" then return err end
   local copy = copy_of(err)

@@ -5,7 +5,7 @@ local schemas = require "moonlet.engine.runner.schema"
 
 local M = {}
 
---- Parses the whole answer as JSON, else its only fenced block.
+--- Parses the answer as JSON. If that fails, parses the answer's only fenced code block.
 local function parse_json(text)
   local ok, value = pcall(core.json.decode, text)
   if ok then return value end
@@ -23,7 +23,7 @@ end
 
 --- Checks an answer against a schema.
 --- Returns the data, or nil with the problems in full for the agent and in one line for people.
----@param normalise (fun(data: any, schema: table): any)?  undoes the changes for strict schemas
+---@param normalise (fun(data: any, schema: table): any)?  removes what a strict schema added
 function M.check(schema, text, normalise)
   if not text:find "%S" then return nil, "the answer is empty", "it is empty" end
   local data, why = parse_json(text)

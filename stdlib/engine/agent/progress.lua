@@ -1,6 +1,6 @@
 --- Follows an agent's events while it runs and reports its progress.
 --- The idle limit is suspended while a tool runs.
---- An agent is stopped if it is done, exceeds a limit, or waits for a provider that refused it.
+--- An agent is stopped if it is done, exceeds a limit, or waits too long for its provider.
 --- The events come from the attempt's only reader, reading.lua.
 local background = require "moonlet.engine.base.background"
 local lines = require "moonlet.engine.base.lines"
@@ -11,24 +11,24 @@ local task = core.task
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
-local limited_ms = 50  -- interval of checking a limit
+local limited_ms = 50  -- interval of checks while a limit applies
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
 local done_grace_ms = 5000  -- time to exit for an agent that is done
-local wait_grace_ms = 3000  -- a program's own first retry comes sooner
-local refused_grace_ms = 1000  -- waiting does not help after a login or quota refusal
+local wait_grace_ms = 3000  -- long enough for a program's own first retry
+local refused_grace_ms = 1000  -- short, because a refused login or quota stays refused
 local most_broken_off = 3
 
 ---@class moonlet.Follower
 ---@field reading moonlet.Reading
----@field held boolean?           the idle limit is suspended; nil if unknown after an adoption
+---@field held boolean?           true if the idle limit is suspended; nil if unknown
 ---@field told boolean?
 ---@field told_doing string?
 ---@field told_tokens integer?
 ---@field tree_at integer?        time of the next check of the agent's processes
 ---@field has_process boolean?    true if a tool runs as a process
----@field waiting table?          refusal whose end the program waits for
+---@field waiting table?          provider's error after which the program waits to retry
 ---@field waiting_since integer?
 ---@field done_at integer?
 
@@ -63,7 +63,7 @@ local function has_process(seen, id)
   return seen.has_process
 end
 
---- Suspends the idle limit while a tool runs, because a tool may be silent for long.
+--- Suspends the idle limit while a tool runs, because a tool may print nothing for a long time.
 local function hold_idle(job, seen, id)
   if job.limits.idle == 0 then return end
   local works = seen.reading.state.open_count > 0 or has_process(seen, id)
@@ -72,7 +72,7 @@ local function hold_idle(job, seen, id)
   core.process.hold_idle(id, works)
 end
 
---- Reports whether the program has waited for its provider longer than the grace time.
+--- Reports whether the program has waited for its provider longer than the grace period.
 local function waits_long(seen, now)
   local waiting = seen.reading.state.waiting
   if waiting ~= seen.waiting then seen.waiting, seen.waiting_since = waiting, now end
@@ -108,7 +108,7 @@ local function follow(job, seen, id)
   until not ok or end_finished(job, seen, id)
 end
 
---- Follows a program without an event stream and reports its last line of output as its progress.
+--- Follows a program that prints no events, and reports its last line of output as progress.
 local function follow_lines(job, id)
   local seen, told_at = {}, 0
   repeat
@@ -124,7 +124,8 @@ local function follow_lines(job, id)
 end
 
 --- Follows an attempt's process while fn waits for it.
---- If fn raises an error, the remaining output is read within a short time.
+--- If fn raises an error, the remaining output is read for a short time before the error is raised
+--- again.
 ---@generic T
 ---@param reading moonlet.Reading?  nil for a runner without an event stream
 ---@param id string             id of the attempt

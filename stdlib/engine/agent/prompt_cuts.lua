@@ -1,4 +1,5 @@
---- Records the parts that prompts lost to their token budget (prompt_tokens, m.prompt.compose).
+--- Records which parts were dropped from prompts to fit a token budget (prompt_tokens,
+--- m.prompt.compose).
 --- The manifest and the report list the dropped parts.
 local per_run = require "moonlet.engine.base.per_run"
 

@@ -1,6 +1,6 @@
 --- Lets agents ask the user: an agent ends its answer with [QUESTION], and the run parks.
 --- A new step passes the user's reply to the agent, in the worktree of the first step.
---- The worktree of an agent that asks is merged at the end.
+--- The worktree is merged when the agent has no more questions.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -9,7 +9,7 @@ local gate = require "moonlet.engine.effects.gate"
 
 local M = {}
 
-local most = 3  -- most questions of an agent
+local most = 3  -- maximum number of questions of an agent
 
 local how_to_ask = [[
 

@@ -7,8 +7,8 @@ local stream = require "moonlet.engine.runner.stream"
 local M = {}
 
 local most_batches = 32  -- batches of 64 KB per pass, so that a chatty agent does not block others
-local most_ms = 20  -- longest time of one pass
-local most_told = 500  -- most events of one attempt
+local most_ms = 20  -- maximum duration of one pass
+local most_told = 500  -- maximum number of events that are emitted for one attempt
 local longest_text = 2000
 local longest_detail = 120
 local part_size = 256 << 10  -- bytes of a transcript that one pass reads
@@ -17,8 +17,8 @@ local list_every_ms = 2000  -- interval of looking for new transcripts of subage
 ---@class moonlet.Reading
 ---@field state moonlet.RunnerState
 ---@field doing string?      current tool, or ""
----@field tokens integer?    tokens so far
----@field on_tool (fun(event: table))?  is called with each event of a tool
+---@field tokens integer?    number of tokens used so far
+---@field on_tool (fun(event: table))?  called for each event of a tool
 ---@field private runner table
 ---@field private path string  path of stdout.log, below .agent
 ---@field private log_path string
@@ -81,7 +81,8 @@ local function take(reading, at_end)
   return true
 end
 
---- Reads the new lines. Returns false if time ran out. Raises an error if the file cannot be read.
+--- Reads the new lines of stdout.log. Returns false if the time of a pass ran out. Raises an error
+--- if the file cannot be read.
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()
@@ -109,7 +110,7 @@ local function take_log(reading, at_end)
   return true
 end
 
---- Reads the new lines of a program's log, where some programs report progress.
+--- Reads the new lines of a program's log. Some programs report their usage only in the log.
 function Reading:look_at_log()
   if not self.runner.log then return end
   self.state.log_was_read = true
@@ -117,7 +118,8 @@ function Reading:look_at_log()
   note_tokens(self)
 end
 
---- Reads the next part of a transcript, up to its last complete line. Returns false at the end.
+--- Reads the next part of a transcript and parses its complete lines. Returns false at the end of
+--- the file.
 local function take_transcript(reading, file)
   local text = core.file.part(file.root, file.path, file.at, part_size)
   if not text or text == "" then return false end
@@ -128,7 +130,7 @@ local function take_transcript(reading, file)
     from = after
   end
   file.rest = text:sub(from)
-  -- Drops a line that is longer than the limit.
+  -- Drop an incomplete line that is longer than the limit.
   if #file.rest > stream.line_cap then file.rest = "" end
   return true
 end

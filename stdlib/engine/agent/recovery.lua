@@ -1,5 +1,5 @@
---- Recovers agent calls from earlier hosts.
---- Chooses the attempt that a resumed run starts with, and ends attempts that became useless.
+--- Continues agent calls that an earlier host began.
+--- Chooses the attempt with which a resumed run starts, and ends attempts that are not needed now.
 local attempt = require "moonlet.engine.agent.attempt"
 local files = require "moonlet.engine.base.files"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
@@ -16,8 +16,8 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Settles an attempt that worked in place when its host died.
---- If the keeper had to end the attempt, a person reviews its changes, which are returned.
+--- Decides the state of an attempt that was working in place when its host died. If its keeper has
+--- ended it, a person reviews its changes, and the changes are returned.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -30,8 +30,8 @@ local function settle_in_place(run, step, last, state)
   return state, found
 end
 
---- Ends a running attempt of an earlier host whose input has changed since.
---- The run still pays for the ended attempt. A person reviews what it changed in place.
+--- Ends an attempt of an earlier host, because the input of its step has changed since.
+--- Its cost still counts for the run. If it worked in place, a person reviews its changes.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -64,7 +64,7 @@ function M.abandon(job, earlier)
   end
 end
 
---- Abandons a running attempt, because the run was resumed with the runner mock.
+--- Abandons an attempt of an earlier host, because the run was resumed with the runner mock.
 function M.give_up(run, key, dir)
   local last = run.journal and run.journal.begins[key]
   local id = last and not last.spent and adoption.id(key, last.attempt)
@@ -79,7 +79,8 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises an error if the journal was truncated, so that keeper.log has an attempt that it lacks.
+--- Raises an error if keeper.log has an attempt that is missing in the journal, which means that
+--- the journal was truncated.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
@@ -89,7 +90,7 @@ local function check_journal(job)
     hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
 end
 
---- Returns the number of the attempt whose conversation, already paid for, can be continued.
+--- Returns the number of the attempt whose conversation can be continued instead of a new one.
 --- Returns nil if the runner keeps no conversations or the input has changed.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end
@@ -97,8 +98,8 @@ local function conversation(job, last, hash)
   return last.resumes or last.attempt
 end
 
---- Returns the attempt after a failed attempt.
---- A refused repair round is repeated, so that the answer that it repairs is not paid for again.
+--- Returns the attempt after a failed attempt. If a repair round failed, repeats only the repair
+--- round, so that the first answer is not paid for again.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
@@ -111,11 +112,11 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- Predicts the attempt that a resume would start with, and starts nothing.
---- The forecast works on a copy of the record, so a question to a person may be journaled there.
+--- Predicts the attempt with which a resume would start, and starts nothing.
+--- Works on a copy of the run's record, so a question to a person may be journaled there.
 ---@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
----@param hash string  hash of the present input
+---@param hash string  hash of the step's current input
 ---@return moonlet.Attempt
 ---@return string? why  set if an attempt with another input is abandoned first
 function M.foresee(job, last, hash)
@@ -131,7 +132,7 @@ function M.foresee(job, last, hash)
   return M.first_attempt(job, last, hash), why
 end
 
---- Returns the attempt to start with, which may be an earlier host's attempt or its successor.
+--- Returns the attempt to start with: an earlier host's attempt, the one after it, or the first.
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's input
 function M.first_attempt(job, last, hash)
@@ -147,7 +148,7 @@ function M.first_attempt(job, last, hash)
   local lost = state == "exited" and attempt.lost(job, last.attempt)
   if lost then state = "lost" end
   local told = state == "lost" and in_place or workspace_lease.was_told(run, key, last.attempt)
-  -- A repair prompt contains the answer to repair, so it is read from its file.
+  -- A repair prompt contains the answer to repair, so it cannot be rebuilt. Read it from its file.
   if last.repair then prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt end
   local again = { kind = last.repair and "repair" or "retry", number = last.attempt, prompt = prompt, tree = last.tree,
     seen = last.seen, told = told }
@@ -156,7 +157,7 @@ function M.first_attempt(job, last, hash)
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
     run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
       or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "continues" or "is repeated") })
-    -- Changes made in place are on record already, so later changes are not the agent's.
+    -- The attempt's changes are recorded already, so compare with a new baseline from now on.
     if in_place then again.seen = nil end
     return attempt.new(again)
   elseif state == "none" then

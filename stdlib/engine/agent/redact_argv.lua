@@ -5,11 +5,11 @@ local secrets = require "moonlet.secrets"
 local M = {}
 
 M.mark = "[redacted:argument]"
---- Replaces an argument that could not be scanned.
+--- This text replaces an argument that could not be scanned.
 M.unreadable = "[redacted]"
 local shortest = 8
 local longest_name = 200
---- A name that ends with one of these words has a secret value, as in x.api_key= or --token=.
+--- A name whose last word is one of these has a secret value, as in x.api_key= or --token=.
 local telling = { key = true, apikey = true, token = true, secret = true, password = true, passwd = true,
   credential = true, credentials = true, authorization = true, bearer = true }
 
@@ -19,13 +19,14 @@ local function is_telling(name)
   return last ~= nil and telling[last] == true
 end
 
---- Reports whether a value may be a secret. Variable names, numbers and paths are not.
+--- Reports whether a value may be a secret. Names of variables, numbers and paths are no secrets.
 local function is_secret(value)
   return #value >= shortest and not value:find("^[%u][%u%d_]*$") and not value:find("^%d+$")
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- Masks the values after secret names, in linear time because an argument may be a long prompt.
+--- Masks the values of secret names in a word. Takes linear time, because an argument may be a long
+--- prompt.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do
@@ -56,8 +57,8 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
---- Masks one argument. The argument before it may be the name of a secret.
---- Never raises an error, because a failed record must not lose the result of the call.
+--- Masks one argument. The argument `before` it may be the name of a secret.
+--- Never raises an error, because the result of the call must not be lost if masking fails.
 function M.mask(word, before)
   local ok, shown = pcall(mask, word, before)
   return ok and shown or M.unreadable
@@ -70,7 +71,7 @@ function M.masked(argv)
   return list
 end
 
---- Replaces each runner's arguments with `changed(name, args)`, if that returns any.
+--- Replaces each runner's arguments with the result of `changed(name, args)`, unless it is nil.
 local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
@@ -90,7 +91,7 @@ function M.of_runners(runners)
   return with_args(runners, function(_, args) return M.masked(args) end)
 end
 
---- Restores masked arguments of recorded runners from the current config.
+--- Restores the masked arguments of recorded runners from the current config, if they are the same.
 function M.restored(recorded, now)
   return with_args(recorded, function(name, args)
     local current = type(now[name]) == "table" and now[name].args

@@ -1,4 +1,4 @@
---- Resolves an agent call to its runner, program, model, limits and sandbox, for all attempts.
+--- Determines the runner, program, model, limits and sandbox of an agent call for all attempts.
 local record = require "moonlet.record"
 local budget = require "moonlet.prompt.budget"
 local duration = require "moonlet.duration"
@@ -17,14 +17,14 @@ local remote_steps = require "moonlet.engine.remote.steps"
 
 local M = {}
 
-local instructions_priority = 1000  -- other material is cut first
+local instructions_priority = 1000  -- high: other parts of the prompt are dropped first
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
 ---@class moonlet.ResolvedCall   immutable
 ---@field run moonlet.Run
 ---@field call moonlet.AgentCall  copy of the script's call
----@field routed moonlet.Routed  the chosen runner and the reason
+---@field routed moonlet.Routed  the chosen runner, with the reason for the choice
 ---@field runner table          see runners.lua
 ---@field config table          the runner's entry of the user's config
 ---@field argv string[]?        command line of the runner `command`
@@ -39,7 +39,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field confined boolean?     the kernel confines the agent; nil if no process starts
 ---@field credential string     hash that identifies the provider's account
 ---@field login (fun(): string)?  returns a hash of the account's current login
----@field cassette table?       cassette that answers the call
+---@field cassette table?       the cassette, if a cassette answers the call
 ---@field recorded_runner (fun(recorded: table): table)?  returns the runner that parses a recording
 
 local function refuse_change(_, name)
@@ -76,7 +76,7 @@ local function copy_of(call)
   return copy
 end
 
---- Makes a runner of any program. `events` names the event format that the program prints.
+--- Makes a runner that starts an arbitrary program. `events` names the format of its events.
 local function command_runner(events)
   local reader = events and readers.events(events)
   local runner = { name = "command", title = "the agent" }
@@ -103,7 +103,7 @@ local function credential_of(job)
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- Only secrets granted to the call identify the account; other variables may be unrelated.
+  -- Of the variables that the call is granted, only secrets can identify the account.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -132,7 +132,7 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox opens only its working folder; the host's can open any path.
+  -- A runner's own sandbox makes only the working folder writable; the host's can add other paths.
   if call.confine or call.writes then return "host" end
   -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
@@ -145,7 +145,7 @@ local function is_confined(job)
   return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
---- Returns the program's path, or nil and an error. The error matters only if a process must start.
+--- Returns the program's path, or nil and an error, which is raised only if a process must start.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
@@ -154,7 +154,7 @@ local function find_program(job)
     ("install it, or set runners.%s.program in the config"):format(job.runner.name))
 end
 
---- Returns the route of the call, else of the run. Raises an error if a rule refuses the work.
+--- Returns the call's own route, or else the run's. Raises an error if a rule refuses the work.
 local function route(run, call)
   local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
   -- The runner mock replaces every other runner.
@@ -181,7 +181,8 @@ local function recorded_runner(run, call)
   return (runners.get(call.runner, run.config))
 end
 
---- Returns the prompt within its budget, with the role first if the runner has no option for it.
+--- Returns the prompt, shortened to its token budget. It begins with the agent's role if the
+--- runner's program has no option for the role.
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -237,7 +238,7 @@ local function check_inputs(run, call)
 end
 
 --- Checks a call for the runner mock like a call for a real agent.
---- Without a preset, no writes are declared.
+--- Without a preset, no rights to start agents or to write are declared, so these are not checked.
 local function check_as_real(run, call)
   local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
   check_rights(run, call, declares)

@@ -1,12 +1,12 @@
 --- Decides whether and when a failed attempt is retried.
---- The host retries instead of the agent's program, so that every try is on record.
+--- The host retries, rather than the agent's program, so that each attempt is recorded.
 local duration = require "moonlet.duration"
 local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Maps each credential to the one job that may ask although the provider refused: { job, since }.
+--- Maps each credential to the one job that may call despite a refusal: { job, since }.
 local probes_of = per_run(function() return {} end)
 
 local most_tries = 3
@@ -16,10 +16,10 @@ local poll_ms = 50
 --- A provider that asks for a delay of more than ten minutes is treated as out of quota.
 local longest_patience_ms = 10 * 60 * 1000
 
---- Limits retries after rate limits without a reset time; most rate limits last a minute.
+--- Limits the time of retries after rate limits. Most rate limits last a minute.
 local longest_rate_ms = 10 * 60 * 1000
 
---- Returns the exponential backoff with jitter, at least as long as the provider asked for.
+--- Returns the delay before a retry in ms: exponential backoff with jitter, at least `asked_ms`.
 function M.wait(tries, asked_ms)
   local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
@@ -42,7 +42,8 @@ local function quota_error(job, message, until_ms)
     hint = "moonlet wait continues by itself at that time; moonlet resume asks again at once" }
 end
 
---- Returns how often a prompt may be sent if the call or the config limits it, else nil.
+--- Returns the limit in the call or the config of how often a prompt may be sent, or nil if neither
+--- has one.
 local function asked_most(job)
   local most = job.call.retry or job.run.config.limits.retries
   return most and math.max(1, most) or nil
@@ -51,9 +52,9 @@ end
 --- Returns how often a prompt may be sent in the worst case.
 function M.most(job) return asked_most(job) or most_tries end
 
---- Reports whether this job may ask although the provider has refused.
---- One job of a resumed run may ask once, because the user may have bought quota or logged in.
---- Other jobs wait for the outcome of the job that asks.
+--- Reports whether this job may call the provider although it has refused earlier calls.
+--- One job of a resumed run may try once, because the user may have bought quota or logged in.
+--- Other jobs wait for the outcome of that call.
 local function may_ask(job, holds)
   local run = job.run
   if not run.asks_again then return false end
@@ -62,7 +63,7 @@ local function may_ask(job, holds)
     probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- A job with the work tree's lock must not wait for a job that may wait for that lock.
+  -- A job that has locked the work tree must not wait for a job that may wait for this lock.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
@@ -72,20 +73,21 @@ local function probe_of(job)
   return probe and probe.job == job and probe or nil
 end
 
---- Ends a job's exclusive permission to call a provider again that has refused a call.
+--- Ends a job's exclusive permission to call a provider despite an earlier refusal.
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
 end
 
---- Returns the time until an account can be used again, with jitter.
+--- Returns the time in ms until an account can be used again, with jitter.
 local function pause_of(until_ms)
   local left = math.max(0, until_ms - core.clock.wall())
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises an error if a process has seen the credential refused. Waits for a rate limit.
+--- Raises an error if the provider has refused this credential, to this process or another one.
+--- Waits for the end of a rate limit.
 ---@param holds boolean?  the job has locked the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
@@ -119,7 +121,7 @@ function M.succeeded(job)
   M.ended(job)
 end
 
---- Reports whether another try is allowed. `until_ms` is when a rate limit ends.
+--- Reports whether another try is allowed. `until_ms` is the end of a rate limit, or nil.
 local function may_try(job, tries, until_ms)
   local most = asked_most(job)
   if most then return tries < most end
@@ -138,7 +140,7 @@ end
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- A login that is missing on this machine was not refused, so other calls may continue.
+  -- If a login is missing on this machine, no provider has refused it, so other calls may continue.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,

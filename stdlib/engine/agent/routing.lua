@@ -1,6 +1,6 @@
 --- Chooses the runner for a run and its agent calls, or refuses the work.
 --- The choice depends on runner, task type, risk and reason; route.lua has the rules.
---- A call's own fields override the command line, which overrides the preset.
+--- The fields of a call override the command line, and the command line overrides the preset.
 local route = require "moonlet.engine.load.route"
 local route_table = require "moonlet.engine.load.route_table"
 local runners = require "moonlet.engine.load.runners"
@@ -15,17 +15,17 @@ local null = core.json.null
 ---@field reason string?   justification for work that a rule refuses
 
 ---@class moonlet.RouteRecord   route in the form of model.json
----@field task_type string      canonical name; null if not given
+---@field task_type string      canonical name of the task type; null if not given
 ---@field risk "low"|"medium"|"high"
 ---@field why string
----@field forced boolean        a reason overrode a rule that refuses the work
----@field chosen boolean        the runner "route" was asked to choose
+---@field forced boolean        true if a given reason overrode a rule that refuses the work
+---@field chosen boolean        true if moonlet chose the runner, because "route" was requested
 
 ---@class moonlet.Routed
 ---@field runner table          result of runners.parse(), never "route"; or runners.none
 ---@field model string?         model chosen by the route
 ---@field task_type string?     task type as given
----@field record moonlet.RouteRecord?  nil if no route was asked for
+---@field record moonlet.RouteRecord?  nil if neither route, task type nor risk was given
 
 local function spoken(text) return text and text:find("%S") and text or nil end
 
@@ -103,7 +103,8 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Lists the possible routes of a run's calls; without a task type, all of the config's.
+--- Lists the possible routes of a run's calls. Without a task type, these are all routes in the
+--- config.
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }
@@ -116,7 +117,7 @@ local function candidates(plan)
   return list
 end
 
---- Calls `check` on each possible route. Raises its first error if all routes fail.
+--- Calls `check` on the possible routes until one passes. If all fail, raises the first error.
 ---@param check fun(routed: moonlet.Routed)
 function M.check_some(plan, check)
   local first
@@ -128,7 +129,7 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- Describes the chosen or forced route in words, or returns nil for any other.
+--- Describes a route in words if moonlet chose the runner or a reason forced the work, else nil.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
 function M.told(routed, model)

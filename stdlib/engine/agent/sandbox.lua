@@ -1,6 +1,6 @@
 --- Selects the kernel sandbox of an agent: the runner's own, or else the host's.
---- Sandboxes do not nest, so a step uses exactly one.
---- Without any sandbox, record and report say so, and a writing step needs --unconfined.
+--- Sandboxes cannot be nested, so a step uses only one.
+--- Without a sandbox, the record and the report say so, and a writing step needs --unconfined.
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
 local real_paths = require "moonlet.engine.workspace.real_paths"
@@ -36,17 +36,17 @@ local function forget_one(job, name)
     local parent = core.file.root(folder)
     if parent and not core.file.remove(parent, name) then gone = false end
   end
-  -- If the folder could not be removed, the record stays and the end of the run tries again.
+  -- If the folder could not be removed, keep the record, so that the end of the run tries again.
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
---- Removes the temporary folder of an earlier attempt, even under another TMPDIR.
+--- Removes the temporary folder of an earlier attempt, even if TMPDIR has changed since.
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
 end
 
---- Returns the subfolder for the agent's own state.
+--- Returns the subfolder of a temporary folder for the agent's own state.
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
 --- Returns the temporary folder of an attempt that an earlier host started.
@@ -56,7 +56,8 @@ function M.find_temporary(job)
   return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
---- Makes a private temporary folder, because the shared one may contain repositories.
+--- Creates a private temporary folder, because the system's one may contain repositories. Returns
+--- its path and a function that removes it.
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -67,7 +68,8 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() forget_one(job, name) end end
     if made == nil then error(why, 0) end
-    -- A foreign folder of this name could pose as the agent's settings, so use a random name.
+    -- A folder of this name that another user made could plant settings for the agent, so use a
+    -- random name.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -94,7 +96,7 @@ local function in_one_of(folders, path)
   return false
 end
 
---- Rejects a runner's command that wants to write outside of the step's folders.
+--- Rejects a command of a runner that asks for writable paths outside of the step's folders.
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
@@ -109,7 +111,7 @@ local function check_writable(job, made)
   end
 end
 
---- Returns the folders that must stay separate from a runner's own state.
+--- Returns the folders that a runner's own state must not overlap: repository, records and config.
 local function kept_apart(job)
   local list = {}
   local function add(path)
@@ -126,8 +128,8 @@ local function kept_apart(job)
   return list
 end
 
---- Rejects a state folder through which a step could write forbidden paths, even by a link.
---- A path `chosen` by the user must be outside of the repository and moonlet's folders.
+--- Rejects a runner's state folder if a step could write protected folders through it.
+--- A path `chosen` by the user must be outside of the repository and of moonlet's folders.
 local function check_state_dir(job, path, chosen)
   local real = real_paths.real(path)
   if not real then refuse(job, "state_dirs", path, "leads nowhere") end
@@ -146,7 +148,7 @@ local function check_state_dir(job, path, chosen)
   if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
 end
 
---- Returns the runner's state paths, including those that the user's config adds.
+--- Returns the paths of the runner's own state, including paths that the user's config adds.
 local function state_of(job, made)
   local list = { table.unpack(made.state_dirs or {}) }
   for _, path in ipairs(list) do check_state_dir(job, path, job.runner.own) end
@@ -157,7 +159,8 @@ local function state_of(job, made)
   return list
 end
 
---- Returns the writable paths and the runner's state paths. Creates missing state folders.
+--- Returns the writable paths, and the state paths to show to the user. Creates missing state
+--- folders.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -200,14 +203,15 @@ local function host_rules(job, made)
     whole and "; records and git's settings are compared afterwards" or "") }
 end
 
---- Explains why a run does not use the host's sandbox; nil if it does.
+--- Returns the reason why a run does not use the host's sandbox, or nil if it does.
 function M.absence(run)
   if run.options.unconfined then return "--unconfined" end
   local support, why = core.process.confinement()
   return not support and why or nil
 end
 
---- Returns M.absence() for the run's header; nil if no process starts or the runner has a sandbox.
+--- Returns the reason why a run has no sandbox, for the run's header. Returns nil if it has one, or
+--- if no process starts.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end

@@ -10,7 +10,7 @@ local null = core.json.null
 
 M.no_usage = "Token usage: unavailable from ephemeral run output."
 
---- Fences a text with more backticks than any line of it contains.
+--- Puts a text into a Markdown code fence that is longer than any run of backticks in the text.
 function M.fence(text, language)
   local longest = 2
   for run in text:gmatch("`+") do longest = math.max(longest, #run) end
@@ -26,7 +26,7 @@ end
 --- Returns the last attempt of a step, or an empty table.
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
---- Returns the usage for model.json, and a note if nothing is known about it.
+--- Returns the usage for model.json, and a note if no token count is known.
 local function usage_record(total)
   local known = false
   for _, name in ipairs(usage.counts) do known = known or total ~= nil and total[name] ~= nil end
@@ -115,7 +115,7 @@ function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  -- A failure to describe the call must not lose its answer.
+  -- An error in the description of the call must not lose the call's answer.
   local told, text = pcall(model_text, model)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
@@ -156,7 +156,7 @@ local function kept_section(job)
     :format(table.concat(kept, "\n- "))
 end
 
---- Writes input-manifest.md if the step has its own inputs, a cut prompt or kept folders.
+--- Writes input-manifest.md if the step has instruction files, a shortened prompt or kept folders.
 ---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

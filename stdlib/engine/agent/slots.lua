@@ -1,5 +1,5 @@
---- Limits the agents of all the user's runs to `limits.parallel`.
---- Each slot is a lock on a small file, which the kernel releases when its host dies.
+--- Limits the number of agents in all of the user's runs to `limits.parallel`.
+--- Each slot is a lock on a small file. The kernel releases the lock when the host dies.
 local background = require "moonlet.engine.base.background"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -11,13 +11,14 @@ local M = {}
 ---@field root any           folder of the locks; false if the locks cannot be used
 ---@field line table[]       queue of waiting calls in this run
 ---@field look_at integer    time of the next check of the slots' owners
----@field told integer       earliest time of the next report
+---@field told integer       earliest time of the next report about the slots' owners
 ---@field stopped_told integer  earliest time of the next report about a stopped owner
 local state_of = per_run(function() return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 } end)
 
 local poll_ms = 50
 local told_after_ms = 1000
---- A stopped host at the head blocks the queue for two seconds; a live one advances in one poll.
+--- A host stops waiting for the head of the queue after two seconds, because the host there may be
+--- stopped. A running host leaves the head within one poll.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400
@@ -78,7 +79,7 @@ local function holders(root, limit)
   return table.concat(list, "; "), stopped
 end
 
---- Periodically reports who owns the slots. A stopped owner is reported at once.
+--- Reports from time to time which processes own the slots. A stopped owner is reported at once.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
   local state = state_of(run)
@@ -92,7 +93,7 @@ local function tell(run, key, root, limit)
     text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
 end
 
---- Waits first in the queue of this run, then in the queue of all hosts.
+--- Acquires a slot after waiting in the queue of this run, then in the queue of all hosts.
 local function wait(run, key, root, limit, who)
   local line, own = state_of(run).line, {}
   local place, since, held
@@ -118,7 +119,7 @@ local function wait(run, key, root, limit, who)
   return held
 end
 
---- Acquires a slot at once if no other call waits.
+--- Acquires a slot at once if no other call waits for one; else returns nil.
 local function take_at_once(run, root, limit, who)
   if state_of(run).line[1] then return nil end
   local place = lock(root, "line", who)
@@ -127,7 +128,8 @@ local function take_at_once(run, root, limit, who)
   return held
 end
 
---- Runs fn at once for an adopted agent, and acquires a slot when one becomes free.
+--- Calls fn at once for an adopted agent, which already runs. Acquires a slot for it as soon as one
+--- is free.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(background.during, function()

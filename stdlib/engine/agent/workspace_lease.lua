@@ -34,7 +34,7 @@ function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
 
----@class moonlet.Lease     lease of a workspace for all attempts of a call; released once
+---@class moonlet.Lease     lease of a workspace for all attempts of a call
 ---@field place moonlet.Workspace?  workspace of the current attempt
 ---@field held moonlet.HeldWork?    changes that wait for a review
 ---@field waits moonlet.Waiting?    changes that wait for the answer to a question
@@ -49,7 +49,7 @@ Lease.__index = Lease
 
 local held_of_run = per_run(function() return {} end)
 
---- Adds a step's changes that wait for a review, and returns those of all steps.
+--- Adds a step's changes to those that wait for a review, and returns the changes of all steps.
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
 function M.held(run, held)
   local list = held_of_run(run)
@@ -61,8 +61,9 @@ function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
---- Acquires a workspace unless a repair keeps the present one, and returns the attempt to run.
---- An attempt that should continue in a lost worktree gets a new one and the full prompt.
+--- Acquires a workspace, unless the lease still has one, and returns the attempt to run.
+--- If an attempt should continue in a worktree that is lost, it gets a new worktree and the full
+--- prompt.
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
@@ -82,7 +83,8 @@ function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
---- Lists files that changed while an unconfined agent ran, except those that it may write.
+--- Lists files of the work tree that changed while an unconfined agent ran, except files that the
+--- agent may write.
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
@@ -120,7 +122,8 @@ function M.ended_text(paths)
     kept_worktrees.shown(paths))
 end
 
---- Returns the changes of a discarded attempt. If the attempt is unfinished, only warns about them.
+--- Returns the changes of a discarded attempt. If the attempt has no end record, only warns about
+--- them.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -162,8 +165,8 @@ end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
 
---- Returns what an attempt changed in the user's tree before it died with its host.
---- The result is cached, because a person may change files while the run waits.
+--- Returns what an attempt changed in the user's work tree before it died with its host.
+--- The result is journaled at once, because a person may change files while the run waits.
 ---@param last table   begin record of the attempt
 ---@return moonlet.Found
 function M.found(run, key, last)
@@ -179,7 +182,8 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- Collects the texts of a field from the attempts since the step last ended, without duplicates.
+--- Returns the texts in the list `field` of the attempts since the step last ended, and those in
+--- `more`, without duplicates.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -196,7 +200,7 @@ local function union(job, list, field, more)
   return texts
 end
 
---- Returns what attempts changed in the user's tree before they died with their host.
+--- Returns the files that attempts changed in the user's tree before they died with their host.
 local function found_of(job)
   local run, key, paths = job.run, job.key, {}
   local last = run.journal.begins[key]
@@ -219,7 +223,7 @@ function M.changed(job, list, more)
   return paths
 end
 
---- Warns if an agent was expected to write and changed no file.
+--- Warns if an agent that was asked to write has changed no file.
 local function idle_writer(job, paths)
   if job.sandbox ~= "workspace-write" or job.cassette or #paths > 0 then return nil end
   local text = "the agent was asked to write, but changed no file"
@@ -227,7 +231,8 @@ local function idle_writer(job, paths)
   return text
 end
 
---- Warns about startup files that the agent wrote in place, because no merge holds them back.
+--- Warns about startup files that the agent wrote directly into the work tree, because no merge
+--- holds these files back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
@@ -241,8 +246,8 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the last attempt.
---- Returns the changed paths, the paths that are held back for review, and whether it has warned.
+--- Merges the changes of the last attempt. Returns the changed paths, the paths held back for
+--- review, and true if it has warned.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -294,7 +299,7 @@ function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end
 
---- Reports whether the journal already lists the protected paths that an attempt changed.
+--- Reports whether the journal lists protected paths that an attempt changed.
 function M.was_told(run, key, number)
   if (run.journal.ended[key] or 0) < number then return false end
   for _, entry in ipairs(journal.attempts(run, key)) do
@@ -303,7 +308,8 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns the protected paths that a discarded attempt changed, or else its other changes.
+--- Returns the protected paths that a discarded attempt changed; if none, returns nil and its other
+--- changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
 function M.left(run, seen, told)

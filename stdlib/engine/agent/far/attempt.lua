@@ -1,4 +1,4 @@
---- Runs one attempt of an agent on another machine.
+--- Runs one attempt of an agent on a remote machine.
 --- The work tree is sent to that machine as a git bundle.
 --- The agent's changes come back as a patch, which is applied to the local worktree.
 --- The attempt is then merged like a local attempt.
@@ -19,12 +19,13 @@ local answer_cap, patch_cap = 8 << 20, 256 << 20
 local schema_cap = 16 << 20
 local transfer_ms = 10 * 60 * 1000
 
---- Keeps git on the other machine from running programs that a config or the tree names.
+--- Prevents git on the remote machine from running programs that a config or the tree names.
 local git_there = "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.file.allow=always"
---- Unpacks the tree on the other machine. A script whose connection broke may still run, so each
---- script works in a private folder and renames the result. The first one wins, because `mv -T` does
---- not replace a folder. Disables the tree's git attributes, so that files are copied byte for byte.
---- If the script fails, or another host has removed the attempt, it removes the attempt's folder.
+--- Unpacks the tree on the remote machine. A script whose connection broke may still run, so each
+--- script works in a private folder and renames the result. The first script wins, because `mv -T`
+--- replaces no folder that has files. Disables the tree's git attributes, so that files are copied
+--- byte for byte. If the script fails, or another host has removed the attempt, it removes the
+--- attempt's folder.
 local unpack_script = ([[
 umask 077 && mkdir -p "$1" && cd "$1" && : >sent && trap '[ -e sent ] && [ -d tree ] || rm -rf "$1"' EXIT &&
 rm -rf new.$$ && mkdir new.$$ && cat >new.$$/bundle &&
@@ -39,7 +40,7 @@ GIT -C new.$$/tree checkout -q moonlet || exit 1
 for folder in base.git tree; do mv -T new.$$/$folder $folder 2>/dev/null; done
 rm -rf new.$$ && [ -d base.git ] && [ -d tree ]
 ]]):gsub("GIT", git_there)
---- Prints the size on standard error, so that the receiver notices a truncated answer.
+--- Prints a file, and its size on standard error, so that the receiver notices a truncated output.
 local send = 'wc -c <"$file" >&2 && exec cat "$file"'
 --- Prints records that end with a NUL byte: "submodule PATH" if the agent wrote into a submodule,
 --- "history PATH" for a repository in which the agent committed, "folder PATH" for an empty folder.
@@ -69,13 +70,13 @@ local function failure(on, what, text, hint)
     links.printed(text, 400)), hint = text:find "git: .*not found" and "the machine needs git" or hint }
 end
 
---- Raises an error, and keeps the agent's files on the machine for a resume.
+--- Raises an error, but keeps the agent's files on the remote machine for a resume.
 local function keep_there(err) error(infrastructure_error.mark(err), 0) end
 
---- Writes the present files of the agent's folder as a git bundle.
+--- Writes the current files of the agent's folder, including uncommitted changes, as a git bundle.
 ---@return string path  relative to .agent
 ---@return string ref   name of the bundle's commit
----@return string[] submodules  their folders are empty in the bundle
+---@return string[] submodules  paths of submodules, which are empty folders in the bundle
 local function bundle(job, nonce)
   local run, path, tree = job.run, job.dir .. "/tree.bundle", job.lease.place.worktree
   local ref, index = "refs/moonlet/" .. nonce, run.absolute(job.dir .. "/tree.index")
@@ -102,7 +103,7 @@ local function bundle(job, nonce)
   return path, ref, submodules
 end
 
---- Sends the work tree before the attempt starts.
+--- Sends the work tree to the remote machine before the attempt starts.
 local function send_tree(job, office, nonce)
   local path, ref, submodules = bundle(job, nonce)
   local exit = office.link:exec({ "sh", "-c", unpack_script, "sh", office.machine.dir .. "/attempts/" .. nonce, ref },
@@ -118,7 +119,8 @@ local function send_tree(job, office, nonce)
   end
 end
 
---- Returns a function that replaces local paths in a text by the paths on the other machine.
+--- Returns a function that replaces the local paths in a text by placeholders for the paths on the
+--- remote machine.
 local function translator(job, nonce)
   local run, mark = job.run, "@" .. nonce .. "@"
   local home = core.system.env "HOME"
@@ -136,7 +138,8 @@ local function translator(job, nonce)
   end
 end
 
---- Returns the path relative to the attempt's folder on the other machine; nil if it is outside.
+--- Converts a local path to one relative to the attempt's folder on the remote machine. Returns nil
+--- if the path has no counterpart there.
 local function inside(there, nonce, path)
   return there(path):match("^@" .. nonce .. "@/(.+)$")
 end
@@ -147,13 +150,14 @@ local function relative_list(there, nonce, paths)
   return list
 end
 
---- Describes the attempt for the other machine: command line, files, links and sandbox.
+--- Builds the description of an attempt that is sent to the remote machine: command line, files,
+--- links and sandbox.
 local function describe(job, attempt, made, rules, nonce)
   local run, there = job.run, translator(job, nonce)
   local far = { cwd = "@" .. nonce .. "@/tree", files = { ["step/prompt.md"] = attempt.prompt }, links = {},
     argv = core.json.array {}, folders = core.json.array { "step/out", "tmp/state" }, env_text = there }
   for i, word in ipairs(made.argv) do far.argv[i] = there(word) end
-  -- Send only the program's name, because PATH on the other machine finds the program.
+  -- Send only the program's name. The remote machine finds the program in its own PATH.
   if far.argv[1]:sub(1, 1) == "/" then far.argv[1] = far.argv[1]:match "[^/]+$" end
   local schema = run.read_artifact(job.dir .. "/schema.json", schema_cap)
   if schema then far.files["step/schema.json"] = schema end
@@ -181,7 +185,7 @@ local function describe(job, attempt, made, rules, nonce)
   return far
 end
 
---- Starts the attempt on the other machine and waits for its end.
+--- Starts the attempt on the remote machine and waits for its end.
 ---@param child table  argument of core.process.run for a local attempt
 ---@param rules table?  rules of the sandbox
 function M.run(job, attempt, child, made, rules)
@@ -191,7 +195,8 @@ function M.run(job, attempt, child, made, rules)
   return M.collect(job, attempt, exit)
 end
 
---- Applies the agent's patch, unless a host that died has already applied it.
+--- Applies the agent's patch to the worktree. If an earlier host has already applied the patch,
+--- reverts and reapplies it.
 local function apply(job, patch)
   local run, tree = job.run, job.lease.place.worktree
   local ok, err = pcall(worktree_changes.apply, run, job.key, tree, patch)
@@ -204,7 +209,8 @@ local function apply(job, patch)
     hint = "read the patch; it is not merged" }, 0)
 end
 
---- Runs a script that ends with `send`. Returns its exit. Raises an error if the answer is truncated.
+--- Runs a remote script that sends a file, and returns its exit. Raises an error if the file was
+--- truncated.
 local function receive(office, script, folder, options)
   local exit = office.link:exec({ "sh", "-c", script, "sh", folder }, nil, options)
   if exit.code == 0 and tonumber(exit.stderr:match "(%d+)%s*$") ~= exit.stdout_total then
@@ -224,7 +230,7 @@ local function parse_found(text)
   return found
 end
 
---- Fetches the logs, the answer and the changes of an ended attempt from the other machine.
+--- Fetches the logs, the answer and the changes of an ended attempt from the remote machine.
 function M.collect(job, attempt, exit)
   if exit.why == "lost" or exit.why == "not_started" or exit.stdout == nil then return exit end
   local run = job.run
