@@ -5,7 +5,7 @@
 --- `@NAME` limits a fault to steps whose key contains NAME.
 --- Any finished run can be replayed as a cassette, too: --runner cassette:R-007 (cassette_run.lua).
 --- Each attempt has a folder STEP/attempt-N with its input, its output and its exit.
---- call.json is the agent's input, changes.json the files that the agent changed.
+--- call.json has the agent's input, and changes.json has the files that the agent changed.
 local cassette_changes = require "moonlet.engine.runner.cassette_changes"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local lines = require "moonlet.engine.base.lines"
@@ -32,7 +32,8 @@ local function parse_fault(text)
   error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Splits `,fault=…` off both ends of a cassette's folder name, which may contain commas.
+--- Separates the parts `fault=…` at both ends of a text from the cassette's folder between them,
+--- whose name may contain commas.
 local function split(text)
   local before, after = {}, {}
   local function take(pattern, list, at)
@@ -48,7 +49,7 @@ local function split(text)
 end
 
 --- Parses the text after "cassette:" in --runner.
----@param base string?  resolves a relative folder; default: the working directory
+---@param base string?  folder from which a relative path starts; default: the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
   local dir, asked = split(rest or "")
@@ -72,7 +73,7 @@ function M.parse(rest, base)
   return spec
 end
 
---- Replaces whole paths only: `/a/b` does not match inside `/a/bc`.
+--- Replaces a path in a text by another text. `/a/b` does not match inside `/a/bc`.
 local function with_path(text, path, by)
   if path == "" then return text end
   return (text:gsub("()" .. path:gsub("%p", "%%%0") .. "()", function(from, to)
@@ -82,7 +83,7 @@ local function with_path(text, path, by)
   end))
 end
 
---- Raises an error for a missing cassette, before a run exists.
+--- Raises an error if a cassette is missing. Called before the run is created.
 ---@param spec {dir: string}
 ---@param home table  home of the run that will replay the cassette
 function M.check(spec, home)
@@ -96,7 +97,7 @@ function M.check(spec, home)
     "record it with --record DIR"), 0)
 end
 
---- Removes what differs in each run from a prompt: instruction files and absolute paths.
+--- Removes instruction files and absolute paths from a prompt, because they differ between runs.
 local function neutral_prompt(text, sidecar, top)
   return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
 end
@@ -106,7 +107,7 @@ local function prompt_of(job, attempt)
   return neutral_prompt(attempt.prompt, run.absolute(run.sidecar), run.top)
 end
 
---- Creates the folder of --record before any agent costs money.
+--- Creates the folder of --record, and tests that it is writable, before an agent costs money.
 ---@param dir string  absolute
 function M.prepare(dir)
   local named, spec = pcall(M.parse, dir)
@@ -137,7 +138,8 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- Returns the numbers of the recordings whose input is unchanged; only these are kept.
+--- Returns the numbers of a step's attempts that had its current input. Only their recordings are
+--- kept.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
   job.kept = job.kept or {}
@@ -150,7 +152,8 @@ local function kept_before(job)
   return job.kept
 end
 
---- Replaces a recording, and deletes those of other inputs or of an earlier cassette.
+--- Puts a new recording in the place of attempt `number`. Deletes the recordings of later attempts,
+--- and those not in `kept`.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -170,7 +173,7 @@ local function replace(base, beside, number, kept)
 end
 
 --- Records an attempt's input and output. If that fails, the earlier recording stays.
----@param text string?  an answer that no process wrote, as of the runner mock
+---@param text string?  answer that no process printed, such as an answer of the runner mock
 function M.keep(job, attempt, exit, text)
   local run = job.run
   local name = core.run.step_name(job.key)
@@ -261,7 +264,7 @@ local function read_exit(root, dir, path)
   return exit
 end
 
---- Reads a file of a recording. Raises an error if it is unreadable, or required but missing.
+--- Reads a file of a recording. Raises an error if the file is unreadable, or needed but missing.
 local function read_part(root, dir, path, needed)
   if not needed and not core.file.stat(root, path) then return nil end
   local text, err = core.file.read(root, path, file_cap)
@@ -269,7 +272,7 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- Compares a line with a recorded one; "[redacted:…]" in the recording matches any text.
+--- Reports whether a line equals a recorded line, in which "[redacted:…]" matches any text.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -281,7 +284,7 @@ local function fits(recorded, line)
     end
     local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
     if not found then return false end
-    -- A redacted text has at least one character, so skip one.
+    -- A redacted text had at least one character, so skip one.
     at, pos = found + #piece + 1, to + 1
   end
 end
@@ -295,7 +298,8 @@ local function each_step(root, found)
   end
 end
 
---- Finds the folder of a step whose key contains a secret that only one of the two runs redacts.
+--- Finds the folder of a step if its key contains a text that counts as a secret in this run or in
+--- the recorded run, but not in both.
 local function find_renamed(root, key)
   local names = {}
   each_step(root, function(call, name)
@@ -305,6 +309,7 @@ local function find_renamed(root, key)
 end
 
 --- Finds the recording of attempt `number`. If there are fewer recordings, returns the last one.
+--- The third result is true if it is the first one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
@@ -341,13 +346,13 @@ end
 
 --- Returns the number of the first line that differs from the recorded prompt, or nil.
 local function different(call, now, run)
-  -- The recording may contain a word that became a secret later, so redact it again.
+  -- The recorded prompt may contain a word that became a secret later, so redact it again.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    -- Old recordings contain <task> and <run> in place of ids. Each matches any id.
+    -- Old recordings contain <task> and <run> in place of ids, which match any text.
     if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end
@@ -367,7 +372,8 @@ local function check_prompt(dir, key, call, now, run)
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
---- Finds the recorded clean-up step by its prompt, because its number differs between runs.
+--- Finds the recorded step of a clean-up handler by its prompt, because the number in the key of
+--- such a step differs between runs.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
@@ -406,7 +412,7 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- Builds the error that a provider would report for an injected fault.
+--- These functions build the error that a provider would report for an injected fault.
 local told = {
   ["429"] = function() return outcome.error("rate", "an injected fault: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
@@ -477,12 +483,12 @@ local function recording_of_run(spec, job, prompt)
   return found.call, found.tape
 end
 
---- Plays one attempt: writes its files and returns its exit.
+--- Replays one recorded attempt: writes its output files and returns its exit.
 ---@param spec {dir: string, faults: table[]}
----@return table exit, table call, table? error  the error is set if a provider's fault was injected
+---@return table exit, table call, table? error  error: set if a provider's error was injected
 function M.play(spec, job, attempt)
   local key, run = job.key, job.run
-  -- A repair round's prompt is not compared, because it quotes the answer.
+  -- The prompt of a repair round is not compared, because it quotes the first answer.
   local prompt = prompt_of(job, attempt)
   local call, tape
   if spec.run then call, tape = recording_of_run(spec, job, prompt)

@@ -1,4 +1,4 @@
---- Records the files that an agent changed as whole files in a cassette.
+--- Records the whole content of each file that an agent changed, for a cassette.
 --- A replay writes the same bytes into its own work tree, where they are merged like live changes.
 local values = require "moonlet.engine.journal.values"
 
@@ -7,14 +7,14 @@ local M = {}
 local file_cap, whole_cap = 8 << 20, 64 << 20
 M.file = "changes.json"
 
---- Accepts paths inside a work tree, except those of git and of moonlet itself.
+--- Reports whether a path is inside a work tree, but not in a folder of git or of moonlet.
 local function is_safe(path)
   return type(path) == "string" and path ~= "" and path:sub(1, 1) ~= "/" and not path:find("\0", 1, true)
     and not ("/" .. path .. "/"):find("/%.%.?/") and not ("/" .. path:lower() .. "/"):find("/%.git/")
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- Returns the record of a path that is a file or was deleted, else nil.
+--- Returns the record of a changed path, or nil if it is neither a file nor deleted.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end
@@ -24,8 +24,8 @@ local function entry_of(root, path)
   return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- Returns the changes of an attempt as text, or nil if there are none.
---- Also returns the paths that are not recorded.
+--- Returns the content of changes.json for an attempt, or nil if there are no changes.
+--- Also returns the changed paths that cannot be recorded.
 ---@param place moonlet.Workspace
 function M.text_of(place)
   local left_out = {}

@@ -1,5 +1,5 @@
 --- Reads a finished run as a cassette: --runner cassette:R-007.
---- Each step replays the last attempt of the run, from the files in its sidecar folder.
+--- A step replays the last attempt of the same step in that run, from the run's sidecar folder.
 local record = require "moonlet.record"
 local context = require "moonlet.engine.context.context"
 
@@ -20,7 +20,7 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 ---@field root userdata      the run's sidecar folder
 ---@field dir string         the absolute path of `root`
 ---@field top string
----@field root_key string?   the step whose files are in the sidecar folder itself
+---@field root_key string?   key of the step whose files are directly in the sidecar folder
 
 --- Opens a run. Raises `invalid` if the run has not ended.
 ---@return moonlet.RunTape
@@ -37,7 +37,7 @@ function M.open(home, id)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
-  -- The prompts of an imported run contain the path of its folder on the machine that made it.
+  -- The prompts of an imported run contain the sidecar's path on the machine that recorded the run.
   local from = type(rec.imported) == "table" and rec.imported.dir
   if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
@@ -60,7 +60,8 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- Returns the exit record of a step. An answer of the runner mock had no process.
+--- Returns the exit record of a step. An answer of the runner mock has no record, so its exit is
+--- derived from its status.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then
@@ -82,7 +83,7 @@ local function patch_of(tape, folder, model)
   end
 end
 
---- Returns the recording of a step, in the form of an attempt's recording in a cassette.
+--- Returns the recording of a step's last attempt, in the same form as that of a cassette's folder.
 ---@param tape moonlet.RunTape
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  the run's steps

@@ -1,6 +1,6 @@
 --- Classifies a failure that an agent or its provider reported, such as quota, rate or auth.
---- A reported status decides. Words are searched only if there is no status.
---- Only phrases of providers and CLIs are searched, because the text may be a model's prose.
+--- If an HTTP status was reported, the status decides. Otherwise the message is searched for
+--- phrases that only providers and CLIs use, because the message may be a model's prose.
 --- A wrong "quota" or "auth" would block every other call on the same account.
 local M = {}
 
@@ -13,7 +13,7 @@ function M.any(text, words)
 end
 local any = M.any
 
---- Lists phrases that mean that this machine's disk is full, and not a provider's limit.
+--- Lists phrases that mean that this machine's disk is full, rather than a limit of the provider.
 local local_words = { "disk quota exceeded", "os error 122)", "edquot", "no space left on device", "os error 28)",
   "enospc" }
 
@@ -22,7 +22,7 @@ local context_words = { "context window", "context length", "context_length", "p
   "input token count", "request too large", "request_too_large", "payload too large" }
 local cut_words = { "max_output_tokens", "output token maximum", "output_token_limit", "reached max_tokens",
   "reason: max_tokens", "stop_reason: max_tokens" }
---- Lists phrases that in any message mean that the account's quota is exhausted.
+--- Lists phrases that always mean that the account's quota is exhausted.
 local firm_quota_words = { "your usage limit", "usage limit reached", "usage limit has been reached",
   "usage limit exceeded", "usage_limit", "api usage limits", "insufficient_quota", "insufficient funds",
   "insufficient balance", "insufficient credits", "credit balance is", "out of credits", "out of extra usage",
@@ -46,7 +46,7 @@ local auth_words = { "401 unauthorized", "not logged in", "please run /login", "
   "oauth authentication", "invalid auth method", "please log in", "login required", "log in again",
   "not authenticated", "unauthenticated", "invalid bearer token", "could not load the default credentials",
   "set an auth method" }
---- Lists phrases with which a CLI reports a setup error before it contacts a provider.
+--- Lists phrases of CLIs for a missing login, reported before they contact a provider.
 local setup_words = { "invalid auth method", "set an auth method", "missing environment variable", "no api key",
   "api key is missing", "could not load the default credentials" }
 local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",
@@ -72,7 +72,7 @@ local code_classes = { insufficient_quota = "quota", billing_error = "quota", us
   authentication_failed = "auth", authentication_error = "auth", invalid_api_key = "auth",
   context_length_exceeded = "context", rate_limit_exceeded = "rate", overloaded_error = "network" }
 
---- Returns the HTTP status that a message names.
+--- Returns the HTTP status that a message contains, or nil.
 function M.status_in(text)
   local lower = text:lower()
   for _, pattern in ipairs { "status:? ([45]%d%d)%f[%D]", "status code:? ([45]%d%d)%f[%D]",
@@ -88,10 +88,11 @@ end
 --- Reports whether a message means that this machine's disk is full.
 function M.is_local(message) return any(message:sub(1, 8000):lower(), local_words) end
 
---- Reports whether a login is missing on this machine. A provider's answer would contain a status.
+--- Reports whether a message means that a login is missing on this machine. If a provider had
+--- refused the login, the message would contain a status.
 function M.is_setup(message) return not M.status_in(message) and any(message:sub(1, 8000):lower(), setup_words) end
 
---- Detects an exhausted limit: "hit your weekly limit", "5-hour limit reached".
+--- Reports whether a text names an exhausted limit, such as "hit your weekly limit".
 local function names_a_limit(text)
   for _, verb in ipairs { "hit", "reached", "exceeded" } do
     local of = text:match("%f[%a]" .. verb .. " your ([^\n.]-)limit")
@@ -103,7 +104,7 @@ local function names_a_limit(text)
   return false
 end
 
---- Returns "quota" or "rate" if the words say that a limit is exhausted.
+--- Returns "quota" or "rate" if a text says that a limit is exhausted, else nil.
 local function limit_of(text, waits)
   if any(text, firm_quota_words) or names_a_limit(text) then return "quota" end
   if not any(text, soft_quota_words) then return nil end
@@ -139,12 +140,12 @@ local function of_words(text, waits)
   return nil
 end
 
---- Returns the class of a failure that an agent reported, or nil if the report does not say.
+--- Returns the class of a failure that an agent reported, or nil if the class is not recognised.
 ---@param status integer?   the HTTP status, if it was reported separately
 ---@param code string?      an error code such as "rate_limit" or "insufficient_quota"
 ---@param waits integer?    the reported delay in ms before a retry
 function M.classify(message, status, code, waits)
-  -- Claude uses the code "rate_limit" and "request rejected" for every status 429.
+  -- For each status 429, Claude reports the code "rate_limit" and the text "request rejected".
   if code == "rate_limit" and (not status or status == 429) then code, status = nil, 429 end
   if M.is_local(message) and not status then return nil end
   if code and code_classes[code:lower()] then return code_classes[code:lower()] end

@@ -1,5 +1,6 @@
 --- The runner `claude` starts Claude Code (`claude -p`) once per attempt.
---- The host adds a sandbox, because an allowed `git diff --output=FILE` would write a file.
+--- The host adds a sandbox, because even an allowed command such as `git diff --output=FILE` can
+--- write a file.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
@@ -14,7 +15,7 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
   "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
---- Finds a refused option among joined short options, such as -pc.
+--- Reports whether a word of joined short options, such as -pc, contains a refused option.
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
 --- Claude's own instructions and tools use about this many tokens of each request.
@@ -40,7 +41,7 @@ function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- The host hides these startup files from an agent.
+--- Claude can start programs that these files in a project name, so a merge holds them back.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
 --- Describes Claude's screen for `moonlet session`; codex.lua explains the fields.
@@ -77,7 +78,8 @@ M.screen = {
 }
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
---- These commands start no other program, whatever their options.
+--- Lists the allowed tools of a read-only agent. The commands start no other program, whatever their
+--- options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
@@ -121,7 +123,8 @@ function M.command(call)
       warnings[#warnings + 1] = "Claude's shell commands have the user's access to the network"
     end
   end
-  -- An option that takes several words would swallow the next ones, so join it to its value.
+  -- Join an option to its value with "=", because an option with several values would also consume
+  -- the words after them.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -189,15 +192,15 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Every event of a message repeats its usage, so the last event is used.
--- The output is at least as long as the text.
+-- Adds the usage of one message to the usage so far. Each event of a message reports the message's
+-- usage again, so only the last report counts. The output tokens are at least those of its text.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)
   if not reported or not reported.input_tokens or not id then return end
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
-  -- The events of one message arrive close together, so old messages can be forgotten.
+  -- The events of one message arrive one after another, so old messages can be forgotten.
   if not before and messages.count >= most_messages then messages = { count = 0, of = {} } end
   local bytes = before and before.bytes or 0
   for i, block in ipairs(stream.tbl(message.content) or {}) do
@@ -272,7 +275,7 @@ local function tool_results(state, events, event)
   end
 end
 
---- Returns the usage in the last event. Claude counts input without the cached part.
+--- Returns the usage in Claude's last event. Claude's count of input tokens excludes cached tokens.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -287,7 +290,7 @@ local function usage_of(event)
       cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- If one model did not report a count, the sum of that count is unknown.
+    -- If a count is missing for one model, the sum over all models is unknown.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
@@ -312,7 +315,7 @@ local function cut_by(event)
   end
 end
 
---- Keeps the structured answer, or the closing text if it is the same JSON.
+--- Keeps the structured answer. If the agent's last text is the same JSON, keeps that text instead.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -323,7 +326,8 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- Classifies a failure by its event's fields; returns a message if the event has none.
+--- Returns the class of a failure by the fields of its event, or nil. If the agent was interrupted,
+--- also returns a message.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

@@ -1,7 +1,7 @@
 --- The runner `codex` starts Codex CLI (`codex exec`) once per attempt.
 --- Codex has its own kernel sandbox, which cannot run inside another; confine = "host" disables it.
---- No option hides the AGENTS.md in Codex's home folder.
---- So an attempt gets a temporary home with links to all other files.
+--- No option makes Codex ignore the AGENTS.md in its home folder.
+--- So an attempt gets a temporary home folder, with links to all other files of the real one.
 --- Codex follows these links when it renews its login.
 --- Codex's events report usage only at the end of a turn, but its log has the usage of each answer.
 local shared = require "moonlet.engine.runner.shared"
@@ -15,11 +15,11 @@ local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
   "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
   "--add-dir" }
--- Lists settings of Codex that have the effect of a refused argument.
+-- Lists settings of Codex that have the same effect as a refused argument.
 local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
   permissions = true, approval_policy = true }
 
---- Reports whether a word is `-c NAME=…` of a refused setting.
+--- Reports whether an argument such as `-c NAME=…` changes a refused setting.
 function M.refuses_word(word)
   local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
   local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
@@ -28,7 +28,7 @@ end
 
 --- Codex rejects prompts with more characters than this.
 local longest_prompt = 1048576
---- Tools never see these variables of the user's environment.
+--- These variables have the provider's keys, so Codex hides them from its tools.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
@@ -46,7 +46,7 @@ function M.home_instructions(config) return shared.beneath(home_of(config), own_
 --- Returns the file with Codex's login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
---- The host hides these startup files from an agent.
+--- Codex can start programs that these files in a project name, so a merge holds them back.
 M.startup_files = { ".codex" }
 
 --- Describes Codex's screen for `moonlet session`.
@@ -118,7 +118,7 @@ function M.detect(config) return shared.detect(M, config, native_places) end
 --- Codex's own instructions and tools use about this many tokens of each request.
 local own_tokens = 9900
 
---- Limits Codex's log to errors, its start, the tokens of each answer, and unreadable items.
+--- Limits Codex's log to errors, the start, the token counts of each answer, and unreadable items.
 local log_filter = table.concat({ "error", "codex_otel.trace_safe[{mcp_server_count}]=info",
   "codex_otel.trace_safe[{input_token_count}]=info", "codex_api::sse::responses=debug" }, ",")
 
@@ -135,7 +135,8 @@ local function toml_list(list)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- Returns the model provider in the user's arguments. Retries can be limited only per provider.
+--- Returns the name of the model provider in the user's arguments, or nil. Codex can limit retries
+--- only for a named provider.
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do
@@ -171,7 +172,7 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(hidden))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
-    -- Exclude the common temporary folder, because other programs use it and Codex has its own.
+    -- Make /tmp read-only, because other programs use it and the attempt has its own TMPDIR.
     if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
@@ -213,7 +214,8 @@ function M.command(call)
     env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
-  -- Add this folder to PATH, as npm's wrapper does, because the wrapper is skipped.
+  -- Add the folder of Codex's bundled tools to PATH, because npm's wrapper, which would do so, is
+  -- skipped.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -330,7 +332,7 @@ end
 M.lines, M.shows_tools, M.own_sandbox = "object", true, true
 stream.make_reader(M, parse, own_tokens)
 
---- Matches lines of the log that moonlet enables in order to read usage.
+--- Matches lines of Codex's log, which moonlet enables because it contains the usage.
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
 function M.log(state, line)
@@ -345,7 +347,7 @@ function M.log(state, line)
     state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
       output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
     stream.report_answer(state, input)
-    -- An unread item belongs to this answer only, so forget it before the next answer.
+    -- An item that Codex could not parse belongs to this answer, so forget it before the next one.
     state.lost_item, state.unread_item = state.unread_item, nil
   elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
     state.unread_item = true

@@ -1,6 +1,7 @@
 --- The runner `command` runs any program as an agent.
 --- `{prompt}`, `{prompt_file}` and `{out}` are replaced in its arguments.
---- If the arguments name neither form of the prompt, the prompt is written to standard input.
+--- If the arguments contain neither {prompt} nor {prompt_file}, the program gets the prompt on
+--- standard input.
 --- The answer is out/output.md if the program wrote that file, else its standard output.
 local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
@@ -37,7 +38,7 @@ function M.split(text)
   return words
 end
 
---- Fills the paths and the prompt into argv. The prompt is filled in last, so its braces survive.
+--- Replaces {prompt}, {prompt_file} and {out} in argv. Braces inside the prompt are not replaced.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)
@@ -61,14 +62,14 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- Suggests `runners.command.state` if the output says "Permission denied".
+--- Returns a hint, which suggests `runners.command.state` if the output says "Permission denied".
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
   return refused and outcome.read_log .. "; if the sandbox refused it, add the folder to runners.command.state in your "
     .. "config, or pass --sandbox workspace-write" or outcome.read_log
 end
 
---- Returns the result of an exit. Only exit code 0 is a success.
+--- Returns the result of a program that has ended. Only exit code 0 is a success.
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer}  milliseconds, for the error message
 ---@return {status: string, text: string, error: table?}

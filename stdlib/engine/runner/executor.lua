@@ -1,7 +1,7 @@
---- The runner `executor` starts one `moonlet-executor` per attempt: moonlet's own agent.
+--- The runner `executor` starts moonlet's own agent, `moonlet-executor`, once per attempt.
 --- The executor works with any OpenAI-compatible server.
 --- Conversations are stored in .codex-sessions/tasks at the repository's top, not in the worktree.
---- An answered question continues in a branch of the conversation.
+--- After a reply to the agent's question, the next step continues in a branch of the conversation.
 --- After a lost attempt, the next attempt continues the conversation.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
@@ -18,7 +18,7 @@ M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_
 local prompt_limits = { bytes = 8 << 20 }
 local longest_id = 64
 
---- Finds the program beside moonlet, or in PATH.
+--- Finds the configured program, or else moonlet-executor in moonlet's folder or in PATH.
 function M.detect(config)
   local named = config and config.program
   local beside = not named and shared.parent(core.system.real_path "/proc/self/exe" or "")
@@ -87,7 +87,7 @@ function M.command(call)
     reads = { call.cwd .. "/CLAUDE.md", call.cwd .. "/AGENTS.md" } }
 end
 
---- Formats a question in the form that the host parses.
+--- Formats a question of the agent as a text that the host recognises as a question.
 local function question_text(event)
   local lines = { "[QUESTION] " .. (stream.str(event.text) or "") }
   local options = stream.tbl(event.options) or {}
@@ -124,7 +124,7 @@ function M.finish(state, exit, answers)
   if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
     result.class, result.error = "limit", outcome.error("limit", result.error.message)
   end
-  -- An obstacle that the agent reports blocks the run; it is not a failure of the agent.
+  -- If the agent reports an obstacle, the run is blocked, rather than the agent having failed.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"
   end

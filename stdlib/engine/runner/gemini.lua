@@ -2,7 +2,8 @@
 --- Gemini starts without a sandbox of its own, so the host adds a kernel sandbox.
 --- Gemini reads system-wide settings only from files that root owns.
 --- Each attempt gets its own Gemini home with moonlet's settings and the user's login and model.
---- No attempt trusts its working directory: its settings, hooks and instructions are ignored.
+--- Gemini is told not to trust its working directory, so it ignores the settings, hooks and
+--- instructions there.
 --- If an attempt may write, a policy file allows it all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
@@ -23,7 +24,7 @@ M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
   "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
   "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
---- Gemini silently truncates longer input.
+--- Gemini silently truncates a prompt that is longer than this.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
@@ -38,7 +39,7 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- The host hides these startup files from an agent.
+--- Gemini can start programs that these files in a project name, so a merge holds them back.
 M.startup_files = { ".gemini" }
 
 function M.login_files(config)
@@ -53,7 +54,7 @@ function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
---- Strips the comments that Gemini allows in its settings file.
+--- Removes comments, which Gemini allows in its settings file, from a JSON text.
 local function without_comments(text)
   text = text:gsub("\\(.)", function(c) return c == '"' and "\\u0022" or nil end)
   local parts, at = {}, 1
@@ -85,7 +86,8 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
---- Allows all tools. In an untrusted folder, git is allowed only by a rule about arguments.
+--- This policy allows all tools. In an untrusted folder, Gemini allows git only by a rule with
+--- `argsPattern`.
 local allow_all = [=[
 [[rule]]
 toolName = "run_shell_command"
@@ -111,10 +113,10 @@ local function settings(call, key, user)
     model.maxSessionTurns = own and own >= 0 and math.min(own, call.turns) or call.turns
   end
   return core.json.encode({
-    -- The environment variable GEMINI_CLI_TRUST_WORKSPACE decides about trust instead.
+    -- The environment variable GEMINI_CLI_TRUST_WORKSPACE decides whether the folder is trusted.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- The host retries; Gemini's own retry would keep the broken stream's text in the answer.
+    -- The host retries. If Gemini retried, the text of the broken answer would stay in the output.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -123,7 +125,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- Returns the files of an attempt's own home. Logins are copied in and never copied back.
+--- Returns the files of an attempt's own Gemini home. Logins are copied in, never back.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -165,7 +167,8 @@ function M.command(call)
     writable = shared.writable(call), warnings = warnings }
 end
 
---- Returns the usage in the last line: input includes cached tokens, output excludes thoughts.
+--- Returns the usage in Gemini's last event. Its input tokens include cached tokens, and its output
+--- tokens exclude thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -187,7 +190,8 @@ local function usage_of_models(models)
   return sum
 end
 
---- Lists messages with which Gemini ends early. After the first two, its result is still "success".
+--- Maps the messages with which Gemini ends early to classes. After the first two messages, Gemini
+--- still reports success.
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
   { "without a finish reason", "network" }, { "returned an empty response", "network" },
@@ -202,7 +206,7 @@ local function class_of(message)
   end
 end
 
---- Notes an error, which explains why the agent stopped if no event follows.
+--- Notes an error. If no other event follows, the agent stopped because of this error.
 local function note_stop(state, events, event)
   local message = stream.str(event.message) or "an error without a message"
   local class, gives_up = class_of(message)
@@ -240,13 +244,14 @@ local function whole(state, events, object)
   stream.succeed(state, events)
 end
 
---- Joins the lines of an object that spans several lines, up to a size.
+--- Joins the lines of a JSON object that spans several lines, up to a maximum size. Returns false
+--- if a line does not belong to such an object.
 local function gather(state, events, line)
   if not state.gathered then
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
-  -- The lines of a multi-line object are indented, so an unindented one is a new event.
+  -- The lines inside such an object are indented, so a line that begins with "{" is a new event.
   if line:find("^{.") then
     state.gathered, state.malformed = nil, state.malformed + #state.gathered
     return false
@@ -299,7 +304,7 @@ local function parse(state, line, events)
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
       begin_again(state)
-      -- A message after a tool call starts a new text; the last message is the answer.
+      -- A message after a tool call begins a new text, because only the last message is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
@@ -359,7 +364,8 @@ function M.transcripts(scratch)
   return list
 end
 
---- Reads a line of the conversation. An answer comes with its tokens, and again after its tools.
+--- Reads a line of the stored conversation. Gemini stores an answer with its token counts, and
+--- stores it again after the answer's tool calls.
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)
@@ -378,7 +384,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Reports whether Gemini skipped moonlet's settings file, since its tools would then differ.
+--- Returns a failure if Gemini skipped moonlet's settings file, because its tools then differ.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
@@ -387,11 +393,12 @@ local function skipped(exit)
   end
 end
 
---- Records an answer that broke off after a tool: Gemini calls it complete, but counts no tokens.
+--- Records a failure if the last answer broke off after a tool call. Gemini reports such an answer
+--- as complete, but counts no tokens for it.
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
-  -- Without a message after the tool call, the totals belong to the earlier answers.
+  -- If no message followed the tool call, the reported total covers only the earlier answers.
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",
@@ -399,7 +406,8 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- Reads a quota error from standard error, which means status 429 whatever its text says.
+--- Reads a quota error from standard error. Gemini raises this error only for status 429, even if
+--- its text does not say so.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "

@@ -1,5 +1,5 @@
---- Formats the sections of a prompt with the agent's instruction files, such as AGENTS.md.
---- Instruction sections are at the beginning of the prompt, after the role.
+--- Formats instruction files, such as AGENTS.md, as sections of a prompt.
+--- These sections are at the beginning of the prompt, after the role.
 local shared = require "moonlet.engine.runner.shared"
 
 local M = {}
@@ -7,7 +7,7 @@ local M = {}
 ---@class moonlet.Instructions   an instruction file that an agent receives
 ---@field owner "project"|"user"
 ---@field path string       relative to the repository's top, or with ~ for the home directory
----@field at string?        description of the commit of the file; nil for a file read from disk
+---@field at string?        describes the commit that has the file; nil for a file read from disk
 ---@field text string       the beginning of the file, as quoted in the prompt
 ---@field bytes integer     size of the whole file
 ---@field kept integer      size of `text`
@@ -30,7 +30,7 @@ function M.section(file)
     file.cut and ("[cut here: %d of %d bytes]\n"):format(file.kept, file.bytes) or "", fence, "\n" }
 end
 
---- Returns the position after the role at the start of a prompt.
+--- Returns the position in a prompt where the text after the role begins.
 local function behind_role(prompt)
   local role = shared.role_line "\0"
   local before, after = role:match "^(.*)%z(.*)$"

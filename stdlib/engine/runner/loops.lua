@@ -1,5 +1,5 @@
 --- Detects an agent in a loop: it repeats the same tool calls and learns nothing new from them.
---- Two calls are equal if tool, arguments and the bytes of the result are equal.
+--- Two calls are equal if their tools, arguments and results are equal.
 --- A new result, such as a build that makes progress, resets the count.
 local outcome = require "moonlet.engine.runner.outcome"
 
@@ -18,7 +18,7 @@ local longest_shown = 160
 ---@field among integer   number of different calls in the loop
 
 ---@class moonlet.LoopTracker
----@field private known table<string, integer>  call and result -> repeats since the last new result
+---@field private known table<string, integer>  hash of call and result -> count
 ---@field private kinds integer
 ---@field private last table?   the running call
 ---@field private told boolean?  true after the loop was reported
@@ -35,7 +35,7 @@ local function begin_again(tracker) tracker.known, tracker.kinds, tracker.told =
 ---@return moonlet.Loop?
 function Tracker:see(event)
   if event.status == "running" then return nil end
-  -- Without the tool's result a loop cannot be detected.
+  -- Without the tool's arguments and result, a loop cannot be detected.
   if not event.call or not event.result then
     begin_again(self)
     return nil
@@ -43,7 +43,7 @@ function Tracker:see(event)
   local id = core.text.sha256(event.name .. "\0" .. event.call .. "\0" .. event.result)
   local count = self.known[id]
   if not count then
-    -- A new result ends every loop, but the calls before it stay known.
+    -- A new result resets all counts, but earlier calls stay known.
     if self.kinds >= most_known then begin_again(self) end
     for other in pairs(self.known) do self.known[other] = 0 end
     self.known[id], self.kinds, self.told = 1, self.kinds + 1, nil
@@ -64,7 +64,8 @@ function M.text(loop)
     core.text.printable(call, longest_shown), loop.among > 1 and (", in a loop of %d calls"):format(loop.among) or "")
 end
 
---- Returns a handler of tool events that warns of a loop, or ends the agent if `loop` says "end".
+--- Returns a handler of tool events that warns about a loop. If the option `loop` is "end", the
+--- handler also ends the agent.
 ---@return fun(event: table)
 function M.watch(job)
   local tracker, ends = M.tracker(), (job.call.loop or job.run.config.loop) == "end"

@@ -1,4 +1,4 @@
---- Builds answers only from a schema for `--runner mock`, so that a preset runs without an agent.
+--- Makes up answers that fit a call's schema, for `--runner mock`, so that no agent is needed.
 --- The same step gets the same answer each time. The texts of an answer say that they are made up.
 local context = require "moonlet.engine.context.context"
 local mock_pattern = require "moonlet.engine.runner.mock_pattern"

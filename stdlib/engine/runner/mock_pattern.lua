@@ -1,12 +1,12 @@
 --- Builds a text that matches a regular expression, for the runner `mock`.
---- Only the common part of RE2's syntax is supported, so the caller validates the text.
+--- Only common parts of RE2's syntax are supported, so the caller must check that the text matches.
 local M = {}
 
 local classes = { d = "017", w = "mo1", s = " ", D = "m", W = "-", S = "m", n = "\n", t = "\t", r = "\r",
   b = "", A = "", z = "" }
 local longest = 200
 
---- Parses "[…]". Returns some of its characters and the position after it.
+--- Parses a character class "[…]". Returns some of its characters and the position after it.
 local function read_class(text, at)
   local negated, body, stop = text:match("^%[(^?)(%]?[^%]\\]*)()", at)
   while text:sub(stop, stop) == "\\" do
@@ -22,7 +22,7 @@ local function read_class(text, at)
   return body, stop + 1
 end
 
---- Returns a text that `pattern` usually matches.
+--- Returns a text that usually matches `pattern`.
 ---@param pick fun(count: integer): integer  returns a number from 1 to count
 function M.text(pattern, pick)
   local make_choice

@@ -5,7 +5,7 @@
 ---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
 ---                                                   a running tool pauses the idle timeout
 ---                                                   "result" of an ended tool detects loops
----   {"type":"file","path":"src/a.c"}                a file that it changed
+---   {"type":"file","path":"src/a.c"}                a file that the agent changed
 ---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
 ---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
 ---   {"type":"warning","message":"…"}
@@ -41,7 +41,7 @@ end
 
 local tool_states = { running = true, ok = true, failed = true, denied = true }
 
---- Adds one event of this format to the state, and passes it on.
+--- Updates the state by one event of moonlet's format, and adds the resulting events to `events`.
 ---@param events moonlet.RunnerEvent[]
 function M.apply(state, events, event)
   local kind = stream.str(event.type)

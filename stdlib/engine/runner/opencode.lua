@@ -1,8 +1,8 @@
 --- The runner `opencode` starts `opencode run` once for each attempt.
 --- opencode's permissions remove some tools, and the host's sandbox restricts the other tools.
 --- opencode always saves its session, so a hermetic run needs a private state directory.
---- If a provider refuses, opencode waits and retries without an event.
---- Only opencode's log on standard error reports that a provider refused.
+--- If a provider refuses a request, opencode waits and retries, but prints no event.
+--- Only opencode's log on standard error reports the refusal.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -20,7 +20,7 @@ M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", 
 --- opencode's own instructions and tools use about this many tokens of each request.
 local own_tokens = 7700
 
---- The user's config names the variables with other providers' keys.
+--- The keys of other providers are in variables that the user's config names.
 M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
@@ -37,7 +37,7 @@ end
 
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- The host hides these startup files from an agent.
+--- opencode can start programs that these files in a project name, so a merge holds them back.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
@@ -65,7 +65,8 @@ local function permissions(call)
   local web = call.web_search and "allow" or "deny"
   local bash = "allow"
   if not writes then
-    -- In opencode the last matching rule wins; keys are written in byte order.
+    -- In opencode the last matching rule wins. "*" comes first, because keys are encoded in byte
+    -- order.
     bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
       ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
   end
@@ -122,7 +123,8 @@ function M.command(call)
     warnings = warnings }
 end
 
---- Returns the usage of one step: input excludes cached tokens, output excludes reasoning.
+--- Returns the usage of one step. opencode's input tokens exclude cached tokens, and its output
+--- tokens exclude reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -185,7 +187,7 @@ local function parse(state, line, events)
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- opencode reports a tool call only when it ends.
+    -- opencode reports a tool call only when the call ends, so note when the tools may start.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -240,7 +242,7 @@ end
 M.lines, M.shows_tools = "object", true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
---- Returns a field of a log line. A value with spaces is JSON.
+--- Returns the value of a field in a log line. A value with spaces is a JSON string.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -267,15 +269,15 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- opencode reports all other errors at once, so an unknown error comes from the provider.
+    -- This line is about an error of the provider, because opencode reports all others as events.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
 
---- Matches lines of the log that moonlet enables.
+--- Matches lines of opencode's log, which moonlet enables.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Detects that this start failed because another first start was creating the database.
+--- Reports whether opencode failed because another process was creating its database meanwhile.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end

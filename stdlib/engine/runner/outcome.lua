@@ -1,6 +1,6 @@
 --- Decides the outcome of an agent's attempt.
 --- Success needs the terminal success event, no failure after it, and exit code 0.
---- A host that ends an agent after its success event counts as exit code 0.
+--- If the host ends an agent after its success event, this counts as exit code 0.
 --- Every other outcome is a failure with one of these classes:
 ---
 ---   quota           the account's limit is exhausted: no calls until `reset_at`
@@ -29,7 +29,7 @@ local timezones = require "moonlet.engine.runner.timezones"
 
 local M = {}
 
---- A hint with this text later gets the command that shows the step's log in its place.
+--- In a hint, this text is later replaced by the command that shows the step's log.
 M.read_log = "read its log"
 
 M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
@@ -60,7 +60,7 @@ local function hint_of(said)
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
 end
 
---- Maps classes to hints for an attempt that hung until the host ended it.
+--- Maps a class to the hint for an attempt that hung until the host ended it.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
   rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many agents run at once",
@@ -86,7 +86,7 @@ local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
     local from = line:find("%S")
-    -- A bundled script is one long line, so only its beginning is searched.
+    -- Search only the beginning of a line, because an error may quote a script of one long line.
     local head = from and line:sub(math.max(1, from - 8), from + 1000)
     for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
     if head then last = line:sub(from) end
@@ -106,8 +106,8 @@ local function stderr_message(exit)
   return found or last_line(tail), tail
 end
 
---- Returns the time when the provider accepts requests again.
---- If the text has no seconds, returns the end of that minute.
+--- Returns the time in a message at which the provider accepts requests again, or nil.
+--- If the message has no seconds, returns the end of the minute.
 local function moment_of(text, now)
   local found = quota_reset.parse(text, now, timezones.here(), timezones.named)
   if found and found.coarse then
@@ -126,7 +126,7 @@ local function signal_class(signal)
   return "crashed"
 end
 
---- Builds the complete error of an attempt.
+--- Builds the error of an attempt, with the kind, the hint and the flags of its class.
 ---@param extra table?  more fields: retry_after_ms, reset_at, cause, hint
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
@@ -136,7 +136,7 @@ function M.error(class, message, extra)
   return err
 end
 
---- Builds the error for a failure event.
+--- Builds the error for a failure that the agent's program has reported.
 local function told(name, told_failure, now)
   local said = told_failure.message or ""
   local message = stream.message(told_failure.message or "no reason given")
@@ -152,8 +152,8 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- Describes what an ended attempt was waiting for, and its class.
---- The third result is true if an event says so, false if it is only guessed.
+--- Returns a text about the error in which an ended attempt was stuck, and the class of that error.
+--- The third result is true if an event reported the error, and false if it is only guessed.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -161,7 +161,7 @@ local function stuck_in(state, exit, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
       stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
-  -- Some CLIs retry without an event and only write to standard error.
+  -- Some CLIs retry without printing an event, and report the error only on standard error.
   local said = stderr_message(exit)
   local cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
   return "", stuck_hints[cause or ""] and cause or nil, false
@@ -183,7 +183,7 @@ local function time_error(name, state, exit, limits, now)
       or "give it more time with timeout, or less to do" })
 end
 
---- Builds the error of an attempt that a host ended because the answer seemed complete.
+--- Builds the error of an attempt that the host ended because the agent seemed to be done.
 local function finished_error(name, state)
   return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
     .. " ended" or " was ended by its host before it was done"))
@@ -200,7 +200,7 @@ local function host_error(name, state, exit, limits, now)
   return M.error("failed", message, { kind = err.kind or "failed", hint = err.hint })
 end
 
---- Builds the error of an exit that no event explains.
+--- Builds the error of an attempt whose process has ended without an event that explains why.
 local function exit_error(name, state, exit, now)
   local said, tail = stderr_message(exit)
   local shown = said and ": " .. stream.printable(said, 300) or ""

@@ -22,7 +22,8 @@ local function date_of(days)
   return tonumber(year), tonumber(month), tonumber(dom)
 end
 
---- Converts a local clock time to ms since 1970. `offset` may be a function of that time.
+--- Converts a local date and time to ms since 1970. `offset` is the zone's minutes east of UTC, or
+--- a function that returns them for a time.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
   local first = core.clock.parse(("%04d-%02d-01T00:00:00.000Z"):format(year, month))
   local at = first + (dom - 1) * day + hours * hour + minutes * minute + (seconds or 0) * second
@@ -79,7 +80,8 @@ local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PD
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Returns the minutes east of UTC of "GMT-3", "+02:00", "Etc/GMT+5", "PST" or a known name.
+--- Returns the offset in minutes east of UTC of a zone: "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a
+--- name that `zones` knows.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
@@ -87,13 +89,13 @@ local function zone_of(name, zones)
   local from, sign, hours, minutes = upper:match("^(%a*/?%a*)([+-])(%d%d?):?(%d*)$")
   if from == "" or from == "UTC" or from == "GMT" or from == "ETC/GMT" then
     local east = tonumber(hours) * 60 + (tonumber(minutes) or 0)
-    -- A plus sign in Etc/GMT+5 means west.
+    -- In names such as Etc/GMT+5, a plus sign means west of UTC.
     return (sign == "-") ~= (from == "ETC/GMT") and -east or east
   end
   return zones and zones(known or name) or nil
 end
 
---- Parses "3pm", "15:04", "03:00:00 pm" or "noon" at `from` of a lower-case text.
+--- Parses "3pm", "15:04", "03:00:00 pm" or "noon" at position `from` of a lower-case text.
 --- Returns the hours, the minutes, the position after the time, and the seconds if there are any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
@@ -113,7 +115,8 @@ local function clock(text, from)
   return hours, minutes, stop, seconds
 end
 
---- Returns the zone after a clock time, "(Europe/Berlin)", "UTC", "PST"; nil if unknown.
+--- Returns the time zone that follows a clock time, such as "(Europe/Berlin)", "UTC" or "PST".
+--- Returns `offset` if no zone follows, and nil for an unknown zone.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -123,7 +126,7 @@ local function zone_after(text, from, offset, zones)
   if not name then return offset end
   local zone = zone_of(name, zones)
   if zone then return zone end
-  -- A text such as "(local time)" names no zone, so the local one applies.
+  -- A word such as "(local)", in parentheses and without "/", names no zone: use the default one.
   if bracket and not bracket:find("/", 1, true) then return offset end
   return nil
 end
@@ -131,7 +134,8 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- Parses the day at the start of a text: { year?, month, day }, or two of them if ambiguous.
+--- Parses the date at the start of a text. Returns a list of { year?, month, day }, with two items
+--- if the date is ambiguous, such as 10/11/2026.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end
@@ -161,7 +165,7 @@ local function time_after(lower, from)
   return hours, minutes, stop or from, seconds
 end
 
---- Returns the time of a day with its clock time, or the day's beginning.
+--- Returns the timestamp for a date and the clock time after it, or midnight if there is none.
 local function on_day(text, lower, days, from, now, offset, zones)
   local hours, minutes, stop, seconds = time_after(lower, from)
   local late_year, late_stop = lower:match("^%s+(%d%d%d%d)%f[%D]()", hours and stop or #lower + 1)   -- asctime
@@ -174,11 +178,11 @@ local function on_day(text, lower, days, from, now, offset, zones)
       local is_told = year ~= nil
       year = year or (date_of(now // day))
       local when = moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
-      -- A date without a year means the next such date, or the last one if it was within 30 days.
+      -- A date without a year is in this year, or in the next if it passed more than 30 days ago.
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- The earlier of two possible times counts, because the later one could delay the retry.
+      -- Of two possible times, take the earlier one in the future, to retry as soon as possible.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end
@@ -230,7 +234,7 @@ local lead_dates = {
   "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
---- Returns the time from which a text allows another request, or nil if it names none.
+--- Returns the time at which a provider's message allows another request, or nil if it names none.
 ---@param now integer  ms since 1970
 ---@param zone (integer | fun(at: integer): integer)?  default zone, in minutes east of UTC (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones

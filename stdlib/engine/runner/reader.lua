@@ -1,5 +1,5 @@
 --- m.runner parses the event streams that agent CLIs print.
---- m.runner serves authors of a runner and readers of a recording.
+--- Use m.runner to write a runner or to read a recording.
 --- m.runner is pure: it starts no program and reads no file.
 ---
 ---   local reader = m.runner.codex
@@ -31,7 +31,8 @@ end
 
 for _, name in ipairs(names.events) do M[name] = reader_of(name) end
 
---- Returns an incremental reader: feed(bytes) and close() return events, finish takes its state.
+--- Returns an incremental reader. Its feed(bytes) and close() return events; its field `state` is
+--- the first argument of the runner's finish().
 ---@return moonlet.RunnerReader
 function M.reader(name)
   return require("moonlet.engine.runner.stream").reader(M.events(name))

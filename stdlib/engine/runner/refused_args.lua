@@ -1,4 +1,4 @@
---- Rejects arguments that a user's config must not pass to an agent.
+--- Detects arguments that a user's config must not pass to an agent's program.
 --- Each runner lists its refused arguments in `refused_args`.
 --- A refused argument would continue a session, or change the sandbox or the output format.
 local names = require "moonlet.engine.runner.names"
@@ -17,14 +17,14 @@ function M.listed(list, word)
   return false
 end
 
--- yargs accepts --outputFormat for --output-format.
+-- Some programs use the option parser yargs, which also accepts --outputFormat for --output-format.
 local function without_camel_case(word)
   if word:sub(1, 2) ~= "--" then return word end
   local option, rest = word:match("^([^=]*)(.*)$")
   return option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
 end
 
---- Reports whether a runner must not be started with a word.
+--- Reports whether a runner refuses an argument.
 function M.holds(name, word)
   if not names.has(names.programs, name) then return false end
   local runner = require("moonlet.engine.runner." .. name)

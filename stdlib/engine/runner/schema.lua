@@ -7,7 +7,8 @@ local M = {}
 local null = core.json.null
 local deepest = 40
 
---- Keywords that strict mode accepts. Others only narrow the schema, and the host checks them.
+--- Lists the keywords that are copied into a strict schema. Keywords that only narrow the schema are
+--- omitted, because the host checks them in the answer.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -127,7 +128,8 @@ function convert(schema, depth)
   return result
 end
 
---- Narrows a root of several types to an object, because providers accept no other root.
+--- If a schema's root allows several types, restricts it to object, because providers accept only
+--- an object there.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -180,7 +182,8 @@ function M.unwrap(value, schema)
   return value
 end
 
---- Returns a strict schema, or nil and a reason. A root that is not an object is wrapped.
+--- Converts a schema for strict mode. Returns nil and a reason if that is impossible. A root that
+--- is not an object is wrapped in one.
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()
@@ -262,13 +265,14 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- Makes a value fit its schema: fixes empty lists, and removes null from optional fields.
+--- Corrects a value that does not fit its schema: turns an empty object into a list where the
+--- schema wants a list, and removes optional fields that are null.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)
 end
 
---- Undoes the additions of strict mode in an answer.
+--- Removes from an answer what strict mode added: the wrapper, and null in optional fields.
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
   return strip(M.unwrap(value, schema), schema, schema, 0)
@@ -276,7 +280,7 @@ end
 
 local most_problems = 5
 
---- Shortens a problem from core.json.validate by omitting the place in the schema.
+--- Shortens one problem from core.json.validate for a person, without the place in the schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'

@@ -1,10 +1,10 @@
---- Provides programs, prompts and allow-lists of the environment for the runners' command lines.
---- A prompt reaches the CLI unchanged, or the call is rejected.
+--- Helps runners to build command lines: finds programs, checks prompts, selects environment
+--- variables. A prompt reaches the CLI unchanged, or the call is rejected.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Allows a CLI to retry dropped connections only; the host does all other retries.
+--- Allows a CLI a single retry, for a dropped connection. The host does all other retries.
 M.retries = 1
 
 local longest_argument = 128 * 1024 - 1
@@ -22,13 +22,13 @@ local longest_argument = 128 * 1024 - 1
 ---@field web_search boolean?
 ---@field top string?         top of the repository, which may differ from `cwd`
 ---@field continues string?   session of an earlier call to continue
----@field turns integer?      most answers of the model
+---@field turns integer?      maximum number of the model's answers
 ---@field schema table?        JSON Schema of the answer
 ---@field schema_file string?  path to which the schema may be written for the CLI
 ---@field writable string[]?   writable paths beside `out`; nil: the working folder
----@field startup_files boolean?  files that start programs are writable
+---@field startup_files boolean?  true if the agent may write startup files
 ---@field timeout_ms integer?
----@field confine "runner"|"host"|nil  which sandbox to use
+---@field confine "runner"|"host"|nil  sandbox to use: the runner's own or the host's
 ---@field private boolean?     use a separate state directory, under `scratch`
 ---@field scratch string?      absolute path of a temporary directory
 ---@field attempt integer?
@@ -43,7 +43,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field state_dirs string[]           writable state of the CLI; paths under `scratch` are created
 ---@field folders string[]?             folders to create that are not writable for the CLI
 ---@field links table<string, string[]>?  folder to create -> absolute targets of its symbolic links
----@field answer_file string?           file for the last message
+---@field answer_file string?           file to which the CLI writes the agent's last message
 ---@field sandbox "runner"|"host"       enforcer of call.sandbox
 ---@field writable string[]             paths that the host's sandbox makes writable
 ---@field reads string[]?               instruction files that the CLI reads by itself
@@ -78,7 +78,8 @@ end
 --- Reports whether a file is executable without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
---- Finds a runner's program. `places(real)` lists the native programs behind npm's wrapper.
+--- Finds a runner's program. If it is a wrapper script of npm, looks for the native program in
+--- `places(path of the wrapper)`.
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end
@@ -102,7 +103,7 @@ function M.add_words(argv, call, option)
   table.move(config.args or {}, 1, #(config.args or {}), #argv + 1, argv)
 end
 
---- Removes the lines of the program's own log, which moonlet enabled, from standard error.
+--- Removes the lines of the program's own log from its standard error.
 function M.without_log(runner, state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
@@ -133,7 +134,7 @@ function M.without(folder, names, place)
   return place, { [place] = targets }
 end
 
---- Returns the first `cap` bytes of a file of the user, or nil if it cannot be read.
+--- Returns the first `cap` bytes of a file, or nil if the file cannot be read.
 ---@param path string  absolute
 function M.read_file(path, cap)
   local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
@@ -171,7 +172,7 @@ function M.check_prompt(title, prompt, limits)
   end
 end
 
---- Rejects arguments that the operating system would not pass.
+--- Rejects arguments that the operating system cannot pass to a program.
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
@@ -184,10 +185,11 @@ function M.check_argv(title, argv)
   end
 end
 
---- Reports whether a text fits into one argument.
+--- Reports whether a text can be passed as one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- Returns the variables of proxies, of a runner, and those that the user's config grants.
+--- Returns the names of the variables to pass on: those of proxies, those of the runner, and those
+--- that the user's config grants.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -203,7 +205,8 @@ function M.env_names(own, granted)
   return list
 end
 
---- Returns the variables that tools must not see: keys of the runner, and other granted secrets.
+--- Returns the names of the variables that tools must not see: the runner's keys, and granted
+--- variables whose names look like secrets.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do

@@ -1,5 +1,5 @@
 --- Provides functions that parse agents' event streams, which may be damaged.
---- The size of the state is bounded for any output. No function raises an error.
+--- The state has a bounded size, whatever the output. No function raises an error.
 local M = {}
 
 local null = core.json.null
@@ -17,29 +17,29 @@ local largest = 1 << 53
 ---@field repaired integer    number of damaged lines that were repaired
 ---@field plain integer       number of lines that were not events
 ---@field skipped integer     number of lines longer than line_cap that could not be repaired
----@field unread boolean?     an event could not be parsed, and no later text replaced its text
----@field done boolean        success was reported, and no new work or failure followed
----@field begun_again boolean? the agent continued after it reported its end
+---@field unread boolean?     true if an event was not parsed and no later text replaced its text
+---@field done boolean        true if success was reported, and no new work or failure followed
+---@field begun_again boolean? true if the agent continued after it had reported its end
 ---@field failure table?      terminal failure: message, status?, code?, retry_after_ms?, reset_at?
 ---@field last_error table?   fields as in failure: the last error, which may not be terminal
 ---@field retry table?        fields as in failure: the last retry, if no event followed
----@field waiting table?      fields as in failure: the error whose retry the program waits for
----@field broken_off integer?  consecutive broken answers of a program that retries forever
+---@field waiting table?      fields as in failure: the error after which the program waits to retry
+---@field broken_off integer?  number of broken answers in a row, of a program that retries forever
 ---@field model string?
 ---@field session string?
 ---@field turns integer        number of the model's answers that the stream reports
 ---@field awaits_model boolean  true if the model's next event begins an answer
 ---@field in_answer boolean?   true inside an answer whose end will be reported
----@field at_work_since integer?  ms since 1970; later child processes are tools
+---@field at_work_since integer?  ms since 1970; child processes that started later are tools
 ---@field bytes integer        size of all events
----@field sent_again integer   bytes of the conversation that its turns have sent again, in total
+---@field sent_again integer   bytes of earlier messages that all requests together have sent again
 ---@field own_tokens integer?  approximate tokens of the program's own instructions in each request
----@field reports boolean?     usage is reported after each answer
+---@field reports boolean?     true if usage is reported after each answer
 ---@field counted integer      number of answers whose own usage was reported
 ---@field reported integer     number of answers that the reported usage covers
 ---@field reported_bytes integer  size of all events at the last reported usage
 ---@field requests integer?    number of requests that the program has sent, if its log counts them
----@field log_was_read boolean?  the log on standard error was read line by line
+---@field log_was_read boolean?  true if the log on standard error was read while the agent ran
 ---@field last_input integer?  input tokens of the last reported usage
 ---@field so_far moonlet.Usage?  usage so far, if the stream reports it before its end
 
@@ -53,7 +53,7 @@ function M.begin()
   }
 end
 
--- These field readers return nil for a value of another type.
+-- Each of the following functions returns its argument, or nil if the argument has another type.
 
 function M.str(value) return type(value) == "string" and value or nil end
 
@@ -105,7 +105,7 @@ function M.message(text)
 end
 
 
---- Repairs malformed UTF-8, control characters, unpaired surrogates and huge numbers.
+--- Repairs malformed UTF-8, control characters, unpaired surrogates and huge numbers in JSON.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -154,7 +154,8 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- Closes the open strings and brackets of a truncated line. Returns nil if that is impossible.
+--- Closes the open string and the open brackets of a truncated line of JSON. Returns nil if that is
+--- impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -173,7 +174,7 @@ local function complete(head)
       return nil
     end
   end
-  -- A text that was cut at the line limit must be the value of a field, not its name.
+  -- The string that was cut off must be a value, because the name of a field cannot be completed.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -195,7 +196,7 @@ function M.warn(state, events, text)
   add_warning(state, events, text)
 end
 
---- Returns the object on a line, or nil if the line is not an event.
+--- Parses a line of output as a JSON object. Returns nil if the line is not an event.
 ---@param events moonlet.RunnerEvent[]
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
@@ -271,7 +272,7 @@ function Reader:feed(bytes)
     local room = M.line_cap - self.size
     if room > 0 and last >= at then
       self.parts[#self.parts + 1] = bytes:sub(at, math.min(last, at + room - 1))
-      -- Many small pieces are joined, so that their table stays small.
+      -- Join many small pieces of a line, so that the table of pieces stays small.
       if #self.parts > 512 then self.parts = { table.concat(self.parts) } end
     end
     self.size = self.size + last - at + 1
@@ -281,7 +282,7 @@ function Reader:feed(bytes)
   return events
 end
 
---- Ends the output. A last line without a line feed is parsed, too.
+--- Ends the output. Parses a last line without a line feed, and returns its events.
 ---@return moonlet.RunnerEvent[]
 function Reader:close()
   local events = {}
@@ -289,7 +290,7 @@ function Reader:close()
   return events
 end
 
---- Counts a line that is too long or contains too many values.
+--- Counts a skipped line, which is too long or contains too many values. Returns a warning event.
 local function skip(state, bytes)
   local events = {}
   state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
@@ -302,8 +303,8 @@ end
 ---@param runner table             a runner with the function `parse`
 ---@param lines (string|integer)[]  a line that was too large is replaced by its size
 ---@param numbers integer[]  the line numbers in the output
----@param others integer     number of lines that cannot be events
----@param last string?       the end of the last line that cannot be an event
+---@param others integer     number of lines that cannot be events, such as plain text
+---@param last string?       the end of the last of these lines
 ---@param note fun(event: moonlet.RunnerEvent)?
 function M.take(runner, state, lines, numbers, others, last, note)
   if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
@@ -326,7 +327,8 @@ end
 
 local half = M.text_cap // 2
 
---- Appends to a long answer, of which only the end is kept. Joins the pieces rarely, to save time.
+--- Appends a text to the end of a long answer, and drops what is too far from its end. Joins the
+--- pieces only from time to time, because joining is slow.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -400,14 +402,14 @@ function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- Notes an error. After a reported end it becomes the agent's failure.
----@param err table  see last_error
+--- Notes an error. If the agent had already reported success, the error becomes its failure.
+---@param err table  as the field `last_error`
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- Marks all tools as ended, for a stream whose model speaks only after its tools.
+--- Marks all tools as ended. Used for a stream in which the model speaks only after its tools.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
 --- Counts a turn when the model begins an answer. Each turn sends the whole conversation again.
@@ -417,13 +419,13 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Begins an answer, for a stream that reports both ends of each answer.
+--- Begins an answer of the model, for a stream that reports the beginning and the end of answers.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
 end
 
---- Ends an answer and its tools.
+--- Ends an answer of the model, including its tool calls.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
 ---@param input integer  input tokens of the answer
@@ -458,7 +460,7 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- Adds an event about a tool call to the reader's events, and counts it.
+--- Adds an event about a tool call to `events`, and counts the tool call when it has ended.
 --- If the tool has finished, `call` may have its arguments and `result` its full output.
 function M.tool(state, events, tool)
   state.retry = nil
@@ -473,7 +475,7 @@ function M.tool(state, events, tool)
     call = tool.call, result = tool.result }
 end
 
---- Emits a part of the answer as an event.
+--- Adds an event with a text of the agent to `events`.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
@@ -487,25 +489,25 @@ function M.fail(events, err, ends)
   if ends then events[#events + 1] = { type = "done", status = "failed" } end
 end
 
---- Records the success that an agent reports.
+--- Records that the agent has reported success.
 function M.succeed(state, events)
   state.done, state.failure = true, nil
   events[#events + 1] = { type = "done", status = "ok" }
 end
 
---- Adds the event for the session that an agent began.
+--- Adds an event about the agent's session to `events`.
 function M.begin_session(state, events)
   events[#events + 1] = { type = "session", model = state.model and M.printable(state.model, 80),
     id = state.session and M.printable(state.session, 80) }
 end
 
---- Adds begin and parse to a runner that reads a stream.
+--- Adds the functions begin() and parse() to a runner that reads an event stream.
 ---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
 ---@param own_tokens integer  tokens of the program's own instructions and tools in one request
 ---@param more table?  further fields of a new state
 function M.make_reader(runner, parse, own_tokens, more)
   runner.parse = M.guarded(parse)
-  --- `before` is the usage that the thread had counted earlier.
+  --- `before` is the usage that Codex counted earlier in the same thread.
   function runner.begin(before)
     local state = M.begin()
     state.own_tokens, state.usage_before = own_tokens, before

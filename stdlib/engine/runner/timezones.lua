@@ -1,4 +1,4 @@
---- Computes offsets of time zones from the system's zone files.
+--- Computes time zone offsets from the zone files of the operating system.
 local M = {}
 
 local folders = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/var/db/timezone/zoneinfo" }
@@ -51,7 +51,8 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- Returns a function that maps a time (ms) to a zone's minutes east of UTC, or nil.
+--- Returns a function that maps a time in ms to a zone's offset in minutes east of UTC. Returns nil
+--- for an unknown zone.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)
@@ -69,7 +70,8 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- Returns such a function for the zone in TZ, else for this machine's zone, else for UTC.
+--- Returns a function that maps a time in ms to an offset in minutes east of UTC, for the zone in
+--- the variable TZ, else for this machine's zone, else for UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

@@ -1,7 +1,8 @@
 --- Normalizes the token usage of attempts, which each provider reports differently.
 --- input_tokens includes cached tokens, output_tokens includes reasoning; total_tokens is the sum.
---- A count that was not reported is nil here and null in records.
---- Usage is estimated, and marked so, only for answers whose stream has not reported it at the end.
+--- A count that was not reported is nil in Lua and null in records.
+--- If an agent ends before it has reported the usage of an answer, that usage is estimated, and the
+--- sum is marked as estimated.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -19,7 +20,7 @@ local function plus(a, b)
   return a + b
 end
 
---- Builds a usage from counts that may be missing, and adds up their total if possible.
+--- Builds a usage record from counts, of which some may be missing. Computes the total if possible.
 function M.of(given)
   local usage, any = {}, false
   for _, name in ipairs(M.counts) do
@@ -36,7 +37,7 @@ function M.of(given)
   return usage
 end
 
---- Returns the usage since `before`, because Codex counts over the whole thread.
+--- Returns the usage since `before`, because Codex reports the usage of the whole thread.
 ---@param given table   the usage of a turn.completed event
 ---@param before table? an earlier usage of the same thread
 function M.codex(given, before)
@@ -50,7 +51,8 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
---- Returns the usage of one of Claude's messages; Claude counts input without the cached part.
+--- Returns the usage of one of Claude's messages. Claude's count of input tokens excludes cached
+--- tokens.
 function M.claude(given)
   local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
   local made = stream.count(given.cache_creation_input_tokens) or 0
@@ -58,7 +60,7 @@ function M.claude(given)
     cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
 end
 
---- Adds two usages. The cost of a sum is "reported" only if both costs are.
+--- Returns the sum of two usage records. If one cost is an estimate, so is the cost of the sum.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
 function M.add(a, b)
@@ -87,7 +89,7 @@ function M.add(a, b)
   return sum
 end
 
---- Estimates what an agent's program sends with each request beside the user's text, in tokens.
+--- An unknown program's own instructions and tools use about this many tokens of each request.
 local own_tokens = 1000
 M.bytes_a_token = 4
 local bytes_a_token = M.bytes_a_token
@@ -98,8 +100,8 @@ local function is_asking(state)
   return state.events > 0 and state.awaits_model and not state.done
 end
 
---- Estimates unreported answers.
---- Each request sends the program's text, the prompt and all earlier messages.
+--- Estimates the usage of answers for which no usage was reported.
+--- Each request sends the program's instructions, the prompt and all earlier messages.
 local function estimate_of(state, prompt_bytes, answers, is_under_way)
   local input, output
   if state.last_input then
@@ -117,8 +119,8 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   return estimate
 end
 
---- Returns the usage of a running attempt, partly estimated; nil if no model was asked.
----@param ended boolean?  the agent was killed: estimate its last answers and its open request
+--- Returns the usage of an attempt so far, which may be partly estimated; nil if nothing was used.
+---@param ended boolean?  true if the agent was ended: also estimate its open request
 function M.so_far(state, prompt_bytes, ended)
   local said = M.add(state.usage or state.so_far, nil)
   local answers = (ended or not state.reports) and math.max(0, state.turns - state.reported) or 0
@@ -128,7 +130,7 @@ function M.so_far(state, prompt_bytes, ended)
   return M.add(said, estimate_of(state, prompt_bytes, answers, is_under_way))
 end
 
---- Returns the sum over a list, in which `false` stands for an attempt without usage.
+--- Returns the sum of a list of usage records. In the list, `false` means an attempt without usage.
 ---@param list (moonlet.Usage|false)[]
 function M.sum(list)
   local sum, missing = nil, false
@@ -149,7 +151,7 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
---- Returns the model that answered last.
+--- Returns the model of the last attempt that reported one, or nil.
 function M.model_of(attempts)
   for i = #(attempts or {}), 1, -1 do
     local model = attempts[i].model
@@ -157,7 +159,7 @@ function M.model_of(attempts)
   end
 end
 
---- Fills in the cost from the user's price table if the agent reported none.
+--- Returns the usage with a cost from the user's price table, if the agent reported no cost.
 ---@param usage moonlet.Usage?
 function M.priced(usage, model, table_of_prices)
   if not usage or usage.cost_usd then return usage end
@@ -169,9 +171,9 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- Returns the usage for model.json and the envelope: every field, with null if unknown.
---- `partial` marks a sum with an unknown part.
---- `cache_write_tokens` is part of the input, and present only if reported.
+--- Returns the usage in the form of model.json and the envelope, with null for an unknown count.
+--- `partial` is true if a part of the sum is unknown.
+--- `cache_write_tokens` is a part of the input tokens, and present only if it was reported.
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}
