@@ -127,7 +127,7 @@ function M.trip(credential, refusal)
   return until_ms
 end
 
---- Closes the breaker after a successful call.
+--- Closes the circuit breaker of a credential after a successful call.
 ---@param since integer?  start of a call that was made despite a refusal, Unix time in ms
 function M.succeeded(credential, since)
   remembered[credential] = nil

@@ -80,7 +80,7 @@ local function is_supported(path, line, evidence, text, chunks)
   if lines then window, least = cited(lines, line) end
   for _, chunk in ipairs(chunks) do
     if names(chunk.text, path) then
-      -- A deleted file has no lines to compare, so it is enough that the chunk names it.
+      -- A deleted file has no lines to compare, so it is enough that the text names the file.
       if not lines or count_in(chunk, window, least) > 0
         or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0 or chunk.text:find "tokens truncated"
         or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then

@@ -111,7 +111,7 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Returns an attempt's recorded usage to the budget before the attempt is repeated, because the
+--- Refunds an attempt's recorded usage to the budget before the attempt is repeated, because the
 --- repetition reserves the budget again.
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)

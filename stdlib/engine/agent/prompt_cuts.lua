@@ -28,7 +28,8 @@ function M.note(run, key, told)
   if told then table.insert(noted(run), { key = key, told = told }) end
 end
 
---- Returns the manifest section for a step, or "" if its prompt is complete.
+--- Returns the manifest section that lists the dropped parts of a step's prompt, or "" if there are
+--- none.
 function M.section(run, key)
   local told = of_step(run, key)
   if not told then return "" end

@@ -90,7 +90,7 @@ local function check_journal(job)
     hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
 end
 
---- Returns the number of the attempt whose conversation can be continued instead of a new one.
+--- Returns the number of the attempt whose conversation the next attempt can continue.
 --- Returns nil if the runner keeps no conversations or the input has changed.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end

@@ -19,7 +19,7 @@ local function is_telling(name)
   return last ~= nil and telling[last] == true
 end
 
---- Reports whether a value may be a secret. Names of variables, numbers and paths are no secrets.
+--- Reports whether a value may be a secret. Names of variables, numbers and paths are not secrets.
 local function is_secret(value)
   return #value >= shortest and not value:find("^[%u][%u%d_]*$") and not value:find("^%d+$")
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)

@@ -6,7 +6,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Maps each credential to the one job that may call despite a refusal: { job, since }.
+--- Maps each credential to the job that may call its provider despite a refusal: { job, since }.
 local probes_of = per_run(function() return {} end)
 
 local most_tries = 3

@@ -66,7 +66,8 @@ local function decide(work, asked, config)
   return routed
 end
 
---- Returns the default route of a run. Raises a refusal before the run starts.
+--- Returns the default route of a run, before the run starts. Raises an error if a rule refuses the
+--- work.
 ---@param plan table   with runner, options, preset and config
 ---@return moonlet.Routed
 function M.of_run(plan)

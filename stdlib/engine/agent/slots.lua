@@ -17,8 +17,8 @@ local state_of = per_run(function() return { root = nil, line = {}, look_at = 0,
 
 local poll_ms = 50
 local told_after_ms = 1000
---- A host stops waiting for the head of the queue after two seconds, because the host there may be
---- stopped. A running host leaves the head within one poll.
+--- A host waits at most two seconds for its turn in the queue of hosts, because the host before it
+--- may be stopped. A running host passes the turn on within one poll.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400

@@ -309,7 +309,7 @@ local function find_renamed(root, key)
 end
 
 --- Finds the recording of attempt `number`. If there are fewer recordings, returns the last one.
---- The third result is true if it is the first one.
+--- The third result is true if that is the step's first recording.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end

@@ -83,7 +83,7 @@ local function patch_of(tape, folder, model)
   end
 end
 
---- Returns the recording of a step's last attempt, in the same form as that of a cassette's folder.
+--- Returns the recording of a step's last attempt, in the form of a recording in a cassette.
 ---@param tape moonlet.RunTape
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  the run's steps

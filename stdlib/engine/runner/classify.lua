@@ -46,7 +46,7 @@ local auth_words = { "401 unauthorized", "not logged in", "please run /login", "
   "oauth authentication", "invalid auth method", "please log in", "login required", "log in again",
   "not authenticated", "unauthenticated", "invalid bearer token", "could not load the default credentials",
   "set an auth method" }
---- Lists phrases of CLIs for a missing login, reported before they contact a provider.
+--- Lists phrases with which a CLI reports a missing login, before it contacts a provider.
 local setup_words = { "invalid auth method", "set an auth method", "missing environment variable", "no api key",
   "api key is missing", "could not load the default credentials" }
 local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",

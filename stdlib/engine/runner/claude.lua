@@ -41,7 +41,7 @@ function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- Claude can start programs that these files in a project name, so a merge holds them back.
+--- These files in a project can make Claude start programs, so a merge holds their changes back.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
 --- Describes Claude's screen for `moonlet session`; codex.lua explains the fields.
@@ -193,7 +193,7 @@ local function size_of(block)
 end
 
 -- Adds the usage of one message to the usage so far. Each event of a message reports the message's
--- usage again, so only the last report counts. The output tokens are at least those of its text.
+-- usage again, so only the last report counts. Its output tokens are at least those of its text.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)

@@ -46,7 +46,7 @@ function M.home_instructions(config) return shared.beneath(home_of(config), own_
 --- Returns the file with Codex's login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
---- Codex can start programs that these files in a project name, so a merge holds them back.
+--- These files in a project can make Codex start programs, so a merge holds their changes back.
 M.startup_files = { ".codex" }
 
 --- Describes Codex's screen for `moonlet session`.
@@ -369,7 +369,8 @@ function M.finish(state, exit, answers)
   end
   exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
   note_hidden_refusal(state, answers)
-  -- Without --json, standard output is the answer, and standard error ends with a token count.
+  -- Without --json, Codex prints the answer on standard output, and a final token count on standard
+  -- error.
   local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then

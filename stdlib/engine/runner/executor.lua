@@ -43,7 +43,7 @@ function M.server()
   return url, is_loopback(url) and "needs no key there" or nil
 end
 
---- Derives the id of an attempt's conversation from the folder of its prompt and its number.
+--- Derives the id of an attempt's conversation from the prompt's folder and the attempt's number.
 local function session_id(call)
   local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
   local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
@@ -124,7 +124,7 @@ function M.finish(state, exit, answers)
   if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
     result.class, result.error = "limit", outcome.error("limit", result.error.message)
   end
-  -- If the agent reports an obstacle, the run is blocked, rather than the agent having failed.
+  -- An obstacle that the agent reports blocks the run. It does not count as the agent's failure.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"
   end

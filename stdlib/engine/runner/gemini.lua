@@ -39,7 +39,7 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- Gemini can start programs that these files in a project name, so a merge holds them back.
+--- These files in a project can make Gemini start programs, so a merge holds their changes back.
 M.startup_files = { ".gemini" }
 
 function M.login_files(config)
@@ -251,7 +251,7 @@ local function gather(state, events, line)
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
-  -- The lines inside such an object are indented, so a line that begins with "{" is a new event.
+  -- The lines inside a multi-line object are indented, so a line that begins with "{" is an event.
   if line:find("^{.") then
     state.gathered, state.malformed = nil, state.malformed + #state.gathered
     return false
@@ -384,7 +384,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Returns a failure if Gemini skipped moonlet's settings file, because its tools then differ.
+--- Returns a failure if Gemini skipped moonlet's settings file, and thus offered other tools.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then

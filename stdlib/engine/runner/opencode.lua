@@ -37,7 +37,7 @@ end
 
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- opencode can start programs that these files in a project name, so a merge holds them back.
+--- These files in a project can make opencode start programs, so a merge holds their changes back.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
@@ -269,7 +269,7 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- This line is about an error of the provider, because opencode reports all others as events.
+    -- A stream error in the log is the provider's, because opencode reports all others as events.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end

@@ -447,7 +447,7 @@ end
 
 local most_seen = 8 << 20
 
---- Stores the output of a tool; a reviewer's findings are checked against it later.
+--- Stores the output of a tool, so that a reviewer's findings can be checked against it later.
 ---@param about string?  the command or the path
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }

@@ -147,7 +147,7 @@ function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
     local said, why = line:match("^(.*): ([^:]+)$")
-    -- Skip the warning about git's own ignore and settings files, which may be elsewhere.
+    -- Skip warnings about git's own ignore and settings files outside of the repository.
     if of_a_look[why] and not said:find("^warning: unable to access ") then
       list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
     end

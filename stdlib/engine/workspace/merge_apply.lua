@@ -156,8 +156,8 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Rolls back the merge. Returns false if a file could not be restored because of an error, and the
---- entries that were not restored because another program has changed their files.
+--- Rolls back the merge. The first result is false if a file was not restored because of an error.
+--- The second lists entries that were not restored because another program has changed their files.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, cooperative.new()

@@ -10,7 +10,7 @@ local M = {}
 
 local list_cap = core.process.largest_cap
 
---- Overrides all attribute files in the work tree.
+--- These attributes override all attribute files in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
 
@@ -30,11 +30,11 @@ local facts_of_run = per_run(function() return {} end)
 
 ---@class moonlet.RepositoryFacts
 ---@field common string   absolute path of the common git folder
----@field format string   hash function of its objects
----@field objects string  absolute path of its object folder
+---@field format string   hash function of the repository's objects
+---@field objects string  absolute path of the repository's object folder
 ---@field index string    absolute path of the user's index
 
---- Returns facts of the repository, which git is asked for once per run.
+--- Returns facts about the repository. Asks git for them only once per run.
 ---@param run table
 ---@param key string
 ---@return moonlet.RepositoryFacts
@@ -78,7 +78,8 @@ function M.open(run, key, path)
   return { path = path, objects = facts.objects }
 end
 
---- Returns the environment that makes git use this folder with a given work tree and index.
+--- Returns the environment that makes git use the private git folder with a given work tree and
+--- index.
 ---@param shared boolean?  write new objects into the repository
 ---@return table<string, string>
 function M.env(raw, work_tree, index, shared)

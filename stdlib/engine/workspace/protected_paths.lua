@@ -10,7 +10,7 @@ local M = {}
 local walk_cap = 200000
 local journal_cap = 64 << 20
 local tail_bytes = 4096
---- The host and other commands write these files of a run at any time.
+--- The host and other commands may write these files of a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
 --- These folders in `.agent` are created and removed at any time.
@@ -283,7 +283,8 @@ function M.of_record(kept)
 end
 
 --- Returns the paths that differ between two snapshots, relative to the top and sorted.
---- Ignores runs that other commands have driven in between, except old parts of their journals.
+--- Ignores changes of runs that other commands have driven in between, except changes in the old
+--- parts of their journals.
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known, steps = {}, set_of(after.steps)

@@ -190,7 +190,7 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- An agent may have turned a nested repository of the first snapshot into a plain folder.
+  -- Include nested repositories of the first snapshot, which may be plain folders now.
   add(before and before.nested or {})
   add(snapshot.nested)
 end

@@ -253,7 +253,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
     meanwhile = function() worktree.sweep(run, key, tree) end,
     root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
     apply = function(file)
-      -- The recorded patch includes the changes of the earlier step, so they are removed first.
+      -- The recorded patch includes the changes of the earlier step, so revert these changes first.
       if from and from.patch then worktree_changes.apply(run, key, tree, run.absolute(from.patch), true) end
       worktree_changes.apply(run, key, tree, file)
     end,
@@ -274,7 +274,8 @@ end
 --- Opens the workspace of an attempt.
 ---@param mode "read-only"|"workspace-write"
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
----   `confined`: the kernel confines the agent. `from`: worktree in which an earlier step asked.
+---   `confined`: the kernel confines the agent.
+---   `from`: worktree in which an earlier step has asked a question.
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end

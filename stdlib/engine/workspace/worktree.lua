@@ -31,7 +31,8 @@ local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 
---- This file has a random id of the repository, because another repository may reuse the path.
+--- This file contains a random id of the repository. The path is not used as an id, because another
+--- repository may have the same path later.
 local id_file = ".worktrees"
 
 local function id_of(home)

@@ -129,8 +129,8 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
---- Adds changes to a scratch index, found by a comparison with the host's list of the worktree's
---- files. Returns nil if only git can find the changes.
+--- Compares a worktree with the host's list of its files, and adds the changes to a scratch index.
+--- Returns nil if only git can find the changes.
 ---@return moonlet.LeftBehind?
 ---@return table<string, true> unseen
 ---@return boolean? is_unchanged  true if there is no change and thus no index

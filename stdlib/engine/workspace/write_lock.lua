@@ -24,7 +24,8 @@ local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Tries to acquire a lock. Returns a release function, or nil, the busy lock's name and holder.
+--- Tries to acquire a lock. Returns a release function. If the lock is busy, returns nil, its name
+--- and its holder.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end

@@ -38,8 +38,8 @@ local function of(run)
   return cache.config
 end
 
---- Returns the folders to keep: those in the config, except folders in which the worktree begins
---- with files.
+--- Returns the folders to keep: those that the config names, unless the worktree starts with files
+--- in them.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree

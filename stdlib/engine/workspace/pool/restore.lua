@@ -39,7 +39,7 @@ function M.has_submodules(raw)
   return not (lists and files.read(lists, M.base_name, 200) or ""):find "^%x+\n"
 end
 
---- Returns the folders that stay in a pooled worktree and that its list omits.
+--- Returns the kept folders: they stay in a pooled worktree, and the list of its files omits them.
 ---@param raw moonlet.RawGit
 ---@return string[]
 function M.kept(raw)
@@ -127,7 +127,7 @@ local function refuse_links(root, kept)
   end
 end
 
---- Records the content of a filled worktree.
+--- Records a list of the files in a new worktree.
 ---@param path string     path of the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning
@@ -251,7 +251,7 @@ function M.clean(run, key, dir, path, raw, known)
 end
 
 --- Marks a pooled worktree as being changed to a new base, by renaming its list.
----@param lists any    opened folder of its git files
+---@param lists any    opened folder of the worktree's git files
 ---@return true? begun
 function M.begin_move(lists) return core.file.rename(lists, M.list_name, moving_name) end
 
@@ -261,7 +261,7 @@ function M.end_move(raw)
   files.must(core.file.rename(files.must(core.file.root(raw.path)), moving_name, M.list_name))
 end
 
---- Raises an error if the content of a worktree differs from its list, after begin_move().
+--- Raises an error if the content of a worktree differs from its list. Called after begin_move().
 ---@param path string     path of the worktree
 ---@param raw moonlet.RawGit
 function M.prove(path, raw)
