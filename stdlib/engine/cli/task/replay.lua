@@ -106,7 +106,10 @@ function M.main(words, output)
     end
     local envelope, code, text = forecast.of(plan, own, "moonlet run replay " .. base.id,
       table.move(rest, 1, #rest, #given + 1, given))
-    if envelope then return envelope, code, text end
+    if envelope then
+      envelope.command = "run replay"
+      return envelope, code, text
+    end
     plan = plan_of()
     code(plan)
   end
