@@ -171,8 +171,9 @@ int remote_job(const std::string& root, const std::string& map, std::size_t inde
   sigaction(SIGTERM, &action, nullptr);
   // Only this process reads a revocation, so the child must not outlive it.
   claim_and_launch(loop, *attempt, *spec, program, false, starting);
-  // The description may contain secrets.
-  if (starting.state != "exists") unlink(file.c_str());
+  // The description may contain secrets. A later job needs it if this one could not claim the
+  // attempt.
+  if (starting.state != "exists" && attempt->is_claimed()) unlink(file.c_str());
   if (!starting.child) return 3;
   for (std::int64_t next_beat = 0; !starting.child->done();) {
     if (clock.monotonic_ms() >= next_beat) {

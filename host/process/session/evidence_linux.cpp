@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,12 +61,13 @@ std::string name_of(pid_t pid) {
 
 bool reads_terminal(pid_t pid) {
   if (read_proc(pid, "wchan").find("n_tty_read") != std::string::npos) return true;
-  // While a read() blocks, /proc/PID/syscall has "0 0x" and the descriptor. The kernel may show
-  // this although it hides the function's name.
+  // While a read() blocks, /proc/PID/syscall has the call's number, " 0x" and the descriptor. The
+  // kernel may show this although it hides the function's name.
   const std::string call = read_proc(pid, "syscall");
-  if (call.rfind("0 0x", 0) != 0) return false;
+  const std::string reads = std::to_string(SYS_read) + " ";
+  if (call.rfind(reads + "0x", 0) != 0) return false;
   const std::string link = "/proc/" + std::to_string(pid) + "/fd/" +
-                           std::to_string(std::strtol(call.c_str() + 2, nullptr, 16));
+                           std::to_string(std::strtol(call.c_str() + reads.size(), nullptr, 16));
   char target[64];
   const ssize_t size = readlink(link.c_str(), target, sizeof target);
   const std::string name(target, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));

@@ -20,6 +20,17 @@ std::string exit_file_text(const ChildExit& exit, std::int64_t now_ms) {
   return json_text(body) + "\n";
 }
 
+namespace {
+
+/// Names the finished draft exit.json, unless another process was first. Returns an errno, or 0.
+int publish(int dir_fd, const char* draft) {
+  if (linkat(dir_fd, draft, dir_fd, kExitFileName, 0) == 0 || errno == EEXIST) return 0;
+  // Some file systems have no hard links. There the last of two processes wins.
+  return renameat(dir_fd, draft, dir_fd, kExitFileName) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
 Result<void> write_exit_file(int dir_fd, const ChildExit& exit, std::int64_t now_ms) {
   struct stat info;
   if (fstatat(dir_fd, kExitFileName, &info, AT_SYMLINK_NOFOLLOW) == 0) return {};
@@ -30,11 +41,9 @@ Result<void> write_exit_file(int dir_fd, const ChildExit& exit, std::int64_t now
   int failure = write_all(file.get(), exit_file_text(exit, now_ms));
   if (failure == 0 && fsync(file.get()) != 0) failure = errno;
   if (const int closed = file.close(); failure == 0) failure = closed;
-  if (failure == 0 && renameat(dir_fd, draft.c_str(), dir_fd, kExitFileName) != 0) failure = errno;
-  if (failure != 0) {
-    unlinkat(dir_fd, draft.c_str(), 0);
-    return Error::from_errno(failure, "publish", kExitFileName);
-  }
+  if (failure == 0) failure = publish(dir_fd, draft.c_str());
+  unlinkat(dir_fd, draft.c_str(), 0);
+  if (failure != 0) return Error::from_errno(failure, "publish", kExitFileName);
   fsync(dir_fd);
   return {};
 }

@@ -1,6 +1,7 @@
 // exit.json records how a keeper's only child has ended.
-// It is written to a temporary file, synced and renamed, so readers never see a part of it.
-// On a machine without a host, it is the authoritative record. Blocking, any thread.
+// It is written to a temporary file, synced and linked to its name, so readers never see a part of
+// it, and the first writer wins. On a machine without a host, it is the authoritative record.
+// Blocking, any thread.
 #pragma once
 
 #include <string>
