@@ -19,14 +19,14 @@ int append_lines(int fd, std::string_view lines) {
   const std::string text = (ends_within_line(fd) ? "\n" : "") + std::string(lines);
   struct stat before, after;
   if (fstat(fd, &before) != 0) return errno;
-  // A single write() keeps lines of other processes from interleaving.
+  // Use a single write(), so that lines of other processes cannot interleave.
   ssize_t written;
   do {
     written = write(fd, text.data(), text.size());
   } while (written < 0 && errno == EINTR);
   if (written < 0) return errno;
   if (written == static_cast<ssize_t>(text.size())) return 0;
-  // Truncate a partial write, unless another process has appended since.
+  // Remove a partly written line, unless another process has appended to the file since.
   if (fstat(fd, &after) == 0 && after.st_size == before.st_size + written) {
     (void)!ftruncate(fd, before.st_size);
   }

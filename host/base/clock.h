@@ -1,5 +1,5 @@
-// All code reads the time from a Clock, so that tests can replace the time.
-// SystemClock reads the kernel's clocks. FakeClock moves only by its own calls. Any thread.
+// All code reads the time from a Clock, so that tests can set it. SystemClock reads the kernel's
+// clocks. FakeClock changes only when its own functions are called. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace moonlet {
 class Clock {
  public:
   virtual ~Clock() = default;
-  /// Returns milliseconds that never decrease. Only differences have a meaning.
+  /// Returns milliseconds since an arbitrary point. The value never decreases.
   virtual std::int64_t monotonic_ms() const = 0;
   /// Returns milliseconds since 1970-01-01 UTC.
   virtual std::int64_t wall_ms() const = 0;

@@ -1,5 +1,5 @@
-// Digest computes SHA-256 in a stream with nettle, which uses the processor's SHA instructions.
-// Digest is not thread-safe.
+// Digest computes the SHA-256 of data that arrives in pieces. It uses nettle, which uses the
+// processor's SHA instructions. Not thread-safe.
 #pragma once
 
 #include <nettle/sha2.h>
@@ -13,7 +13,7 @@ class Sha256 {
  public:
   Sha256();
   void update(std::string_view bytes);
-  /// Returns 64 lower-case hex digits and ends the digest.
+  /// Returns the hash as 64 lower-case hex digits. No other call is allowed afterwards.
   std::string hex();
 
  private:

@@ -10,9 +10,9 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kGzipWindow = 15 + 16;  // 16 asks deflateInit2() for the gzip format
+constexpr int kGzipWindow = 15 + 16;  // adding 16 makes deflateInit2() write the gzip format
 constexpr int kMemoryLevel = 8;
-constexpr std::size_t kPart = std::size_t{1} << 30;  // zlib counts in 32 bits
+constexpr std::size_t kPart = std::size_t{1} << 30;  // below 4 GB, because zlib counts in 32 bits
 
 }  // namespace
 
@@ -29,7 +29,7 @@ Result<std::string> gzip(std::string_view text) {
   while (state == Z_OK) {
     if (stream.avail_in == 0 && at < text.size()) {
       const std::size_t size = std::min(kPart, text.size() - at);
-      // zlib's older interface takes non-const input, but does not write to it.
+      // next_in is not const in zlib's interface, but zlib does not write to its input.
       stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data() + at));
       stream.avail_in = static_cast<uInt>(size);
       at += size;

@@ -1,4 +1,4 @@
-// Encodes a page's files by gzip (zlib) and base64. Pure functions, any thread.
+// Encodes the files of a web page with gzip (zlib) and base64. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace moonlet {
 
-/// Compresses without a name or time, so that equal texts give equal bytes.
-/// Fails with kLimit if zlib gets no memory.
+/// Compresses `text`. Stores no file name or time, so that equal texts give equal bytes.
+/// Fails with kLimit if zlib cannot allocate memory.
 Result<std::string> gzip(std::string_view text);
 
 /// Encodes in base64 with padding, on a single line.

@@ -11,13 +11,14 @@ namespace moonlet {
 int Fd::close() {
   if (fd_ < 0) return 0;
   const int result = ::close(release());
-  // After EINTR the descriptor is closed. A retry could close another descriptor.
+  // close() releases the descriptor even on EINTR. A retry could close a descriptor that another
+  // thread has opened since.
   return result == 0 || errno == EINTR ? 0 : errno;
 }
 
 int write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
-    // Some systems refuse a single write of 2 GB or more.
+    // Some systems refuse to write 2 GB or more at once.
     const ssize_t written =
         ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), 1U << 30));
     if (written > 0) {
@@ -25,7 +26,8 @@ int write_all(int fd, std::string_view bytes) {
     } else if (written == 0) {
       return EIO;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // Another process may have made a shared pipe or terminal non-blocking.
+      // A pipe or terminal shared with another process may be non-blocking, because the flag
+      // belongs to the shared open file.
       pollfd ready{fd, POLLOUT, 0};
       if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return errno;
     } else if (errno != EINTR) {

@@ -1,4 +1,4 @@
-// Fd owns a file descriptor and closes the descriptor once. Not shared between threads.
+// Fd owns a file descriptor and closes it exactly once. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  /// Returns the descriptor without closing it. The caller must close it.
+  /// Gives the descriptor to the caller, who must close it.
   int release() { return std::exchange(fd_, -1); }
   /// Closes the descriptor now. Returns 0 or the errno of close().
   /// Network and quota file systems report a failed write only at close().
@@ -33,9 +33,10 @@ class Fd {
   int fd_ = -1;
 };
 
-/// Writes all bytes. Returns 0 or an errno. After an error, an unknown part is written.
+/// Writes all bytes. Returns 0 or an errno. After an error, an unknown number of bytes was written.
 int write_all(int fd, std::string_view bytes);
-/// Like read(), but retries on EINTR. Returns the number of bytes, 0 at the end, or -1 with errno.
+/// Like read(), but retries on EINTR. Returns the number of bytes, 0 at the end of the file, or -1
+/// with errno.
 long read_some(int fd, void* into, std::size_t size);
 
 }  // namespace moonlet

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// Tracks the position of the parser, because its callbacks do not get the position.
+// Tracks the parser's position, because the parser does not pass it to its callbacks.
 class Cursor {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -60,7 +60,7 @@ std::string place_of(std::string_view text, std::size_t offset) {
   return std::to_string(lines + 1) + ":" + std::to_string(column + 1);
 }
 
-// Recognizes common mistakes of people and models in JSON.
+// Returns advice if the JSON at `offset` has a common mistake of people or models; otherwise "".
 std::string hint_for(std::string_view text, std::size_t offset) {
   const auto trimmed = text.find_first_not_of(" \t\r\n");
   if (trimmed == std::string_view::npos) return "write one JSON value";
@@ -106,7 +106,8 @@ Error error_at(std::string_view text, std::size_t offset, std::string what, Erro
   return error;
 }
 
-// The library quotes the last token, which may contain megabytes of control characters.
+// Shortens the JSON library's error message. The message quotes the last token, which may contain
+// megabytes of control characters.
 std::string reason_of(std::string_view what) {
   auto start = what.find("syntax error ");
   if (start != std::string_view::npos) {
@@ -180,7 +181,7 @@ class Builder {
  private:
   std::size_t offset() const { return static_cast<std::size_t>(*mark_ - text_.data()); }
 
-  // The parser has already read the character behind a number.
+  // Returns the offset of the number `literal`. The parser has already read the character after it.
   std::size_t before(const std::string& literal) const {
     const auto end = offset();
     if (end > literal.size() && text_.substr(end - 1 - literal.size(), literal.size()) == literal) {
@@ -189,7 +190,8 @@ class Builder {
     return end - std::min(end, literal.size());
   }
 
-  // A quote inside a string has an odd number of backslashes before it.
+  // Returns the offset of the key that the parser has just read. Skips escaped quotes, which have
+  // an odd number of backslashes before them.
   std::size_t key_start() const {
     std::size_t at = offset() - 1;
     while (at > 0) {
@@ -250,8 +252,8 @@ class Builder {
   const char* const* mark_;
   const JsonLimits& limits_;
   json root_;
-  json* slot_ = nullptr;     // the place for the value of the key just read
-  std::vector<json*> open_;  // stable: only the innermost container grows
+  json* slot_ = nullptr;     // stores the value of the key that was just read
+  std::vector<json*> open_;  // the pointers stay valid, because only the innermost container grows
   std::size_t values_ = 0;
   Error error_;
   bool failed_ = false;
@@ -264,7 +266,7 @@ Result<json> parse_within(std::string_view text, const JsonLimits& limits) {
                      std::to_string(limits.max_bytes) + " are read",
                  "make it smaller", ""};
   }
-  // The library treats a NUL as the end of the text and would ignore the rest.
+  // The JSON library would take a NUL as the end of the text and ignore the rest.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return error_at(text, nul, "a NUL byte", ErrorKind::kInvalid, "");
   }
@@ -290,7 +292,8 @@ void write_escaped(std::uint32_t code, std::string& out) {
   write_escape(0xdc00 + ((code - 0x10000) & 0x3ff), out);
 }
 
-/// JSON allows DEL, C1 controls and bidirectional marks unescaped, but a terminal obeys them.
+/// Escapes DEL, C1 controls and bidirectional marks. JSON allows them, but terminals interpret
+/// them.
 void escape_unsafe(std::string_view text, std::string& out) {
   while (!text.empty()) {
     const std::size_t size = std::max<std::size_t>(utf8_sequence(text), 1);
@@ -306,7 +309,8 @@ void escape_unsafe(std::string_view text, std::string& out) {
 
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
-/// Returns the length of the first piece of a text, which ends between two characters.
+/// Returns the length of the first piece of `text`, at most kPiece. The piece ends at a character
+/// boundary.
 std::size_t piece_size(std::string_view text) {
   if (text.size() <= kPiece) return text.size();
   const auto continues = [&](std::size_t at) {
@@ -314,17 +318,16 @@ std::size_t piece_size(std::string_view text) {
   };
   std::size_t size = kPiece;
   while (kPiece - size < 4 && continues(size)) --size;
-  // Four continuation bytes in a row are invalid UTF-8.
+  // If there are four continuation bytes in a row, the text is not UTF-8 and may be cut anywhere.
   return continues(size) ? kPiece : size;
 }
 
-/// The library escapes what JSON requires, which suffices for most text.
-/// write_string() works in pieces, because the library copies its input.
+/// Appends `text` as a JSON string. Works in pieces, because the JSON library copies its input.
 void write_string(std::string_view text, std::string& out) {
   const auto is_plain = [](unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
   };
-  // Reserve memory for the text and more, because a doubling buffer could need three times as much.
+  // Reserve enough memory at once. A buffer that doubles could take three times as much.
   if (text.size() > kPiece) out.reserve(out.size() + json_size(text) + kPiece);
   out += '"';
   for (; !text.empty(); text.remove_prefix(piece_size(text))) {

@@ -1,6 +1,6 @@
-// Parses and formats JSON strictly by RFC 8259. Errors have line and column.
-// Refuses duplicate keys, NaN, invalid UTF-8, integers beyond 64 bits, and passed limits.
-// Parsing and formatting never recurse. Pure functions, any thread.
+// Parses and formats JSON strictly by RFC 8259. Parse errors have a line and a column. The parser
+// refuses duplicate keys, NaN, invalid UTF-8, integers beyond 64 bits, and texts beyond the given
+// limits. Parsing and formatting never recurse. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -13,29 +13,29 @@
 
 namespace moonlet {
 
-/// BigIntegers selects the treatment of integer literals beyond 64 bits.
+/// BigIntegers selects how the parser treats integers beyond 64 bits.
 enum class BigIntegers {
-  kRefuse,  ///< an error with its place, because a silent change would be wrong
-  kDouble,  ///< the nearest double
+  kRefuse,  ///< fails, because a rounded value would go unnoticed
+  kDouble,  ///< rounds to the nearest double
 };
 
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{64} << 20;
-  std::size_t max_depth = 64;          ///< nested arrays and objects; a scalar has depth 0
+  std::size_t max_depth = 64;          ///< depth of nested arrays and objects; a scalar has depth 0
   std::size_t max_values = 2'000'000;  ///< each value takes at least 16 bytes of memory
   BigIntegers big_integers = BigIntegers::kRefuse;
 };
 
-/// Limits for the host's own records. The limits accept everything that the host writes.
+/// Limits for records that the host itself has written. They accept every such record.
 inline constexpr JsonLimits kRecordJsonLimits{std::size_t{512} << 20, 128, 16'000'000,
                                               BigIntegers::kRefuse};
 
 /// Parses `text`, which may start with a UTF-8 byte order mark.
-/// An error is kInvalid or kLimit. Its `at` is "line:column" from 1, in code points.
+/// Fails with kInvalid or kLimit. The error's `at` is "line:column", counted from 1 in code points.
 Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
-/// Formats `value` on a single line or indented by `indent` spaces, at any depth.
-/// Invalid UTF-8 becomes U+FFFD; NaN and binary values become null.
+/// Formats `value` on a single line, or indented by `indent` spaces per level. Accepts any depth.
+/// Invalid UTF-8 becomes U+FFFD. NaN and binary values become null.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 
 }  // namespace moonlet

@@ -10,8 +10,8 @@ namespace moonlet {
 
 namespace {
 
-// Opens and closes the descriptors that libuv needs for the first loop and its signal pipe.
-// Without free descriptors, libuv aborts the process. Returns 0 or an errno.
+// Opens and closes the descriptors that libuv needs for its first loop and its signal pipe. libuv
+// would abort the process if no descriptors were free. Returns 0 or an errno.
 int try_descriptors() {
   uv_file ends[2];
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -43,7 +43,7 @@ Loop::~Loop() {
         reinterpret_cast<uv_handle_t*>(&after_poll_)}) {
     uv_close(handle, nullptr);
   }
-  // Owners close their handles before the loop's end. The close callbacks run here.
+  // The owners have closed their handles. Run the close callbacks.
   while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {
   }
   uv_loop_close(&loop_);
@@ -64,7 +64,8 @@ void Loop::arm() {
   const std::int64_t wait =
       timers_.empty() ? 0 : timers_.begin()->first.first - clock_.monotonic_ms();
   const bool due = !timers_.empty() && wait <= 0;
-  // libuv may call a due timer again and again before it polls.
+  // Do not give libuv a timer that is due. It may fire such timers repeatedly before it polls for
+  // I/O.
   if (due) {
     uv_idle_start(&poll_at_once_, [](uv_idle_t*) {});
     uv_check_start(&after_poll_,
@@ -77,7 +78,7 @@ void Loop::arm() {
     uv_timer_stop(&wake_);
     return;
   }
-  // libuv would count from its cached time, which is in the past after a long callback.
+  // libuv counts from its cached time, which is outdated after a long callback.
   uv_update_time(&loop_);
   uv_timer_start(
       &wake_, [](uv_timer_t* timer) { static_cast<Loop*>(timer->data)->fire_due(); },
@@ -85,7 +86,7 @@ void Loop::arm() {
 }
 
 void Loop::fire_due() {
-  // Run timers that a callback adds only later, so that zero delays cannot starve I/O.
+  // Do not run timers that the callbacks add now. If they had no delay, they could starve I/O.
   const std::uint64_t last = next_;
   const std::int64_t now = clock_.monotonic_ms();
   bool fired = false;
@@ -98,13 +99,13 @@ void Loop::fire_due() {
     fired = true;
   }
   arm();
-  // uv_run(ONCE) fires due timers before polling. Stop now, so that uv_run() does not wait.
+  // uv_run(ONCE) fires due timers before it polls. Stop it, so that it does not wait for I/O.
   if (fired) uv_stop(&loop_);
 }
 
 int Loop::timeout() {
-  // libuv registers new descriptors with the kernel at its next poll, so do not wait before.
-  // They wait in a circular queue, which is empty if its head points to itself.
+  // libuv registers new descriptors with the kernel only when it polls, so make the caller poll at
+  // once. New descriptors are in a circular queue, which is empty if its head points to itself.
   const void* queue = &loop_.watcher_queue;
   if (*static_cast<void* const*>(queue) != queue) return 0;
   uv_update_time(&loop_);

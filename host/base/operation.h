@@ -1,6 +1,7 @@
-// Operation is something pending: a child, a timer, a join. It completes exactly once.
-// A cancelled operation also completes, so every waiter is notified of the end.
-// The starter and the waiter share an Operation. Loop thread only.
+// Operation is pending work: a child process, a timer, a join. It completes exactly once.
+// A cancelled operation also completes, so that its waiter is always notified.
+// The code that starts an operation and the code that waits for it share the object. Loop thread
+// only.
 #pragma once
 
 #include <functional>
@@ -14,7 +15,8 @@ class Operation {
 
   bool done() const { return done_; }
 
-  /// Sets the function to call from the loop at completion. Calls it at once if already complete.
+  /// Sets the function that the loop calls when the operation completes. Calls `fn` at once if the
+  /// operation is complete already.
   void on_complete(std::function<void()> fn) {
     if (done_) {
       fn();
@@ -23,8 +25,8 @@ class Operation {
     }
   }
 
-  /// Asks the operation to end early. Completion may come much later (a child must be reaped).
-  /// Later calls of cancel() have no effect.
+  /// Asks the operation to end early. It may complete much later, for example when its child
+  /// process has been reaped. Later calls of cancel() have no effect.
   void cancel() {
     if (done_ || cancelling_) return;
     cancelling_ = true;
@@ -32,7 +34,7 @@ class Operation {
   }
 
   /// Returns true if only another task can complete this operation.
-  /// If all tasks wait for passive operations, no event can wake them.
+  /// If all tasks wait for passive operations, the run is deadlocked.
   virtual bool is_passive() const { return false; }
 
  protected:

@@ -1,4 +1,4 @@
-// Frees the memory of a text now. Assigning {} or an empty text keeps the buffer.
+// Frees the buffer of a string. Assigning {} or an empty string would keep it allocated.
 #pragma once
 
 #include <string>

@@ -78,7 +78,7 @@ Error Error::from_errno(int number, std::string_view doing, std::string at) {
   error.message = "cannot " + std::string(doing);
   if (!at.empty()) error.message += " " + at;
   error.message += ": ";
-  // strerror(ELOOP) blames too many links, but usually no link is allowed at all.
+  // strerror(ELOOP) says "too many symbolic links", but usually the host has refused a single link.
   error.message += number == ELOOP ? "a symbolic link stands in the path" : std::strerror(number);
   for (const auto& advice : kAdvice) {
     if (advice.number != number) continue;

@@ -1,5 +1,5 @@
-// Result<T> is a value or an Error. No function of host/ throws across its public interface.
-// An Error states the problem, the place and the next step for its reader.
+// Result<T> is a value or an Error. The public functions of host/ do not throw exceptions.
+// An Error tells the user what is wrong, where it is, and what to do next.
 // Both types are plain values for any thread.
 #pragma once
 
@@ -16,20 +16,20 @@
 
 namespace moonlet {
 
-/// ErrorKind is the closed set of errors that presets, the envelope and the journal know.
+/// ErrorKind is the closed set of error kinds in presets, the JSON envelope and the journal.
 enum class ErrorKind {
-  kInvalid,    ///< the request is wrong: argument, file, id, schema
-  kDenied,     ///< not granted, or outside the permitted files
-  kLimit,      ///< Lua time or memory; the message says which
+  kInvalid,    ///< the request is wrong: an argument, file, id or schema
+  kDenied,     ///< permission was not granted, or a file is outside the permitted ones
+  kLimit,      ///< Lua ran too long or used too much memory; the message says which
   kTimeout,    ///< a deadline passed
-  kCancelled,  ///< ended by the user or a scope
+  kCancelled,  ///< the user or a scope has cancelled the work
   kBudget,     ///< a spending limit was reached
-  kQuota,      ///< the provider refuses until a time
-  kQuorum,     ///< fewer successes than needed
-  kRejected,   ///< a person said no
-  kParked,     ///< waits for a person; the run ends until the answer
+  kQuota,      ///< the provider refuses requests until a certain time
+  kQuorum,     ///< fewer steps succeeded than needed
+  kRejected,   ///< a person has rejected the work
+  kParked,     ///< the run waits for a person's answer; the process ends until then
   kLost,       ///< the outcome can no longer be known
-  kFailed,     ///< ran, or should have run, and failed
+  kFailed,     ///< a program or step failed, or could not be started
 };
 
 /// Returns the lower-case name of a kind, as in Lua and JSON ("invalid", "denied", …).
@@ -38,13 +38,13 @@ MOONLET_API std::string_view to_string(ErrorKind kind);
 struct Error {
   ErrorKind kind = ErrorKind::kFailed;
   std::string message;  ///< the problem, on one line
-  std::string hint;     ///< the next step; may be empty
-  std::string at;       ///< the place: a path, file:line, or argument; may be empty
+  std::string hint;     ///< advice on what to do next; may be empty
+  std::string at;       ///< where: a path, file:line, or argument; may be empty
 
   /// Makes an Error from an errno: "cannot <doing> <at>: <strerror> (ENAME)".
   /// Adds hints for common errors, such as ENOSPC, EROFS, EACCES, EMFILE and ENOENT.
-  /// EACCES, EPERM, EROFS and EXDEV are kDenied. Other errors of the system are kFailed.
-  /// ENOENT, ENOTDIR, EISDIR, ELOOP and ENAMETOOLONG are kInvalid.
+  /// The kind is kDenied for EACCES, EPERM, EROFS and EXDEV; kInvalid for ENOENT, ENOTDIR, EISDIR,
+  /// ELOOP and ENAMETOOLONG; otherwise kFailed.
   MOONLET_API static Error from_errno(int number, std::string_view doing, std::string at = {});
 };
 

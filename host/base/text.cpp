@@ -14,13 +14,15 @@ unsigned char byte_at(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// Returns the range of a sequence's second byte, which excludes overlong forms and surrogates.
+// Sets the valid range of the second byte of a UTF-8 sequence. The range excludes overlong
+// encodings and surrogates.
 void second_byte_range(unsigned char lead, unsigned char& low, unsigned char& high) {
   low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
 }
 
-// Returns the length of the first maximal subpart of UTF-8, and whether it is complete.
+// Returns the length of the UTF-8 sequence at the start of `text`, or of its maximal valid part.
+// Sets `whole` if the sequence is complete.
 std::size_t subpart(std::string_view text, bool& whole) {
   const unsigned char lead = byte_at(text, 0);
   whole = lead < 0x80;
@@ -47,20 +49,20 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Matches invisible joiners and selectors, which other scripts and emoji need.
+// Returns true for invisible joiners and variation selectors, which some scripts and emoji need.
 bool is_joiner(std::uint32_t code) {
   return code == 0x200c || code == 0x200d || (code >= 0xfe00 && code <= 0xfe0f) ||
          (code >= 0xe0100 && code <= 0xe01ef);
 }
 
-// Matches invisible characters: zero-width blanks and joiners, fillers, layout controls.
+// Returns true for invisible characters: zero-width spaces, fillers, layout controls.
 bool is_invisible(std::uint32_t code) {
   return code == 0x200b || (code >= 0x2060 && code <= 0x206f) || code == 0xad || code == 0x34f ||
          code == 0x180e || code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 ||
          code == 0x17b4 || code == 0x17b5 || (code >= 0x1d173 && code <= 0x1d17a);
 }
 
-// Matches characters that reorder or hide text, and invisible characters, but no joiners.
+// Returns true for invisible characters and those that reorder or hide text. Excludes joiners.
 bool deceives(std::uint32_t code) {
   if (is_invisible(code)) return true;
   return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
@@ -69,7 +71,8 @@ bool deceives(std::uint32_t code) {
          (code >= 0xfff9 && code <= 0xfffb);
 }
 
-// Returns true if a joiner has something to join: a keycap, a character beyond ASCII, an emoji.
+// Returns true if a joiner is legitimate after `before`: after a keycap's base, or after a
+// character beyond ASCII such as an emoji.
 bool may_join(std::uint32_t before, std::uint32_t joiner) {
   if (before < 0x80)
     return joiner == 0xfe0f && before != 0 &&
@@ -79,10 +82,10 @@ bool may_join(std::uint32_t before, std::uint32_t joiner) {
 
 bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code <= 0x9f); }
 
-// Skips an escape sequence, so that "\x1b[31mred" becomes "red" instead of "[31mred".
-// `at` is the introducer's last byte. Returns the offset after the sequence.
+// Returns the offset after an escape sequence, so that "\x1b[31mred" becomes "red" and not
+// "[31mred". `at` is the last byte of the introducer (such as ESC [).
 std::size_t after_escape(std::string_view text, std::size_t at, unsigned char kind) {
-  constexpr std::size_t kLongest = 4096;  // an unfinished sequence must not absorb the rest
+  constexpr std::size_t kLongest = 4096;  // an unfinished sequence must not swallow all text
   const std::size_t end = std::min(text.size(), at + kLongest);
   std::size_t next = at + 1;
   if (kind == '[') {  // CSI: parameters, then a final byte
@@ -92,7 +95,8 @@ std::size_t after_escape(std::string_view text, std::size_t at, unsigned char ki
                : next;
   }
   if (kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
-    // Skip a control string up to BEL or ST. If its line has no end, skip only the introducer.
+    // Skip a control string up to BEL or ST. If it does not end on its line, skip only the
+    // introducer.
     for (; next < end && text[next] != '\n'; ++next) {
       if (text[next] == '\a') return next + 1;
       if (text[next] == '\x1b' && next + 1 < text.size() && text[next + 1] == '\\') return next + 2;
@@ -101,14 +105,14 @@ std::size_t after_escape(std::string_view text, std::size_t at, unsigned char ki
     }
     return at + 1;
   }
-  // An escape sequence has intermediate bytes and a final byte.
+  // Other escape sequences have intermediate bytes and a final byte.
   next = at;
   while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x30) ++next;
   return next < text.size() && byte_at(text, next) >= 0x30 && byte_at(text, next) < 0x7f ? next + 1
                                                                                          : next;
 }
 
-// Maps the C1 forms of the introducers: U+009B is ESC [ and so on.
+// Maps a C1 control to the second byte of its 7-bit form: U+009B is ESC [.
 unsigned char c1_kind(std::uint32_t code) {
   return code >= 0x80 && code <= 0x9f ? static_cast<unsigned char>(code - 0x40) : 0;
 }
@@ -176,7 +180,7 @@ std::size_t json_size(std::string_view text) {
 }
 
 bool looks_binary(std::string_view text) {
-  // Cut on a boundary, because a split sequence would count as malformed.
+  // Cut at a character boundary, because a split sequence would count as malformed.
   text = cut_end(text, 8192);
   if (text.find('\0') != std::string_view::npos) return true;
   std::size_t odd = 0;
@@ -187,14 +191,15 @@ bool looks_binary(std::string_view text) {
     if (size == 0 || (byte < 0x20 && !usual)) ++odd;
     at += std::max<std::size_t>(size, 1);
   }
-  // Latin-1 text has a few malformed bytes; about half of compressed data is malformed.
+  // In Latin-1 text a few bytes are malformed UTF-8; in compressed data about half of them are.
   return odd * 10 > text.size() * 3;
 }
 
 std::string_view cut_end(std::string_view text, std::size_t cap) {
   if (text.size() <= cap) return text;
   std::size_t end = cap;
-  // Step back over a sequence that the cut would split. Cut malformed bytes anywhere.
+  // Step back to the start of the sequence that the cut would split. Malformed text may be cut
+  // anywhere.
   for (std::size_t back = 0; back < 3 && end > 0 && (byte_at(text, end) & 0xc0) == 0x80; ++back)
     --end;
   const std::size_t size = utf8_sequence(text.substr(end));
@@ -219,7 +224,7 @@ void MiddleCut::feed(std::string_view chunk) {
 
 std::string_view MiddleCut::head() const {
   std::string_view head = head_;
-  // The bytes that complete a split sequence are in the omitted part.
+  // Drop a sequence at the end whose remaining bytes are in the omitted part.
   for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
     const unsigned char byte = byte_at(head, head.size() - back);
     if ((byte & 0xc0) == 0x80) continue;
@@ -272,7 +277,7 @@ std::string strip_controls(std::string_view text) {
     const std::size_t size = subpart(text.substr(at), whole);
     const std::uint32_t code = whole ? code_point(text.substr(at, size)) : 0;
     if (!whole) {
-      // A lone byte 0x80-0x9f is a C1 control for a terminal without UTF-8 mode.
+      // A terminal that is not in UTF-8 mode takes a lone byte 0x80-0x9f for a C1 control.
       out += kReplacement;
     } else if (code == 0x1b && at + 1 < text.size()) {
       const unsigned char kind = byte_at(text, at + 1);
@@ -308,7 +313,7 @@ std::string printable(std::string_view text, std::size_t cap) {
     } else if (is_control(code) || deceives(code) || (is_joiner(code) && !may_join(before, code))) {
       std::snprintf(escape, sizeof escape, "\\u{%x}", static_cast<unsigned>(code));
     }
-    // A malformed sequence is printed byte by byte.
+    // Print a malformed sequence byte by byte.
     const std::size_t step = whole ? size : 1;
     const std::string_view shown =
         escape[0] != 0 ? std::string_view(escape) : text.substr(at, step);

@@ -10,7 +10,7 @@ namespace moonlet {
 
 namespace {
 
-// A thread inherits its creator's signal mask. Signals are for the program's own threads.
+// Starts a thread that blocks all signals, so that only the program's own threads handle them.
 std::thread start_without_signals(std::function<void()> fn) {
   sigset_t all, before;
   sigfillset(&all);

@@ -1,6 +1,7 @@
-// WorkerPool runs functions on a few threads, in the order of their arrival.
-// libuv's pool aborts the process if the system refuses a thread. WorkerPool uses fewer threads.
-// Without any thread, WorkerPool runs the function in the caller. Only one thread may call run().
+// WorkerPool runs functions on a few threads, in the order of the run() calls.
+// libuv's thread pool aborts the process if the system refuses to start a thread. WorkerPool
+// continues with fewer threads. If it has none, run() calls the function itself. Only one thread
+// may call run().
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +16,7 @@ namespace moonlet {
 
 class WorkerPool {
  public:
-  /// Starts a thread. Throws std::system_error if the system refuses.
+  /// Starts a thread. Throws std::system_error if the system refuses to start one.
   using StartThread = std::function<std::thread(std::function<void()>)>;
 
   explicit WorkerPool(std::size_t most_threads = 4, StartThread start = nullptr);
@@ -27,13 +28,13 @@ class WorkerPool {
   void run(std::function<void()> fn);
 
  private:
-  /// Returns false if no thread could be started.
+  /// Returns true if a thread is available. Starts one if none is idle and the limit allows it.
   bool have_thread();
   void serve();
 
   const std::size_t most_threads_;
   const StartThread start_;
-  std::vector<std::thread> threads_;  // used only by the caller's thread
+  std::vector<std::thread> threads_;  // used only by the thread that calls run()
   std::mutex mutex_;                  // guards the members below
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;

@@ -1,6 +1,6 @@
-// Included before each file of the plain POSIX build (MOONLET_PLAIN_POSIX).
-// Poisons names that macOS and the BSDs lack, so that a use does not compile here either.
-// Includes the system's headers first, because they use these names.
+// The compiler includes this before each file of the plain POSIX build (MOONLET_PLAIN_POSIX).
+// Poisons names that macOS and the BSDs lack, so that code which uses them does not compile on
+// Linux either. Includes the system's headers first, because they use these names themselves.
 #pragma once
 
 #include <dirent.h>
