@@ -15,9 +15,9 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
-constexpr int kMostRooms = 6;            // how often output may be dropped to shrink a request
-constexpr int kMostEmpty = 5;            // empty answers in a row
-constexpr std::size_t kMostCalls = 128;  // the most calls that are run for an answer
+constexpr int kMostRooms = 6;            // how often old output may be dropped for one request
+constexpr int kMostEmpty = 5;            // empty answers in a row until the agent gives up
+constexpr std::size_t kMostCalls = 128;  // most tool calls that are run for one answer
 constexpr std::int64_t kLastLookMs = 10'000;
 
 bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
@@ -61,7 +61,7 @@ std::optional<int> Agent::begin() {
     return fail(begun.error(), "failed", kExitFailed);
   }
   if (auto code = end_at_limit()) return code;
-  // Do not wait for the disk, because no call has been paid for yet.
+  // Do not wait for the disk. No paid answer would be lost if the file is.
   if (!save(Durable::kNo)) return kExitFailed;
   return std::nullopt;
 }
@@ -105,7 +105,7 @@ int Agent::run() {
   }
 }
 
-/// Returns the model's calls without an output, in their order.
+/// Returns the model's tool calls that have no output yet, in order.
 std::vector<Call> Agent::open_calls() const {
   const json& items = session_.data().items;
   std::set<std::string> answered;
@@ -122,7 +122,7 @@ std::vector<Call> Agent::open_calls() const {
   return calls;
 }
 
-/// Returns the text at the end of the conversation, if the model wrote it last.
+/// Returns the model's message at the end of the conversation; empty if the last item is not one.
 Agent::Said Agent::last_message() const {
   const json& items = session_.data().items;
   Said said;
@@ -157,7 +157,7 @@ std::optional<int> Agent::settle_calls() {
   SessionData& data = session_.data();
   const std::vector<Call> calls = open_calls();
   if (calls.empty()) return std::nullopt;
-  // Find the text that the model wrote in the same answer as its calls.
+  // Find the text that the model wrote in the same answer as its tool calls.
   Said beside;
   for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
     if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;
@@ -246,7 +246,8 @@ std::optional<int> Agent::ask() {
   }
 }
 
-/// Drops old tool output. Returns the number of dropped outputs, or no value if none is left.
+/// Drops old tool output from the conversation. Returns the number of dropped outputs, or no value
+/// if there is nothing left to drop.
 std::optional<int> Agent::make_room() {
   SessionData& data = session_.data();
   const std::size_t before = json_text(data.items).size();
@@ -275,7 +276,7 @@ void Agent::take(Turn turn) {
     if (is_type(item, "function_call")) known.insert(text_of(item, "call_id"));
   }
   for (json& item : turn.items) {
-    // A local server may repeat the ids of calls in each answer.
+    // Local servers may reuse call ids, but an id must be unique within the conversation.
     if (is_type(item, "function_call") && !known.insert(text_of(item, "call_id")).second) {
       item["call_id"] = "call_" + random_hex(8);
     }
@@ -402,7 +403,8 @@ int Agent::fail(const Error& error, const char* what, int code, const Failure* f
   return code;
 }
 
-/// Returns the changed files. Has its own time limit, because it runs after every other limit.
+/// Returns the changed files. Has a time limit of its own, because it also runs after the other
+/// limits have passed.
 std::vector<Change> Agent::changes() {
   bool partial = false;
   auto files = changes_.now(partial, {&clock_, clock_.monotonic_ms() + kLastLookMs, -1});

@@ -1,7 +1,8 @@
-// Agent asks the model and runs the tools that the model calls, until the work ends.
-// A turn ends with a question, an obstacle, a limit or the finished work.
-// The next step follows from the conversation, so a resumed process knows the next call.
-// Agent borrows everything that is passed in. Single-threaded.
+// Agent asks the model and runs the tools that the model calls, until the turn ends. A turn ends
+// when the work is finished, with a question or an obstacle, or at a limit.
+// Agent derives its next step from the saved conversation, so a resumed process continues where the
+// last one stopped.
+// Borrows all constructor arguments. Single-threaded.
 #pragma once
 
 #include <optional>
@@ -39,11 +40,11 @@ class Agent {
   Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
         Toolbox& toolbox, Changes& changes, Report& report);
 
-  /// Takes the baseline of the files and works until the turn ends. Returns the exit code.
+  /// Records the baseline of the files and works until the turn ends. Returns the exit code.
   int run();
-  /// Prints the end of a finished task without asking the model.
+  /// Prints the outcome of a task that has already ended, without asking the model.
   int repeat();
-  /// Adds an output to each call without an output, because a new message follows the calls.
+  /// Adds an output to each unanswered tool call, so that a user message may follow.
   void leave_calls();
 
  private:

@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kMostFiles = 200'000;
 constexpr std::size_t kBaselineCap = 256 << 20;
 constexpr std::uint64_t kLargestHashed = 16 << 20, kMostHashed = 128 << 20;
-constexpr std::size_t kFoldedFrom = 20;  // a new folder with this many files is a single line
+constexpr std::size_t kFoldedFrom = 20;  // a new folder with more files is reported as one change
 constexpr int kDeepest = 64;
-constexpr std::size_t kLimitEvery = 64;  // entries between two checks of the limit
+constexpr std::size_t kLimitEvery = 64;  // number of entries between two checks of the limit
 
 }  // namespace
 
@@ -26,7 +26,8 @@ struct Changes::Look {
   bool partial = false;
 };
 
-/// Returns true if the folder contains anything that counts as a change.
+/// Records the files below the folder `rel`. Returns true if the folder contains any that count, or
+/// if the search was cut off.
 bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
   const Dir& root = workspace_.root();
   auto listing = root.list(rel, kMostFiles);
@@ -114,7 +115,7 @@ std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
       if (!same) changes.push_back({path, "modified"});
     }
   }
-  std::map<std::string, std::vector<std::string>> created;  // by the highest folder that is new
+  std::map<std::string, std::vector<std::string>> created;  // new files by topmost new folder
   for (const auto& [path, stamp] : files) {
     if (files_.count(path) > 0 || old_folders.count(path) > 0) continue;
     std::string folder;
@@ -140,7 +141,7 @@ std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
 
 void Changes::end() { (void)state_.remove_file(name_); }
 
-// Writes a record for each file or empty folder: size inode ctime sha256 path NUL.
+// Writes the baseline: for each file or empty folder "size inode ctime sha256 path" and a NUL.
 Result<void> Changes::save() const {
   std::string text = partial_ ? "partial\n" : "whole\n";
   for (const auto& [path, stamp] : files_) {

@@ -1,6 +1,6 @@
-// Changes compares the files below a root with a baseline from the start of the work.
-// Reports the files that any process has created, modified or deleted. Single-threaded.
-// The baseline is stored in a file, for a process that resumes after a kill.
+// Changes compares the files below a root with a baseline that was recorded before the work. It
+// reports the files that any process has created, modified or deleted. Single-threaded.
+// The baseline is stored in a file, so that it survives if this process is killed.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@
 namespace moonlet::executor {
 
 struct Change {
-  std::string path;  ///< a new folder, empty or with very many files, ends in "/"
-  std::string what;  ///< created, modified or deleted
+  std::string path;  ///< ends in "/" for a new folder that is empty or has very many files
+  std::string what;  ///< "created", "modified" or "deleted"
 };
 
 class Changes {
@@ -22,24 +22,26 @@ class Changes {
   Changes(const Workspace& workspace, Dir state, std::string baseline_name)
       : workspace_(workspace), state_(std::move(state)), name_(std::move(baseline_name)) {}
 
-  /// Takes the baseline or loads the baseline of a killed process.
-  /// Returns false if a limit ended the baseline; now() then compares nothing.
+  /// Loads the baseline that a killed process has left, or records a new one.
+  /// Returns false if the limit was reached while recording; now() then reports nothing.
   Result<bool> begin(const Limit& limit = {});
-  /// Remembers the content of a file that a tool is about to replace.
+  /// Hashes a file's content before a tool replaces it, so that now() can recognize unchanged
+  /// content.
   void touch(const std::string& rel);
-  /// Takes the baseline of all files that are cheap to read, before the first command runs.
+  /// Hashes all small files like touch(), up to a total size. Call it before the first command
+  /// runs.
   void touch_all();
   /// Returns the differences from the baseline, sorted by path.
   /// Sets `partial` if the list may be incomplete, because of a limit or too many files.
   std::vector<Change> now(bool& partial, const Limit& limit = {}) const;
-  /// Deletes the baseline after its differences were reported.
+  /// Deletes the stored baseline. Call it after its differences were reported.
   void end();
 
  private:
   struct Stamp {
     std::uint64_t size = 0, inode = 0;
     std::int64_t ctime_ns = 0;
-    std::string sha256;  // the hash of the content; empty if unread
+    std::string sha256;  // hash of the content; empty if not read
   };
   using Files = std::map<std::string, Stamp>;
 

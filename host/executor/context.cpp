@@ -42,7 +42,7 @@ Markers: each stands at the start of a line of your text.
 When all is done, answer without a tool call: a short summary of what you made and how you checked it.
 )";
 
-/// Recognizes text in other encodings: UTF-16 with a byte order mark, or Latin-1.
+/// Recognizes text that is not UTF-8: UTF-16 with a byte order mark, or Latin-1.
 bool looks_like_text(std::string_view bytes) {
   const auto mark = bytes.substr(0, 2);
   if (mark == "\xff\xfe" || mark == "\xfe\xff") return true;
@@ -100,7 +100,7 @@ Result<Plan> read_plan(const std::string& path) {
   if (!dir || name.empty() || !dir->exists(name)) return missing();
   auto file = dir->read_file(name, kPlanCap);
   if (!file) {
-    // The user may choose a link that leads out of its folder.
+    // The user may name a symbolic link that leads out of its folder, so read its target.
     char* real = ::realpath((folder + "/" + name).c_str(), nullptr);
     if (real == nullptr) return missing();
     const std::string target = real;
@@ -178,7 +178,7 @@ std::size_t drop_old_output(json& items, std::size_t bytes) {
     gone += size;
     ++dropped;
   }
-  // As a last resort, also truncate the newest long outputs to head and tail.
+  // If that does not save enough, cut the middle of long recent outputs.
   for (std::size_t i = last; i < outputs.size() && gone < bytes; ++i) {
     const std::string text = text_of(*outputs[i], "output");
     if (text.size() < 8000) continue;

@@ -1,6 +1,6 @@
-// Builds the first texts of a conversation: the instructions and the first message.
-// The first message has the task, the plan, the project's guidelines and the place.
-// The functions read files and keep no state.
+// Builds the instructions and the user messages of a conversation. The first message has the task,
+// the plan, the project's guidelines and the repository's path and files. The functions read files
+// and keep no state.
 #pragma once
 
 #include <string>
@@ -26,15 +26,17 @@ struct ContextOptions {
 };
 std::string instructions(const ContextOptions& options);
 
-/// Builds the first message: the description, the plan, CLAUDE.md, AGENTS.md and the root.
+/// Builds the first message: the description, the plan, CLAUDE.md, AGENTS.md, and the root's path
+/// and files.
 std::string first_message(const std::string& task_id, const std::string& description,
                           const Plan& plan, const Workspace& workspace);
-/// Builds a later message of the conversation: an answer, or the next request.
+/// Builds a later message: the user's answer to a question, or a new request.
 std::string next_message(const std::string& text, bool is_answer, const Plan* changed_plan,
                          const std::string* moved_root);
 
-/// Replaces outputs of the oldest tool calls by a note until about `bytes` are saved.
-/// Keeps the last two outputs. Returns the number of replaced outputs.
+/// Replaces the output of old tool calls by a note, oldest first, until about `bytes` are saved.
+/// Shortens the last two outputs only if the older ones do not suffice. Returns the number of
+/// changed outputs.
 std::size_t drop_old_output(nlohmann::json& items, std::size_t bytes);
 std::size_t estimate_tokens(const nlohmann::json& items);
 

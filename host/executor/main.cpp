@@ -22,7 +22,8 @@ nlohmann::json user_item(const std::string& text) {
           {"content", nlohmann::json::array({{{"type", "input_text"}, {"text", text}}})}};
 }
 
-/// Opens the session of the task, or of its branch.
+/// Opens the session of the task. With --fork, creates a session that starts with a copy of the
+/// task's conversation.
 Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor,
                              pid_t owner) {
   if (options.fork.empty()) return Session::open(state, options.task_id, redactor, owner);
@@ -48,8 +49,8 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
   return branch;
 }
 
-/// Adds the new request to the conversation. Returns false if the request repeats the last one
-/// and the task is finished or waits for an answer.
+/// Adds the new request to the conversation. Returns false if there is nothing to do: the request
+/// is unchanged and the task is finished or waits for an answer.
 bool begin_turn(SessionData& data, Agent& agent, const Options& options, const Plan& plan,
                 const Workspace& workspace, bool is_new, bool forked) {
   const std::string& root = workspace.root().path();
@@ -179,7 +180,8 @@ int run(Work& work) {
   return agent.run();
 }
 
-/// A new file must not get the number of a closed standard descriptor.
+/// Opens closed standard descriptors on /dev/null, so that a file opened later cannot become one of
+/// them.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     // open() returns the lowest free number, which is `fd` here.
@@ -188,7 +190,7 @@ void fill_standard_descriptors() {
 }
 
 int work(int argc, char** argv) {
-  // The key is in this process's memory, which other processes must not read.
+  // Other processes must not read the API key from this process's memory.
   hide_memory();
   const Worker worker = begin_worker(argc, argv);
   auto options = read_options(argc, argv, worker.stop_fd);

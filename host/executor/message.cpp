@@ -14,7 +14,7 @@ constexpr std::string_view kProgress = "[PROGRESS]";
 constexpr std::string_view kMarkers[] = {kProgress,          "[QUESTION]",       "[BLOCKED]",
                                          "[FILES_MODIFIED]", "[CODEX_COMPLETE]", "[Tool:"};
 
-/// Returns false for blanks and for bytes of characters that may be invisible.
+/// Returns true for visible ASCII characters. Other characters may be invisible.
 bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 
 }  // namespace

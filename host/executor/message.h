@@ -1,6 +1,6 @@
-// Message is a parsed text of the model: rows, and the final question or obstacle.
-// Control characters are removed first, because they could hide a marker.
-// All functions are pure and may run on any thread.
+// Message is a parsed message of the model: its lines, and the question or obstacle at its end.
+// Control characters are removed first, because they could hide a marker. Pure functions, any
+// thread.
 #pragma once
 
 #include <string>
@@ -13,20 +13,21 @@ struct Message {
   enum class End { kNone, kQuestion, kBlocked };
   struct Row {
     std::string text;
-    bool progress = false;  ///< `text` follows the marker
+    bool progress = false;  ///< the line began with [PROGRESS], which `text` omits
   };
 
-  std::vector<Row> rows;  ///< all nonempty lines before the final question or obstacle
+  std::vector<Row> rows;  ///< all nonempty lines, except for the final question or obstacle
   End end = End::kNone;
   std::string text;  ///< the text of the final question or obstacle
   std::vector<std::string> options;
 };
 
-/// If `may_end` is false, a question or an obstacle is ordinary text.
+/// Parses a message. If `may_end` is false, treats a question or an obstacle as ordinary lines.
 Message read_message(std::string_view text, bool may_end = true);
 
-/// Formats a line without control characters as text.
-/// as_text() indents a marker that only the executor may print.
+/// Returns a line for printing as text. If it starts with a marker that only the executor may
+/// print, indents it, so that it is not taken for the marker. The line must have no control
+/// characters.
 std::string as_text(std::string_view line);
 
 }  // namespace moonlet::executor

@@ -70,7 +70,7 @@ std::string environment(const char* name, const char* other) {
   return value != nullptr && *value != 0 ? value : other;
 }
 
-/// Parses "90s", "30m", "2h", "500ms" or seconds. Returns -1 for another format.
+/// Parses "90s", "30m", "2h", "500ms" or a number of seconds. Returns -1 for another format.
 std::int64_t duration_ms(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
@@ -153,7 +153,7 @@ constexpr const char* kWithValue[] = {"--fork", "--env", "--api", "--context", "
 
 Result<std::vector<std::string>> read_words(Words& words, Options& options) {
   std::vector<std::string> rest;
-  bool plain = false;  // after --
+  bool plain = false;  // all words after "--" are arguments
   for (; words.at < words.argc; ++words.at) {
     const std::string word = words.argv[words.at];
     if (plain || word.size() < 2 || word[0] != '-') {
@@ -167,7 +167,7 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
     } else if (word == "--plan-template") {
       options.action = Options::Action::kPlanTemplate;
     } else if (!take_flag(options, word)) {
-      // A description may begin with a dash: "- add a button". No option contains a blank.
+      // A word with blanks is a description, such as "- add a button": no option has a blank.
       if (word.find_first_of(" \n\t") != std::string::npos) {
         rest.push_back(word);
         continue;

@@ -1,5 +1,5 @@
-// Options parses the command line and the environment before the work starts.
-// read_options() only changes the environment, where it removes the key.
+// Parses the command line and the environment into Options before the work starts. read_options()
+// has a single side effect: it removes the API key from the environment.
 #pragma once
 
 #include <string>
@@ -16,28 +16,29 @@ struct Options {
 
   Action action = Action::kRun;
   std::string task_id, description, plan_file;
-  std::string fork;  ///< the id of the branch; empty: none
+  std::string fork;  ///< id of the new task for --fork; empty: none
   bool json = false, network = false, unconfined = false, read_only = false;
   bool no_plan = false, no_bash = false, startup_files = false;
   std::vector<std::string> env_names;
   Api api = Api::kUnknown;
-  std::int64_t context_tokens = 0;  ///< 0: only the server's limit counts
+  std::int64_t context_tokens = 0;  ///< 0: only the server's limit applies
   std::int64_t wall_ms = 30 * 60'000, idle_ms = 5 * 60'000;
-  Limit limit;  ///< the wall limit runs from the reading of the options
+  Limit limit;  ///< the wall-clock time starts when read_options() is called
 
   std::string key, base_url, model, effort, repo_root, state_dir;
   int max_iterations = 50;
 };
 
-/// Returns true if `--json` is given. Errors are JSON lines then, too.
+/// Returns true if `--json` is given, so that errors must be JSON lines, too.
 bool wants_json(int argc, char** argv);
-/// Parses the options. Two events end the wait for a description on standard input:
-/// A byte at `stop_fd` fails with kCancelled, and the wall limit with kTimeout.
+/// Parses the options, and reads the description from standard input if it is not an argument.
+/// While it reads, fails with kCancelled if `stop_fd` becomes readable, and with kTimeout at the
+/// wall-clock limit.
 Result<Options> read_options(int argc, char** argv, int stop_fd);
 std::string help_text();
 
-/// Reads the key and wipes it from the environment, which other processes could read.
-/// Returns "" if the environment has no key.
+/// Returns the API key and wipes it from the environment, which other processes could read. Returns
+/// "" if there is none.
 std::string take_key();
 
 }  // namespace moonlet::executor

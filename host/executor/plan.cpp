@@ -10,8 +10,7 @@ namespace {
 
 struct Section {
   const char* name;
-  std::vector<const char*>
-      words;  // a heading or "word:" at the start of a line names the section by one of these
+  std::vector<const char*> words;  // words that identify the section in a heading or before a colon
 };
 
 const std::vector<Section>& sections() {

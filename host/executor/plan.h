@@ -1,4 +1,4 @@
-// Provides a template for a task's plan, and a check for missing sections. Pure functions.
+// Provides the template for a task's plan, and finds sections that a plan lacks. Pure functions.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace moonlet::executor {
 
 std::string_view plan_template();
-/// Returns the sections that both the plan and the description lack.
+/// Returns the names of sections that neither the plan nor the description has.
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description);
 
 }  // namespace moonlet::executor

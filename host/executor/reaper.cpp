@@ -37,7 +37,7 @@ bool make_pipe(int (&ends)[2]) {
   return true;
 }
 
-/// The reaper's name differs, so that `killall` and `pkill -f` do not end both processes.
+/// Renames the reaper, so that `killall` or `pkill -f` by the executor's name ends only the worker.
 void take_name(int argc, char** argv) {
   set_process_name(kReaperName);
   const std::size_t size = argv[argc - 1] + std::strlen(argv[argc - 1]) - argv[0];
@@ -55,14 +55,14 @@ void pass_on(pid_t worker, int signal) {
   ::kill(worker, SIGCONT);
 }
 
-/// Waits for the worker and exits with its status.
+/// Forwards signals to the worker until it ends, ends its orphans, and exits with its status.
 [[noreturn]] void reap(pid_t worker, const sigset_t& signals) {
   int status = 0;
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal != SIGCHLD) pass_on(worker, signal);
-    // waitpid(-1) would also reap orphans, which end_all_descendants() must see.
+    // Do not use waitpid(-1). It would also reap orphans, which end_all_descendants() must find.
     if (::waitpid(worker, &status, WNOHANG) != 0) break;
   }
   end_all_descendants(kEndMs);
@@ -114,7 +114,7 @@ Worker begin_worker(int argc, char** argv) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  // The pipe ends when the reaper ends.
+  // The reaper holds the pipe's other end, so read() returns 0 when the reaper has ended.
   std::thread([fd = alive[0]] {
     char byte;
     while (::read(fd, &byte, 1) < 0 && errno == EINTR) {

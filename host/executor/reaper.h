@@ -1,7 +1,7 @@
-// The executor is two processes, so that kill -9 of either leaves no process running.
-// The reaper passes signals to the worker and ends a killed worker's orphans.
-// The worker does all the work, and ends it if the reaper is gone.
-// Without a subreaper (outside Linux), a killed worker's command survives.
+// The executor consists of two processes, a reaper and a worker. If either is killed with -9, the
+// other ends all remaining processes. The reaper forwards signals to the worker, and ends the
+// orphans of a killed worker. The worker does all the work, and stops if the reaper has ended.
+// Outside Linux, there is no subreaper, so a command survives if its worker is killed.
 #pragma once
 
 #include <sys/types.h>
@@ -9,12 +9,12 @@
 namespace moonlet::executor {
 
 struct Worker {
-  int stop_fd;   ///< readable once the work must end
+  int stop_fd;   ///< becomes readable when the work must end
   pid_t reaper;  ///< the process that the caller started
 };
 
-/// Forks before any thread or file exists. Returns in the worker, which leads a new session.
-/// The reaper exits with the worker's status.
+/// Forks; call it before the process has a thread or an open file. Returns in the worker, which
+/// leads a new session. The reaper does not return; it exits with the worker's status.
 Worker begin_worker(int argc, char** argv);
 
 }  // namespace moonlet::executor

@@ -27,7 +27,7 @@ void Report::line(const std::string& text) {
   std::fflush(stdout);
 }
 
-/// Prints the marker only before the text's first line, so no later line looks like a marker.
+/// Prints the marker and the text. Escapes markers in the text's other lines.
 void Report::marked(const char* marker, const std::string& text) {
   std::istringstream rows(strip_controls(text));
   std::string row, all;

@@ -1,6 +1,6 @@
-// Report prints markers for people and main agents, or JSON lines.
-// Text of the model cannot forge the markers, because only Report prints them.
-// Warnings and errors go to stderr, and in JSON mode also to stdout. Single-threaded.
+// Report prints the executor's output: lines with markers for people and main agents, or JSON
+// lines. Only Report prints markers, so text of the model cannot forge them. Warnings and errors go
+// to stderr, and in JSON mode also to stdout. Single-threaded.
 #pragma once
 
 #include <string>
@@ -23,9 +23,9 @@ class Report {
   Report(bool json, const Redactor& redactor) : json_(json), redactor_(redactor) {}
 
   void session(const std::string& id, const std::string& model);
-  /// Prints a message of the model: progress lines become markers, other lines text.
-  /// Omits the final question or obstacle, which question() and blocked() print.
-  /// If `may_end` is false, the turn continues, and both are printed as text.
+  /// Prints a message of the model: progress lines with their marker, other lines as text.
+  /// Omits a question or an obstacle at the end, because question() and blocked() print it.
+  /// If `may_end` is false, the turn continues, and a question or an obstacle is printed as text.
   void message(std::string_view text, bool may_end = true);
   void progress(std::string_view text);
   void tool_begins(const std::string& name, const std::string& detail);
@@ -38,7 +38,8 @@ class Report {
   void blocked(const std::string& text);
   void files(const std::vector<Change>& changes);
   void complete(int iterations);
-  /// Prints the last JSON line: the result of the run, and the model's last message.
+  /// Prints the last JSON line. It says whether the run succeeded, with the model's last message or
+  /// the error.
   void done(bool ok, const std::string& text);
   void error(const Error& error, const char* what = "failed", const Failure* failure = nullptr);
 

@@ -7,8 +7,8 @@
 
 namespace moonlet::executor {
 
-/// Opens `named` (REPO_ROOT) or the nearest parent folder with a .git. Runs no program.
-/// Without a .git folder, opens the working directory.
+/// Opens the folder `named` (REPO_ROOT). If `named` is empty, opens the nearest folder with a .git,
+/// from the working directory upwards, or else the working directory. Runs no program.
 Result<Dir> find_repository(const std::string& named);
 
 }  // namespace moonlet::executor

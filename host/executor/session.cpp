@@ -122,7 +122,8 @@ Result<SessionData> from_json(json value, const std::string& path) {
   return data;
 }
 
-/// Returns a file that belongs to others. The executor's own files have a lock beside them.
+/// Returns the name of a file that the executor did not create. The executor's files have a lock
+/// file beside them.
 std::optional<std::string> foreign_name(const Dir& state) {
   std::optional<std::string> foreign;
   (void)state.each(".", [&](const Entry& entry) {
@@ -140,7 +141,7 @@ std::optional<std::string> foreign_name(const Dir& state) {
 
 }  // namespace
 
-/// Redacts each text of the value, because redacting the JSON text could break its syntax.
+/// Redacts each string in the value. Redacting the formatted JSON instead could break its syntax.
 void redact(json& value, const Redactor& redactor) {
   if (value.is_string()) {
     const std::string& text = value.get_ref<const std::string&>();

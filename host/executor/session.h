@@ -1,6 +1,6 @@
-// Session is the conversation of a task in a JSON file, rewritten after each step.
-// A kill at any moment leaves the last complete step.
-// Session holds the task's lock, so a second process is refused. Single-threaded.
+// Session stores a task's conversation in a JSON file, which it replaces after each step. If the
+// process is killed at any moment, the file has the last complete step. Session holds the task's
+// lock, so that a second process is refused. Single-threaded.
 #pragma once
 
 #include <unistd.h>
@@ -25,32 +25,33 @@ struct SessionData {
   std::string task_id;
   std::string root;
   std::string model;
-  std::string api;          ///< "chat" or "responses", once the server has answered
-  std::string description;  ///< the text that the task began with
+  std::string api;          ///< "chat" or "responses"; empty until the server has answered
+  std::string description;  ///< the description that the task began with
   std::string plan_sha256;
   std::string forked_from;
   Status status = Status::kRunning;
-  int iterations = 0;  ///< answers of the model
+  int iterations = 0;  ///< number of answers of the model
   Usage usage;
   nlohmann::json items = nlohmann::json::array();  ///< the conversation
-  std::string started_call;  ///< the id of a call with side effects that has started and not ended
-  nlohmann::json outcome;    ///< the final result of a finished task
+  std::string started_call;  ///< id of a started call with side effects, without output yet
+  nlohmann::json outcome;    ///< the result that repeat() prints for an ended task
 };
 
 class Session {
  public:
-  /// Takes the lock of the task `id` in `state`. A caller knows this process as `owner`.
-  /// Fails with kFailed and the holder's pid if the lock is taken.
-  /// If the holder's owner was killed, waits some seconds for the holder's end.
+  /// Locks the task `id` in the folder `state` and reads its session. Writes `owner` into the lock
+  /// file: the pid by which the caller knows this executor.
+  /// If the lock is taken, fails with kFailed and its owner's pid. If that owner no longer runs,
+  /// first waits some seconds until its worker has ended.
   static Result<Session> open(const Dir& state, const std::string& id, const Redactor& redactor,
                               pid_t owner = ::getpid());
-  /// Returns the current data of another task.
+  /// Returns the stored data of a task without locking it, or no value if there is none.
   static Result<std::optional<SessionData>> read(const Dir& state, const std::string& id);
 
-  /// Returns true if the task had begun before.
+  /// Returns true if the task already had a session when it was opened.
   bool existed() const { return existed_; }
   SessionData& data() { return data_; }
-  /// Replaces the file. Redacts secrets. Durable::kYes waits for the disk.
+  /// Replaces the session file and redacts secrets in it. With Durable::kYes, waits for the disk.
   Result<void> save(Durable durable = Durable::kYes);
 
  private:
@@ -67,8 +68,8 @@ class Session {
 /// Redacts all texts in `value`, at any depth.
 void redact(nlohmann::json& value, const Redactor& redactor);
 
-/// Makes the folder of the sessions with a .gitignore.
-/// Fails with kInvalid for the `root`, a folder above, or a folder with foreign files.
+/// Opens the folder for sessions. Creates it with a .gitignore if it does not exist.
+/// Fails with kInvalid if the folder is `root`, contains `root`, or has files of other programs.
 Result<Dir> open_state_dir(const std::string& path, const Dir& root);
 
 }  // namespace moonlet::executor

@@ -25,7 +25,8 @@ std::string message_text(const json& item) {
   return text;
 }
 
-/// Combines a turn of the model and its calls in a single message.
+/// Returns the assistant message at the end, and adds one if there is none. The model's text and
+/// its tool calls share one message.
 json& assistant(json& messages) {
   if (messages.empty() || messages.back()["role"] != "assistant") {
     messages.push_back({{"role", "assistant"}, {"content", nullptr}});
@@ -139,7 +140,7 @@ void ChatReader::take_chunk(const json& chunk) {
   take_delta(object_of(choice, choice.contains("delta") ? "delta" : "message"));
   const std::string reason = text_of(choice, "finish_reason");
   if (reason.empty()) return;
-  finished_ = true;  // the usage and [DONE] may follow or be missing
+  finished_ = true;  // some servers then send the usage and [DONE], others end the stream
   turn_.cut = reason == "length";
   filtered_ = reason == "content_filter";
 }
@@ -172,7 +173,7 @@ void ChatReader::take_call(const json& delta) {
     if (part == nullptr) part = &parts_.emplace_back(Part{index, {}});
   } else if (parts_.empty() || (!id.empty() && id != parts_.back().call.id) ||
              (id.empty() && !name.empty())) {
-    // Without an index, a new id or a new name begins a call.
+    // In a chunk without an index, a new id or a name starts another tool call.
     part = &parts_.emplace_back();
   } else {
     part = &parts_.back();

@@ -1,5 +1,5 @@
-// Speaks the Chat Completions API for servers without the Responses API.
-// Translates the conversation to messages, and the stream of chunks back to items.
+// Implements the Chat Completions API, for servers without the Responses API. Translates the
+// conversation to chat messages, and the streamed chunks back to conversation items.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,7 @@ class ChatReader final : public TurnReader {
 
  private:
   struct Part {
-    std::optional<std::int64_t> index;  // missing for some servers
+    std::optional<std::int64_t> index;  // no value if the server omits the index
     Call call;
   };
 
@@ -31,8 +31,8 @@ class ChatReader final : public TurnReader {
   void end();
 
   std::vector<Part> parts_;
-  bool finished_ = false;  // a finish_reason was seen
-  bool filtered_ = false;  // the provider's filter ended the answer
+  bool finished_ = false;  // the server has sent a finish_reason
+  bool filtered_ = false;  // the provider's content filter has ended the answer
 };
 
 }  // namespace moonlet::executor

@@ -16,8 +16,8 @@ namespace moonlet::executor {
 
 namespace {
 
-constexpr std::size_t kAnswerCap = 64 << 20;  // the most bytes of an answer
-constexpr std::size_t kHeadBytes = 200;       // the quoted bytes of an answer that is not JSON
+constexpr std::size_t kAnswerCap = 64 << 20;  // the most bytes accepted in an answer
+constexpr std::size_t kHeadBytes = 200;       // an error quotes this much of a malformed answer
 
 std::unique_ptr<TurnReader> reader_for(Api api) {
   if (api == Api::kChat) return std::make_unique<ChatReader>();
@@ -29,7 +29,7 @@ double jitter() {
   return std::uniform_real_distribution<double>{0, 1}(random);
 }
 
-/// Describes the failure of an exchange that gave no answer.
+/// Describes why an exchange gave no usable answer.
 Failure no_answer(const HttpReply& reply) {
   using End = HttpReply::End;
   switch (reply.end) {
@@ -110,7 +110,8 @@ std::variant<Turn, Failure> Client::ask_either(const Request& request) {
   }
 }
 
-// Servers support different optional fields. Retry without the field that a refusal names.
+// Servers support different optional fields. If a server's error names one, leaves it out of later
+// requests and returns true.
 bool Client::drop_field(const Failure& failure, Api api) {
   if (failure.status != 400 && failure.status != 422) return false;
   static constexpr const char* kOptional[] = {
@@ -152,7 +153,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     if (!decided) {
       const auto first = bytes.find_first_not_of(" \t\r\n");
       if (first == std::string_view::npos) return true;
-      // A server that does not stream answers with a single object.
+      // A server that does not support streaming answers with a single JSON object.
       streams = bytes[first] != '{';
       decided = true;
     }

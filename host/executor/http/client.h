@@ -1,6 +1,6 @@
-// Client requests a turn from a model by the Responses API or Chat Completions.
-// Client retries temporary failures within the wall limit.
-// Client prints nothing and keeps no conversation. Single-threaded.
+// Client asks a model for a turn through the Responses API or Chat Completions. It retries
+// temporary failures until the wall-clock limit. It prints nothing and does not store the
+// conversation. Single-threaded.
 #pragma once
 
 #include <functional>
@@ -21,13 +21,13 @@ Api api_from(std::string_view name);
 struct ClientOptions {
   std::string base_url;
   std::string key;
-  Api api = Api::kUnknown;  ///< kUnknown: the first request determines the API
+  Api api = Api::kUnknown;  ///< kUnknown: the first request finds out
   std::int64_t idle_ms = 300'000;
-  std::int64_t deadline_ms = 0;  ///< on the monotonic clock
+  std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
   int tries = 6;
 };
 
-/// ClientEvents.retry is called before each retry, for the user's output.
+/// ClientEvents are the client's messages for the user. `retry` is called before each retry.
 struct ClientEvents {
   std::function<void(const Failure&, int attempt, std::int64_t pause_ms)> retry;
   std::function<void(const std::string&)> warning;
@@ -38,7 +38,7 @@ class Client {
   Client(Http& http, const Clock& clock, int stop_fd, ClientOptions options, ClientEvents events);
 
   std::variant<Turn, Failure> ask(const Request& request);
-  /// Returns the API that the server supports.
+  /// Returns the API that the server supports; kUnknown before the first answer.
   Api api() const { return options_.api; }
 
  private:

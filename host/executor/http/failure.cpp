@@ -52,7 +52,8 @@ Kind kind_of(int status, const std::string& said) {
   return Kind::kRefused;
 }
 
-/// Parses seconds ("1.5") or a span ("1m30s", "500ms"). Returns -1 for another format.
+/// Parses seconds ("1.5") or a duration with units ("1m30s", "500ms") into milliseconds. Returns -1
+/// for another format.
 std::int64_t span_ms(const std::string& text) {
   double total = 0;
   const char* at = text.c_str();
@@ -123,7 +124,7 @@ std::int64_t count_of(const nlohmann::json& object, const char* name) {
   if (!object.is_object()) return 0;
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return 0;
-  // The sum of token counts must not overflow, whatever a server sends.
+  // Clamp token counts from the server, so that their sum cannot overflow.
   if (found->is_number_unsigned()) {
     return static_cast<std::int64_t>(
         std::min<std::uint64_t>(kLargestCount, found->get<std::uint64_t>()));
@@ -147,7 +148,8 @@ std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
       return std::max<std::int64_t>(0, static_cast<std::int64_t>(moment) * 1000 - now_ms);
     }
   }
-  // These headers tell when a limit resets. Only an exhausted limit determines the wait.
+  // The x-ratelimit headers say when each limit resets. Only a limit that is used up requires a
+  // wait.
   std::int64_t longest = -1;
   for (const char* what : {"requests", "tokens"}) {
     const auto* left = find(headers, ("x-ratelimit-remaining-" + std::string(what)).c_str());

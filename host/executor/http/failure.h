@@ -1,5 +1,5 @@
-// Classifies the errors of a server and computes the wait before a retry.
-// All functions are pure and may run on any thread.
+// Classifies a server's errors and computes how long to wait before a retry. Pure functions, any
+// thread.
 #pragma once
 
 #include <map>
@@ -10,25 +10,26 @@
 
 namespace moonlet::executor {
 
-using Headers = std::map<std::string, std::string>;  ///< names in lower case
+using Headers = std::map<std::string, std::string>;  ///< header names are in lower case
 
-/// Classifies an HTTP answer.
+/// Classifies an HTTP response whose status is not 200. `now_ms` counts since 1970.
 Failure failure_of(int status, const Headers& headers, std::string_view body, std::int64_t now_ms);
-/// Classifies an error object {code, message, type} in a stream.
+/// Classifies an error object {code, message, type} that a server has sent in a stream. The
+/// failure's message starts with `what`.
 Failure failure_of_error(const nlohmann::json& error, std::string_view what);
 
-/// Returns the wait in ms that the headers ask for, or -1. `now_ms` counts since 1970.
+/// Returns how many ms the response's headers ask to wait, or -1. `now_ms` counts since 1970.
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms);
 
-/// Returns true if a retry may succeed.
+/// Returns true if the same request may succeed later.
 bool may_retry(const Failure& failure);
-/// Returns the pause in ms after `tries` attempts: the server's, or exponential backoff.
-/// Backoff is at most 30 s. `jitter` is between 0 and 1.
+/// Returns how many ms to pause after `tries` attempts: the time that the server asks for, or else
+/// an exponential backoff of at most 30 s. `jitter` is between 0 and 1.
 std::int64_t pause_of(const Failure& failure, int tries, double jitter);
 
-/// Returns the text member `name` of `object`; "" if it is missing or no text.
+/// Returns the string member `name` of `object`; "" if it is missing or not a string.
 std::string text_of(const nlohmann::json& object, const char* name);
-/// Returns the member `name` of `object` if it is an object, otherwise null.
+/// Returns the member `name` of `object` if it is an object; otherwise a JSON null.
 const nlohmann::json& object_of(const nlohmann::json& object, const char* name);
 std::int64_t count_of(const nlohmann::json& object, const char* name);
 

@@ -11,7 +11,7 @@ namespace moonlet::executor {
 namespace {
 
 constexpr std::size_t kErrorBodyCap = 64 * 1024;
-constexpr int kSlice = 1000;  // ms between two checks of the limits
+constexpr int kSlice = 1000;  // the limits are checked at least this often, in ms
 constexpr long kConnectMs = 30'000;
 
 struct UrlParts {
@@ -28,7 +28,7 @@ struct UrlParts {
 
 bool loopback_host(const std::string& host) {
   if (host == "localhost" || host == "[::1]" || host == "::1") return true;
-  // Accept only digits and dots, because 127.0.0.1.example.org is a host name.
+  // 127.0.0.1.example.org is not a loopback address, so accept only digits and dots.
   return host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
@@ -133,7 +133,7 @@ HttpReply Http::post(const HttpRequest& request) {
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   transfer.reply.status = static_cast<int>(status);
   if (transfer.result == CURLE_OUT_OF_MEMORY) {
-    // libcurl reports CURLE_OUT_OF_MEMORY for a header line beyond its limit.
+    // libcurl reports CURLE_OUT_OF_MEMORY if a header line is longer than its limit.
     transfer.reply.error = "a line of the answer's head is too long";
   } else if (transfer.reply.end == HttpReply::End::kBroken) {
     transfer.reply.error = why[0] != 0 ? why : curl_easy_strerror(transfer.result);

@@ -1,6 +1,6 @@
-// Http sends one request at a time and passes on the answer as it arrives.
-// Owns a libcurl handle, which keeps its connection between requests. Single-threaded.
-// Follows no redirect, so that a key reaches only its own server.
+// Http sends one request at a time and passes on the response body as it arrives. Owns a libcurl
+// handle, which keeps the connection open between requests. Single-threaded.
+// Does not follow redirects, so that an API key is sent only to the configured server.
 #pragma once
 
 #include <functional>
@@ -18,29 +18,29 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  ///< "Name: value"
   std::string body;
-  std::int64_t idle_ms = 0;      ///< the longest time without a byte
-  std::int64_t deadline_ms = 0;  ///< on the monotonic clock; 0: none
-  /// Receives a piece of the body of an answer with status 200. Returning false aborts.
+  std::int64_t idle_ms = 0;      ///< the longest time without a received byte; 0: no limit
+  std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
+  /// Receives each piece of the body if the status is 200. Returns false to abort the request.
   std::function<bool(std::string_view)> on_bytes;
 };
 
 struct HttpReply {
   enum class End {
-    kWhole,        ///< the answer is complete
-    kStopped,      ///< on_bytes returned false, or the body of an error is too long
+    kWhole,        ///< the response is complete
+    kStopped,      ///< on_bytes returned false, or an error's body is too long
     kBroken,       ///< the connection failed or broke; `error` has the reason
-    kIdle,         ///< no byte came for idle_ms
+    kIdle,         ///< no byte arrived for idle_ms
     kDeadline,     ///< the deadline passed
-    kInterrupted,  ///< a signal asked for the end
+    kInterrupted,  ///< a signal asked the process to end
   };
   End end = End::kBroken;
   int status = 0;
   Headers headers;
-  std::string body;  ///< the body of a status other than 200, up to 64 KiB
-  /// Returns true if the server answered completely or up to an abort by on_bytes.
+  std::string body;  ///< the body of a response whose status is not 200, up to 64 KiB
+  /// Returns true if the response arrived completely, or until its reading was stopped.
   bool answered() const { return end == End::kWhole || end == End::kStopped; }
   std::string error;
-  bool reached = false;  ///< the request was sent
+  bool reached = false;  ///< at least a part of the request was sent
 };
 
 /// Returns true if the URL's host is this machine: localhost, 127.0.0.0/8 or ::1.
@@ -48,7 +48,7 @@ Result<bool> is_loopback(const std::string& url);
 
 class Http {
  public:
-  /// Borrows `clock`. A byte at `stop_fd` ends a request.
+  /// Borrows `clock`. A request ends if `stop_fd` becomes readable.
   Http(const Clock& clock, int stop_fd);
   ~Http();
   Http(const Http&) = delete;

@@ -10,7 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-/// Reasoning without content is only a reference, which a stateless server cannot resolve.
+/// Returns true for a reasoning item without content. It only refers to reasoning that the server
+/// would have stored, but requests disable storage.
 bool carries_nothing(const json& item) {
   return text_of(item, "type") == "reasoning" && text_of(item, "encrypted_content").empty() &&
          (!item.contains("content") || item["content"].empty());
@@ -72,7 +73,7 @@ void ResponsesReader::take_whole(const json& body) {
 
 void ResponsesReader::take_item(const json& item) {
   const std::string type = text_of(item, "type");
-  // Only the executor adds outputs of calls, so ignore those of the server.
+  // Only the executor produces the output of tool calls, so ignore output that the server sends.
   if (type.empty() || type == "function_call_output" || carries_nothing(item)) return;
   json kept = item;
   if (type == "function_call") {
@@ -109,7 +110,7 @@ void ResponsesReader::take_message(const json& item) {
 }
 
 void ResponsesReader::end(const json& response) {
-  // Some servers send the items only in the final object.
+  // Some servers send the items only in the last event, with the whole response.
   if (turn_.items.empty() && response.contains("output") && response["output"].is_array()) {
     for (const json& item : response["output"]) take_item(item);
   }

@@ -1,4 +1,5 @@
-// Speaks the Responses API without state on the server (store: false), and parses its stream.
+// Implements the Responses API: builds requests that the server does not store (store: false), and
+// parses the response's stream.
 #pragma once
 
 #include <set>
@@ -8,7 +9,7 @@
 
 namespace moonlet::executor {
 
-/// Builds the body of POST /responses without the optional fields in `dropped`.
+/// Builds the body of POST /responses. Leaves out the optional fields that `dropped` names.
 nlohmann::json responses_body(const Request& request, const std::set<std::string>& dropped);
 
 class ResponsesReader final : public TurnReader {

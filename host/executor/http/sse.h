@@ -1,5 +1,5 @@
-// SseParser parses server-sent events from bytes that arrive in pieces of any size.
-// Buffers a single unfinished event and refuses a too large event. Single-threaded.
+// SseParser parses server-sent events from bytes that arrive in pieces of any size. Buffers at most
+// one unfinished event, and rejects an event that is too large. Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace moonlet::executor {
 
 struct SseEvent {
-  std::string name;  ///< the text of the `event:` line; often empty
+  std::string name;  ///< value of the `event:` line; often empty
   std::string data;  ///< the `data:` lines, joined by line feeds
 };
 
@@ -21,12 +21,13 @@ class SseParser {
 
   explicit SseParser(Sink sink) : sink_(std::move(sink)) {}
 
-  /// Parses the next bytes and passes on each completed event.
-  /// Returns false after an event above kEventCap, which ends parsing.
+  /// Parses the next bytes and passes on each complete event. Returns false and stops parsing if an
+  /// event is larger than kEventCap.
   bool feed(std::string_view bytes);
-  /// Ends the stream. Accepts a final event without an empty line, as some servers send it.
+  /// Ends the stream. Passes on a last event even without the empty line after it, because some
+  /// servers omit the line.
   void finish();
-  /// Returns true after an event above kEventCap.
+  /// Returns true if an event was larger than kEventCap.
   bool overflow() const { return overflow_; }
 
  private:

@@ -1,5 +1,5 @@
-// Declares the conversation, the returned turn and the failure of a request to a model.
-// Conversations use the item format of the Responses API; chat.cpp translates.
+// Declares a model request, the turn that answers it, and a failure. Conversations use the item
+// format of the Responses API; chat.cpp translates it for Chat Completions.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 
 namespace moonlet::executor {
 
-/// kWireJson limits an answer. A session nests the answer deeper and must stay readable.
+/// Limits for a model's answer. They allow less nesting than kRecordJsonLimits, so that a session
+/// file, which embeds the answer, stays parsable.
 inline constexpr JsonLimits kWireJson{std::size_t{64} << 20, 64, 2'000'000, BigIntegers::kDouble};
 
 struct Usage {
@@ -32,44 +33,44 @@ struct Usage {
 struct Call {
   std::string id;  ///< unique within the conversation
   std::string name;
-  std::string arguments;  ///< JSON text by the model, unchecked
-  bool whole = true;      ///< false: the answer ended within the call
+  std::string arguments;  ///< JSON text from the model, not validated
+  bool whole = true;      ///< false if the answer was cut off within the call
 };
 
 struct Turn {
-  nlohmann::json items = nlohmann::json::array();  ///< items of the model, to be sent back
+  nlohmann::json items = nlohmann::json::array();  ///< from the model; sent back in later requests
   std::string text;                                ///< the text of the turn's messages
-  std::string refusal;  ///< set if the model or its provider refuses the task
+  std::string refusal;  ///< why the model or its provider refuses the task; often empty
   std::vector<Call> calls;
   Usage usage;
-  bool cut = false;  ///< the answer ends at the limit of output tokens
+  bool cut = false;  ///< the answer was cut off at the limit of output tokens
 };
 
-/// kFiltered is the refusal for an answer that the provider's filter withheld.
+/// The refusal that is recorded when the provider's content filter withholds an answer.
 inline constexpr const char* kFiltered = "the provider's content filter withheld the answer";
 
 struct Failure {
   enum class Kind {
-    kNetwork,      ///< the connection failed or broke, or the server has a fault; retry later
+    kNetwork,      ///< the connection failed, or the server has an internal error; retry later
     kRate,         ///< too many requests; retry later
-    kQuota,        ///< the account's limit is used up
-    kAuth,         ///< a missing or refused credential
-    kContext,      ///< the conversation does not fit into the model's window
+    kQuota,        ///< the account's quota is used up
+    kAuth,         ///< the credential is missing or was rejected
+    kContext,      ///< the conversation is larger than the model's context window
     kNoSuchApi,    ///< the server does not have this path
-    kRefused,      ///< the server refuses this request
-    kInvalid,      ///< the answer cannot be used
-    kTimeout,      ///< the wall limit is reached
-    kInterrupted,  ///< a signal asked for the end
+    kRefused,      ///< the server rejects the request
+    kInvalid,      ///< the answer is malformed
+    kTimeout,      ///< the wall-clock limit was reached
+    kInterrupted,  ///< a signal asked the process to end
   };
 
   Kind kind = Kind::kNetwork;
   std::string message;
-  int status = 0;                    ///< the HTTP status; 0: no answer
+  int status = 0;                    ///< the HTTP status; 0 if there was no response
   std::string code;                  ///< the provider's error code
-  std::int64_t retry_after_ms = -1;  ///< the wait that the server asks for; -1: none
+  std::int64_t retry_after_ms = -1;  ///< how long the server asks to wait; -1: unknown
 };
 
-/// Returns the kind's name in the JSON events, which moonlet's runners know.
+/// Returns the kind's name in the executor's JSON events, which moonlet's runners match.
 const char* to_string(Failure::Kind kind);
 
 struct Request {
@@ -78,18 +79,18 @@ struct Request {
   std::string instructions;
   std::string cache_key;
   nlohmann::json items;  ///< the conversation
-  nlohmann::json tools;  ///< in the flat form of the Responses API
+  nlohmann::json tools;  ///< in the format of the Responses API, without a "function" object
 };
 
-/// TurnReader collects a streamed answer. See responses.h and chat.h.
+/// TurnReader collects a streamed answer of the model. responses.h and chat.h implement it.
 class TurnReader {
  public:
   virtual ~TurnReader() = default;
-  /// Handles an event of the stream. Returns false after the last event.
+  /// Handles an event of the stream. Returns false if it was the last one.
   virtual bool take(const std::string& name, const std::string& data) = 0;
-  /// Handles the answer of a server that does not stream.
+  /// Handles the whole answer of a server that does not support streaming.
   virtual void take_whole(const nlohmann::json& body) = 0;
-  /// Handles the end of the stream, which some servers use instead of a final event.
+  /// Handles the end of the stream. Some servers end it without a final event.
   virtual void ended() {}
   /// Returns true once the answer is complete.
   bool done() const { return done_; }
@@ -98,7 +99,7 @@ class TurnReader {
 
  protected:
   void fail(Failure failure) { failure_ = std::move(failure); }
-  /// Adds a refusal to the turn, in the format of the Responses API.
+  /// Adds a refusal to the turn, as an item of the Responses API.
   void refuse(const std::string& text) {
     turn_.refusal = text;
     turn_.items.push_back(

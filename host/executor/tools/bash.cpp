@@ -42,14 +42,15 @@ Error no_confinement(const std::string& why) {
           {}};
 }
 
-/// Locks a folder to mark its owner as alive. Returns an invalid Fd if already locked.
+/// Locks a temporary folder to mark it as in use. Returns an invalid Fd if another process has
+/// locked it.
 Fd lock_folder(const std::string& path) {
   Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) folder.close();
   return folder;
 }
 
-/// Removes the folders of killed executors.
+/// Removes the temporary folders that killed executors have left in `base`.
 void sweep_temporaries(const std::string& base) {
   auto parent = Dir::open(base);
   if (!parent) return;
@@ -79,7 +80,8 @@ struct Bash::Child {
   int status = 0;
   bool timed_out = false, interrupted = false;
 
-  /// Reads a portion of the output, so that limits are checked. Returns false at the end.
+  /// Reads a limited amount of output, so that the caller can check its limits in between. Returns
+  /// false at the end of the output.
   bool read() {
     char buffer[16 * 1024];
     for (int i = 0; i < 64; ++i) {
@@ -108,7 +110,7 @@ Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions
       std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/" + kTemporary + "XXXXXX";
   sweep_temporaries(folder.substr(0, folder.rfind('/')));
   const std::string pattern = folder;
-  // Another executor may sweep the folder before this process locks it.
+  // Try again if another executor has removed the folder before this process could lock it.
   for (int tries = 0; tries < 5 && !bash->temporary_lock_; ++tries) {
     folder = pattern;
     if (::mkdtemp(folder.data()) == nullptr) {
@@ -147,8 +149,9 @@ std::vector<std::string> Bash::environment() const {
   return list;
 }
 
-/// Landlock protects git's folder if no mount can.
-/// Landlock cannot exempt a subfolder, so it protects every top-level folder.
+/// Makes the Landlock rules for a command. Without read-only mounts, the rules must protect .git.
+/// Landlock cannot exclude a subfolder from a writable folder, so they permit writing in each of
+/// the other top-level folders instead.
 Result<Fd> Bash::make_rules() const {
   const Dir& root = workspace_.root();
   Confinement rules;
@@ -168,8 +171,8 @@ Result<Fd> Bash::make_rules() const {
   return make_ruleset(rules, {program_, std::getenv("PATH"), std::getenv("HOME"), {}});
 }
 
-/// Returns the read-only places that a mount can protect.
-/// A mount protects only top-level places: a command could move a parent folder with the mount.
+/// Returns the read-only places that a mount can protect. They are at the top of the root, because
+/// a command could otherwise move a parent folder together with the mount.
 std::vector<std::string> Bash::places_to_hold() const {
   std::vector<std::string> places;
   if (!can_mount_) return places;
@@ -210,7 +213,7 @@ Result<int> Bash::start(const std::string& command, int output_fd,
   return static_cast<int>(std::get<Spawned>(result).pid);
 }
 
-/// Tests with a trivial command whether the kernel allows read-only mounts.
+/// Runs a trivial command to find out whether the kernel allows read-only mounts.
 void Bash::try_mounts() {
   if (!options_.confined || options_.read_only) return;
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));

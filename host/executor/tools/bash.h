@@ -1,7 +1,7 @@
-// Bash runs a command of the model, confined by the kernel to the root and a temporary folder.
-// A command gets its own session, a time limit, and no sockets unless granted.
-// Bash ends everything that the command left running. Needs a subreaper without other children.
-// Bash owns the temporary folder. Single-threaded.
+// Bash runs a command for the model. The kernel confines the command's writes to the root and a
+// temporary folder. A command gets its own session and a time limit, and no sockets unless granted.
+// Bash ends all processes that the command leaves running; for this, the calling process must be a
+// subreaper and have no other children. Bash owns the temporary folder. Single-threaded.
 #pragma once
 
 #include <memory>
@@ -20,25 +20,26 @@ struct BashOptions {
   bool confined = true;
   bool network = false;
   bool read_only = false;              ///< only the temporary folder is writable
-  std::vector<std::string> env_names;  ///< variables to pass on beside the usual variables
+  std::vector<std::string> env_names;  ///< passed to commands in addition to the usual variables
 };
 
 class Bash {
  public:
   static constexpr std::int64_t kDefaultMs = 120'000, kLongestMs = 600'000;
 
-  /// A byte at `stop_fd` ends the command. Fails with kDenied if commands cannot be confined.
+  /// Prepares Bash and its temporary folder. A command ends if `stop_fd` becomes readable. Fails
+  /// with kDenied if the kernel cannot confine commands.
   static Result<std::unique_ptr<Bash>> make(const Workspace& workspace, BashOptions options,
                                             const Clock& clock, int stop_fd);
   ~Bash();
   Bash(const Bash&) = delete;
   Bash& operator=(const Bash&) = delete;
 
-  /// Returns true if the kernel refuses read-only mounts for a command.
-  /// Without mounts, top-level folders cannot be renamed, and Guard undoes changes in git's folder.
+  /// Returns true if the kernel refuses read-only mounts for a command. Commands then cannot rename
+  /// top-level folders, and Guard undoes their changes in git's folder.
   bool keeps_folders() const { return keeps_folders_; }
 
-  /// `until_ms` is the wall limit of all work on the monotonic clock; 0: none.
+  /// Runs a command. `until_ms` is when all work must end, on the monotonic clock; 0: no limit.
   ToolResult run(const Arguments& arguments, std::int64_t until_ms);
 
  private:

@@ -19,13 +19,13 @@ Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// Before is the state of a file before its replacement.
+/// Before is a file's state and content before a tool replaces it.
 struct Before {
   FileInfo info;
   std::string text;
 };
 
-/// Place is the open folder of a file, so that all steps of a change use the same folder.
+/// Place is a file in an open folder, so that all steps of a change use the same folder.
 struct Place {
   Dir folder;
   std::string name;
@@ -53,7 +53,7 @@ Result<Before> read_before(const Dir& root, const std::string& rel) {
   return Before{*info, std::move(*text)};
 }
 
-/// Replaces a file unless it has changed since it was read.
+/// Replaces a file. Fails if the file has changed since `before` was read.
 Result<void> replace(const Dir& root, const std::string& rel, const Before& before,
                      const std::string& text) {
   const auto unchanged = [&]() -> Result<void> {

@@ -1,5 +1,5 @@
-// The tools Read, Write and Edit handle whole text files below the root. Any thread.
-// Writing follows no link and replaces a file atomically.
+// Implements the tools Read, Write and Edit for text files below the root. Any thread. Writing does
+// not follow symbolic links and replaces a file atomically.
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +13,8 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult write_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments);
 
-/// Retries for some milliseconds while another process replaces the path.
+/// Calls `open` again for some milliseconds if it fails, because another process may be replacing
+/// the file.
 template <typename Open>
 auto patiently(Open open) {
   for (int tries = 0;; ++tries) {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kLargest = 1 << 20;
 constexpr std::uint64_t kMostBytes = 16 << 20;
 constexpr std::size_t kMostFiles = 20'000;
-constexpr std::size_t kMostEntries = 200'000;  // the most entries in a scan
+constexpr std::size_t kMostEntries = 200'000;  // a scan stops after this many entries
 constexpr std::size_t kMostObjects = 100'000;
 constexpr int kDeepest = 16;
 constexpr const char* kRunRecords = ".agent";
@@ -23,14 +23,15 @@ bool same(const FileInfo& a, const FileInfo& b) {
 
 }  // namespace
 
-/// Returns the files of read-only places, at the top and in subfolders.
-/// Folders near the top come first, so that many packages cannot hide the project's places.
+/// Finds the read-only places at the top of the root and in subfolders. Visits folders near the top
+/// first. If a limit ends the scan, places in deep folders (such as packages) are missed, not the
+/// project's own.
 Guard::Files Guard::places() {
   Files found;
   const Dir& root = workspace_.root();
   const auto add = [&](const std::string& rel) {
-    // Keepers and hosts write moonlet's records, so restoring old records would destroy their work.
-    // Landlock or a mount keeps commands from writing records.
+    // Do not restore moonlet's records. Keepers and hosts change them meanwhile, and Landlock or a
+    // mount protects them from commands.
     if (held_.count(rel) > 0 || rel == kRunRecords) return;
     if (auto info = root.stat(rel)) found[rel] = *info;
   };
@@ -80,7 +81,7 @@ void Guard::look_into(const std::string& rel, Files& files, int depth) const {
   }
 }
 
-/// Returns the names of git's object files at the top; empty if too many.
+/// Returns the paths of the object files in the root's .git; empty if there are too many.
 std::set<std::string> Guard::objects() const {
   std::set<std::string> names;
   std::deque<std::string> folders;
@@ -129,10 +130,11 @@ void Guard::remember(const std::vector<std::string>& held) {
   }
 }
 
-/// Moves a moved protected folder back, because it may contain more than Guard remembers.
+/// Moves protected folders back that a command has moved. They may contain more than Guard
+/// remembers.
 void Guard::move_back(std::vector<std::string>& changed) {
   const Dir& root = workspace_.root();
-  std::map<std::uint64_t, std::string> moved;  // by inode
+  std::map<std::uint64_t, std::string> moved;  // original path, by inode
   for (const auto& [place, info] : places_) {
     const auto now = root.stat(place);
     const bool there = now && now->kind == info.kind && now->inode == info.inode;
@@ -157,8 +159,7 @@ void Guard::move_back(std::vector<std::string>& changed) {
       return ++entries < kMostEntries;
     });
     for (const auto& [path, place] : found) {
-      // The moved folder may be inside the folder that replaced it, so rename it before the
-      // removal.
+      // Rename the folder first. It may be inside the new folder at `place`, which is removed next.
       const std::string aside = "moved-" + random_hex(8);
       const auto slash = place.rfind('/');
       const bool done = root.rename(path, aside) &&
@@ -176,7 +177,8 @@ std::vector<std::string> Guard::put_back() {
   move_back(changed);
   const bool was_partial = partial_;
   for (const auto& [place, info] : places()) {
-    // Keep a place that the limits of the scan may have hidden before.
+    // Remove places that the command has created. If the earlier scan was incomplete, keep them,
+    // because they may have existed before.
     if (places_.count(place) > 0) continue;
     const bool undone = !was_partial && root.remove_tree(place).ok();
     changed.push_back(undone ? place : "!" + place);
@@ -205,7 +207,7 @@ std::vector<std::string> Guard::put_back() {
 bool Guard::restore(const std::string& path, const Saved& saved) {
   if (!saved.kept) return false;
   const Dir& root = workspace_.root();
-  // A parent folder may have become a link, or be missing.
+  // The command may have removed a parent folder or replaced it by a symbolic link.
   for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
     const std::string parent = path.substr(0, at);
     auto info = root.stat(parent);

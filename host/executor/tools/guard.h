@@ -1,7 +1,7 @@
-// Guard restores the read-only places of a workspace where the kernel does not protect them.
-// Guard remembers their files before a command, and undoes the command's changes.
-// Git's objects are never executed, so Guard only reports missing objects.
-// Owns the remembered bytes. Single-threaded.
+// Guard restores the read-only places of a workspace that the kernel does not protect. It remembers
+// their files before a command runs, and undoes the command's changes. Guard does not restore git's
+// objects, because they are never executed, and only reports missing ones. Owns the remembered
+// bytes. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,12 @@ class Guard {
  public:
   explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
 
-  /// Remembers the current places, except for those in `held`, which the kernel protects.
+  /// Remembers the current read-only places, except for those in `held`, which the kernel protects.
   void remember(const std::vector<std::string>& held = {});
-  /// Undoes a command's changes and moves, and returns the changed paths. Ignores held places.
-  /// "!" marks a path that was too large to remember and cannot be restored.
+  /// Undoes what a command has changed or moved, and returns the changed paths. Ignores places in
+  /// `held`.
+  /// "!" before a path means that it could not be restored, for example because it was too large to
+  /// remember.
   std::vector<std::string> put_back();
 
  private:
@@ -40,9 +42,9 @@ class Guard {
   bool restore(const std::string& path, const Saved& saved);
 
   const Workspace& workspace_;
-  Files places_;                   // the watched files
+  Files places_;                   // the watched files and folders
   std::set<std::string> held_;     // places that the kernel protects
-  std::set<std::string> objects_;  // names of git objects
+  std::set<std::string> objects_;  // paths of git's object files
   std::map<std::string, Saved> saved_;
   std::uint64_t kept_bytes_ = 0;
   bool partial_ = false;

@@ -1,5 +1,5 @@
-// Limit is a deadline or a signal that ends all work of this process.
-// Borrows the clock and the descriptor. Any thread.
+// Limit tells when all work of the process must end: at a deadline, or after a signal. Borrows the
+// clock and the descriptor. Any thread.
 #pragma once
 
 #include <poll.h>
@@ -12,8 +12,8 @@ namespace moonlet::executor {
 
 struct Limit {
   const Clock* clock = nullptr;
-  std::int64_t deadline_ms = 0;  ///< on the monotonic clock; 0: none
-  int stop_fd = -1;              ///< readable after a signal; -1: none
+  std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
+  int stop_fd = -1;              ///< becomes readable after a signal; -1: none
 
   bool over() const { return deadline_ms > 0 && clock->monotonic_ms() >= deadline_ms; }
   bool stopped() const {

@@ -24,23 +24,23 @@ Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// Visits the files below `rel` in the order of their names. `visit` returns false to stop.
+/// Walk visits the files below a folder, sorted by name. `visit` returns false to stop.
 class Walk {
  public:
   using Visit = std::function<bool(const std::string& rel)>;
   Walk(const Workspace& workspace, const Limit& limit, Visit visit)
       : workspace_(workspace), root_(workspace.root()), limit_(limit), visit_(std::move(visit)) {}
 
-  /// Returns false if the walk was stopped or has visited too many files.
+  /// Returns false if `visit` or the limit has stopped the walk, or if there are too many files.
   bool run(const std::string& rel, int depth = 0) {
     auto listing = root_.list(rel, kMostEntries);
-    if (!listing) return true;  // removed or unreadable
+    if (!listing) return true;  // the folder was removed or is unreadable
     for (const Entry& entry : listing->entries) {
       if (++entries_ > kMostEntries || (entries_ % 64 == 0 && limit_.reached())) return false;
       const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
       if (entry.kind == EntryKind::kDir) {
         if (entry.name == ".git" || depth >= kDeepest) continue;
-        // Skip the sessions, because the conversation contains the pattern already.
+        // Skip the sessions. They contain the conversation, which includes the search pattern.
         if (workspace_.holds_sessions(path)) continue;
         if (!run(path, depth + 1)) return false;
       } else if (entry.kind != EntryKind::kOther && !visit_(path)) {
@@ -70,7 +70,7 @@ struct GrepJob {
   std::uint64_t bytes = 0;
 };
 
-/// Prints the matching lines of a text with their neighbours.
+/// Appends the matching lines of a text and the lines around them to the output.
 void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
   std::vector<std::string_view> lines;
   for (std::size_t at = 0; at < text.size();) {
@@ -78,7 +78,7 @@ void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
     lines.push_back(std::string_view(text).substr(at, end - at));
     at = end + 1;
   }
-  std::int64_t shown = -1;  // the last line that was printed
+  std::int64_t shown = -1;  // the last line in the output
   bool any = false;
   const auto size = static_cast<std::int64_t>(lines.size());
   for (std::int64_t i = 0; i < size && job.lines < kMostLines; ++i) {
@@ -97,7 +97,7 @@ void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
   if (any) ++job.files;
 }
 
-/// Prints a file's matches. Returns true to continue with the next file.
+/// Appends the matches in a file to the output. Returns false if the output is full.
 bool grep_file(const Dir& root, GrepJob& job, const std::string& rel) {
   auto text = read_text(root, rel);
   if (!text) {

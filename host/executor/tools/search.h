@@ -1,5 +1,6 @@
-// The tools Glob and Grep find names and lines below the root. Any thread.
-// Both tools follow no link to a folder, and limit results, visited files and time.
+// Implements the tools Glob and Grep, which find file names and lines below the root. Any thread.
+// They do not follow symbolic links to folders. The number of results, the visited files and the
+// time are limited.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@ ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments,
                      const Limit& limit = {});
 
 /// Converts a glob to a regular expression: `*`, `?`, `**` (across folders), [a-z], [!a-z], {a,b}.
-/// A pattern without a slash matches names in any folder.
+/// A glob without a slash matches names in any folder.
 std::string regex_of_glob(std::string_view glob);
 
 }  // namespace moonlet::executor

@@ -14,7 +14,7 @@ struct ToolResult {
 
   std::string output;
   Status status = Status::kOk;
-  int exit_code = -1;  ///< exit code of Bash; -1: none
+  int exit_code = -1;  ///< exit code of a Bash command; -1: none
 
   static ToolResult of(const Error& error) {
     return {"error: " + error.message + (error.hint.empty() ? "" : "\nhint: " + error.hint),
@@ -22,7 +22,8 @@ struct ToolResult {
   }
 };
 
-/// Arguments are a call's arguments. A value of a wrong type gives an error with its name.
+/// Arguments reads the arguments of a tool call. An argument of a wrong type gives an error that
+/// names it.
 class Arguments {
  public:
   explicit Arguments(const nlohmann::json& values) : values_(values) {}

@@ -91,7 +91,7 @@ std::string Toolbox::detail(const Call& call) const {
   const char* main = call.name == "Bash" ? "command" : by_path ? "path" : "pattern";
   std::string text = text_of(*parsed, main);
   if (by_path) {
-    // An empty path would resolve to the root, which the model did not name.
+    // Do not resolve an empty path. It would become the root, which the model did not name.
     if (auto rel = workspace_.relative(text); rel && !text.empty()) text = *rel;
   } else if (const std::string path = text_of(*parsed, "path"); !path.empty()) {
     text += (text.empty() ? "in " : " in ") + path;

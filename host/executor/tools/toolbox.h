@@ -1,5 +1,5 @@
-// Toolbox describes the model's tools, parses their arguments and runs them.
-// Tool output is valid UTF-8, redacted and bounded. Single-threaded.
+// Toolbox describes the tools to the model, parses the arguments of its calls and runs them. Tool
+// output is valid UTF-8, redacted and limited in size. Single-threaded.
 #pragma once
 
 #include <string>
@@ -15,14 +15,14 @@ namespace moonlet::executor {
 
 class Toolbox {
  public:
-  /// Borrows all arguments. A null `bash` removes the tool Bash.
+  /// Borrows all arguments. Without `bash`, there is no tool Bash.
   Toolbox(const Workspace& workspace, Bash* bash, const Redactor& redactor, bool read_only)
       : workspace_(workspace), bash_(bash), redactor_(redactor), read_only_(read_only) {}
 
   nlohmann::json specs() const;
-  /// Summarizes a call in a line for users: its path, pattern or command.
+  /// Summarizes a call on one line for users: its path, pattern or command.
   std::string detail(const Call& call) const;
-  /// Returns true for calls that are not idempotent.
+  /// Returns true if the tool has side effects, so that a call must not be repeated.
   static bool has_effect(const std::string& name);
   ToolResult run(const Call& call, const Limit& limit);
 

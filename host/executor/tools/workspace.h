@@ -1,5 +1,5 @@
-// Workspace is the repository folder as the model's tools see it, with read-only places.
-// Resolves the model's paths and refuses paths out of the folder. Any thread.
+// Workspace is the repository as the model's tools see it, with places that are read-only to them.
+// It resolves the model's paths and refuses those outside the repository. Any thread.
 #pragma once
 
 #include <string>
@@ -11,26 +11,27 @@
 
 namespace moonlet::executor {
 
-/// Resolves all links of a path. Returns a missing path unchanged.
+/// Resolves all symbolic links in a path. Returns a path that does not exist unchanged.
 std::string real_path(const std::string& path);
-/// Returns true for `folder` and everything below. Both paths are absolute and without links.
+/// Returns true if `path` is `folder` or below it. Both paths must be absolute and without links.
 bool is_beneath(const std::string& path, const std::string& folder);
 
 class Workspace {
  public:
-  /// Protects `state_dir` from tools if it lies below the root.
-  /// If `startup_files` is true, tools may write files that programs execute at their start.
+  /// Protects `state_dir` from tools if it is below the root. If `startup_files` is true, tools may
+  /// write files that make programs start on the user's machine.
   Workspace(Dir root, const std::string& state_dir, bool startup_files = false);
 
   const Dir& root() const { return root_; }
   /// Returns the path relative to the root, without ".."; "." for the root itself.
-  /// Fails with kDenied for a path out of the root.
+  /// Fails with kDenied for a path outside the root.
   Result<std::string> relative(std::string_view path) const;
-  /// Fails with kDenied for git's files, moonlet's records, startup files and the sessions.
+  /// Fails with kDenied for git's files, moonlet's records, the sessions, and files that make
+  /// programs start.
   Result<void> check_writable(std::string_view rel) const;
-  /// Returns true for the folder of the sessions and everything below.
+  /// Returns true if `rel` is the folder of the sessions or below it.
   bool holds_sessions(std::string_view rel) const;
-  /// Returns true for a read-only place, at the top or in a subfolder.
+  /// Returns true if tools may not change `rel`. `folder` tells whether it is a folder.
   bool is_read_only(std::string_view rel, bool folder) const;
   /// Returns the existing read-only places at the top of the root, and the sessions folder.
   std::vector<std::string> read_only() const;
@@ -40,7 +41,7 @@ class Workspace {
 
   Dir root_;
   std::string real_root_;
-  std::string state_rel_;  // empty if the folder lies elsewhere
+  std::string state_rel_;  // the sessions' folder; empty if outside the root
   bool startup_files_;
 };
 
