@@ -36,7 +36,7 @@ nlohmann::json to_json(const Event& event) {
 
 namespace {
 
-// Prints simple strings without quotes, and all other values as JSON.
+// Formats a field's value: simple strings without quotes, everything else as JSON.
 std::string shown(const nlohmann::json& value) {
   if (!value.is_string()) return json_text(value);
   const auto& text = value.get_ref<const std::string&>();
@@ -44,7 +44,7 @@ std::string shown(const nlohmann::json& value) {
   return json_text(value);
 }
 
-/// Returns true for fields that only programs and the live view get, not the text line.
+/// Returns true for fields that are for programs and the live view only, not for the text line.
 bool is_hidden(const Event& event, const std::string& key) {
   return kind_of(event.type).hidden.find(" " + key + " ") != std::string_view::npos;
 }
@@ -77,7 +77,8 @@ std::string to_line(const Event& event, std::size_t cap) {
     line.append(" ").append(event.run);
   }
   if (!event.fields.empty()) line += ":";
-  // Print the field `message`, `text` or `name` first and without quotes.
+  // Print the first of the fields `message`, `text` and `name` before all others and without
+  // quotes.
   const char* head = nullptr;
   for (const char* key : {"message", "text", "name"}) {
     if (head == nullptr && !is_hidden(event, key) && event.fields.is_object() &&

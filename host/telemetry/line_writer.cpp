@@ -16,7 +16,7 @@ namespace moonlet {
 
 namespace {
 
-// Blocks SIGPIPE on this thread during a write, without changing the process's handlers.
+// Suppresses SIGPIPE on this thread during a write, without changing the process's handler.
 class WithoutSigpipe {
  public:
   WithoutSigpipe() {
@@ -61,7 +61,7 @@ LineWriter::LineWriter(int fd, std::string name, std::size_t queue_cap)
 }
 
 bool LineWriter::write(std::string_view line) {
-  // A single line in the queue may exceed the queue's limit.
+  // Accept a line that is larger than the queue if the queue is empty.
   if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
     if (!failed_) pump();
     if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
@@ -76,7 +76,7 @@ bool LineWriter::write(std::string_view line) {
 
 bool LineWriter::ready(int timeout_ms) const {
   pollfd poll_fd{fd_, POLLOUT, 0};
-  // Errors count as ready, because the next write reports them.
+  // poll() also returns if the descriptor has an error. The next write then fails and reports it.
   return ::poll(&poll_fd, 1, timeout_ms) > 0;
 }
 
@@ -86,7 +86,8 @@ void LineWriter::fail(int number) {
   queue_.clear();
 }
 
-// A write to a full disk may leave a partial line. Truncate the file, so that readers see no part.
+// Writes the queue to a regular file. If a write fails, removes the partly written line, so that
+// readers see only whole lines.
 void LineWriter::write_file() {
   std::size_t done = 0;
   while (done < queue_.size()) {
@@ -114,8 +115,8 @@ void LineWriter::pump() {
   const WithoutSigpipe guard;
   std::size_t done = 0;
   while (done < queue_.size() && ready(0)) {
-    // A ready pipe accepts PIPE_BUF bytes without blocking, but maybe no more.
-    // A terminal that was paused with ^S can still block the last write.
+    // If poll() reports a pipe as writable, only PIPE_BUF bytes are sure to fit without blocking.
+    // Writing to a terminal that was paused with ^S may still block once.
     const std::size_t size = std::min<std::size_t>(queue_.size() - done, PIPE_BUF);
     const ssize_t wrote = socket_ ? ::send(fd_, queue_.data() + done, size, MSG_DONTWAIT)
                                   : ::write(fd_, queue_.data() + done, size);

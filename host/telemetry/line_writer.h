@@ -1,7 +1,9 @@
-// LineWriter writes whole lines to a borrowed descriptor and never blocks on a slow reader.
-// A full queue drops and counts lines. The first failure is reported; later lines are dropped.
-// LineWriter raises no SIGPIPE and changes no flags, because other processes share the descriptor.
-// Lines are not synced, because no run depends on its events. Single-threaded.
+// LineWriter writes whole lines to a borrowed descriptor and does not block if the reader is slow.
+// If the queue is full, it drops lines and counts them. It reports the first failed write and drops
+// all later lines.
+// It raises no SIGPIPE and does not change the descriptor's flags, because other processes may
+// share the descriptor. It does not sync lines to disk, because a run does not depend on its
+// events. Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -16,22 +18,23 @@ namespace moonlet {
 
 class LineWriter {
  public:
-  /// `name` appears in errors: "stdout". At most `queue_cap` bytes wait for the reader.
+  /// `name` is for errors, such as "stdout". The queue has at most `queue_cap` bytes.
   LineWriter(int fd, std::string name, std::size_t queue_cap = std::size_t{4} << 20);
 
-  /// Queues `line` with a line end and writes as much as the reader accepts now.
-  /// Returns false if the line was dropped: the queue is full, or an earlier write failed.
+  /// Queues `line` and a newline, and writes as much as the reader accepts now.
+  /// Returns false if the line was dropped, because the queue is full or a write has failed.
   bool write(std::string_view line);
-  /// Writes as much as the reader accepts now, for a loop that polls fd() while pending().
+  /// Writes as much as the reader accepts now. A loop calls it when fd() is writable, while
+  /// pending() is true.
   void pump();
-  /// Writes the whole queue, but waits at most `timeout_ms`.
+  /// Writes the whole queue. Gives up after `timeout_ms`.
   void flush(int timeout_ms);
 
   int fd() const { return fd_; }
   bool pending() const { return !queue_.empty(); }
   bool failed() const { return failed_; }
   std::uint64_t dropped() const { return dropped_; }
-  /// Returns the first failure, but only once.
+  /// Returns the error of the first failed write. Later calls return no value.
   std::optional<Error> take_failure();
 
  private:

@@ -11,11 +11,13 @@ namespace moonlet {
 
 namespace {
 
-/// quiet_fd is the terminal whose echo is off, or -1.
+/// The terminal whose echo is switched off, or -1.
 std::atomic<int> quiet_fd{-1};
 
-/// Sets or clears the echo. Fails in the background, where the terminal belongs to the shell.
-/// SIGTTOU would stop a background process, so block the signal.
+/// Switches the terminal's echo on or off. Returns true if the echo changed or was to be switched
+/// on.
+/// Returns false in the background, where the terminal belongs to another process. Blocks SIGTTOU,
+/// which would stop a background process here.
 bool set_echo(int fd, bool on) {
   const int kept_errno = errno;
   sigset_t stop, before;
@@ -30,7 +32,7 @@ bool set_echo(int fd, bool on) {
         on ? settings.c_lflag | ECHO : settings.c_lflag & ~static_cast<tcflag_t>(ECHO);
     done = tcsetattr(fd, TCSANOW, &settings) == 0;
   } else if (!on) {
-    done = false;  // the echo was off before and stays off
+    done = false;  // the echo was off already, so restore() must not switch it on
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = kept_errno;

@@ -1,12 +1,13 @@
-// EchoOff switches the terminal's echo off while a live view is drawn.
-// Typed text stays for the next reader. Only one EchoOff may exist per process.
+// EchoOff switches the terminal's echo off while a live view is drawn. What the user types
+// meanwhile stays in the terminal's input for the next program that reads it. Only one EchoOff may
+// exist per process.
 #pragma once
 
 namespace moonlet {
 
 class EchoOff {
  public:
-  /// Borrows `fd`. Has no effect in the background or without a terminal.
+  /// Borrows `fd`. Has no effect if `fd` is not a terminal or the process is in the background.
   explicit EchoOff(int fd);
   ~EchoOff() { restore(); }
   EchoOff(const EchoOff&) = delete;

@@ -26,7 +26,7 @@ namespace moonlet {
 namespace {
 
 constexpr int kMostHistory = 1000;
-constexpr int kCompletionMs = 2000;  // wait at most this long for a completion
+constexpr int kCompletionMs = 2000;  // wait at most this long for an answer to kComplete
 constexpr std::size_t kLongestLine = 1 << 20;
 
 int columns_of(int fd) {
@@ -44,7 +44,7 @@ std::string common_start(const std::vector<std::string>& words) {
   return start;
 }
 
-/// Formats the words in columns, as a shell does.
+/// Formats possible completions in columns, as a shell does.
 std::string listed(std::vector<std::string> words, int columns) {
   std::sort(words.begin(), words.end());
   constexpr std::size_t kMost = 200;
@@ -166,7 +166,7 @@ class LineEditor::Impl {
       const std::lock_guard lock(mutex_);
       if (event.kind != LineEvent::Kind::kComplete) {
         reading_ = false;
-        // Print output that arrived at the end of the line below the line.
+        // The line has just ended, so print text that is still waiting below it.
         (void)write_all(options_.out, above_);
         above_.clear();
       }
@@ -175,7 +175,7 @@ class LineEditor::Impl {
     options_.on_event();
   }
 
-  /// Waits until a line is wanted. Returns false at the end.
+  /// Waits until read() asks for a line. Returns false if the editor is being destroyed.
   bool wanted() {
     for (;;) {
       {
@@ -188,7 +188,7 @@ class LineEditor::Impl {
     }
   }
 
-  /// Waits for a byte of input. Returns 1 if a byte is ready, 0 if reading is cancelled.
+  /// Waits for input. Returns 1 if a byte is ready, and 0 if the line was cancelled.
   int wait_for_input() {
     for (;;) {
       {
@@ -203,7 +203,7 @@ class LineEditor::Impl {
     }
   }
 
-  /// Prints the pending text above the line and adapts to the terminal's size.
+  /// Prints waiting text above the line, and adapts to a new size of the terminal.
   void serve() {
     std::string text;
     {
@@ -316,7 +316,7 @@ class LineEditor::Impl {
     el_set(editor_, EL_GETCFN, &next_character);
     el_set(editor_, EL_EDITOR, "emacs");
     el_set(editor_, EL_SIGNAL, 0);
-    // el_set would leak copies of both texts.
+    // Use el_wset(), because el_set() leaks its converted copies of the name and the help text.
     el_wset(editor_, EL_ADDFN, L"moonlet-complete", L"completes the word", &complete_word);
     el_set(editor_, EL_BIND, "^I", "moonlet-complete", nullptr);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -361,7 +361,7 @@ class LineEditor::Impl {
       if (!initial_.empty()) el_push(editor_, initial_.c_str());
     }
     int count = 0;
-    // Prepare the terminal before printing the prompt, so that the editor gets each early key.
+    // Set the terminal's mode before the prompt appears, so that no key is lost to the old mode.
     el_set(editor_, EL_PREP_TERM, 1);
     const char* line = el_gets(editor_, &count);
     if (line != nullptr && count > 0) {
@@ -382,7 +382,8 @@ class LineEditor::Impl {
   }
 
   void run() {
-    // libedit uses the thread's locale. The process keeps its own locale.
+    // libedit needs a UTF-8 locale. Set it only for this thread, because the process must keep its
+    // own.
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", static_cast<locale_t>(nullptr));
     if (utf8 == nullptr) utf8 = newlocale(LC_CTYPE_MASK, "UTF-8", static_cast<locale_t>(nullptr));
     if (utf8 != nullptr) uselocale(utf8);
@@ -415,7 +416,7 @@ class LineEditor::Impl {
 
   const Options options_;
   Fd wake_read_, wake_write_;
-  std::mutex mutex_;  // guards the members below
+  std::mutex mutex_;  // guards the members up to new_history_
   std::condition_variable answered_;
   std::string prompt_, initial_, above_, mark_;
   bool reading_ = false, cancel_ = false, quit_ = false;
@@ -423,7 +424,7 @@ class LineEditor::Impl {
   std::optional<Answer> answer_;
   std::vector<std::string> new_history_;
   std::atomic<bool> resized_{false};
-  // Only the editor's thread uses the next members.
+  // Only the editor's thread uses these members, up to typed_.
   EditLine* editor_ = nullptr;
   History* history_ = nullptr;
   FILE* in_ = nullptr;

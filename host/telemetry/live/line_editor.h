@@ -1,6 +1,7 @@
-// LineEditor reads lines of a user: with libedit on a terminal, without from a pipe.
-// A separate thread reads, so that the event loop continues while the user types.
-// Prints other output above the line. Single-threaded; `on_event` runs on the editor's thread.
+// LineEditor reads lines from a user: with libedit on a terminal, and plainly from a pipe.
+// It reads on a thread of its own, so that the event loop continues while the user types. It prints
+// other output above the line. Only one thread may use it; `on_event` is called on the editor's
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +16,10 @@ namespace moonlet {
 
 struct LineEvent {
   enum class Kind {
-    kLine,       ///< `text` is a whole line, without its line end
+    kLine,       ///< `text` is a whole line, without its newline
     kEnd,        ///< the input has ended
-    kCancelled,  ///< cancel() was called; `text` is what had been typed
-    kComplete,   ///< a completion is wanted at byte `cursor` of `text`; answer with complete()
+    kCancelled,  ///< cancel() was called; `text` is what the user had typed
+    kComplete,   ///< the user asks to complete `text` at byte `cursor`; answer with complete()
   };
   Kind kind = Kind::kEnd;
   std::string text;
@@ -30,32 +31,36 @@ class LineEditor {
   struct Options {
     int in = 0;
     int out = 1;
-    bool edits = false;              ///< libedit is used: `in` and `out` are a capable terminal
-    bool prompts = false;            ///< the prompt is printed: `in` is a terminal
-    std::string terminal;            ///< TERM
-    std::string history;             ///< a file of lines in JSON; empty keeps none
+    bool edits = false;              ///< use libedit: `in` and `out` are a capable terminal
+    bool prompts = false;            ///< print the prompt: `in` is a terminal
+    std::string terminal;            ///< value of TERM
+    std::string history;             ///< file with one JSON string per line; empty: no history
     std::function<void()> on_event;  ///< called on the editor's thread if take() has an event
   };
 
   explicit LineEditor(Options options);
-  /// The destructor stops reading and restores the terminal.
+  /// Stops reading and restores the terminal.
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  /// Begins to read a line. `initial` is pre-typed. Only one line at a time.
+  /// Starts to read a line. The line begins with `initial`, which the user may edit. Call it only
+  /// when no line is being read.
   void read(std::string prompt, std::string initial);
-  /// Returns the next event, if any. No line is being read after kLine, kEnd and kCancelled.
+  /// Returns the next event, or no value. After kLine, kEnd and kCancelled, no line is being read.
   std::optional<LineEvent> take();
-  /// Answers kComplete: the word from byte `from` may become any of `words`.
+  /// Answers kComplete: `words` are the possible completions of the word that starts at byte
+  /// `from`.
   void complete(std::size_t from, std::vector<std::string> words);
-  /// Prints text above the current line. Returns false and prints nothing without a line.
+  /// Prints text above the line that is being read. If there is none, returns false and prints
+  /// nothing.
   bool print(std::string_view text);
-  /// Ends the current line with kCancelled and prints `mark` behind the typed text.
+  /// Cancels the line that is being read, which gives kCancelled. Prints `mark` after the typed
+  /// text.
   void cancel(std::string_view mark = {});
-  /// Adapts to a new size of the terminal.
+  /// Tells the editor that the terminal's size has changed.
   void resize();
-  /// Adds a line to the history, in memory and in the file.
+  /// Adds a line to the history in memory and in the history file.
   void remember(const std::string& line);
 
  private:

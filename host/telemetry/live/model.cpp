@@ -10,7 +10,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kLongestText = 400;
-constexpr std::size_t kKept = 64;  // the most ended steps of a state that a phase keeps
+constexpr std::size_t kKept = 64;  // a phase keeps at most this many ended steps of each state
 constexpr std::size_t kMostPhases = 100;
 
 std::string text_of(const nlohmann::json& fields, const char* key) {
@@ -25,7 +25,7 @@ std::optional<double> number_of(const nlohmann::json& fields, const char* key) {
   const auto found = fields.find(key);
   if (found == fields.end() || !found->is_number()) return std::nullopt;
   const double value = found->get<double>();
-  // A number from a script or an agent must fit into an integer.
+  // Ignore numbers from scripts and agents that do not fit into an integer.
   if (!(value > -1e15 && value < 1e15)) return std::nullopt;
   return value;
 }
@@ -63,7 +63,8 @@ std::size_t LivePhase::begun() const {
 }
 
 bool LiveModel::apply(const Event& event) {
-  // A view of a part of a run, such as a prompt's line, begins with its first step.
+  // A model that sees only a part of a run, such as one line of a prompt, begins with the first
+  // step.
   if (started_ms == 0 && event.type == EventType::kStepStarted) begin_run(event);
   switch (event.type) {
     case EventType::kRunStarted:
@@ -110,7 +111,7 @@ void LiveModel::begin_phase(const Event& event) {
   auto name = text_of(event.fields, "name");
   const auto known = std::find_if(phases.begin(), phases.end(),
                                   [&](const LivePhase& phase) { return phase.name == name; });
-  // Parallel branches name the same phases repeatedly.
+  // Parallel branches may announce the same phase several times.
   if (known != phases.end()) {
     known->planned = std::max(known->planned, integer_of(event.fields, "planned"));
     current = static_cast<std::size_t>(known - phases.begin());

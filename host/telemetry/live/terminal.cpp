@@ -11,12 +11,13 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::int64_t kBetweenFrames = 100;  // milliseconds
+constexpr std::int64_t kBetweenFrames = 100;  // minimum time between two frames, in ms
 constexpr std::int64_t kClockStep = 1000;
-constexpr std::uint64_t kIdleTick = 250;  // how late a resize may be noticed
+constexpr std::uint64_t kIdleTick = 250;  // a new terminal size is noticed within this time, in ms
 constexpr std::size_t kMostWaiting = 256 * 1024;
 
-// Truncate long lines instead of wrapping while the view is drawn.
+// While a frame is drawn, hide the cursor and let the terminal cut long lines instead of wrapping
+// them.
 constexpr std::string_view kFrameBegin = "\x1b[?25l\x1b[?7l";
 constexpr std::string_view kFrameEnd = "\x1b[?7h\x1b[?25h";
 constexpr std::string_view kBreakLines = "\x1b[?7h";
@@ -27,11 +28,12 @@ bool is_set(const char* value) { return value != nullptr && *value != 0; }
 
 bool is_foreground(int fd) {
   const pid_t group = ::tcgetpgrp(fd);
-  // A terminal that does not control this process has no foreground group.
+  // tcgetpgrp() fails if `fd` is not the controlling terminal, so there is no foreground group to
+  // compare with.
   return group == -1 || group == ::getpgrp();
 }
 
-/// Returns true if the terminal accepts output; false after ^S.
+/// Returns true if the terminal accepts output. It does not after ^S.
 bool is_ready(int fd) {
   pollfd poll_fd{fd, POLLOUT, 0};
   return ::poll(&poll_fd, 1, 0) != 0;
@@ -75,7 +77,8 @@ LiveTerminal::LiveTerminal(Loop& loop, Options options)
   uv_timer_start(
       timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->draw_due(); },
       kIdleTick, kIdleTick);
-  // The timer must not keep the loop alive: a deadlocked script must get its error.
+  // The timer must not keep the loop alive. Otherwise the loop would never detect that a script is
+  // deadlocked.
   uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
 }
 
@@ -88,7 +91,7 @@ LiveTerminal::~LiveTerminal() {
 
 void LiveTerminal::emit(const Event& event) {
   const bool seen = model_.apply(event);
-  // Print these events above the view, where they stay readable.
+  // Print logs and warnings as text above the view, so that they stay readable.
   if (event.type == EventType::kLog || event.type == EventType::kWarning) add_message(event);
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
@@ -97,7 +100,8 @@ void LiveTerminal::emit(const Event& event) {
   dirty_ = true;
 }
 
-/// Prints the lines with the next frame, to limit messages to ten writes a second.
+/// Queues the lines of a message for the next frame, so that messages cause at most ten writes a
+/// second.
 void LiveTerminal::add_message(const Event& event) {
   const auto lines = render_message(event, style(size()));
   if (lines.empty()) return;
@@ -114,7 +118,7 @@ void LiveTerminal::add_message(const Event& event) {
   if (coloured) waiting_ += "\x1b[0m";
 }
 
-/// Moves the timer forward, so that a change appears as soon as the last frame is old enough.
+/// Sets the timer to fire as soon as the minimum time since the last frame has passed.
 void LiveTerminal::draw_when_due() {
   const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
   const auto wait = static_cast<std::uint64_t>(
@@ -141,25 +145,25 @@ LiveTerminal::Size LiveTerminal::size() const {
   return {size.ws_col != 0 ? size.ws_col : 80, size.ws_row != 0 ? size.ws_row : 24};
 }
 
-/// Returns true if this process is in the foreground of the terminal.
-/// Output of another foreground job is mixed with the view, so forget the drawn view.
+/// Returns true if this process is in the foreground. Otherwise the output of another program may
+/// be mixed with the view, so the view is not erased later.
 bool LiveTerminal::is_ours() {
   if (is_foreground(options_.fd)) return true;
   drawn_.clear();
   return false;
 }
 
-/// Returns the escape sequence that erases the view and moves the cursor to its start.
+/// Returns the escape sequences that erase the drawn view and move the cursor to where it began.
 std::string LiveTerminal::erased(const Size& now) {
   if (!is_ours() || drawn_.empty()) return {};
-  // A terminal that became narrower has wrapped long lines.
+  // If the terminal has become narrower, it has wrapped lines that were longer.
   int rows = 0;
   for (const auto& line : drawn_) {
     const bool broken = now.width < drawn_size_.width && line.columns > now.width;
     rows += broken ? (line.columns + now.width - 1) / now.width : 1;
   }
   drawn_.clear();
-  // Erase line by line, because tmux stores a cleared screen in its history.
+  // Erase line by line: if the screen is cleared at once, tmux copies its content to the history.
   const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
   std::string out = up;
   for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
@@ -167,13 +171,13 @@ std::string LiveTerminal::erased(const Size& now) {
 }
 
 LiveStyle LiveTerminal::style(const Size& now) const {
-  // Leave the last column free, because terminals wrap full lines differently.
-  // Leave two lines free for the cursor and a line above the view.
+  // Keep the last column free, because terminals differ in how they wrap a full line.
+  // Keep two lines free: one for the cursor and one above the view.
   return {std::max(now.width - 1, 1), std::max(now.height - 2, 1), options_.colour,
           options_.unicode, options_.help};
 }
 
-/// Returns the pending lines and clears them.
+/// Returns the queued lines and clears the queue.
 std::string LiveTerminal::waiting_lines() {
   if (waiting_.empty()) return {};
   std::string out = std::string(kBreakLines) + waiting_;
@@ -201,19 +205,19 @@ void LiveTerminal::draw() {
   out += waiting_lines();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i >= drawn_.size() || lines[i].text != drawn_[i].text) {
-      // Clear the line first: tmux remembers the old length when it wraps a line.
+      // Clear the line before writing it. tmux wraps by the line's old length.
       out.append(kClearLine).append(lines[i].text);
     }
     out += "\r\n";
   }
-  // Text that the user typed stands on the cursor's line.
+  // Erase what the user has typed on the cursor's line.
   out.append(kClearLine).append(kFrameEnd);
   drawn_ = std::move(lines);
   drawn_size_ = now;
   options_.write(out);
 }
 
-/// Replaces the view and all pending lines by `last`.
+/// Erases the view, prints the queued lines, and then prints the lines in `last`.
 void LiveTerminal::replace(const std::vector<LiveLine>& last) {
   std::string out;
   if (mid_line_) out += "\r\n";
@@ -259,7 +263,7 @@ void LiveTerminal::finish() {
   if (finished_) return;
   finished_ = true;
   echo_off_.reset();
-  mid_line_ = mid_line_ || suspended_;  // after an unanswered question
+  mid_line_ = mid_line_ || suspended_;  // the cursor may be on the line of an unanswered question
   suspended_ = false;
   replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())
                           : std::vector<LiveLine>{});

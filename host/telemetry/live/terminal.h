@@ -1,7 +1,8 @@
-// LiveTerminal draws the live view at the foot of a terminal and prints lines above.
-// LiveTerminal uses no alternate screen, raw mode or signal handler; it only disables the echo.
-// Each frame is a single write that restores the cursor, so kill -9 leaves a usable terminal.
-// LiveTerminal is C++, because the view must outlive a killed script. Loop thread only.
+// LiveTerminal draws the live view at the bottom of a terminal and prints other output above it.
+// It does not use the alternate screen, raw mode or a signal handler, and only switches the echo
+// off. Each frame is a single write that leaves the cursor visible, so the terminal stays usable
+// after kill -9. It is not written in Lua, because the view must outlive a script that is killed.
+// Loop thread only.
 #pragma once
 
 #include <uv.h>
@@ -20,48 +21,53 @@
 
 namespace moonlet {
 
-/// Returns an environment variable; nullptr if unset.
+/// Returns the value of an environment variable, or nullptr if it is not set.
 using EnvironmentLookup = std::function<const char*(std::string_view name)>;
 
-/// Returns true if `fd` is a foreground terminal that supports a live view.
-/// Refuses "dumb" terminals and CI jobs, whose logs keep every frame.
+/// Returns true if `fd` is a terminal that supports a live view and this process is in its
+/// foreground. Returns false for a "dumb" terminal and in CI, where the log would contain every
+/// frame.
 bool can_show_live(int fd, const EnvironmentLookup& env);
 
 class LiveTerminal {
  public:
   struct Options {
     int fd = 2;     ///< the terminal; borrowed, never closed
-    int keys = -1;  ///< the descriptor whose keys are not echoed; -1: none
-    std::function<void(std::string_view)> write;  ///< writes the drawn text
+    int keys = -1;  ///< the terminal whose echo is switched off; -1: none
+    std::function<void(std::string_view)> write;  ///< writes to the terminal
     bool colour = true;
     bool unicode = true;
-    std::string_view help = LiveStyle{}.help;  ///< explains the keys; must outlive the view
-    std::string_view help_stopping = "it stops: what is done is kept";  ///< while the run stops
-    /// Returns true once after SIGCONT, when other programs may have written to the terminal.
+    std::string_view help = LiveStyle{}.help;  ///< last line; the text must outlive the view
+    /// Replaces `help` while the run stops.
+    std::string_view help_stopping = "it stops: what is done is kept";
+    /// Returns true once after each SIGCONT, because other programs may have written to the
+    /// terminal.
     std::function<bool()> take_continued;
   };
-  /// Chooses colour and Unicode marks by NO_COLOR, LC_ALL, LC_CTYPE and LANG.
+  /// Sets colours and Unicode marks according to NO_COLOR, LC_ALL, LC_CTYPE and LANG.
   static Options options_from(const EnvironmentLookup& env);
 
-  /// Borrows `loop`. The timer does not keep the loop alive.
+  /// Borrows `loop`. The view's timer does not keep the loop alive.
   LiveTerminal(Loop& loop, Options options);
   ~LiveTerminal();
   LiveTerminal(const LiveTerminal&) = delete;
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
-  /// Handles an event. The view changes within a tenth of a second.
+  /// Applies an event to the view, which is drawn again within a tenth of a second.
   void emit(const Event& event);
-  /// Erases the view, lets `print` write `text`, and draws the view below the text.
+  /// Erases the view and lets `print` write `text`. The view is drawn again below the text.
   void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
-  /// Makes the last line of the view say that the run is stopping.
+  /// Changes the view's last line to say that the run is stopping.
   void say_stopping();
-  /// Erases the view and delays lines until resume(), while the user answers a question.
+  /// Erases the view while the user answers a question. Queues lines until resume().
   void suspend();
-  /// Draws the view again. `at_line_start` means that the cursor is at the start of a line.
+  /// Draws the view again after suspend(). `at_line_start` tells whether the cursor is at the start
+  /// of a line.
   void resume(bool at_line_start);
-  /// Draws if the view has changed and the last frame is old enough. A timer calls draw_due().
+  /// Draws the view if it has changed and the last frame is old enough. Called by the view's timer.
   void draw_due();
-  /// Replaces the view by its final form. Later events are printed as lines. Idempotent.
+  /// Replaces the view by the run's final summary. Later messages are printed as plain lines.
+  /// Idempotent.
   void finish();
 
  private:
@@ -86,13 +92,13 @@ class LiveTerminal {
   LiveModel model_;
   std::optional<EchoOff> echo_off_;
   uv_timer_t* timer_;
-  std::vector<LiveLine> drawn_;  // the view above the cursor's line
-  Size drawn_size_;              // the terminal's size at that time
-  std::string waiting_;          // lines to print above the view
+  std::vector<LiveLine> drawn_;  // lines of the last frame, above the cursor's line
+  Size drawn_size_;              // the terminal's size at the last frame
+  std::string waiting_;          // queued lines to print above the view
   std::size_t left_out_ = 0;
-  std::int64_t drawn_at_ms_ = -1'000'000;  // monotonic
+  std::int64_t drawn_at_ms_ = -1'000'000;  // on the monotonic clock
   bool dirty_ = false;
-  bool mid_line_ = false;  // the last print did not end its line
+  bool mid_line_ = false;  // the last output did not end with a newline
   bool suspended_ = false;
   bool finished_ = false;
 };

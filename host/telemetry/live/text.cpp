@@ -92,7 +92,7 @@ std::string count_text(std::int64_t count) {
 }
 
 std::string money_text(double usd, bool is_estimate) {
-  // A cent is a high price for a call, so small sums get four digits.
+  // Most calls cost less than a cent, so print small sums with four digits.
   const char* format = usd > 0 && usd < 0.1 ? "%s$%.4f" : "%s$%.2f";
   return formatted(format, is_estimate ? "~" : "", usd);
 }
@@ -116,7 +116,7 @@ std::string spend_text(const LiveSpend& spend) {
 
 std::string left_text(const LiveModel& model, std::int64_t now_ms) {
   std::string text;
-  // A run without agents spends only time.
+  // A run without agents can only use up its time, so omit its other budgets.
   for (const auto& [kind, amount] : model.left) {
     if (model.any_agent()) append(text, left_of(kind, amount));
   }

@@ -1,5 +1,5 @@
-// Formats durations, counts, money and width-limited lines for the live view.
-// All functions are pure and may run on any thread.
+// Formats durations, counts, amounts of money and lines of limited width for the live view. Pure
+// functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@ namespace moonlet {
 
 enum class Tone { kPlain, kDim, kBold, kGreen, kRed, kYellow, kCyan };
 
-/// LiveRow builds a line that never exceeds its width.
+/// LiveRow builds a line that is never wider than the style allows.
 class LiveRow {
  public:
   explicit LiveRow(const LiveStyle& style) : style_(style) {}
   /// Adds as much of `text` as fits into the row.
   LiveRow& add(std::string_view text, Tone tone = Tone::kPlain);
-  /// Continues at `column` unless the row is already longer.
+  /// Pads the line to `column`. Has no effect if the line is already longer.
   LiveRow& to(int column);
   int room() const { return style_.width - line_.columns; }
   LiveLine take() { return std::move(line_); }
@@ -29,18 +29,18 @@ class LiveRow {
   LiveLine line_;
 };
 
-/// Formats "40ms", "3.2s", "12s", "1m05s" or "2h03m" in at most six columns up to 99 hours.
-/// A running clock shows whole seconds.
+/// Formats a duration as "40ms", "3.2s", "12s", "1m05s" or "2h03m". It takes at most six columns up
+/// to 99 hours. If `running` is true, shows whole seconds only.
 std::string time_text(std::int64_t ms, bool running);
-/// Formats "812", "48.1k" or "1.3M".
+/// Formats a count as "812", "48.1k" or "1.3M".
 std::string count_text(std::int64_t count);
-/// Formats "$0.42", or "~$0.42" for an estimate.
+/// Formats an amount as "$0.42", or as "~$0.42" if it is an estimate.
 std::string money_text(double usd, bool is_estimate);
-/// Formats the usage of the run: "48.1k tokens", "$0.42". Empty until an agent has ended.
+/// Formats what the run has used: "48.1k tokens", "$0.42". Empty until an agent has ended.
 std::string spend_text(const LiveSpend& spend);
-/// Formats the remaining budgets: "left: 8 agents, $3.58". Empty without a limit.
+/// Formats the remaining budgets: "left: 8 agents, $3.58". Empty if nothing is limited.
 std::string left_text(const LiveModel& model, std::int64_t now_ms);
-/// Formats the text behind a step's name and time.
+/// Formats the details that follow a step's name and time, such as its tokens, cost or error.
 std::string tail_text(const LiveStep& step, std::int64_t now_ms);
 
 }  // namespace moonlet

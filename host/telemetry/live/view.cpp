@@ -16,7 +16,7 @@ constexpr int kShortestLabel = 8;
 constexpr std::size_t kLongestMessage = 4000;
 constexpr int kHeightWithHelp = 12;
 
-/// Returns a state's rank for scarce lines: the lowest rank is printed first.
+/// Ranks steps by state for a view that has no room for all. The lowest rank is shown first.
 int rank_of(LiveState state) {
   switch (state) {
     case LiveState::kRunning:
@@ -85,8 +85,8 @@ std::string decoded(std::string_view key) {
   return printable(name, name.size());
 }
 
-/// Shortens a step's name for users: "parallel/3/agent" becomes "3".
-/// A call's default name is dropped, and a branch's name that repeats its only step.
+/// Shortens a step's key for the view: "parallel/3/agent" becomes "3". Drops the default names of
+/// calls, and a last part that repeats the branch's name.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
   if (key.substr(0, 8) == "parallel") {
@@ -122,12 +122,12 @@ class View {
   std::vector<LiveLine> final();
 
  private:
-  /// Shown selects the steps of a phase that get a line of their own.
+  /// Shown lists the steps of a phase that have a line of their own.
   struct Shown {
     std::size_t phase = 0;
     std::vector<const LiveStep*> steps;
     std::array<std::size_t, kLiveStates> hidden{};
-    bool counted = false;  // an extra line counts the hidden steps
+    bool counted = false;  // an additional line counts the hidden steps
   };
 
   std::string agents_text() const;
@@ -159,7 +159,7 @@ std::string View::agents_text() const {
   return counts.empty() ? counts : "agents: " + counts;
 }
 
-/// Joins a title and as many of the first parts as fit.
+/// Adds a line with the title and those of the parts that fit.
 void View::add_parts(const std::string& title, Tone tone, const std::vector<std::string>& parts) {
   const std::string between = style_.unicode ? " \xc2\xb7 " : " | ";
   LiveRow row(style_);
@@ -219,7 +219,8 @@ void View::add_phase(std::size_t index) {
                                                               : LiveState::kOk;
   const std::size_t waiting = model_.waiting(index);
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
-  // A finished phase has completed its planned steps, unless the run was ended early.
+  // A finished phase needs no more steps than have begun, even if more were planned. If the run has
+  // failed, the planned steps still count.
   const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
   const std::size_t total =
       is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
@@ -251,7 +252,7 @@ void View::measure(const std::vector<Shown>& list) {
     }
   }
   if (style_.width < 60) runner_width_ = 0;
-  // The rest of the line needs the runner, six columns of time and a message.
+  // Besides the label, a line needs room for the runner, six columns of time, and a message.
   const int beside = 4 + (runner_width_ > 0 ? runner_width_ + 2 : 0) + 8 + style_.width / 3;
   label_width_ = std::clamp(label, kShortestLabel, std::max(style_.width - beside, kShortestLabel));
 }
@@ -288,7 +289,8 @@ void View::add_shown(const Shown& shown) {
   lines_.push_back(row.take());
 }
 
-/// Counts the hidden steps of each phase. Sets `counted` unless the phase's title covers them.
+/// Counts the hidden steps of each phase. Sets `counted` unless the phase's own line already
+/// includes their number.
 void View::hide_where_counted(std::vector<Shown>& list) const {
   for (auto& shown : list) {
     const LivePhase& phase = model_.phases[shown.phase];
@@ -328,11 +330,11 @@ std::size_t View::lines_left() const {
   return height - std::min(height, lines_.size());
 }
 
-/// Chooses the content of `room` lines: phases first, then steps by rank.
+/// Chooses what to show in `room` lines: first the phases, then the steps by rank.
 std::vector<View::Shown> View::chosen(std::size_t room) {
   std::vector<std::size_t> order(model_.phases.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  // Active phases get a line first, then the newest.
+  // Prefer active phases, and then the newest ones.
   std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
     return is_active(a) != is_active(b) ? is_active(a) : a > b;
   });
@@ -350,7 +352,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
       candidates.push_back({&step, place, candidates.size()});
     }
   }
-  // List the newest ended steps first.
+  // Prefer the newest of ended steps with the same rank.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     const int rank = rank_of(a.step->state);
     if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);

@@ -1,5 +1,5 @@
-// Renders a run as lines: a head, phases, and their running steps.
-// Rendering is pure, and stays within the given width and height. Any thread.
+// Renders a run as lines: a title, the phases, and their steps. Rendering has no side effects, and
+// stays within the given width and height. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,28 @@
 namespace moonlet {
 
 struct LiveStyle {
-  int width = 80;   ///< columns that a line may take
+  int width = 80;   ///< the most columns of a line
   int height = 24;  ///< the most lines
   bool colour = false;
-  bool unicode = true;                                         ///< allows marks beyond ASCII
-  std::string_view help = "^C stops, and keeps what is done";  ///< the last line, if it fits
+  bool unicode = true;                                         ///< use symbols beyond ASCII
+  std::string_view help = "^C stops, and keeps what is done";  ///< last line, if there is room
 };
 
 struct LiveLine {
-  std::string text;  ///< with colours, without a line end
-  int columns = 0;   ///< the columns of the text
+  std::string text;  ///< may contain colours; no newline
+  int columns = 0;   ///< width of the text on the terminal
 };
 
-/// Renders a running run. Scarce lines go to running steps first, then to failed steps.
-/// Returns no lines before the run has begun.
+/// Renders an active run. If there is no room for all steps, shows running steps first, then failed
+/// steps. Returns no lines before the run has begun.
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms);
 
-/// Renders a log line or warning behind a mark, wrapped to the style's width.
-/// Returns no lines for text that the final report repeats.
+/// Renders a log message or warning after a mark, wrapped to the style's width.
+/// Returns no lines if the final report repeats the message.
 std::vector<std::string> render_message(const Event& event, const LiveStyle& style);
 
-/// Renders the phases of an ended run, in at most a few dozen lines regardless of the height.
+/// Renders one line for each phase of an ended run, for at most 20 phases. Ignores the height.
 std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,
                                    std::int64_t now_ms);
 

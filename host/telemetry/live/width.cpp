@@ -20,11 +20,11 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Selects the emoji form of a character, for which some terminals draw two columns.
-// Counting such a character as two columns never exceeds the line.
+// The emoji variation selector. After it, some terminals draw the preceding character in two
+// columns. It counts as a column, so that the line is never too long.
 constexpr std::uint32_t kPicture = 0xfe0f;
 
-/// Walks over `text` up to a width of `columns`. Counts the bytes and columns before.
+/// Walk is how far a text fits into `columns` columns: its bytes and their width.
 struct Walk {
   std::size_t bytes = 0;
   int columns = 0;
@@ -53,10 +53,10 @@ constexpr int kEndless = 1 << 30;
 }  // namespace
 
 int code_point_width(std::uint32_t code) {
-  // Hangul vowels and finals join the initial before them.
+  // Hangul vowels and final consonants combine with the initial consonant before them.
   if ((code >= 0x1160 && code <= 0x11ff) || (code >= 0xd7b0 && code <= 0xd7fb)) return 0;
   const auto point = static_cast<utf8proc_int32_t>(code);
-  // Spacing marks take a column on most terminals.
+  // Most terminals give a spacing mark (Mc) a column of its own.
   if (utf8proc_category(point) == UTF8PROC_CATEGORY_MC) return 1;
   return utf8proc_charwidth(point);
 }
@@ -78,10 +78,10 @@ std::string cut_middle_to_width(std::string_view text, int columns, std::string_
   const int room = columns - display_width(sign);
   if (room < 2) return cut_to_width(text, columns, sign);
   const std::string_view head = text.substr(0, walk(text, room / 3).bytes);
-  // Count from the front, because a combining mark belongs to the character before.
+  // Measure the tail from the front, because a combining mark belongs to the character before it.
   const int before = total - (room - display_width(head));
   Walk skipped = walk(text, before);
-  if (skipped.columns < before) skipped = walk(text, before + 1);  // half of a wide character
+  if (skipped.columns < before) skipped = walk(text, before + 1);  // do not split a wide character
   const std::string_view tail = text.substr(skipped.bytes);
   return std::string(head).append(sign).append(tail);
 }
@@ -91,7 +91,7 @@ std::vector<std::string> wrap_to_width(std::string_view text, int columns) {
   while (true) {
     std::size_t end = walk(text, columns).bytes;
     if (end >= text.size()) break;
-    // Wrap a character that is wider than the line into a line of its own.
+    // A character that is wider than the line gets a line of its own.
     end = std::max(end, std::max<std::size_t>(utf8_sequence(text), 1));
     const std::size_t blank = text[end] == ' ' ? end : text.rfind(' ', end);
     const bool in_words = blank != std::string_view::npos &&

@@ -9,18 +9,20 @@
 
 namespace moonlet {
 
-/// Returns the number of terminal columns of a character: 0, 1 or 2.
+/// Returns how many columns a terminal uses for a character: 0, 1 or 2.
 int code_point_width(std::uint32_t code);
-/// A malformed byte counts as one column.
+/// Returns the number of columns of a text. A malformed byte counts as one column.
 int display_width(std::string_view text);
-/// Truncates `text` to `columns`. A truncated text ends in `sign`, which counts too.
+/// Truncates `text` to at most `columns`, and marks the cut with `sign`, which is part of the
+/// width.
 std::string cut_to_width(std::string_view text, int columns,
                          std::string_view sign = "\xe2\x80\xa6");
-/// Like cut_to_width(), but cuts the middle, because a path's end matters most.
+/// Like cut_to_width(), but removes the middle, because the end of a path matters most.
 std::string cut_middle_to_width(std::string_view text, int columns,
                                 std::string_view sign = "\xe2\x80\xa6");
 
-/// Wraps a line to `columns`, between words if possible. Drops only the blanks at a break.
+/// Wraps a line to `columns`, between words if possible. Removes the blanks at a line break, but no
+/// others.
 std::vector<std::string> wrap_to_width(std::string_view text, int columns);
 
 }  // namespace moonlet

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 10> kTelling = {
 
 bool is_name(char c) { return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.'; }
 
-/// Returns true if the last word of the name announces a secret, such as "token".
+/// Returns true if the last word of the name suggests a secret, such as "token".
 bool is_telling(std::string_view name) {
   std::size_t end = name.size();
   while (end > 0 && !is_letter(name[end - 1])) --end;
@@ -43,7 +43,8 @@ std::size_t end_of_value(std::string_view word, std::size_t from) {
   return end == std::string_view::npos ? word.size() : end;
 }
 
-/// Returns the start of the value after a name that ends at `at`, "=" or ":"; npos without a value.
+/// Returns where the value starts in "name=value" or "name: value". `at` is the end of the name.
+/// Returns npos if there is no "=" or ":".
 std::size_t value_after(std::string_view word, std::size_t at) {
   while (at < word.size() && word[at] == ' ') ++at;
   if (at >= word.size() || (word[at] != '=' && word[at] != ':')) return std::string_view::npos;
@@ -53,7 +54,8 @@ std::size_t value_after(std::string_view word, std::size_t at) {
   return at;
 }
 
-/// Returns the start of the value after the word "Bearer" and a space; npos without a value.
+/// Returns where the value starts in "Bearer value". `at` is the end of the name. Returns npos if
+/// the name is another one.
 std::size_t token_after(std::string_view word, std::string_view name, std::size_t at) {
   if (name.size() != 6 || !is_telling(name) || at >= word.size() || word[at] != ' ') {
     return std::string_view::npos;

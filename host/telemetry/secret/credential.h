@@ -1,5 +1,5 @@
-// Guesses credentials in command lines by the shape of an argument, before arguments are recorded.
-// The guess hides too much rather than too little. Stateless, any thread.
+// Masks likely credentials in the arguments of a command line before they are recorded. It guesses
+// by the form of an argument, and rather masks too much than too little. Stateless, any thread.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace moonlet {
 
-/// Masks likely credentials in an argument: after "Bearer ", "x.api_key=", "--token=" and the like.
-/// Masks the whole argument if `before`, the previous argument, is an option for a secret.
-/// Names of variables, numbers and paths are not masked.
+/// Masks values in an argument that follow "Bearer ", "x.api_key=", "--token=" and the like. Masks
+/// the whole argument if the argument `before` it is an option such as "--token". Does not mask
+/// names of variables, numbers or paths.
 std::string mask_credentials(std::string_view word, std::string_view before);
 
 }  // namespace moonlet

@@ -17,7 +17,7 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> list)
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-// Splits "githubApi_Key2" into GITHUB, API, KEY: letters only, in upper case.
+// Splits a name into its words: "githubApi_Key2" gives GITHUB, API and KEY.
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -32,16 +32,16 @@ std::vector<std::string> words_of(std::string_view name) {
 
 enum class NameClass {
   kPlain,
-  kMaybe,   // KEY, AUTH …: often a setting about a secret
-  kSecret,  // PASSWORD, SECRET …: hardly ever a setting
+  kMaybe,   // KEY, AUTH, …: the value is often a setting, not a secret
+  kSecret,  // PASSWORD, SECRET, …: the value is almost always a secret
 };
 
 NameClass classify(std::string_view name) {
   const auto words = words_of(name);
   if (words.empty()) return NameClass::kPlain;
-  // Anybody can post to a web hook's address, so the address is a secret.
+  // A webhook's address is a secret, because anybody who knows it can post to it.
   if (std::find(words.begin(), words.end(), "WEBHOOK") != words.end()) return NameClass::kSecret;
-  // The last word may make the name a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
+  // A name that ends in FILE, URL or METHOD is a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
   if (one_of(words.back(), {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "HOST", "SOCK", "TTL",
                             "TIMEOUT", "METHOD", "MODE", "TYPE", "COMMAND", "CMD", "HELPER"})) {
     return NameClass::kPlain;
@@ -54,7 +54,7 @@ NameClass classify(std::string_view name) {
     }
     if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
       return NameClass::kSecret;
-    // PWD as the first word is the working directory. DB_PWD is a password.
+    // PWD is the working directory, but DB_PWD is a password.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
     if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
                       "DSN"})) {
@@ -79,7 +79,8 @@ bool looks_random(std::string_view text) {
   return text.size() >= 16 && upper && lower && digit;
 }
 
-// base64 may begin with "/", so random-looking text outside of known roots is no path.
+// Returns true for values that look like a path. base64 may start with "/", so a value with a
+// random-looking part is a path only below a well-known folder.
 bool is_path(std::string_view value) {
   for (std::string_view head : {"~/", "./", "../", "/home/", "/Users/", "/tmp/", "/var/", "/usr/",
                                 "/etc/", "/opt/", "/run/", "/root/", "/private/", "/dev/", "/mnt/",
@@ -99,7 +100,8 @@ bool is_number(std::string_view value) {
   return value.find_first_not_of("0123456789.,:_+-eExX ") == std::string_view::npos;
 }
 
-// Matches a few plain words in one case: "disabled", "publickey", "gnome-keyring", "Required".
+// Returns true for a few plain words without mixed case: "disabled", "publickey", "gnome-keyring",
+// "Required".
 bool is_words(std::string_view value) {
   bool inner_upper = false, lower = false;
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -123,7 +125,7 @@ void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
   out += text;
 }
 
-// Decodes a UTF-8 sequence of at least two bytes; 0 if malformed.
+// Decodes a UTF-8 sequence of two to four bytes. Returns its length, or 0 if it is malformed.
 std::size_t decode(std::string_view text, std::uint32_t& code) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
@@ -137,7 +139,7 @@ std::size_t decode(std::string_view text, std::uint32_t& code) {
   return size;
 }
 
-// Returns the letter of JSON's short escape, such as "n" for a line feed; 0 if it has none.
+// Returns the letter of JSON's short escape, such as "n" for a line feed, or 0 if there is none.
 char json_short_escape(char c) {
   switch (c) {
     case '"':
@@ -159,15 +161,15 @@ char json_short_escape(char c) {
   }
 }
 
-// JsonStyle selects the optional characters that a JSON encoder escapes.
+// JsonStyle selects what a JSON encoder escapes although JSON does not require it.
 struct JsonStyle {
   bool ascii = false;              // escape everything beyond ASCII
-  bool upper = false;              // upper-case hex digits, \u00E4
+  bool upper = false;              // write hex digits in upper case: \u00E4
   bool slashes = false;            // escape "/" as "\/"
-  std::string_view as_units = {};  // escape these as \u00XX; also DEL and line separators
+  std::string_view as_units = {};  // characters to escape as \u00XX; if any, also U+2028 and U+2029
 };
 
-// The line separators U+2028 and U+2029 end a line in old JavaScript.
+// Some encoders escape U+2028 and U+2029, because old JavaScript takes them for line ends.
 bool is_escaped(std::uint32_t code, const JsonStyle& style) {
   return style.ascii || (!style.as_units.empty() && (code == 0x2028 || code == 0x2029));
 }
@@ -236,8 +238,8 @@ std::string base64(std::string_view value, bool url_safe) {
   return out;
 }
 
-// Returns the base64 characters that depend only on `value`, for `before` unknown bytes in front.
-// Finds a token in base64("user:" + token).
+// Returns the base64 characters that depend only on `value`, if `before` unknown bytes precede it.
+// They occur, for example, in base64("user:" + token).
 std::string base64_core(std::string_view value, std::size_t before, bool url_safe) {
   const std::string whole = base64(std::string(before, '\0') + std::string(value), url_safe);
   const std::size_t first = (before * 8 + 5) / 6;
@@ -245,10 +247,10 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
   return whole.substr(first, last - first);
 }
 
-// Adds the spellings of `value` in JSON text, and in JSON text inside a JSON string.
+// Adds the encodings of `value` in JSON, and in a JSON text that is itself a string in JSON.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
-  // Known encoders are Go, Rails, HTML-safe, PHP and .NET; each escapes another set.
+  // Each of these sets is what an encoder escapes, such as those of Go, Rails, PHP and .NET.
   for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
     for (unsigned bits = 0; bits < 8; ++bits) {
       once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
@@ -256,7 +258,8 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // The second encoder meets mostly backslashes and quotes.
+    // Encode again. Few styles suffice, because an encoded text has few special characters other
+    // than backslashes and quotes.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));
@@ -306,7 +309,8 @@ std::vector<std::string> forms_of_secret(std::string_view value) {
     add(base64(value, url_safe));
     for (std::size_t before = 0; before < 3; ++before) add(base64_core(value, before, url_safe));
   }
-  // A multi-line key is often quoted, indented or cut, so each long line is a form.
+  // The lines of a multi-line key are often quoted, indented or printed singly, so each long line
+  // is a form.
   if (value.find('\n') != std::string_view::npos) {
     for (auto rest = value; !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')));

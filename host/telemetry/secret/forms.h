@@ -1,5 +1,5 @@
-// Finds the environment variables that contain secrets, and the spellings of a secret in text.
-// All functions are pure and may run on any thread.
+// Finds environment variables that contain secrets, and lists the encoded forms of a secret (for
+// example base64). Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@ namespace moonlet {
 
 std::string_view trimmed(std::string_view text);
 
-/// Returns true if the variable's name announces a secret and the value has `least` bytes.
-/// The value must not be a path, common word, number or address.
+/// Returns true if the variable's name suggests a secret and its value may be one: it has at least
+/// `least` bytes and is not a path, a common word, a number or an address.
 bool presumed_secret(std::string_view name, std::string_view value, std::size_t least);
 
-/// Returns the password of "scheme://user:password@host…", or "".
+/// Returns the password in "scheme://user:password@host…", or "" if there is none.
 std::string_view url_password(std::string_view value);
 
-/// Returns the value and the spellings that programs print, each at least 8 bytes long.
-/// The result is unsorted, and only the unchanged first value may be shorter than 8 bytes.
+/// Returns the forms in which programs may print the value, in no particular order. The unchanged
+/// value is the last one. All other forms have at least 8 bytes.
 std::vector<std::string> forms_of_secret(std::string_view value);
 
 }  // namespace moonlet

@@ -49,7 +49,7 @@ std::vector<Secret> Redactor::secrets_of_environment(const std::vector<std::stri
     if (equals == std::string::npos) continue;
     const auto name = std::string_view(entry).substr(0, equals);
     const auto value = trimmed(std::string_view(entry).substr(equals + 1));
-    // A variable may name another variable, as in env_key = "OPENAI_API_KEY".
+    // Skip a value that is the name of another variable, as in env_key = "OPENAI_API_KEY".
     if (names.count(value) != 0) continue;
     if (presumed_secret(name, value, kMinPresumed))
       found.push_back({std::string(name), std::string(value)});
@@ -122,7 +122,8 @@ bool Redactor::next(std::string_view text, std::size_t from, Hit& hit) const {
   return false;
 }
 
-// Returns the first offset from which the text may be the truncated beginning of a needle.
+// Returns the first offset from which the rest of the text is a prefix of a needle, or the text's
+// size.
 std::size_t Redactor::open_end(std::string_view text, std::size_t from) const {
   const Table& table = *table_;
   const std::size_t reach = table.longest - 1;
@@ -131,7 +132,7 @@ std::size_t Redactor::open_end(std::string_view text, std::size_t from) const {
     if (!table.first_byte[static_cast<unsigned char>(text[at])]) continue;
     const std::size_t rest = text.size() - at;
     for (const Needle& needle : table.needles) {
-      if (needle.text.size() <= rest) break;  // longest first
+      if (needle.text.size() <= rest) break;  // needles are sorted, longest first
       if (std::memcmp(text.data() + at, needle.text.data(), rest) == 0) return at;
     }
   }
@@ -148,7 +149,7 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
     if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
-    // A longer match may cover the part that seemed truncated.
+    // The match extends past `open`, so look for an incomplete needle after the match.
     if (from > open) open = open_end(text, from);
   }
   out.append(text, from, open - from);
@@ -163,8 +164,8 @@ std::string Redactor::apply(std::string_view text, std::vector<RedactedPlace>* p
   return out;
 }
 
-// A variable may have two secrets: its value and a password inside the value.
-// One sequence numbers the forms of both secrets.
+// Returns all forms that have this label. A variable may contain two secrets with the same label:
+// its value and a password inside the value. Their forms are numbered consecutively.
 std::vector<std::string> Redactor::forms_of_label(std::string_view label) const {
   std::vector<std::string> forms;
   for (std::size_t i = 0; i < labels_.size(); ++i) {
