@@ -28,7 +28,8 @@ std::size_t indent_of(std::string_view text) {
   return first == std::string_view::npos ? text.size() : first;
 }
 
-// Returns the length of a leading "- ", "* ", "+ ", "12. " or "3) "; 0 without a list marker.
+// Returns the length of a list marker such as "- ", "* ", "+ ", "12. " or "3) "; 0 if `text` does
+// not start with one.
 std::size_t list_marker(std::string_view text) {
   std::size_t size = 0;
   while (size < text.size() && size < 9 && is_digit(text[size])) ++size;
@@ -54,10 +55,10 @@ bool is_options_header(std::string_view text) {
                     [](char a, char b) { return (a | 0x20) == b; });
 }
 
-/// Fence is a code fence, up to its end or the end of the enclosing list item.
+/// Fence tracks a Markdown code fence, which ends at its closing line or with its list item.
 class Fence {
  public:
-  /// Returns true if the line belongs to the open fence.
+  /// Returns true if a fence is open and the line belongs to it.
   bool takes(std::string_view text) {
     if (mark_ == 0) return false;
     const std::size_t indent = indent_of(text);
@@ -83,14 +84,14 @@ class Fence {
       rest = text.substr(column + indent);
       const std::size_t marker = list_marker(rest);
       if (marker == 0) break;
-      // In a list item, count columns from the item's text.
+      // The fence is in a list item, so indentation counts from the item's text.
       column += indent + marker;
       indent = 0;
     }
     if (rest.empty() || (rest[0] != '`' && rest[0] != '~')) return false;
     const std::size_t size = run_of(rest, rest[0]);
     if (size < 3) return false;
-    // Backticks later in the line make inline code instead of a fence.
+    // A line with more backticks after these has inline code, not a fence.
     if (rest[0] == '`' && rest.find('`', size) != std::string_view::npos) return false;
     mark_ = rest[0];
     size_ = size;
@@ -101,16 +102,16 @@ class Fence {
  private:
   char mark_ = 0;  // 0: no fence is open
   std::size_t size_ = 0;
-  std::size_t column_ = 0;  // the column of the enclosing list item; 0 outside lists
+  std::size_t column_ = 0;  // column of the enclosing list item's text; 0 outside lists
 };
 
 class Finder {
  public:
   explicit Finder(std::string_view marker) : marker_(marker) {}
 
-  /// `begin` and `end` are the offsets of the line in the answer.
+  /// Handles the next line of the answer. `begin` and `end` are the line's offsets in the answer.
   void line(std::string_view text, std::size_t begin, std::size_t end) {
-    // Limiting the line's length may cut a character in two, so cut between characters.
+    // Cut a long line at a character boundary.
     if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
     if (fence_.takes(text)) return;
@@ -128,7 +129,7 @@ class Finder {
     const std::size_t indent = indent_of(text);
     if (indent > 3 || !text.substr(indent).starts_with(marker_)) return false;
     auto tail = text.substr(indent + marker_.size());
-    // "[QUESTION](…)" and "[QUESTION][…]" are links.
+    // "[QUESTION](…)" and "[QUESTION][…]" are Markdown links.
     if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return false;
     if (!tail.empty() && tail[0] == ':') tail.remove_prefix(1);
     question_.emplace().text = trimmed_line(tail);
@@ -138,7 +139,8 @@ class Finder {
     return true;
   }
 
-  // Returns false if the line ends the question.
+  // Adds a line to the question. Returns false if the line does not belong to it, which ends the
+  // question.
   bool belongs(std::string_view text) {
     const auto content = trimmed_line(text);
     if (content.empty()) {
@@ -158,7 +160,8 @@ class Finder {
     return false;
   }
 
-  // Adds a line to the question's text. A header or a list marker begins the options.
+  // Adds a line to the question's text. Returns false for a line outside the text. "Options:" or a
+  // list marker starts the options.
   bool text_line(std::string_view content) {
     const bool header = is_options_header(content);
     if (header || list_marker(content) != 0) {
@@ -179,7 +182,7 @@ class Finder {
       }
       return true;
     }
-    // The continuation line of an option is indented.
+    // A line that continues an option must be indented.
     if (options.empty() || blank_ || indent_of(text) == 0) return false;
     append(options.back(), " ", content, kCap);
     return true;
@@ -195,7 +198,7 @@ class Finder {
 
   std::string_view marker_;
   Fence fence_;
-  Block block_ = Block::kNone;  // the block that the next lines may belong to
+  Block block_ = Block::kNone;  // the block that the next line may continue
   bool blank_ = false;          // the previous line was blank
   std::optional<Question> question_;
 };

@@ -8,7 +8,7 @@
 namespace moonlet::schema {
 namespace {
 
-// Returns the nodes that are applied to the same value.
+// Returns the subschemas of `node` that are applied to the same value as `node` itself.
 std::vector<const Node*> same_value(const Node& node) {
   std::vector<const Node*> out;
   const auto add = [&](const Node* next) {

@@ -5,7 +5,7 @@
 
 namespace moonlet::schema {
 
-/// Returns an error if a schema applies itself to the same value, which would never end.
+/// Fails if a schema applies itself to the same value, because validation would never end.
 Result<void> check_circles(const Program& program);
 
 }  // namespace moonlet::schema

@@ -12,10 +12,11 @@ namespace {
 
 using nlohmann::json;
 
-// Limits the memory of all regular expressions, in RE2 instructions of 16 bytes.
+// Limits the total size of all regular expressions, in RE2 instructions of 16 bytes each.
 constexpr std::size_t kMaxProgramSize = 400'000;
 
-// Keywords of later drafts are errors. Ignoring them would accept values that the author refuses.
+// Keywords of drafts after draft-07 are errors. If they were ignored, the schema would accept
+// values that its author wants to reject.
 constexpr const char* kLaterKeywords[] = {
     "$anchor",       "$dynamicAnchor",    "$dynamicRef",      "$recursiveAnchor",
     "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains",
@@ -39,7 +40,7 @@ class Compiler {
     if (!root) return root.error();
     find_draft();
     program_.root = node_of(**root);
-    // Create nodes at their first mention and fill them here, to avoid recursion.
+    // To avoid recursion, nodes are created when they are first referenced and filled in this loop.
     for (std::size_t i = 0; i < open_.size() && !error_; ++i) fill(*open_[i]);
     if (error_) return *error_;
     if (auto checked = check_circles(program_); !checked) return checked;
@@ -77,7 +78,7 @@ class Compiler {
     return node;
   }
 
-  // Returns the node of a subschema in `parent`. The index contains every subschema.
+  // Returns the node of `value`, a subschema of `parent`. The index contains every subschema.
   const Node* child(const Node& parent, std::string_view keyword, const json& value) {
     const Place* place = index_.place_of(value);
     if (place != nullptr) return node_of(*place);
@@ -114,7 +115,7 @@ class Compiler {
     }
   }
 
-  // Compile unused definitions too, to find their errors now.
+  // Compiles all definitions, even unused ones, to find errors in them now.
   void definitions(const Node& node, const json& schema) {
     const auto found = schema.find("definitions");
     if (found == schema.end()) return;
@@ -295,7 +296,7 @@ class Compiler {
     if (keyword == "else") rules(node.combined).alternative = schema;
   }
 
-  // additionalItems has no effect unless `items` is a list.
+  // additionalItems has an effect only if `items` is an array.
   static void finish_array(Node& node) {
     if (node.array && !node.array->is_tuple) node.array->additional = nullptr;
   }

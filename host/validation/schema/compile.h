@@ -1,6 +1,7 @@
-// Compiles the JSON of a schema into the graph of a Program.
-// Wrong types, bad patterns, and dangling or circular references are errors with their place.
-// compile_program() is stateless. A Program needs one thread.
+// Compiles the JSON of a schema into the nodes of a Program.
+// Fails if a keyword has a wrong type, a pattern is invalid, or a reference is dangling or
+// circular. The error says where in the schema. compile_program() is stateless; a Program belongs
+// to one thread.
 #pragma once
 
 #include "host/base/result.h"

@@ -11,19 +11,20 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kShown = 80;     // the most bytes of a quoted text
-constexpr std::size_t kStep = 200;     // the most bytes of a step of a pointer
-constexpr std::size_t kListed = 12;    // the most names in a list
-constexpr std::size_t kCompared = 48;  // the most bytes of a name that is compared with others
+constexpr std::size_t kShown = 80;     // maximum bytes of a quoted string
+constexpr std::size_t kStep = 200;     // maximum bytes of a step of a JSON pointer
+constexpr std::size_t kListed = 12;    // maximum number of names in a list
+constexpr std::size_t kCompared = 48;  // names with more bytes are not compared
 
-// Truncates a text between UTF-8 characters.
+// Truncates a text at a character boundary.
 std::string_view cut(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   while (bytes > 0 && (text[bytes] & 0xC0) == 0x80) --bytes;
   return text.substr(0, bytes);
 }
 
-// Returns the edit distance, where a swap of neighbours counts as 1. Returns at most `most` + 1.
+// Returns the edit distance of two names, where swapped neighbours count as one edit. Gives up and
+// returns `most` + 1 if the names are too long or their lengths differ too much.
 std::size_t slips_between(std::string_view a, std::string_view b, std::size_t most) {
   if (a.size() > b.size()) std::swap(a, b);
   if (b.size() > kCompared || b.size() - a.size() > most) return most + 1;
@@ -93,7 +94,7 @@ std::string_view near_name(std::string_view word, const std::vector<std::string_
   std::size_t least = most + 1;
   std::string_view nearest;
   for (const auto candidate : candidates) {
-    // A short name is similar only if most of it matches.
+    // Fewer than half of the characters may differ, so that short names are not similar by chance.
     const auto slips = slips_between(word, candidate, most);
     if (slips < least && slips * 2 < std::max(candidate.size(), std::size_t{2})) {
       least = slips;

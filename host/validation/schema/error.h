@@ -1,5 +1,5 @@
-// Formats values, lists and similar names in validation errors.
-// All texts are short whatever the input. Pure functions, any thread.
+// Formats values, lists and suggestions for validation errors. All results are short, whatever the
+// input. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -10,22 +10,23 @@
 
 namespace moonlet::schema {
 
-/// Formats a text as a JSON string of at most about eighty characters.
+/// Formats a string as JSON, shortened to about eighty bytes.
 std::string show_text(std::string_view text);
 
-/// Describes a value in a few words: "hgih", 12, an array of 3 items.
+/// Describes a value in a few words, for example: "hgih"; 12; an array of 3 items.
 std::string show(const nlohmann::json& value);
 
-/// Formats the list: "a", "b", "c" and 4 more.
+/// Formats a list as: "a", "b" and "c". `last_word` stands before the last name. Shortens a long
+/// list: "a", "b" and 4 more.
 std::string list_texts(const std::vector<std::string_view>& texts, std::string_view last_word);
 
-/// Returns the candidate that `word` probably misspells; "" without a similar name.
+/// Returns the candidate that `word` is probably a misspelling of; "" if none is similar.
 std::string_view near_name(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// Escapes "~" and "/" in a step of a JSON pointer, and shortens long keys.
+/// Formats `key` as a step of a JSON pointer: escapes "~" and "/", and shortens a long key.
 std::string pointer_step(std::string_view key);
 
-/// Formats "1 item" or "3 items".
+/// Returns the number and the noun, in the plural if needed: "1 item", "3 items".
 std::string count_of(std::uint64_t number, std::string_view noun);
 
 }  // namespace moonlet::schema

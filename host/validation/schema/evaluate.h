@@ -1,6 +1,6 @@
-// Validates a value against a compiled schema. The first pass stops at the first fault.
-// A second pass in explain.cpp, with half of the budget, explains an invalid value.
-// The evaluator keeps its state on the stack and only reads the Program: any thread.
+// Validates a value against a compiled schema. The first pass stops at the first error. For an
+// invalid value, a second pass in explain.cpp collects the errors, with half of the budget. The
+// evaluator only reads the Program, so any thread may use its own.
 #pragma once
 
 #include <map>
@@ -14,13 +14,13 @@ namespace moonlet::schema {
 
 ValidationReport evaluate(const Program& program, const nlohmann::json& instance);
 
-/// Path is the path to the current value, a linked list on the call stack.
+/// Path leads from the root to the current value. It is a linked list on the call stack.
 struct Path {
   const Path* parent = nullptr;
-  const std::string* key = nullptr;  ///< null for an element of an array
+  const std::string* key = nullptr;  ///< null if the step is an array index
   std::size_t index = 0;
 };
-/// Formats a path as a JSON pointer with shortened keys.
+/// Formats a path as a JSON pointer, with long keys shortened.
 std::string path_text(const Path& path);
 
 class ErrorList {
@@ -41,15 +41,15 @@ class Evaluator {
  public:
   Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
 
-  /// Returns true if `value` matches. Without a sink, stops at the first fault.
-  /// The result is invalid if stopped() is true afterwards.
+  /// Returns true if `value` matches. Adds errors to `sink`; without a sink, stops at the first
+  /// error. If stopped() is true afterwards, the result is meaningless.
   bool check(const Node& node, const nlohmann::json& value, const Path& path, ErrorList* sink);
 
   bool stopped() const { return budget_.exhausted(); }
   bool too_deep() const { return too_deep_; }
 
  private:
-  /// Subject groups the parameters of an evaluation.
+  /// Subject bundles the arguments of the check functions.
   struct Subject {
     const Node& node;
     const nlohmann::json& value;
@@ -82,13 +82,13 @@ class Evaluator {
   bool fits(const Node& node, const Subject& subject) {
     return check(node, subject.value, subject.path, nullptr);
   }
-  /// Returns false if the result is known, so that evaluation can stop.
+  /// Returns false if further checks cannot change the result, or if the budget is exhausted.
   bool goes_on(bool ok, const Subject& subject) const {
     if (budget_.exhausted()) return false;
     return subject.sink != nullptr ? !subject.sink->full() : ok;
   }
 
-  // Each function reports a sentence and returns false.
+  // Each of these functions adds an error to the sink and returns false.
   bool fault(const Subject& subject, std::string_view keyword, const std::string& rest);
   bool type_fault(const Subject& subject);
   bool enum_fault(const Subject& subject);
@@ -117,13 +117,13 @@ class Evaluator {
 
   const SchemaLimits& limits_;
   Budget budget_;
-  /// Caches which values match which schemas with alternatives.
-  /// Without the cache, nested alternatives take exponential time.
+  /// Caches whether a value matches a schema with anyOf or oneOf.
+  /// Without the cache, nested alternatives would take exponential time.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
-  std::size_t temporaries_ = 0;  ///< not 0: the current value is not part of the instance
+  std::size_t temporaries_ = 0;  ///< not 0: a temporary value, so do not use choices_
   std::size_t depth_ = 0;
   bool too_deep_ = false;
-  std::size_t nested_branches_ = 0;  ///< the enclosing alternatives that are being explained
+  std::size_t nested_branches_ = 0;  ///< how many enclosing anyOf and oneOf are being explained
 };
 
 }  // namespace moonlet::schema

@@ -10,10 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kSentence = 60;     // the cost of a sentence in steps
-constexpr std::size_t kBranchErrors = 6;    // the most errors of a branch
-constexpr std::size_t kNestedBranches = 3;  // the most alternatives reported within alternatives
-constexpr std::size_t kCandidates = 200;    // the most names that a wrong name is compared with
+constexpr std::uint64_t kSentence = 60;     // steps that an error message costs
+constexpr std::size_t kBranchErrors = 6;    // maximum number of errors of a branch
+constexpr std::size_t kNestedBranches = 3;  // maximum nesting of explained alternatives
+constexpr std::size_t kCandidates = 200;    // a wrong name is compared with at most so many names
 
 const Node& target_of(const Node& node) {
   const Node* at = &node;
@@ -25,8 +25,9 @@ std::size_t depth_of(const SchemaError& error) {
   return static_cast<std::size_t>(std::count(error.instance.begin(), error.instance.end(), '/'));
 }
 
-// Distance measures how far a branch is from a match. A wrong "const" or "enum" counts most.
-// A deep fault means that everything around it matches.
+// Distance tells how far a branch of anyOf or oneOf is from a match. A wrong "const" or "enum"
+// counts most. A branch whose errors are deeper in the value is closer, because everything around
+// them matches.
 struct Distance {
   std::size_t wrong_kind = 0, wrong_shape = 0, shallowness = 0, faults = 0;
 
@@ -59,7 +60,7 @@ std::string show_expected(const json& value) {
   return text.size() <= 80 ? text : show(value);
 }
 
-// Suggests the value without quotes if the unquoted value has an allowed type.
+// Suggests to remove the quotes if the text inside them has an allowed type.
 std::string unquoted_hint(const json& value, TypeSet types) {
   if (!value.is_string()) return {};
   const auto& text = value.get_ref<const std::string&>();
@@ -88,7 +89,7 @@ std::string path_text(const Path& path) {
   return out;
 }
 
-// Returns whether a sentence is needed, before the caller builds the sentence.
+// Pays for an error message. Returns true if one is needed, so that callers can skip building it.
 bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
@@ -105,7 +106,7 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
-  // A fault such as "has 3 items …" already names the value.
+  // The value is already described by an error that begins with "has", "lacks" or "is".
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
   if (!says_value) error.message += "is " + show(subject.value) + "; ";
@@ -177,7 +178,7 @@ bool Evaluator::missing_fault(const Subject& subject,
   std::string rest = std::string("lacks the ") +
                      (missing.size() == 1 ? "property " : "properties ") +
                      list_texts(missing, "and");
-  // An unknown property may be a misspelling of the missing property.
+  // A missing property may be present under a misspelled name.
   const auto& known = subject.node.object->properties;
   std::vector<std::string_view> unknown;
   for (const auto name : names_of(subject.value)) {
@@ -203,7 +204,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // A cause describes the property's name as a value. Keep only its expectation.
+  // The cause treats the property's name as the value. Use only its part "expected …".
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");
@@ -212,7 +213,8 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
   return fault(subject, "propertyNames", rest);
 }
 
-// If a property distinguishes the branches, only the branch that it names needs an explanation.
+// Removes the candidates whose "const" and "enum" properties do not match the value, unless that
+// removes all.
 void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
                                 std::vector<std::size_t>& candidates) {
   std::vector<std::size_t> right;
@@ -222,7 +224,8 @@ void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const 
   if (!right.empty()) candidates = std::move(right);
 }
 
-// The search may use half of the remaining steps; the explanation gets the other half.
+// Returns the branch that is closest to a match. Uses at most half of the remaining steps, so that
+// enough are left to report its errors.
 Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
                                             const std::vector<const Node*>& branches,
                                             const std::vector<std::size_t>& candidates) {
@@ -270,7 +273,7 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
     closest = closest_branch(subject, branches, candidates);
     nested_branches_ -= choices;
   }
-  // If only one branch has the right type and kind, report its errors directly.
+  // Only one branch has the right type and kind, so report its errors directly.
   if (choices == 0 && !closest.errors.empty()) {
     for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;
@@ -317,8 +320,8 @@ std::string reason_of(const Evaluator& evaluator, const SchemaLimits& limits) {
          " steps; use a smaller value, or a schema with fewer alternatives";
 }
 
-// Returns why a value cannot be validated: too deep, too large, or not JSON.
-// Returns "" for a valid JSON value.
+// Returns why a value cannot be validated: it is too deep, too large, or not JSON. Returns "" if it
+// can be.
 std::string refusal(const Program& program, const json& instance) {
   const auto extent =
       measure(instance, program.limits.max_instance_depth, program.limits.max_steps, SIZE_MAX);
@@ -353,7 +356,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
     report.errors.push_back(limit_error(reason_of(judge, program.limits)));
   }
   if (report.ok || report.limit_hit) return report;
-  // An extra error shows whether more errors exist than are reported.
+  // Collect one error more than is reported, to find out whether there are more.
   const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
   Evaluator explainer(program.limits, program.limits.max_steps / 2);
   ErrorList sink(most + 1);

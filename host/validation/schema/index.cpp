@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// Limits a URI's length, because all inheriting subschemas copy the URI.
+// Limits the length of a URI, because subschemas store the URI that they inherit.
 constexpr std::size_t kMaxUri = 2000;
 
 enum class Shape { kOne, kList, kMap, kOneOrList, kMapOfOneOrNames };
@@ -101,7 +101,8 @@ std::string near_key(const std::string& token, const json& object) {
 void for_each_subschema(const json& object, const Visitor& visit) {
   const bool reference = is_reference(object);
   for (const auto& keyword : kKeywords) {
-    // Draft-07 ignores the siblings of a $ref, except for definitions that references may target.
+    // Draft-07 ignores all keywords beside a $ref. Visit "definitions" nevertheless, because other
+    // references may point into it.
     if (reference && std::string_view(keyword.name) != "definitions") continue;
     const auto found = object.find(keyword.name);
     if (found != object.end()) visit_keyword(keyword, *found, visit);

@@ -1,5 +1,5 @@
-// Index maps a document's subschemas, their URIs, and the targets of references.
-// The Program owns the places. Only the compiler's thread uses an Index.
+// Index finds the subschemas of a document by their URI and the targets of references. The Program
+// owns the places. Only the thread that compiles the schema uses an Index.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 
 namespace moonlet::schema {
 
-/// Visits each direct subschema of `object`.
-/// `key` is null unless the keyword has a map; `index` is kNoIndex unless it has an array.
+/// Receives each direct subschema of an object. `key` is set if the keyword's value is an object of
+/// subschemas, and `index` if it is an array; otherwise they are null and kNoIndex.
 using Visitor = std::function<void(std::string_view keyword, const std::string* key,
                                    std::size_t index, const nlohmann::json& child)>;
 void for_each_subschema(const nlohmann::json& object, const Visitor& visit);
 
-/// Makes an error about the schema at `place`. `keyword` may be empty.
+/// Makes an error about the schema at `place`. `keyword` names the wrong keyword and may be empty.
 Error schema_error(const Place& place, std::string_view keyword, const std::string& what,
                    ErrorKind kind = ErrorKind::kInvalid, std::string hint = {});
 
@@ -29,11 +29,11 @@ class Index {
 
   Result<const Place*> add_root(const nlohmann::json& document);
 
-  /// Resolves `reference`, which is part of the schema at `from`. Loads the meta-schema on demand.
-  /// Refuses every other document, with an error that names the document.
+  /// Resolves `reference`, which occurs in the schema at `from`. Loads the meta-schema if it is
+  /// referenced. Fails if the reference is to another document, because none is fetched.
   Result<const Place*> resolve(const std::string& reference, const Place& from);
 
-  /// Returns the place of the subschema `value`; null if it is in no known document.
+  /// Returns the place of the subschema `value`, or null if no known document contains it.
   const Place* place_of(const nlohmann::json& value) const;
 
  private:
@@ -47,10 +47,10 @@ class Index {
   Place* known_or_new(Place place);
 
   Program& program_;
-  std::unordered_map<const nlohmann::json*, Place*> places_;  // by subschema
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // by value on the path of a pointer
-  std::map<std::string, Place*, std::less<>> resources_;      // by URI without fragment
-  std::map<std::string, Place*, std::less<>> anchors_;        // by URI with "#name"
+  std::unordered_map<const nlohmann::json*, Place*> places_;  // places by subschema
+  std::unordered_map<const nlohmann::json*, Place*> steps_;   // places on a $ref's way, by value
+  std::map<std::string, Place*, std::less<>> resources_;      // places by URI without fragment
+  std::map<std::string, Place*, std::less<>> anchors_;        // places by URI with "#name"
 };
 
 }  // namespace moonlet::schema

@@ -1,4 +1,4 @@
-// Returns the unchanged text of http://json-schema.org/draft-07/schema.
+// Contains the unchanged text of http://json-schema.org/draft-07/schema.
 #include "host/validation/schema/meta.h"
 
 namespace moonlet::schema {

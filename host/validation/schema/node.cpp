@@ -42,7 +42,7 @@ TypeSet type_of(const nlohmann::json& value) {
 }
 
 std::string type_names(TypeSet types) {
-  // A number includes the integers, so the list of names omits "integer".
+  // "a number" includes the integers, so do not name both.
   if (types & kNumber) types = static_cast<TypeSet>(types & ~kInteger);
   constexpr std::pair<TypeSet, const char*> kNames[] = {
       {kString, "a string"}, {kInteger, "an integer"},

@@ -1,6 +1,6 @@
-// A compiled schema is a graph of nodes, a node for each reachable subschema.
-// Only the compiler writes the graph; then any thread reads it.
-// Nodes point into the documents that the Program owns.
+// A compiled schema is a graph with a node for each reachable subschema. Only the compiler changes
+// the graph; afterwards any thread may read it. Nodes point into the documents that the Program
+// owns.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +21,25 @@
 
 namespace moonlet::schema {
 
-// TypeSet is a bit set of types. An integer is also a number.
+// TypeSet is a bit set of JSON types. A schema that allows kNumber also allows kInteger.
 using TypeSet = std::uint8_t;
 constexpr TypeSet kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 16, kArray = 32,
                   kObject = 64, kAnyType = 127;
 
 constexpr std::size_t kNoIndex = SIZE_MAX;
 
-/// Place is the position of a subschema: `keyword`, then `key` or `index`, below its parent.
-/// A chain of places needs less memory than ten thousand long pointer texts.
+/// Place tells where a subschema is: at `keyword`, and then `key` or `index`, in its parent. A
+/// chain of places takes less memory than a pointer string for each of ten thousand subschemas.
 struct Place {
   const Place* parent = nullptr;
-  std::string_view document;         ///< URI before the '#'; empty for the user's schema
-  std::string_view keyword;          ///< empty when `index` is the only step
-  const std::string* key = nullptr;  ///< "name" in "properties"
+  std::string_view document;         ///< URI without fragment; empty for the user's schema
+  std::string_view keyword;          ///< empty if the place is reached by a key or index only
+  const std::string* key = nullptr;  ///< such as "name" in "properties"
   std::size_t index = kNoIndex;
   const nlohmann::json* value = nullptr;
-  std::shared_ptr<const std::string> base;  ///< URI that references resolve against
+  std::shared_ptr<const std::string> base;  ///< URI that relative references are resolved against
 };
-/// Formats "#/properties/name" and shortens long keys.
+/// Formats a place as "#/properties/name", with long keys shortened.
 std::string pointer_text(const Place& place);
 
 struct Node;
@@ -57,30 +57,31 @@ struct StringRules {
   std::uint64_t min_length = 0, max_length = UINT64_MAX;
   const Pattern* pattern = nullptr;
   const Format* format = nullptr;
-  bool is_base64 = false;  ///< contentEncoding
-  bool is_json = false;    ///< contentMediaType
+  bool is_base64 = false;  ///< contentEncoding is "base64"
+  bool is_json = false;    ///< contentMediaType is "application/json"
 };
 
 struct ArrayRules {
   std::uint64_t min_items = 0, max_items = UINT64_MAX;
   bool unique = false;
   const Node* items = nullptr;     ///< the schema of every element
-  std::vector<const Node*> tuple;  ///< the schemas of elements by position
+  std::vector<const Node*> tuple;  ///< schemas of the first elements, by position
   bool is_tuple = false;
-  const Node* additional = nullptr;  ///< the schema of values after the tuple
+  const Node* additional = nullptr;  ///< schema of the elements after the tuple
   const Node* contains = nullptr;
 };
 
 struct Dependency {
   std::string_view key;
-  const Node* schema = nullptr;         ///< the whole object must match this schema, …
-  std::vector<std::string_view> names;  ///< … or have these properties
+  const Node* schema = nullptr;         ///< if set, the schema that the whole object must match
+  std::vector<std::string_view> names;  ///< required properties, unless `schema` is set
 };
 
 struct ObjectRules {
   std::uint64_t min_properties = 0, max_properties = UINT64_MAX;
   std::map<std::string_view, const Node*> properties;
-  /// Properties with a "const" or "enum" cheaply distinguish alternatives.
+  /// Properties with a "const" or "enum". They are checked first, to find the right alternative
+  /// cheaply.
   std::vector<std::pair<std::string, const Node*>> kinds;
   std::vector<std::pair<const Pattern*, const Node*>> patterns;
   const Node* additional = nullptr;
@@ -99,14 +100,14 @@ struct Combinators {
 
 struct Enumeration {
   const nlohmann::json* values = nullptr;                      ///< the array of the schema
-  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< sorted pairs of hash and index
+  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< sorted hash and index of values
   TypeSet types = 0;
 };
 
 struct Node {
   const Place* place = nullptr;
-  bool rejects = false;       ///< the schema `false`
-  const Node* ref = nullptr;  ///< replaces this node, whose other rules do not count
+  bool rejects = false;       ///< the schema is `false`
+  const Node* ref = nullptr;  ///< if not null, all other members are ignored
   TypeSet types = kAnyType;
   const nlohmann::json* constant = nullptr;
   std::unique_ptr<Enumeration> enumeration;
@@ -119,17 +120,17 @@ struct Node {
 
 struct Program {
   nlohmann::json document;
-  std::unique_ptr<nlohmann::json> meta_document;  ///< loaded only if referenced
+  std::unique_ptr<nlohmann::json> meta_document;  ///< null unless a $ref names it
   std::deque<Place> places;
   std::deque<Node> nodes;
-  std::map<std::string, Pattern, std::less<>> patterns;  ///< by their source
+  std::map<std::string, Pattern, std::less<>> patterns;  ///< by source text
   const Node* root = nullptr;
   SchemaLimits limits;
 };
 
-/// Returns the type of a value as a bit; kInteger for numbers without a fraction.
+/// Returns the bit of a value's type. It is kInteger for any number without a fraction.
 TypeSet type_of(const nlohmann::json& value);
-/// Formats "string" or "string or null".
+/// Names the types for an error message: "a string or null".
 std::string type_names(TypeSet types);
 
 }  // namespace moonlet::schema

@@ -1,5 +1,5 @@
-// Resolves URI references of schemas ($id and $ref) by RFC 3986 section 5.
-// URIs are never fetched. Pure functions, any thread.
+// Resolves the URI references in schemas ($id and $ref) by RFC 3986 section 5. Nothing is fetched.
+// Pure functions, any thread.
 #pragma once
 
 #include <optional>
@@ -8,17 +8,17 @@
 
 namespace moonlet::schema {
 
-/// Resolves `reference` against `base`. Either may be relative. Keeps the reference's fragment.
+/// Resolves `reference` against `base`. Both may be relative. Keeps the fragment of `reference`.
 std::string resolve_uri(std::string_view base, std::string_view reference);
 
 struct SplitUri {
   std::string_view document;  ///< without the fragment
   std::string_view fragment;  ///< without the '#'
 };
-/// Splits off the fragment. Both halves point into `uri`.
+/// Splits a URI at the fragment. Both parts point into `uri`.
 SplitUri split_fragment(std::string_view uri);
 
-/// Decodes percent-encoding. Returns no value for a malformed triplet.
+/// Decodes percent-encoding. Returns no value if an escape is malformed.
 std::optional<std::string> decode_percent(std::string_view text);
 
 }  // namespace moonlet::schema

@@ -16,7 +16,7 @@ __extension__ typedef unsigned __int128 Wide;
 
 constexpr double kTwoTo64 = 18446744073709551616.0;
 
-// Integer stores any integer as sign and magnitude, so that signed and unsigned compare.
+// Integer stores signed and unsigned integers in the same form, so that they can be compared.
 struct Integer {
   bool negative;
   std::uint64_t magnitude;
@@ -214,7 +214,8 @@ std::optional<std::pair<std::size_t, std::size_t>> equal_pair(const json& array,
     if (!budget.spend(1)) return std::nullopt;
   }
   std::sort(hashes.begin(), hashes.end());
-  // Unequal values with equal hashes are an attack, which the budget ends.
+  // Many different values with equal hashes can only be an attack. The budget limits their
+  // comparison.
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     for (std::size_t j = i + 1; j < hashes.size() && hashes[j].first == hashes[i].first; ++j) {
       const auto first = hashes[i].second, second = hashes[j].second;

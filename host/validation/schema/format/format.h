@@ -1,6 +1,6 @@
-// Checks the formats date-time, date, time, email, ipv4, ipv6, uri, regex and uuid.
-// All other formats are annotations. Each check is linear in its text's length.
-// All checks are pure functions for any thread. A library for uri would take more code.
+// Checks the formats date-time, date, time, email, ipv4, ipv6, uri, regex and uuid. All other
+// formats are accepted without a check. Each check takes time linear in the text's length. Pure
+// functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@ namespace moonlet::schema {
 struct Format {
   std::string_view name;
   bool (*matches)(std::string_view text);
-  std::string_view example;  ///< for messages
-  unsigned cost;             ///< steps of the budget for each 64 bytes of text
-  std::size_t max_bytes;     ///< longer texts are not of this format
+  std::string_view example;  ///< a valid text for error messages
+  unsigned cost;             ///< budget steps per 64 bytes of text
+  std::size_t max_bytes;     ///< a longer text does not have this format
 };
 
-/// Returns the format with this name; null if unknown. The result lives forever.
+/// Returns the format with this name, or null if it is unknown. The format is a static object.
 const Format* find_format(std::string_view name);
 
-// The predicates are grouped by family. Each file names its RFC.
+// Each group is implemented in a file of its own, which names the RFC.
 bool is_date(std::string_view text);
 bool is_time(std::string_view text);
 bool is_date_time(std::string_view text);

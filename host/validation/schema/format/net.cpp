@@ -1,4 +1,5 @@
-// Checks RFC 5321 mailboxes at RFC 1123 host names, and RFC 2673 and 4291 addresses.
+// Checks email addresses (RFC 5321, with host names of RFC 1123) and IP addresses (RFC 2673, RFC
+// 4291).
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -35,7 +36,7 @@ bool is_domain(std::string_view text) {
   }
 }
 
-// Returns the length of a quoted local part with its quotes; 0 without quotes.
+// Returns the length of a quoted local part, including its quotes; 0 if it is not quoted.
 std::size_t quoted_part(std::string_view text) {
   if (!text.starts_with('"')) return 0;
   for (std::size_t i = 1; i < text.size(); ++i) {

@@ -7,7 +7,7 @@
 namespace moonlet::schema {
 namespace {
 
-// RE2 divides this memory between its program and the caches of its automata.
+// RE2 uses this memory for its program and for the caches of its automata.
 constexpr std::int64_t kMemory = 1 << 20;
 
 re2::RE2::Options options() {
@@ -44,7 +44,8 @@ bool Pattern::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *program_);
 }
 
-// A hostile expression has a new state at each byte. Typical expressions cost far less.
+// Assumes a hostile expression, for which RE2 creates a new state at each byte. Typical expressions
+// cost far less.
 std::uint64_t Pattern::cost(std::size_t bytes) const {
   return 4 + (bytes + 16) * (64 + static_cast<std::uint64_t>(program_->ProgramSize())) / 256;
 }

@@ -1,5 +1,5 @@
-// Pattern is a regular expression of a schema, which RE2 runs in linear time.
-// RE2's syntax has neither lookaround nor back-references. Immutable, any thread.
+// Pattern is a regular expression in a schema. RE2 matches in linear time, and supports neither
+// lookaround nor backreferences. Immutable, any thread.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,15 @@ namespace moonlet::schema {
 
 class Pattern {
  public:
-  /// Compiles `source`, of at most `max_bytes`. The error contains RE2's message.
+  /// Compiles `source`. Fails with RE2's message, or if `source` has more than `max_bytes` bytes.
   static Result<Pattern> compile(std::string_view source, std::size_t max_bytes);
 
   /// Returns true if the expression matches anywhere in `text`.
   bool matches(std::string_view text) const;
 
-  /// Returns the worst-case cost of matching `bytes` of text, in steps of the budget.
+  /// Returns the worst-case cost of matching a text of `bytes` bytes, in budget steps.
   std::uint64_t cost(std::size_t bytes) const;
-  /// Returns the number of instructions, which measures the program's memory.
+  /// Returns the number of RE2 instructions, as a measure of memory.
   std::size_t size() const;
 
   const std::string& source() const { return source_; }
@@ -36,7 +36,7 @@ class Pattern {
   std::shared_ptr<const re2::RE2> program_;
 };
 
-/// Returns true if `source` compiles (format "regex").
+/// Returns true if `source` is a valid regular expression (format "regex").
 bool is_pattern(std::string_view source);
 
 }  // namespace moonlet::schema

@@ -1,4 +1,4 @@
-// Checks RFC 3339 dates and times, with leap seconds where UTC allows them.
+// Checks RFC 3339 dates and times. Accepts a leap second only at 23:59:60 UTC.
 #include <chrono>
 #include <optional>
 
@@ -17,14 +17,14 @@ std::optional<int> number(std::string_view text) {
   return value;
 }
 
-// Parses two digits at `at`, of a value up to `most`.
+// Parses the two digits at offset `at`. Returns no value if the number is greater than `most`.
 std::optional<int> pair_at(std::string_view text, std::size_t at, int most) {
   if (text.size() < at + 2) return std::nullopt;
   const auto value = number(text.substr(at, 2));
   return value && *value <= most ? value : std::nullopt;
 }
 
-// Parses "Z" or "+hh:mm" into the minutes to subtract for UTC.
+// Parses "Z" or "+hh:mm" into the minutes to subtract from the local time to get UTC.
 std::optional<int> offset_of(std::string_view text) {
   if (text == "Z" || text == "z") return 0;
   if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;

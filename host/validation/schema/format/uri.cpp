@@ -12,7 +12,7 @@ bool is_among(char c, std::string_view set) { return set.find(c) != kNone; }
 bool is_unreserved(char c) { return is_letter(c) || is_digit(c) || is_among(c, "-._~"); }
 bool is_sub_delimiter(char c) { return is_among(c, "!$&'()*+,;="); }
 
-// Returns true if every character is unreserved, a sub-delimiter, percent-encoded or in `more`.
+// Returns true if each character is unreserved, a sub-delimiter, percent-encoded, or one of `more`.
 bool only(std::string_view text, std::string_view more) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
