@@ -9,7 +9,8 @@ namespace moonlet::web {
 
 namespace {
 
-/// If one of these headers occurs twice, two programs could read the request differently.
+/// Headers that may occur only once. If one occurs twice, a proxy and this server could use
+/// different values.
 constexpr std::string_view kOnce[] = {"host",         "origin",         "cookie",
                                       "content-type", "content-length", "transfer-encoding",
                                       "x-moonlet",    "sec-fetch-site", "last-event-id"};
@@ -19,7 +20,7 @@ bool same_name(std::string_view a, std::string_view b) {
                                             [](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// Compares in constant time, so that the time does not reveal a part of the secret.
+/// Compares in constant time, so that the duration reveals nothing about the secret.
 bool same_secret(std::string_view a, std::string_view b) {
   unsigned char differs = a.size() != b.size();
   for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
@@ -28,7 +29,7 @@ bool same_secret(std::string_view a, std::string_view b) {
   return differs == 0;
 }
 
-/// Refuses all paths but the normalized form, so that no other spelling can bypass a check.
+/// Returns true if the path is in its normal form. Other spellings of a path could bypass a check.
 bool is_normal(std::string_view path) {
   if (path.empty() || path[0] != '/' || path.size() > 200) return false;
   for (std::size_t i = 0; i < path.size(); ++i) {
@@ -70,7 +71,7 @@ bool Access::is_own_host(std::string_view host) const {
 }
 
 std::string Access::cookie_name(const RequestHead& head) const {
-  // Cookies are shared by all ports of a host, so the name contains the port.
+  // All ports of a host share their cookies, so put the port into the cookie's name.
   const std::string_view port = port_of(head.header("host"));
   return "moonlet-" + (port.empty() ? "80" : std::string(port));
 }

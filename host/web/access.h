@@ -1,5 +1,5 @@
-// Access decides whether the page's server may answer a request.
-// Checks the path, host, origin and credential. Reads only the request's head. Pure, any thread.
+// Access decides whether the web server may answer a request. It checks the path, host, origin and
+// credential, and reads only the request's head. Pure, any thread.
 #pragma once
 
 #include <optional>
@@ -10,13 +10,13 @@
 
 namespace moonlet::web {
 
-/// RequestHead is the head of a request. Its texts are still escaped.
+/// RequestHead is the request line and headers of a request, not yet decoded.
 struct RequestHead {
   std::string method;
-  std::string path;  ///< without the query
+  std::string path;  ///< path without the query
   std::vector<std::pair<std::string, std::string>> headers;
 
-  /// Returns a header's value, or "" if it is missing. The name's letter case is ignored.
+  /// Returns a header's value, or "" if it is missing. Ignores the case of `name`.
   std::string_view header(std::string_view name) const;
 };
 
@@ -27,15 +27,16 @@ struct Refusal {
 
 class Access {
  public:
-  /// Port 0 means a Unix socket. Any port of a loopback name is then allowed, because `ssh -L` and
-  /// proxies choose a port. `token` is the secret that `moonlet web` prints.
+  /// Port 0 means a Unix socket. A request may then name any port of a loopback host, because `ssh
+  /// -L` and proxies choose the port. `token` is the secret in the address that `moonlet web`
+  /// prints.
   Access(int port, std::string token);
 
-  /// Returns the reason to refuse the request; no value if it may be answered.
+  /// Returns why the request must be refused, or no value if the server may answer it.
   std::optional<Refusal> check(const RequestHead& head) const;
-  /// Returns true for the token that the page was opened with.
+  /// Returns true if `text` is the token.
   bool is_token(std::string_view text) const;
-  /// Returns the header `Set-Cookie` for a page that has presented the token.
+  /// Returns the value of the `Set-Cookie` header for a browser that has sent the token.
   std::string set_cookie(const RequestHead& head) const;
 
  private:
@@ -45,10 +46,11 @@ class Access {
 
   int port_;
   std::string token_;
-  std::string cookie_;  ///< derived from the token, so that a cookie does not reveal it
+  std::string cookie_;  ///< a hash of the token, so that the cookie does not reveal it
 };
 
-/// Decodes "%41+b" to "A b". Returns no value for a malformed escape or a NUL.
+/// Decodes a query argument: "%41+b" becomes "A b". Returns no value for a malformed escape or a
+/// NUL.
 std::optional<std::string> unescape(std::string_view text);
 
 }  // namespace moonlet::web

@@ -30,7 +30,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr std::size_t kTokenBytes = 32;
-constexpr int kTries = 200;  // of 10 ms each, to lock the file of a server that has ended
+constexpr int kTries = 200;  // most tries to lock the file of an ended server, 10 ms each
 
 Fd new_socket(int family) {
   Fd fd(::socket(family, SOCK_STREAM, 0));
@@ -53,14 +53,14 @@ bool is_token(const std::string& text) {
   return text.size() == 2 * kTokenBytes && std::all_of(text.begin(), text.end(), is_hex);
 }
 
-/// The content of a lock file: the token, a space, the pid of the server and a newline.
+/// Returns the content of a lock file: the token, a space, the server's pid and a newline.
 std::string text_of(int fd) {
   char text[200] = {};
   const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
   return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
 }
 
-/// Empty if there is none.
+/// Returns the pid in the content of a lock file, or "" if it has none.
 std::string pid_in(const std::string& text) {
   const auto space = text.find(' ');
   if (space == std::string::npos) return {};
@@ -89,7 +89,8 @@ Result<void> Address::hold(const std::string& name, const std::string& shown,
   lock_ = std::move(*file);
   ::fchmod(lock_.get(), 0600);
   std::string kept = text_of(lock_.get());
-  // A program that a killed server was just starting holds the lock until its exec.
+  // If a server is killed while it starts a program, the forked child holds the lock until it calls
+  // exec.
   for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     const std::string pid = pid_in(kept);
     if (tries == kTries || pid.empty() || is_alive(pid)) {
@@ -172,7 +173,8 @@ Result<Address> Address::on_socket(const std::string& path, const std::string& s
   }
   address.socket_ = new_socket(AF_UNIX);
   if (!address.socket_) return Error::from_errno(errno, "make a socket for", path);
-  // Set the mode before the socket exists, because a later chmod would be a race.
+  // Set the mode with umask. A chmod after bind() would leave the socket open to others for a
+  // moment.
   const mode_t before = ::umask(0177);
   auto listening = listen_at(address.socket_.get(), where, sizeof at, path);
   ::umask(before);

@@ -1,6 +1,6 @@
-// Address is the place where the page is served, a loopback port or a Unix socket, with its token.
-// A locked file in the user's state folder gives an address to a single server.
-// The file also stores the token, so that a page can reconnect to a restarted server. One thread.
+// Address is where the page is served, a loopback port or a Unix socket, and its token. A lock file
+// in the user's state folder ensures that only one server uses the address. The file also stores
+// the token, so that open pages can reconnect after the server was restarted. One thread.
 #pragma once
 
 #include <string>
@@ -12,10 +12,11 @@ namespace moonlet::web {
 
 class Address {
  public:
-  /// Listens on 127.0.0.1:`port`; 0 takes any free port. `state` is moonlet's state folder.
-  /// Fails with kInvalid and the owner's pid if another server has the port.
+  /// Listens on 127.0.0.1:`port`. Port 0 takes a free port. `state` is moonlet's state folder.
+  /// Fails with kInvalid if another server uses the port. The error names the server's pid.
   static Result<Address> on_port(int port, const std::string& state);
-  /// Listens on a socket at an absolute path, with mode 0600. Replaces a socket without a server.
+  /// Listens on a Unix socket at an absolute path, with mode 0600. Replaces a socket file on which
+  /// no server listens.
   static Result<Address> on_socket(const std::string& path, const std::string& state);
   ~Address();
   Address(Address&& other) noexcept = default;
@@ -23,9 +24,10 @@ class Address {
   /// Returns the port; 0 for a Unix socket.
   int port() const { return port_; }
   const std::string& token() const { return token_; }
-  /// Returns the listening socket. Call once.
+  /// Gives the listening socket to the caller. Call this once.
   Fd take_socket() { return std::move(socket_); }
-  /// Returns the address for a browser. The token is in the fragment, which browsers do not send.
+  /// Returns the URL to open in a browser. The token is in the fragment, which a browser does not
+  /// send.
   std::string url() const;
 
  private:

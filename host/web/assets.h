@@ -1,4 +1,4 @@
-// The page's own files, which the build embeds from stdlib/web. Constants; any thread.
+// Provides the page's own files, which are compiled in from stdlib/web. Constants, any thread.
 #pragma once
 
 #include <string_view>
@@ -6,13 +6,13 @@
 namespace moonlet::web {
 
 struct Asset {
-  std::string_view name;  ///< "live/app.js"
+  std::string_view name;  ///< such as "live/app.js"
   std::string_view text;
 };
 
 /// Returns the file with this name; null if there is none.
 const Asset* find_asset(std::string_view name);
-/// Returns the hash of all files. It is part of their URLs, so that browsers may cache them.
+/// Returns a hash of all files. It is part of their URLs, so that browsers can cache the files.
 std::string_view assets_hash();
 
 }  // namespace moonlet::web

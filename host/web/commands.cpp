@@ -32,12 +32,13 @@ struct Value {
 struct Command {
   const char* name;
   std::vector<const char*> words;  ///< the verb and its fixed options
-  std::vector<Value> arguments;    ///< in this order
+  std::vector<Value> arguments;    ///< positional arguments, in this order
   std::vector<Value> options;      ///< passed as --NAME=VALUE
   bool acts;
 };
 
-/// A decision always requires the hash of the text that the page has displayed.
+/// Returns the commands that the page may start. A decision about a text always requires the hash
+/// of the text that the page has shown.
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> list = {
       {"runs",
@@ -129,7 +130,7 @@ bool fits(const std::string& text, Kind kind) {
   return false;
 }
 
-/// Commands whose output nobody reads any more.
+/// Commands that may still run, although their page no longer reads the output.
 std::vector<std::pair<pid_t, Fd>>& left() {
   static std::vector<std::pair<pid_t, Fd>> list;
   return list;
@@ -241,7 +242,7 @@ void reap_commands() {
   auto& list = left();
   char rest[4096];
   for (auto& [pid, out] : list) {
-    // Drain the pipe, so that the command does not block on a full pipe.
+    // Drain the pipe, so that the command does not block because the pipe is full.
     while (out && read_some(out.get(), rest, sizeof rest) > 0) {
     }
   }

@@ -1,5 +1,5 @@
-// Commands is the closed list of commands that the page may start.
-// Each is one `moonlet VERB … --json`, with the same checks and gates. Stateless, any thread.
+// Defines the closed list of commands that the page may start. Each is a `moonlet VERB … --json`,
+// with the checks and gates that a user has in a shell. Stateless, any thread.
 #pragma once
 
 #include <map>
@@ -15,18 +15,19 @@ namespace moonlet::web {
 using Values = std::map<std::string, std::string>;
 
 /// Returns the arguments of `moonlet` for a command of the page in the work tree `repo`.
-/// `acts` is true for a POST request, which a command with side effects requires.
-/// Fails with kInvalid for an unknown command or name, or a missing or malformed value.
+/// `acts` is true for a POST request; only such a request may start a command with side effects.
+/// Fails with kInvalid if the command or a value's name is unknown, or a value is missing or
+/// malformed.
 Result<std::vector<std::string>> command_words(const std::string& name, const Values& values,
                                                const std::string& repo, bool acts);
 
 /// Starts a program and returns its standard output as a stream.
-/// The program has its own session, so it completes even if the server ends or the page is closed.
-/// A command without side effects is ended when the Body is destroyed.
+/// A command with side effects (`acts`) completes even if the server ends or the page is closed.
+/// Any other command is terminated when the Body is destroyed.
 Result<std::unique_ptr<Body>> start_command(std::vector<std::string> argv, const std::string& cwd,
                                             bool acts);
 
-/// Reads the remaining output of commands whose page is closed, and reaps ended commands.
+/// Discards the output of commands whose page was closed, and reaps those that have ended.
 void reap_commands();
 
 }  // namespace moonlet::web

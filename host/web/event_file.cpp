@@ -10,14 +10,14 @@ namespace moonlet::web {
 namespace {
 
 constexpr std::size_t kBlock = 32 * 1024;
-/// Longer than any line that moonlet writes. An imported file may have longer ones.
+/// moonlet writes only shorter lines. An imported file may have longer ones.
 constexpr std::size_t kLongestLine = std::size_t{16} << 20;
 
-/// The fields after "number" say which run and step the event concerns.
-/// Quotes inside of strings are escaped, so the last match is the event's own field.
+/// The text before an event's number. The last match in a line is the event's own number, because
+/// quotes in strings are escaped and the field "data" comes earlier.
 constexpr std::string_view kNumber = ",\"number\":";
 
-/// Returns the number of an event's line; 0 for any other line.
+/// Returns the number of the event in the line, or 0 if the line is not an event.
 std::uint64_t number_of(std::string_view line) {
   const auto found = line.rfind(kNumber);
   if (found == std::string_view::npos || line.back() != '}') return 0;

@@ -1,6 +1,6 @@
-// EventFile follows the events.jsonl of a run while its host writes the file.
-// Returns only complete lines. Keeps at most one line and one block in memory, and skips lines of
-// more than 16 MB. One thread.
+// EventFile reads a run's events.jsonl while its host may still append to the file. Returns only
+// complete lines. Keeps at most one line and one block in memory, and skips lines of more than 16
+// MB. One thread.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 namespace moonlet::web {
 
 struct EventLine {
-  std::string_view text;     ///< JSON, if is_json_line(); valid until the next call
-  std::uint64_t number = 0;  ///< the event's number in the run, from 1
+  std::string_view text;     ///< valid until the next call; may be invalid JSON
+  std::uint64_t number = 0;  ///< the event's number, from 1 in each run
 };
 
 class EventFile {
@@ -30,16 +30,17 @@ class EventFile {
   Fd file_;
   std::string text_;
   std::size_t at_ = 0;        ///< the start of the next line in text_
-  std::size_t searched_ = 0;  ///< text_ has no line end before this offset
-  bool is_too_long_ = false;  ///< the beginning of the next line was dropped
+  std::size_t searched_ = 0;  ///< text_ has no newline from at_ to this offset
+  bool is_too_long_ = false;  ///< the next line was too long, and its beginning was discarded
 };
 
-/// Returns true if the line is JSON without a carriage return, which would end a line of an event
-/// stream. A damaged or imported file may have other lines.
+/// Returns true if the line is valid JSON and has no carriage return, which would end a line in a
+/// stream of server-sent events. Lines in a damaged or imported file may be invalid.
 bool is_json_line(std::string_view line);
 
-/// Returns a string field at the end of an event's line ("type", "step"), still escaped.
-/// The host sorts an event's fields by name, so "data" comes first.
+/// Returns the value of a string field that follows "number" in an event's line ("type", "step"),
+/// without decoding its escapes. The host writes the fields in sorted order, so "data" precedes
+/// "number".
 std::string_view last_field(std::string_view line, std::string_view name);
 
 }  // namespace moonlet::web

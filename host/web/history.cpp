@@ -20,13 +20,13 @@ constexpr std::size_t kMostRecords = 20, kMostRecordBytes = 4 << 20;
 constexpr std::size_t kMostWarnings = 200, kMostNames = 2000;
 constexpr std::size_t kLongestText = 300;
 
-/// Must be small, because a run may have many thousands of steps.
+/// A row of the table. Keep it small, because a run may have many thousands of steps.
 struct Step {
   std::string key;
   std::int64_t from = 0, to = 0, tokens = -1;
   double usd = -1;
   std::int32_t attempts = 0, exit_code = -1, phase = -1, generation = 0;
-  std::int32_t kind = 0, runner = 0, status = 0, error = 0;  ///< indexes into the list of texts
+  std::int32_t kind = 0, runner = 0, status = 0, error = 0;  ///< indexes into texts_
   bool is_open = true, is_cached = false, is_estimate = false;
 };
 
@@ -42,7 +42,8 @@ std::int64_t integer_of(const nlohmann::json& json, const char* name, std::int64
   return found != json.end() && found->is_number() ? found->get<std::int64_t>() : none;
 }
 
-/// Collects a run's events as rows of steps. A step that ran again after a resume has a new row.
+/// Table collects a run's events as one row per step. A step that runs again after a resume gets
+/// another row.
 class Table {
  public:
   void apply(std::string_view type, const nlohmann::json& event);
@@ -56,7 +57,7 @@ class Table {
   std::vector<std::string> texts_{""};
   std::unordered_map<std::string, std::int32_t> places_{{"", 0}};
   std::unordered_map<std::string, std::size_t> open_;
-  std::unordered_set<std::size_t> known_;  ///< hashes of the keys that have a row
+  std::unordered_set<std::size_t> known_;  ///< hashes of the keys of all rows
   nlohmann::json phases_ = nlohmann::json::array(), resumes_ = nlohmann::json::array(),
                  warnings_ = nlohmann::json::array();
   std::int64_t from_ = 0, to_ = 0;
@@ -128,7 +129,8 @@ void Table::apply(std::string_view type, const nlohmann::json& event) {
     step.from = step.to = at;
     step.phase = static_cast<std::int32_t>(phases_.size()) - 1;
     step.generation = generation_;
-    // A replayed step has an end without a beginning. After a resume, it already has a row.
+    // A step replayed from the journal has no step.started. Remember its key, so that a later
+    // resume does not add another row for it.
     known_.insert(hash_of(key));
     if (type == "step.finished") end(step, *data, at);
     steps_.push_back(std::move(step));
@@ -170,7 +172,7 @@ bool is_of_table(std::string_view type) {
          type == "run.finished" || type == "warning";
 }
 
-/// Escapes a text for a JSON string.
+/// Returns the text as it appears inside a JSON string.
 std::string escaped(const std::string& text) {
   const std::string json = json_text(text);
   return json.substr(1, json.size() - 2);
@@ -238,7 +240,7 @@ Result<std::string> records_json(const Dir& run, const std::string& key) {
       if (body == std::string_view::npos || line.find(mark, body) == std::string_view::npos)
         continue;
       std::string record = "{\"line\":" + std::to_string(number) + ",\"body\":";
-      record += line.substr(body + 7);  // includes the closing brace of the line
+      record += line.substr(body + 7);  // includes the closing brace of the line's object
       if (!is_json_line(record)) continue;
       size += record.size();
       found.push_back(std::move(record));

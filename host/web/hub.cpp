@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kJudgeMs = 500;
 constexpr std::int64_t kOverviewMs = 60;
 constexpr std::int64_t kHeartbeatMs = 15'000;
-constexpr std::int64_t kOpenMs = 100;  // between tries to open a file that does not exist yet
+constexpr std::int64_t kOpenMs = 100;  // ms between attempts to open an events file
 constexpr std::size_t kBlock = 32 * 1024;
 constexpr std::size_t kMostFollowed = 32, kMostShown = 40;
 constexpr int kEventsAtOnce = 2000;
@@ -100,7 +100,7 @@ nlohmann::json json_of(const LiveModel& model) {
   return json;
 }
 
-/// Returns true if the folder of a run was removed. Another folder may have its name by now.
+/// Returns true if the run's open folder was removed. A new folder may have the same name.
 bool is_removed(const Dir& dir, const Dir& agent, const std::string& run) {
   struct stat open {};
   struct stat named {};

@@ -1,6 +1,7 @@
-// Hub follows the events of all live runs of all work trees, and keeps a small model of each run.
-// LiveBody streams server-sent events to a page: the events of the runs that the page follows, with
-// a cursor as id, and the changes of all live runs. One thread.
+// Hub follows the events of all live runs in all work trees, and keeps a small model of each run.
+// LiveBody streams server-sent events to a page: all events of the runs that the page follows, and
+// changes in the models of all live runs. The id of a server-sent event says how far the page has
+// read each run. One thread.
 #pragma once
 
 #include <cstdint>
@@ -22,22 +23,23 @@ class Hub {
   /// Borrows `repos`, which must outlive the hub.
   explicit Hub(std::vector<Repo>& repos) : repos_(repos) {}
 
-  /// Reads new events and runs. Cheap if nothing has changed.
+  /// Reads new events and finds new runs. Cheap if nothing has changed.
   void tick();
   std::vector<Repo>& repos() { return repos_; }
 
-  /// Increases when a live run changes, and when a run becomes live or ends.
+  /// Returns a number that increases when a live run changes, begins or ends.
   std::uint64_t version() const { return version_; }
-  /// Increases when a run, task or decision may have been added, removed or changed its state.
+  /// Returns a number that increases when a run, task or decision may have been added, removed, or
+  /// changed its state.
   std::uint64_t changes() const { return changes_; }
-  /// Returns true if there are as many streams as the server has descriptors and memory for.
+  /// Returns true if no more streams may be opened, to limit the server's descriptors and memory.
   bool is_full() const { return streams_ >= kMostStreams; }
-  /// Returns {"live": [ids], "runs": [the runs that have changed after `version`]}.
+  /// Returns {"live": [ids], "runs": […]}. "runs" has the runs that have changed since `version`.
   std::string overview(std::uint64_t version) const;
 
  private:
   friend class LiveBody;
-  /// A browser has one stream for all its tabs.
+  /// Limits the number of streams. A browser needs only one stream for all its tabs.
   static constexpr std::size_t kMostStreams = 64;
   struct LiveRun {
     std::size_t repo = 0;
@@ -55,7 +57,7 @@ class Hub {
 
   std::vector<Repo>& repos_;
   std::list<LiveRun> runs_;
-  std::map<std::size_t, std::vector<std::int64_t>> seen_;  ///< times of folders, by repo
+  std::map<std::size_t, std::vector<std::int64_t>> seen_;  ///< last seen times of folders, by repo
   std::uint64_t version_ = 1, changes_ = 1;
   std::int64_t judged_ms_ = 0;
   std::size_t streams_ = 0;
@@ -63,7 +65,8 @@ class Hub {
 
 class LiveBody final : public Body {
  public:
-  /// `wanted` lists work tree, run and the last event that the page has: "0/R-007:123,0/R-009:0".
+  /// `wanted` lists the runs to follow: index of the work tree, run, and number of the last event
+  /// that the page has, as in "0/R-007:123,0/R-009:0".
   LiveBody(Hub& hub, const std::string& wanted);
   ~LiveBody() override { --hub_.streams_; }
   LiveBody(const LiveBody&) = delete;

@@ -1,4 +1,4 @@
-// The moonlet-web executable, which serves the page for the work trees in its options.
+// The moonlet-web executable. It serves the page for the work trees that its options name.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ std::string state_dir() {
   return home != nullptr && home[0] == '/' ? std::string(home) + "/.local/state/moonlet" : "";
 }
 
-/// Returns the path of the moonlet beside this executable.
+/// Returns the path of the `moonlet` in the folder of this executable.
 Result<std::string> moonlet_program() {
   char path[4096];
   std::size_t size = sizeof path;
@@ -64,7 +64,8 @@ Result<std::string> moonlet_program() {
                {}};
 }
 
-/// Opens the address through a private file, because other users can see a program's arguments.
+/// Opens the URL in a browser. Writes it to a private file first, because other users can see the
+/// arguments of a program, and the URL contains the token.
 void open_browser(const std::string& url, const std::string& state) {
   auto dir = Dir::make(state + "/web");
   const std::string page =

@@ -1,4 +1,4 @@
-// The options of `moonlet web`. Plain values; any thread.
+// Parses the options of `moonlet web`. Plain values; any thread.
 #pragma once
 
 #include <string>
@@ -12,13 +12,13 @@ constexpr int kDefaultPort = 8747;
 
 struct Options {
   int port = kDefaultPort;
-  std::string socket;  ///< an absolute path; empty: the port is used
-  bool open = false;   ///< start the user's browser
+  std::string socket;  ///< absolute path of a Unix socket; empty: use the port
+  bool open = false;   ///< open the page in the user's browser
   bool version = false;
-  std::vector<std::string> repos;  ///< absolute folders; at least one
+  std::vector<std::string> repos;  ///< absolute paths of the work trees; at least one
 };
 
-/// Parses the arguments after `moonlet web`. Resolves relative paths.
+/// Parses the arguments after `moonlet web`. Makes relative paths absolute.
 Result<Options> read_options(const std::vector<std::string>& words);
 
 }  // namespace moonlet::web

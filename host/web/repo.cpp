@@ -12,8 +12,8 @@ namespace moonlet::web {
 
 namespace {
 
-/// Returns a top-level field of run.json as text, because the file may be too large to parse.
-/// The host writes each field on its own line, and escapes line ends in strings.
+/// Returns a top-level string field of run.json. Searches the text, because the file may be too
+/// large to parse. The host writes each field on its own line, and escapes newlines in strings.
 std::optional<std::string> top_field(Fd file, const std::string& name) {
   const std::string mark = "\n  \"" + name + "\": \"";
   std::string text;
@@ -33,7 +33,7 @@ std::optional<std::string> top_field(Fd file, const std::string& name) {
   }
 }
 
-/// Returns true if `path` still names the open folder.
+/// Returns true if `path` still leads to the open folder.
 bool is_at(int folder, const std::string& path) {
   struct stat open {};
   struct stat named {};

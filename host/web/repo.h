@@ -1,5 +1,5 @@
-// Repo is a work tree that the page shows, with its `.agent` folder and the folders of its runs.
-// Only reads. One thread.
+// Repo is a work tree that the page shows, with its `.agent` folder and the folders of its runs. It
+// never writes. One thread.
 #pragma once
 
 #include <optional>
@@ -12,17 +12,18 @@ namespace moonlet::web {
 
 class Repo {
  public:
-  /// Opens an existing folder by its absolute path. A folder without `.agent` has no runs.
+  /// Opens an existing folder by its absolute path. It need not have an `.agent` folder.
   static Result<Repo> open(const std::string& folder);
 
-  /// Returns the folder that commands get as --repo.
+  /// Returns the path that commands get as --repo.
   const std::string& folder() const { return folder_; }
-  /// Returns `.agent`; null until moonlet has run in the work tree. A removed or replaced `.agent`
-  /// is opened again, so the Dir is valid only until the next call.
+  /// Returns the `.agent` folder, or null if moonlet has not run in the work tree yet. Opens it
+  /// again if it was removed or replaced, so the Dir is valid only until the next call.
   const Dir* agent();
-  /// Returns true if the work tree is not writable. Commands with side effects then fail.
+  /// Returns true if `.agent` is not writable, so that commands with side effects would fail.
   bool is_read_only();
-  /// Opens the public folder of a run. Fails with kInvalid if it does not exist (yet).
+  /// Opens the sidecar folder of a run, which has its events and artifacts. Fails with kInvalid if
+  /// the run has none yet.
   Result<Dir> sidecar(const std::string& run);
 
  private:

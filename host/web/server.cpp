@@ -14,16 +14,15 @@ namespace moonlet::web {
 
 namespace {
 
-/// Above kMost connections without an answer, those that have waited longest for a request are
-/// closed, so that idle connections cannot block new ones. kMostAccepted is small enough for
-/// select().
+/// If more than kMost connections have no response yet, closes the oldest of them, so that idle
+/// connections cannot block new ones. kMostAccepted is small enough for select().
 constexpr std::size_t kMost = 96;
 constexpr unsigned kMostAccepted = 512;
 constexpr unsigned kIdleSeconds = 20;
 constexpr std::size_t kHeadBytes = 24 * 1024;
 constexpr std::size_t kBlockBytes = 64 * 1024;
 constexpr std::size_t kMostBody = 64 * 1024;
-/// The longest time for a whole request to arrive.
+/// A request must arrive completely within this time.
 constexpr std::int64_t kSlowMs = 10'000;
 constexpr std::int64_t kTickMs = 30, kRestMs = 500;
 
@@ -31,7 +30,7 @@ std::int64_t now_ms() { return system_clock().monotonic_ms(); }
 
 using Answer = decltype(MHD_YES);
 
-/// Browsers may execute, load and frame only files of this server.
+/// These headers let a browser execute, load and frame only files of this server.
 constexpr std::pair<const char*, const char*> kHeaders[] = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -108,7 +107,8 @@ struct Callbacks {
     }
   }
 
-  // The library's own decoding would hide the original spelling of a path.
+  // Keep percent-escapes. If the library decoded them, Access could not check how the path was
+  // spelled.
   static std::size_t keep_escapes(void*, MHD_Connection*, char* text) { return std::strlen(text); }
 
   static Answer add_header(void* head, MHD_ValueKind, const char* key, const char* value) {
@@ -191,7 +191,7 @@ struct Callbacks {
         exchange.request.body.append(upload, *upload_size);
       }
       *upload_size = 0;
-      // No response can be queued during an upload, so close the connection.
+      // libmicrohttpd cannot queue a response during an upload, so close the connection instead.
       return exchange.is_refused ? MHD_NO : MHD_YES;
     }
     return send(exchange, server.handler_(exchange.request));
@@ -214,7 +214,7 @@ Result<std::unique_ptr<Server>> Server::start(Fd socket, const Access& access, H
     return Error{
         ErrorKind::kFailed, "the HTTP server could not be started", "check `ulimit -n`", {}};
   }
-  (void)socket.release();  // MHD_stop_daemon closes it
+  (void)socket.release();  // MHD_stop_daemon() closes the socket
   return server;
 }
 
@@ -227,7 +227,8 @@ Server::~Server() {
 
 namespace {
 
-/// The library does not read from suspended connections, so it does not notice their end.
+/// Returns true if the client has closed the connection. libmicrohttpd does not notice that while a
+/// connection is suspended.
 bool has_closed(MHD_Connection* handle) {
   const auto* info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
   char byte = 0;
@@ -290,7 +291,7 @@ void Server::run(const volatile std::sig_atomic_t& stop, const std::function<voi
     if (MHD_get_timeout(daemon_, &limit) == MHD_YES) {
       wait_ms = std::min(wait_ms, static_cast<std::int64_t>(limit));
     }
-    // The library does not wake select() for a resumed connection, so do not wait.
+    // Resuming a connection does not wake select(), so do not wait.
     if (has_resumed) wait_ms = 0;
     timeval timeout{wait_ms / 1000, static_cast<suseconds_t>(wait_ms % 1000 * 1000)};
     if (::select(most + 1, &read, &write, &error, &timeout) < 0) {

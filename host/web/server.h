@@ -28,16 +28,17 @@ struct Request {
   const std::string& arg(const std::string& name) const;
 };
 
-/// Body is a response body that is produced piece by piece.
+/// Body is a response body that is produced in pieces.
 class Body {
  public:
   virtual ~Body() = default;
   static constexpr long kEnd = -1;
   /// Reads up to `size` bytes. Returns their number, 0 if none are available yet, or kEnd.
   virtual long read(char* into, std::size_t size) = 0;
-  /// Returns true if read() would not return 0.
+  /// Returns true if read() would return bytes or kEnd.
   virtual bool is_ready() = 0;
-  /// Returns a descriptor that is readable when bytes are available; -1: poll is_ready().
+  /// Returns a descriptor that is readable when bytes are available. -1: the server calls
+  /// is_ready() instead.
   virtual int fd() const { return -1; }
 };
 
@@ -45,12 +46,12 @@ struct Reply {
   int status = 200;
   std::string type = "application/json";
   std::string text;
-  std::unique_ptr<Body> body;  ///< replaces the text
-  Fd file;                     ///< replaces the text by `size` bytes from `offset`
+  std::unique_ptr<Body> body;  ///< if set, sent instead of `text`
+  Fd file;                     ///< if set, `size` bytes from `offset` are sent instead of `text`
   std::uint64_t offset = 0, size = 0;
   std::vector<std::pair<std::string, std::string>> headers;
 
-  /// Makes a response {"error": message}.
+  /// Makes an error response with the body {"error": {"message"}}.
   static Reply refusal(int status, const std::string& message);
 };
 
@@ -58,17 +59,17 @@ class Server {
  public:
   using Handler = std::function<Reply(const Request&)>;
 
-  /// Takes ownership of a listening socket. Borrows `access`.
+  /// Starts a server on a listening socket, which it owns from now on. Borrows `access`.
   static Result<std::unique_ptr<Server>> start(Fd socket, const Access& access, Handler handler);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Serves until `stop` is not 0. Calls `tick` about every 30 ms while a body waits, else about
-  /// twice a second. Then continues the bodies that have become ready.
+  /// Serves until `stop` is not 0. Calls `tick` about every 30 ms while a response waits for more
+  /// of its body, otherwise about twice a second.
   void run(const volatile std::sig_atomic_t& stop, const std::function<void()>& tick);
 
-  /// The state of a connection or request, for the callbacks of libmicrohttpd.
+  /// State of a connection and of a request, for the callbacks of libmicrohttpd.
   struct Connection;
   struct Exchange;
 
@@ -82,7 +83,7 @@ class Server {
   Handler handler_;
   MHD_Daemon* daemon_ = nullptr;
   std::vector<Connection*> connections_;
-  std::vector<Exchange*> waiting_;  ///< suspended until their body is ready
+  std::vector<Exchange*> waiting_;  ///< suspended requests, whose body has no more bytes yet
   std::int64_t looked_ms_ = 0;
 };
 

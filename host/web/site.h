@@ -1,5 +1,5 @@
-// Site answers the page's requests with its own files, the runs' files, and commands of moonlet.
-// Writes nothing. One thread.
+// Site answers the page's requests with the page's own files, the runs' files, and the output of
+// moonlet commands. It does not write files. One thread.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace moonlet::web {
 
 class Site {
  public:
-  /// `program` is the moonlet executable for commands. Borrows all other arguments.
+  /// `program` is the path of the moonlet executable. Borrows all other arguments.
   Site(std::vector<Repo>& repos, Hub& hub, const Access& access, std::string program)
       : repos_(repos), hub_(hub), access_(access), program_(std::move(program)) {}
 
