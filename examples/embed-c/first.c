@@ -1,4 +1,4 @@
-/* The first run from C: prints what a preset came to, as JSON. */
+/* Runs a preset from C and prints its outcome as JSON. */
 #include <moonlet/moonlet.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* moonlet inside a C program: it gives a function to a preset, follows the events, and waits in a
- * loop of its own, by poll.
+/* Embeds moonlet in a C program: offers a function to a preset, prints the run's events, and drives
+ * the engine with poll().
  *   embed-c [REPOSITORY] */
 #include <moonlet/moonlet.h>
 #include <poll.h>
@@ -20,7 +20,7 @@ static const char preset[] =
     "  end,\n"
     "}\n";
 
-/* Takes the id and answers with the name that this program knows it by. */
+/* Answers a call with the name that belongs to the id in its arguments. */
 static void give_name(void* data, moonlet_call* call) {
   const char* const* names = data;
   if (strcmp(moonlet_call_arguments(call), "{\"id\":7}") == 0) {
@@ -35,7 +35,8 @@ static void print_event(void* data, const moonlet_event* event) {
   fprintf(stderr, "%llu %s %s\n", (unsigned long long)event->number, event->type, event->step);
 }
 
-/* Lets the engine work whenever it has something to do, as a loop with other descriptors would. */
+/* Drives the engine until all runs have ended. A program can add its own descriptors to the
+ * poll(). */
 static int drive(moonlet_engine* engine) {
   int busy = 1;
   while (busy) {

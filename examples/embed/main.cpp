@@ -1,9 +1,9 @@
-// moonlet inside a C++ program: it gives functions to a preset, follows the events, and drives the
-// engine from an epoll loop of its own.
+// Embeds moonlet in a C++ program: offers functions to a preset, prints the run's events, and
+// drives the engine with epoll.
 //   embed [--cancel-after MS] [--resume RUN] [REPOSITORY [PRESET [OPTIONS]]]
-// Without a preset it runs its own, which asks the program for tickets and closes them. OPTIONS is
-// a JSON object of the options of `moonlet run`. Kill it with -9 and resume it: no ticket that was
-// closed is closed again.
+// Without PRESET, the program runs a preset of its own, which asks the program for tickets and
+// closes them. OPTIONS is a JSON object with the options of `moonlet run`.
+// To see how a run recovers, kill the program with -9 and use --resume: no ticket is closed twice.
 #include <moonlet/engine.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ return m.preset {
 }
 )lua";
 
-/// Prints the error and gives the program's exit code.
+/// Prints the error and returns the program's exit code.
 int fail(const moonlet::Error& error) {
   std::cerr << moonlet::text_of(error);
   return 1;
@@ -54,7 +54,7 @@ moonlet::Result<void> provide_tickets(moonlet::Engine& engine) {
   close.name = "close_ticket";
   close.schema = R"({"type": "object", "required": ["id", "note"]})";
   close.timeout_ms = 10'000;
-  // The answer comes from another thread, as from a database.
+  // Answer on another thread, as a program would that waits for a database.
   close.call = [](const moonlet::Call& call, const moonlet::Reply& reply) {
     std::thread([call, reply] {
       std::cerr << "closing " << call.arguments() << "\n";
@@ -64,7 +64,7 @@ moonlet::Result<void> provide_tickets(moonlet::Engine& engine) {
   return engine.provide(std::move(close));
 }
 
-/// Waits for the engine's descriptor, beside which a program has its own.
+/// Drives the engine until all runs have ended. A program can add its own descriptors to the epoll.
 int drive(moonlet::Engine& engine) {
   const int poller = epoll_create1(EPOLL_CLOEXEC);
   epoll_event event{};

@@ -14,17 +14,18 @@ namespace moonlet {
 
 struct CallState;
 
-/// Call is a call of a native function. Copies refer to the same call. Any thread.
+/// Call is a call of a native function. Copies refer to the same call. Usable on any thread.
 class MOONLET_API Call {
  public:
   explicit Call(std::shared_ptr<CallState> state) : state_(std::move(state)) {}
-  /// Returns a JSON object that matches the function's schema. The text lives as long as the Call.
+  /// Returns a JSON object that matches the function's schema. The string lives as long as the
+  /// Call.
   const std::string& arguments() const;
   const std::string& function() const;
   const std::string& run() const;   ///< "R-007"
   const std::string& step() const;  ///< the step's key, unique in the run
-  /// Returns true if the answer is not needed any more, because the run was cancelled or the call
-  /// timed out.
+  /// Returns true if no answer is needed any more, because the run was cancelled or the call timed
+  /// out.
   bool cancelled() const;
 
  private:
@@ -37,11 +38,11 @@ class MOONLET_API Reply {
  public:
   explicit Reply(std::shared_ptr<void> last, std::shared_ptr<CallState> state)
       : last_(std::move(last)), state_(std::move(state)) {}
-  /// Answers with a JSON value. If `json` is not JSON or does not match the result schema, the
-  /// call fails. Returns false, and drops the answer, if the call has ended before.
+  /// Answers with a JSON value. If `json` is not JSON or does not match the result schema, the call
+  /// fails. If the call has already ended, ignores the answer and returns false.
   bool result(std::string json) const;
   /// Answers with an error, which the preset may catch with pcall.
-  /// The kinds kCancelled, kParked, kBudget and kLimit become kFailed, because they steer the
+  /// The kinds kCancelled, kParked, kBudget and kLimit become kFailed, because they control the
   /// engine.
   bool error(Error error) const;
 
@@ -52,7 +53,7 @@ class MOONLET_API Reply {
 
 struct NativeFunction {
   enum class Effect {
-    kObserve,  ///< only reads; a resumed run repeats a call without a recorded result
+    kObserve,  ///< only reads; a resumed run repeats a call that has no recorded result
     kAct,      ///< changes something; a resumed run asks a person if the host died during the call
   };
 
@@ -61,12 +62,12 @@ struct NativeFunction {
   std::string schema;         ///< JSON Schema (draft-07) of the arguments; empty: any object
   std::string result_schema;  ///< JSON Schema of the result; empty: any value
   Effect effect = Effect::kAct;
-  std::int64_t timeout_ms = 0;  ///< from the call to the kTimeout error; 0: no limit
+  std::int64_t timeout_ms = 0;  ///< time until the call fails with kTimeout; 0: no limit
   /// If true, a thread pool calls the function, so the function may block.
   /// If false, turn() or wait() calls it on the engine's thread, and all runs wait until it
   /// returns.
   bool blocking = false;
-  /// Must answer `reply`, now or later. An exception fails the call.
+  /// Must answer `reply`, now or later. If it throws an exception, the call fails.
   /// turn() and wait() fail inside this function.
   std::function<void(const Call& call, const Reply& reply)> call;
 };

@@ -1,4 +1,4 @@
-// Requests, runs and events, which a program exchanges with an Engine.
+// Declares the requests, runs and events that a program and an Engine exchange.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,16 @@ namespace moonlet {
 struct Request {
   /// Names a preset, the path of a Lua file, or a packet ("T-001").
   std::string target;
-  /// The arguments as JSON: an object by name, or a list of texts for a script. Empty: none.
+  /// The arguments as JSON: an object by name, or an array of strings for a script. Empty: none.
   std::string arguments;
-  /// The options of `moonlet run` as a JSON object, named without dashes. A repeated option has a
-  /// list: {"runner": "codex", "allow": ["needs"], "budget": "usd=2"}. Empty: none.
+  /// A JSON object with the options of `moonlet run`, named without dashes. A repeated option has
+  /// an array: {"runner": "codex", "allow": ["needs"], "budget": "usd=2"}. Empty: none.
   std::string options;
   /// A command line without the program's name, such as {"list", "--json"}.
-  /// Replaces the fields above. The output goes to EngineOptions::print.
+  /// If set, the engine ignores the fields above. The output goes to EngineOptions::print.
   std::vector<std::string> words;
-  /// "run", "resume", "answer" or "command". The Engine and command() set this field.
+  /// The kind of request: "run", "resume", "answer" or "command". Engine's methods and command()
+  /// set it.
   std::string verb = "run";
 
   static Request command(std::vector<std::string> words) {
@@ -42,50 +43,54 @@ struct Outcome {
   std::string envelope;  ///< the JSON that --json prints: ok, command, run, result, error
 };
 
-/// RunEvent is an event of a run. Its texts are valid only during the callback.
+/// RunEvent is an event of a run. Its strings are valid only during the callback.
 struct RunEvent {
   EventType type;
   std::string_view name;  ///< "step.finished"
   std::string_view run;   ///< "R-007"; empty until the run is recorded
   std::string_view step;  ///< the key of the step; empty if the event concerns no step
-  std::uint64_t number;   ///< from 1 in each run; 0 for an event without a run
+  std::uint64_t number;   ///< counts from 1 in each run; 0 for an event without a run
   std::int64_t wall_ms;   ///< milliseconds since 1970
   std::string_view json;  ///< the whole event as in events.jsonl
 };
 
 /// Artifact is a file that a run has written into its folder.
 struct Artifact {
-  std::string name;  ///< "output.md", "steps/review/output.md"
+  std::string name;  ///< such as "output.md" or "steps/review/output.md"
   std::uint64_t bytes = 0;
 };
 
 struct RunState;
 
-/// Run is a handle of a run or command. Copies refer to the same run. Destroying a handle does
-/// not affect the run. A handle may outlive its engine.
-/// Any thread may call id(), done() and cancel(); only the engine's thread may call the rest.
+/// Run is a handle of a run or command. Copies refer to the same run. Destroying a handle does not
+/// affect the run. A handle may outlive its engine.
+/// Any thread may call id(), done() and cancel(). Only the engine's thread may call the other
+/// methods.
 class MOONLET_API Run {
  public:
   explicit Run(std::shared_ptr<RunState> state) : state_(std::move(state)) {}
-  /// Returns "R-007"; empty until the run is recorded, and for a command that starts no run.
+  /// Returns the id, such as "R-007". It is empty until the run is recorded, and for a command that
+  /// starts no run.
   std::string id() const;
-  /// Returns true if the run has ended and result() has its outcome.
+  /// Returns true if the run has ended, so that result() returns its outcome.
   bool done() const;
-  /// Ends the run and its children, with the verdict `cancelled`. Also works before the run has
-  /// begun. Safe in a signal handler.
+  /// Cancels the run, which ends its children and gives it the verdict `cancelled`. Also works
+  /// before the run has begun. Safe in a signal handler.
   void cancel() const;
-  /// Drives the engine with all its runs until this run has ended or a callback has closed the
-  /// engine. Fails with kTimeout after `timeout_ms` (negative: no limit), and does not end the run.
+  /// Drives the engine with all its runs until this run has ended or a callback has destroyed the
+  /// engine. Fails with kTimeout after `timeout_ms` (negative: no limit); the run then continues in
+  /// later turns.
   Result<void> wait(std::int64_t timeout_ms = -1) const;
   /// Returns the outcome. Fails with kInvalid before the end of the run.
   /// Fails with kLost if the engine was destroyed before the end; Engine::resume() then continues
-  /// the run. Fails also if Lua could not be loaded.
+  /// the run. Also fails if the engine could not load its Lua code.
   Result<Outcome> result() const;
   /// Returns the verdict of the ended run: "ok", "failed", …; empty if there is none.
   std::string verdict() const;
-  /// Returns the steps of the ended run as a JSON list, as in the envelope; "[]" if there are none.
+  /// Returns the steps of the ended run as a JSON array, as in the envelope; "[]" if there are
+  /// none.
   std::string steps() const;
-  /// Lists the files in the run's folder, also before the end.
+  /// Lists the files in the run's folder, even while the run is active.
   /// Fails with kInvalid until the run is recorded.
   Result<std::vector<Artifact>> artifacts() const;
   /// Opens an artifact for reading. The caller closes the descriptor.
