@@ -1,5 +1,5 @@
-// core.audit compares the record of a run with the files on disk.
-// Only record() writes, and only to the journal of a run without a driver.
+// core.audit compares the journal of a run with the files on disk.
+// Only record() writes, and only to the journal of a run that no process drives.
 #include <atomic>
 #include <optional>
 #include <string>
@@ -24,8 +24,8 @@ namespace {
 
 using nlohmann::json;
 
-/// story(home, run, value?) returns the journal's content, compared with the run's files
-/// The table has the fields of audit_run(). `value` names a large value of run.json.
+/// story(home, run, value?) compares a run's journal with its files and returns the result.
+/// The table has the fields of audit_run(). `value` names a large value that run.json refers to.
 int audit_story(lua_State* L) {
   lua_settop(L, 3);
   Home& home = check_home(L, 1);
@@ -63,8 +63,8 @@ Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& opt
   return result;
 }
 
-/// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }
-/// The named files are skipped, and large files are listed by size.
+/// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }.
+/// Skips the named files. Lists large files by size, without a hash.
 int audit_tree(lua_State* L) {
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -83,8 +83,8 @@ int audit_tree(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// beginning(dir, path, bytes?, durable?) hashes a file or its first bytes: { bytes, sha256 }
-/// With `durable`, waits until the bytes are on the disk.
+/// beginning(dir, path, bytes?, durable?) hashes a file or its first bytes: { bytes, sha256 }.
+/// With `durable`, first waits until these bytes are on the disk.
 int audit_beginning(lua_State* L) {
   lua_settop(L, 4);
   const Dir& root = check_dir(L, 1);
@@ -120,7 +120,7 @@ int record_locked(lua_State* L, Operation& operation) {
     auto& wanted = push_box<Amendment>(L);
     wanted = {services.redactor.apply(check_text(L, 3)), optional(4), optional(5), optional(6)};
     amended = LuaState::host_work(L, [&] {
-      const RunLock held = std::move(*lock);  // the garbage collector frees the operation later
+      const RunLock held = std::move(*lock);  // do not wait for the collector to unlock
       return registry.amend(services.loop, id, held, std::move(wanted));
     });
   } else if (registry.holder(id) != 0) {
@@ -135,10 +135,10 @@ int record_locked(lua_State* L, Operation& operation) {
   return 2;
 }
 
-/// record(home, run, body, was?, path?, text?) adds a record to the journal of an undriven run
-/// record() also writes the file `path` durably. It returns true, false, or nil and an error.
-/// It returns false if the run is driven, or if the hash of run.json is not `was`.
-/// It returns an error beside true if the journal is damaged and lacks the record.
+/// record(home, run, body, was?, path?, text?) adds a record to the journal of a run.
+/// It also writes the file `path` durably. Returns true, false, or nil and an error.
+/// Returns false if a process drives the run, or if the hash of run.json is not `was`.
+/// Returns true and an error if the journal is damaged, so that the record could not be added.
 int audit_record(lua_State* L) {
   lua_settop(L, 6);
   Home& home = check_home(L, 1);
@@ -147,7 +147,7 @@ int audit_record(lua_State* L) {
   for (int index = 4; index <= 6; ++index) {
     if (!lua_isnil(L, index)) (void)check_text(L, index);
   }
-  Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);  // may raise
+  Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);  // may raise an error
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunRegistry(home).lock(Services::of(L).loop, id);
   if (!waiting) return push_failure(L, waiting.error());

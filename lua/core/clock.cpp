@@ -29,7 +29,7 @@ int push_text(lua_State* L, std::string (*format)(std::int64_t)) {
   return 1;
 }
 
-/// iso(ms since 1970) returns "2026-11-21T03:12:00.123Z"
+/// iso(ms since 1970) returns the time as "2026-11-21T03:12:00.123Z"
 int clock_iso(lua_State* L) { return push_text(L, iso8601_utc); }
 
 /// parse("2026-11-21T03:12:00.123Z") returns ms since 1970; nil for another format
@@ -42,7 +42,7 @@ int clock_parse(lua_State* L) {
   return 1;
 }
 
-/// random_hex(bytes) returns a text from the kernel's random generator
+/// random_hex(bytes) returns random bytes of the kernel as hex digits
 int clock_random_hex(lua_State* L) {
   const lua_Integer bytes = luaL_checkinteger(L, 1);
   luaL_argcheck(L, bytes > 0 && bytes <= 1024, 1, "1 to 1024 bytes expected");

@@ -1,5 +1,5 @@
-// Lists the primitives that C++ gives to the standard library, in the table `core`.
-// Only modules of the standard library see `core`. Presets use ctx and m instead.
+// Declares the libraries of the table `core`, which C++ provides to the standard library.
+// Only modules of the standard library can access `core`. Presets use ctx and m instead.
 #pragma once
 
 #include "lua/vm/lua_api.h"
@@ -33,7 +33,7 @@ int luaopen_core_terminal(lua_State* L);
 int luaopen_core_script(lua_State* L);
 int luaopen_core_coroutine(lua_State* L);
 
-/// Pushes the table `core` with all of the above opened as fields.
+/// Opens all libraries above and pushes the table `core` with them.
 void push_core(lua_State* L);
 
 }  // namespace moonlet

@@ -1,4 +1,5 @@
-// core.detach moves a run to a background process, which drives the run after this process's end.
+// core.detach moves a run to a background process, which drives the run after this process has
+// ended.
 #include <atomic>
 #include <string>
 #include <utility>
@@ -14,7 +15,7 @@ namespace moonlet {
 
 namespace {
 
-/// start{word, …} returns the first line that `moonlet word…` prints, or nil and an error
+/// start{word, …} starts `moonlet word…` and returns its first line of output, or nil and an error.
 /// Returns "" if the program ended without output.
 int detach_start(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -44,7 +45,8 @@ int detach_start(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// done(log): redirects all later output to the file `log`. Called once the run has an id.
+/// done(log): makes the program redirect all later output to the file `log`. Call it in the
+/// background process once the run has an id.
 int detach_done(lua_State* L) {
   const char* log = luaL_checkstring(L, 1);
   Services& services = Services::of(L);

@@ -1,4 +1,4 @@
-// core.event emits the events of a run to the user or a program, and to events.jsonl.
+// core.event passes a run's events to the user or a program, and to events.jsonl.
 #include <string>
 #include <utility>
 
@@ -17,8 +17,8 @@ namespace moonlet {
 
 namespace {
 
-/// Returns true for events that are printed without a terminal.
-/// Output of scripts is printed, and warnings that no report repeats.
+/// Returns true for events that are also printed when there is no terminal: output of scripts, and
+/// warnings that the final report does not repeat.
 bool is_told_to_pipes(const Event& event) {
   const bool is_said = event.type == EventType::kLog || event.type == EventType::kWarning;
   return is_said && !event.fields.contains("reported");
@@ -39,10 +39,13 @@ bool print_message(Services& services, const Event& event) {
 }
 
 /// display(mode): selects how events are printed.
-/// "live" draws a live view on a terminal. "plain" prints a line per event.
-/// "events" prints JSON lines. "messages" prints log lines of scripts, and warnings.
-/// "prompt" prints messages above a live view. "none" prints nothing.
-/// "watch" draws the live view of a run that another process drives.
+/// "live": a live view if there is a terminal, otherwise output of scripts and warnings
+/// "watch": like "live", for a run that another process drives
+/// "plain": a line for each event
+/// "events": JSON lines
+/// "messages": log lines of scripts, and warnings
+/// "prompt": like "messages", above a live view if there is a terminal
+/// "none": nothing
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -70,8 +73,8 @@ int event_display(lua_State* L) {
   return 0;
 }
 
-/// Reads a recorded event from the arguments (type, ms since 1970, run, step or nil, data).
-/// Returns nullptr for an unknown type.
+/// Builds an event from the arguments type, ms since 1970, run, step or nil, and data.
+/// Returns nullptr if the type is unknown.
 Event* read_recorded(lua_State* L) {
   const auto type = event_type(luaL_checkstring(L, 1));
   if (!type) return nullptr;
@@ -90,7 +93,8 @@ Event* read_recorded(lua_State* L) {
   return &event;
 }
 
-/// line(type, ms, run, step or nil, data) formats a recorded event as a text line, maybe ""
+/// line(type, ms, run, step or nil, data) returns a recorded event as a text line, "" for types
+/// without one
 int event_line(lua_State* L) {
   const Event* event = read_recorded(L);
   auto& line = push_box<std::string>(L);
@@ -99,7 +103,7 @@ int event_line(lua_State* L) {
   return 1;
 }
 
-/// replay(type, ms, run, step or nil, data): prints a recorded event in the mode of display()
+/// replay(type, ms, run, step or nil, data): prints a recorded event as display() has selected
 int event_replay(lua_State* L) {
   const Event* event = read_recorded(L);
   if (event != nullptr) Services::of(L).bus->emit(*event);
@@ -114,7 +118,7 @@ int event_kinds(lua_State* L) {
   return 1;
 }
 
-/// start(file): appends later events of the run to `file` below `.agent`, numbered on from there
+/// start(file): appends the run's events to `file` below `.agent`, and continues its numbers
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);
@@ -125,7 +129,7 @@ int event_start(lua_State* L) {
   return 0;
 }
 
-/// Emits the lines that a script logged before the run existed.
+/// Emits the lines that a script logged before its run had an id.
 void tell_early(Services& services) {
   for (Event& event : std::exchange(services.early, {})) {
     event.run = services.run->id();

@@ -1,5 +1,5 @@
-// core.file reads files below an open directory.
-// A user or a model chooses the path, so a failed read returns nil and an error table.
+// core.file reads and writes files below an open folder. Users and models choose the paths, so a
+// failure is not raised: functions return nil and an error.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -34,7 +34,8 @@ constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
 constexpr rlim_t kMostFolders = 128;
 
-/// DirBox is an open folder. The garbage collector sees a few bytes, but not the descriptor.
+/// DirBox owns an open folder. The garbage collector counts only the few bytes of a box, so it
+/// would not run before the process has no descriptors left; see collect_folders().
 struct DirBox {
   std::optional<Dir> dir;
   std::shared_ptr<std::size_t> open;
@@ -67,7 +68,8 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// Collects garbage if many folders are open, before the process runs out of descriptors.
+/// If many folders are open, collects garbage to close unused ones before the process runs out of
+/// descriptors.
 void collect_folders(lua_State* L, Services& services) {
   if (services.most_open_folders == 0) {
     rlimit limit{};
@@ -94,18 +96,19 @@ int push_folder(lua_State* L, Result<Dir> (*open)(std::string)) {
   return 1;
 }
 
-/// root(path) opens a folder and returns a dir, or nil and an error
+/// root(path) opens a folder and returns its handle, or nil and an error
 int file_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::open(std::move(path)); });
 }
 
-/// make_root(path) returns a dir, or nil and an error. Makes a missing directory with mode 0700.
+/// make_root(path) opens a folder and returns its handle, or nil and an error.
+/// Creates a missing folder with mode 0700.
 int file_make_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
 }
 
-/// make_new(path) makes a folder. Returns true, false if the name is taken, or nil and an error.
-/// A new folder has the mode 0700.
+/// make_new(path) makes a folder with mode 0700.
+/// Returns true, false if the name is taken, or nil and an error.
 int file_make_new(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   auto& made = push_box<std::optional<Result<bool>>>(L);
@@ -115,7 +118,7 @@ int file_make_new(lua_State* L) {
   return 1;
 }
 
-/// write(dir, path, text) atomically and durably replaces a file. Returns true, or nil and an error
+/// write(dir, path, text) replaces a file atomically and durably. Returns true, or nil and an error
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -130,7 +133,8 @@ int file_write(lua_State* L) {
   return 1;
 }
 
-/// remove(dir, path) removes a file or folder tree. Returns true, or nil and an error.
+/// remove(dir, path) removes a file, or a folder with its content. Returns true, or nil and an
+/// error
 int file_remove(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -144,7 +148,7 @@ int file_remove(lua_State* L) {
   return 1;
 }
 
-/// rename(dir, from, to) returns true, or nil and an error. Replaces an existing file `to`.
+/// rename(dir, from, to) renames a file. Replaces a file `to`. Returns true, or nil and an error
 int file_rename(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view from = check_text(L, 2);
@@ -156,10 +160,10 @@ int file_rename(lua_State* L) {
   return 1;
 }
 
-/// lock(dir, name, ms?, holder?) locks a small file and returns a handle, or nil and an error
-/// lock() waits up to `ms`, by default 2000. A third result tells if another process has the lock.
-/// unlock() or the end of the process releases the lock.
-/// `holder` stays in the file and names the owner to other processes.
+/// lock(dir, name, ms?, holder?) locks a file and returns a handle, or nil, an error and a flag.
+/// Waits at most `ms`, by default 2000. The flag is true if another process has the lock.
+/// The lock lasts until unlock() or the end of the process.
+/// `holder` is written into the file, to tell other processes who has the lock.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -180,14 +184,14 @@ int file_lock(lua_State* L) {
     if (!held && errno != EINTR) why = errno;
   }
   if (!held) {
-    // Close the descriptor now. The garbage collector would keep failed locks open for a long time.
+    // Close the descriptor now, because the garbage collector may run much later.
     handle = Fd();
     failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
     push_failure(L, failure);
     lua_pushboolean(L, why == EWOULDBLOCK);
     return 3;
   }
-  // A waiter can wait without the holder's name, so ignore a failed write.
+  // The name only informs other processes, so ignore a failed write.
   if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
     (void)write_all(handle.get(), std::string_view(holder, size));
   }
@@ -201,7 +205,8 @@ int file_unlock(lua_State* L) {
   return 0;
 }
 
-/// read(dir, path, cap) reads a file and returns text, nil, truncated, size; or nil and an error
+/// read(dir, path, cap) reads at most `cap` bytes of a file.
+/// Returns the text, nil, whether it is truncated, and the file's size; or nil and an error.
 int file_read(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -211,14 +216,14 @@ int file_read(lua_State* L) {
   read = dir.read_file(path, static_cast<std::size_t>(cap));
   if (!read) return push_failure(L, read.error());
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  release(read->bytes);  // the garbage collector may run late
+  release(read->bytes);  // free the memory before the garbage collector runs
   lua_pushnil(L);
   lua_pushboolean(L, read->cut);
   lua_pushinteger(L, static_cast<lua_Integer>(read->size));
   return 4;
 }
 
-/// part(dir, path, from, size) reads a part of a file and returns a text, or nil and an error
+/// part(dir, path, from, size) returns `size` bytes of a file from an offset, or nil and an error
 int file_part(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -247,8 +252,8 @@ int file_part(lua_State* L) {
   return 1;
 }
 
-/// stat(dir, path) reads {type, size, mode, mtime_ns, ctime_ns, inode}; nil and an error on failure
-/// Like lstat(), does not follow a link at the end of the path.
+/// stat(dir, path) returns {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error.
+/// Like lstat(), does not follow a symbolic link at the end of the path.
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -266,7 +271,8 @@ int file_stat(lua_State* L) {
   return 1;
 }
 
-/// list(dir, path) returns { {name, type}, … } in bytewise order, or nil and an error
+/// list(dir, path) returns { {name, type}, … } sorted by the bytes of the names, or nil and an
+/// error
 int file_list(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -296,8 +302,8 @@ int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
   return 1;
 }
 
-/// load(dir, path, cap) returns {text, sha256, bytes, kept, cut, binary}, or nil and an error
-/// Reads a file as an agent's input in a single pass.
+/// load(dir, path, cap) reads a file as input of an agent, in a single pass.
+/// Returns {text, sha256, bytes, kept, cut, binary}, or nil and an error message.
 int file_load(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -314,7 +320,7 @@ int file_load(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// take(text, cap) returns the table of load() for a given text
+/// take(text, cap) returns the same table as load(), for a text
 int file_take(lua_State* L) {
   const std::string_view given = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -324,10 +330,10 @@ int file_take(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// is_startup(path, writes) returns whether the path is a startup file, see is_startup_file()
+/// is_startup(path, writes) returns true if the path is a startup file; see is_startup_file()
 int file_is_startup(lua_State* L) {
   const std::string_view path = check_text(L, 1);
-  lua_settop(L, 2);  // an absent list is nil, and not what is pushed next
+  lua_settop(L, 2);  // makes index 2 nil if `writes` is missing
   auto& writes = push_box<std::vector<std::string>>(L);
   if (!lua_isnoneornil(L, 2)) {
     for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
@@ -339,8 +345,8 @@ int file_is_startup(lua_State* L) {
   return 1;
 }
 
-/// append(dir, path, lines) appends to a file and returns true, or nil and an error
-/// Starts a new line first if the file ends in a partial line, as after a kill.
+/// append(dir, path, lines) appends lines to a file. Returns true, or nil and an error.
+/// If the file ends with a partial line, for example after a kill, first starts a new line.
 int file_append(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);

@@ -1,4 +1,4 @@
-// Helpers that other primitives share with core.file. Loop thread only.
+// Helpers of core.file that other libraries use. Loop thread only.
 #pragma once
 
 #include "host/artifact/file/dir.h"
@@ -6,7 +6,8 @@
 
 namespace moonlet {
 
-/// Returns the directory handle at `index`. Raises an error for any other value.
+/// Returns the folder whose handle is at `index`. Raises an error if the value is not a folder's
+/// handle.
 const Dir& check_dir(lua_State* L, int index);
 
 /// Adds the functions of file_swap.cpp to the table at the top of the stack.

@@ -1,4 +1,4 @@
-// file_swap.cpp replaces files one by one for a merge, and keeps the old files.
+// Adds functions to core.file that replace files one by one for a merge and keep the old ones.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +26,9 @@ int push_done(lua_State* L, const Result<void>& done) {
   return 1;
 }
 
-/// content(dir, path, durable?) returns the content as a text ("" if missing), or nil and an error
+/// content(dir, path, durable?) returns a text that identifies a file's content, or nil and an
+/// error.
+/// The text has the mode and the hash; see content_of(). It is "" if the file does not exist.
 int file_content(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -42,8 +44,8 @@ int file_content(lua_State* L) {
   return 1;
 }
 
-/// swap(dir, path, other, name) exchanges two files and returns true, or nil and an error
-/// swap() moves a file to the other path if only one of the two exists.
+/// swap(dir, path, other, name) exchanges two files. Returns true, or nil and an error.
+/// If only one of the files exists, moves it to the other path.
 int file_swap(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -57,7 +59,7 @@ int file_swap(lua_State* L) {
   return push_done(L, done);
 }
 
-/// sync(dir, names) returns true, or nil and an error. Waits until the files are on the disk.
+/// sync(dir, names) waits until the files are on the disk. Returns true, or nil and an error
 int file_sync(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -74,8 +76,10 @@ int file_sync(lua_State* L) {
   return push_done(L, done);
 }
 
-/// inherit(dir, name, place, path) copies a file's attributes and returns true, or nil and an error
-/// The owner, group and attributes come from `path`, or the group from its folder.
+/// inherit(dir, name, place, path) prepares the file `name` to replace `path` in the folder
+/// `place`.
+/// Copies the owner, group and attributes of `path`. If `path` does not exist, applies the group of
+/// its folder. Returns true, or nil and an error.
 int file_inherit(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -95,7 +99,7 @@ int file_set_mode(lua_State* L) {
   return push_done(L, done);
 }
 
-/// make_dirs(dir, path) returns true, or nil and an error. Makes the folder and its parents.
+/// make_dirs(dir, path) makes a folder and its missing parents. Returns true, or nil and an error
 int file_make_dirs(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -104,7 +108,8 @@ int file_make_dirs(lua_State* L) {
   return push_done(L, done);
 }
 
-/// remove_empty(dir, path) returns whether an empty folder was removed, or nil and an error
+/// remove_empty(dir, path) removes a folder if it is empty.
+/// Returns whether it was removed, or nil and an error.
 int file_remove_empty(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -115,7 +120,7 @@ int file_remove_empty(lua_State* L) {
   return 1;
 }
 
-/// link(dir, name, target) returns true, or nil and an error. Makes a symbolic link in the folder.
+/// link(dir, name, target) makes a symbolic link in the folder. Returns true, or nil and an error
 int file_link(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);

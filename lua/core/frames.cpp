@@ -11,12 +11,13 @@ namespace {
 
 constexpr int kMostFrames = 12;
 
-/// Chunk names of scripts begin with '@'; those of the library do not.
+/// Returns true for a frame of a script. Chunk names of scripts begin with '@', those of the
+/// standard library do not.
 bool is_of_script(const lua_Debug& frame) {
   return frame.source[0] == '@' && frame.currentline > 0;
 }
 
-/// Pushes a name for a frame: "run", "function <x.lua:3>" or "the file".
+/// Pushes a name for a frame: "run", "the function of line 3" or "the file".
 void push_title(lua_State* L, const lua_Debug& frame) {
   if (std::strcmp(frame.what, "main") == 0) {
     lua_pushliteral(L, "the file");
@@ -27,7 +28,8 @@ void push_title(lua_State* L, const lua_Debug& frame) {
   }
 }
 
-/// stack() returns a list of {at, name}, innermost first; nil after a kill
+/// stack() returns the frames of scripts as { {at, name}, … }, innermost first; nil if Lua was
+/// killed
 int frames_stack(lua_State* L) {
   if (LuaState::of(L).is_killed()) return 0;
   lua_newtable(L);
@@ -46,7 +48,8 @@ int frames_stack(lua_State* L) {
   return 1;
 }
 
-/// locals() returns the names of the variables that the innermost script function sees
+/// locals() returns the names of the variables that the innermost running script function can
+/// access
 int frames_locals(lua_State* L) {
   lua_newtable(L);
   lua_Debug frame;
@@ -78,8 +81,8 @@ int frames_locals(lua_State* L) {
 
 int kept_return(lua_State* L, int, lua_KContext) { return lua_gettop(L); }
 
-/// Calls upvalue 1 with all arguments. A tail call of a C function does not drop the caller's
-/// frame.
+/// Calls the function in upvalue 1 with all arguments. A C function keeps its stack frame even if
+/// Lua would make a tail call.
 int kept_call(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
@@ -87,7 +90,8 @@ int kept_call(lua_State* L) {
   return lua_gettop(L);
 }
 
-/// keep(fn) returns a function that calls fn and keeps its caller's frame, even in a tail call
+/// keep(fn) returns a function that calls `fn`. Even `return keep(fn)()` leaves a frame on the
+/// stack, which `return fn()` would not.
 int frames_keep(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -95,7 +99,7 @@ int frames_keep(lua_State* L) {
   return 1;
 }
 
-/// Implements __index of closed(). Upvalue 1 returns or refuses a missing field.
+/// The __index of closed(): calls the function in upvalue 1 if a script reads a missing field.
 int closed_index(lua_State* L) {
   lua_Debug frame;
   if (lua_getstack(L, 1, &frame) == 0) return 0;
@@ -107,8 +111,8 @@ int closed_index(lua_State* L) {
   return 1;
 }
 
-/// closed(fn) returns an __index that calls fn(table, key) if a script reads a missing field
-/// The library gets nil, because it may test for any field.
+/// closed(fn) returns an __index that calls fn(table, key) if a script reads a missing field.
+/// For the standard library the field is nil, because the library may test for any field.
 int frames_closed(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -116,7 +120,8 @@ int frames_closed(lua_State* L) {
   return 1;
 }
 
-/// lines(fn) returns file, first and last line of a script's function; nothing for other functions
+/// lines(fn) returns the file, first line and last line of a script's function.
+/// Returns no value for a function of the standard library or of C++.
 int frames_lines(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_Debug frame;

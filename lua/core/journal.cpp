@@ -1,4 +1,5 @@
-// core.journal writes the journal of the current run and reads the journals of other runs.
+// core.journal writes and reads the journal of the current run, and verifies journals of other
+// runs.
 #include "host/artifact/journal/journal.h"
 
 #include <nlohmann/json.hpp>
@@ -21,21 +22,21 @@ namespace moonlet {
 
 namespace {
 
-/// Returns the run with its open journal. Raises an error without a journal.
+/// Returns the run. Raises an error if its journal is not open.
 RunDriver& check_journal(lua_State* L) {
   RunDriver& run = check_run(L);
   if (run.journal() == nullptr) luaL_error(L, "the journal is not open");
   return run;
 }
 
-/// Names has the record field names that the library passes to open().
+/// Names are the field names that the standard library passes to open().
 struct Names {
-  std::vector<std::string> large;  // of members that may stay in the file
-  nlohmann::json late;             // the record of a scope that ran out of time, without:
+  std::vector<std::string> large;  // large members that are read from the file on demand
+  nlohmann::json late;             // record of a timeout, without late_key and late_error
   std::string late_key, late_error;
 };
 
-/// Records where a scope timed out, so that a replay ends the scope at the same place.
+/// Records when a scope times out, so that a replay ends the scope at the same point.
 void record_deadlines(Scheduler& scheduler, RunDriver& run, const Names& names) {
   scheduler.on_deadline = [&run, names](std::string_view what, const Error& error) {
     if (error.kind == ErrorKind::kBudget || run.journal() == nullptr) return;
@@ -56,15 +57,15 @@ Names names_at(lua_State* L, int index) {
   return names;
 }
 
-/// RecordList frees each record after passing it to Lua.
+/// RecordList passes the records of a journal to Lua and frees each one afterwards.
 struct RecordList {
   struct Item {
     std::string body;
-    bool is_lazy;  // true without the large members
+    bool is_lazy;  // true: the body lacks large members
   };
   Names names;
   std::vector<Item> items;
-  std::size_t bytes = 0;  // the size of bodies that are kept as they are
+  std::size_t bytes = 0;  // total size of the complete bodies
   std::size_t given = 0;
   Result<nlohmann::json> item = Error{};
 
@@ -85,7 +86,8 @@ int push_unread(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// next() returns order, record, nil, lazy; or order, nil and the damage; nothing at the end
+/// next() returns order, record, nil, lazy; order, nil and why the record is damaged; or no value
+/// at the end
 int journal_next(lua_State* L) {
   auto& records = *to_box<RecordList>(L, lua_upvalueindex(1));
   if (records.given == records.items.size()) return 0;
@@ -102,10 +104,12 @@ int journal_next(lua_State* L) {
   return 1 + push_unread(L, records.item.error());
 }
 
-/// open{ large, deadline = { record, key, error } } returns an iterator over the run's records
-/// The iterator returns order, record, nil, lazy; or order, nil and the damage.
-/// A lazy record lacks the members that `large` names. value() reads those members.
-/// When a scope times out, open() writes the `record` of `deadline` with scope and error.
+/// open{ large, deadline = { record, key, error } } opens the run's journal.
+/// Returns an iterator over its records, which returns order, record, nil, lazy; or order, nil and
+/// why the record is damaged.
+/// A lazy record lacks the members that `large` names; value() reads them.
+/// When a scope times out, `deadline.record` is appended to the journal, with the scope's name in
+/// the field `key` and the error in the field `error`.
 /// append() and note() need an open journal.
 int journal_open(lua_State* L) {
   RunDriver& run = check_run(L);
@@ -122,7 +126,8 @@ int journal_open(lua_State* L) {
   return 1;
 }
 
-/// value(order, name) returns a member of the record, read from the file; or nil and the damage
+/// value(order, name) reads a member of a record from the file.
+/// Returns the value, or nil and why the record is damaged.
 int journal_value(lua_State* L) {
   const auto order = static_cast<std::uint64_t>(luaL_checkinteger(L, 1));
   const std::string_view name = check_text(L, 2);
@@ -137,11 +142,12 @@ int journal_value(lua_State* L) {
   const auto found = item->find(name);
   if (found == item->end()) return 0;
   push_value(L, *found);
-  item = nlohmann::json();  // the garbage collector may run late
+  item = nlohmann::json();  // free the memory before the garbage collector runs
   return 1;
 }
 
-/// collect(on): switches garbage collection. A resume keeps all records, so collecting is a waste.
+/// collect(on): switches the garbage collector on or off. A resume keeps all records in memory, so
+/// collecting garbage meanwhile would waste time.
 int journal_collect(lua_State* L) {
   lua_gc(L, lua_toboolean(L, 1) != 0 ? LUA_GCRESTART : LUA_GCSTOP);
   return 0;
@@ -154,9 +160,10 @@ int push_written(lua_State* L, Operation& operation) {
   return 0;
 }
 
-/// append(body, durable): waits until the record is on the disk.
-/// A relaxed record waits only until the script has read all earlier records.
-/// Large values of earlier records reach the disk before a durable record.
+/// append(body, durable): appends a record.
+/// A durable record is on the disk when append() returns, and so are all large values of earlier
+/// records. Any other record is only queued. But if a task still waits for a durable record, the
+/// new record is written like a durable one.
 int journal_append(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   const bool durable = lua_toboolean(L, 2) != 0;
@@ -181,8 +188,8 @@ int journal_append(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// note(body): appends a record that reaches the disk with the next durable record. Never waits.
-/// The next record or the start of the next child reports a failed write.
+/// note(body): appends a record without waiting. It reaches the disk with the next durable record.
+/// If the write fails, the next record or the start of the next child reports the error.
 int journal_note(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));

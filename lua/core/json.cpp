@@ -20,11 +20,11 @@ int decode(lua_State* L, const JsonLimits& limits) {
   parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
-  parsed = Error{};  // the garbage collector may run late
+  parsed = Error{};  // free the memory before the garbage collector runs
   return 1;
 }
 
-/// decode(text) returns a value. Raises `invalid` with line and column.
+/// decode(text) returns the value of a JSON text. Raises the error `invalid` with line and column.
 int json_decode(lua_State* L) {
   constexpr ValueLimits kValue;
   JsonLimits limits;
@@ -33,7 +33,7 @@ int json_decode(lua_State* L) {
   return decode(L, limits);
 }
 
-/// decode_record(text) returns the value that encode_record() has written
+/// decode_record(text) decodes a text that encode_record() has written
 int json_decode_record(lua_State* L) { return decode(L, kRecordJsonLimits); }
 
 int encode(lua_State* L, const ValueLimits& limits) {
@@ -44,7 +44,7 @@ int encode(lua_State* L, const ValueLimits& limits) {
   read_value(L, 1, value, limits);
   auto& text = push_box<std::string>(L);
   text = json_text(value, indent);
-  value = nullptr;  // the garbage collector may run late
+  value = nullptr;  // free the memory before the garbage collector runs
   lua_pushlstring(L, text.data(), text.size());
   release(text);
   return 1;
@@ -52,11 +52,13 @@ int encode(lua_State* L, const ValueLimits& limits) {
 
 int json_encode(lua_State* L) { return encode(L, {}); }
 
-/// encode_record(value [, indent]) encodes a host record, which may be larger than a value
+/// encode_record(value [, indent]) encodes a record of the host, which may be larger than encode()
+/// allows
 int json_encode_record(lua_State* L) { return encode(L, kRecordLimits); }
 
-/// validate(schema, value) returns no value if `value` matches the JSON Schema (draft-07)
-/// A violation is returned as a text. An invalid schema raises an error.
+/// validate(schema, value) checks a value against a JSON Schema (draft-07).
+/// Returns no value if it matches, otherwise a text with the errors. Raises an error if the schema
+/// is invalid.
 int json_validate(lua_State* L) {
   luaL_checkany(L, 2);
   auto& document = push_box<nlohmann::json>(L);
@@ -73,7 +75,8 @@ int json_validate(lua_State* L) {
   return 1;
 }
 
-/// array(table?) returns the table, marked as a JSON array even if empty
+/// array(table?) marks a table as a JSON array, so that it is encoded as one even if empty, and
+/// returns it
 int json_array(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 0);

@@ -1,6 +1,7 @@
-// core.ledger is the index of a repository's runs. The files of the runs are authoritative.
-// A function returns nil and an error if the ledger is unusable. No command may fail because of it.
-// Calls run on a worker thread, because another process may have locked the ledger.
+// core.ledger is the index of a repository's runs. It only speeds up queries; the files of the runs
+// are authoritative. If the ledger is unusable, functions return nil and an error, and commands
+// must do without it. Calls run on a worker thread, because another process may have locked the
+// ledger.
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -40,7 +41,8 @@ bool holds(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Returns the columns of a row by name, with times as text, except for the columns `without`.
+/// Returns a row as a JSON object of its columns, except for those in `without`. Formats times as
+/// text.
 template <typename Row>
 json columns_of(const Row& row, const Names& without) {
   const Names always_text = {"task_id", "preset", "status", "dir", "key", "kind"};
@@ -102,11 +104,12 @@ json to_json(const std::vector<Row>& rows) {
 
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
-/// A query waits only briefly for a locked index. An explicit rebuild waits longer.
+/// How long to wait if another process has locked the ledger. A rebuild that the user asked for
+/// waits longer.
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 
-/// Returns work that calls `use` with the ledger of the home, the first argument.
+/// Returns a function for a worker thread that calls `use` with the ledger of `home`.
 template <typename Fn>
 WorkFunction with_ledger(Home& home, Fn use) {
   return [&home, use = std::move(use)]() -> Result<json> {
@@ -128,7 +131,7 @@ Result<json> done(const Result<void>& result) {
   return json(true);
 }
 
-/// put(home, id, text of run.json) writes the rows of a run and returns true
+/// put(home, id, text of run.json) writes the rows of a run. Returns true, or nil and an error
 int ledger_put(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -141,7 +144,7 @@ int ledger_put(lua_State* L) {
   return await_work(L);
 }
 
-/// forget(home, id) returns true. Deletes the rows of a removed run.
+/// forget(home, id) deletes the rows of a removed run. Returns true, or nil and an error
 int ledger_forget(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -156,8 +159,8 @@ void set_filter(lua_State* L, const char* key, std::string& text) {
   lua_pop(L, 1);
 }
 
-/// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) lists runs
-/// The newest runs come first.
+/// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) returns runs, newest
+/// first
 int ledger_list(lua_State* L) {
   Home& home = check_home(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -193,8 +196,9 @@ int ledger_get(lua_State* L) {
   return await_work(L);
 }
 
-/// usage(home, {run?, runner?, model?, since?, until?}, by) sums usage and returns { totals, … }
-/// `by` is all, day, runner, model, run or preset.
+/// usage(home, {run?, runner?, model?, since?, until?}, by) returns the summed usage as { totals, …
+/// }.
+/// `by` is how to group: all, day, runner, model, run or preset.
 int ledger_usage(lua_State* L) {
   static const char* const kGroups[] = {"all", "day", "runner", "model", "run", "preset", nullptr};
   Home& home = check_home(L, 1);
@@ -214,8 +218,9 @@ int ledger_usage(lua_State* L) {
   return await_work(L);
 }
 
-/// attempts(home, {run?, preset?, runner?, model?}, limit) lists the attempts of agents
-/// Each attempt has its tokens and cost. The newest runs come first.
+/// attempts(home, {run?, preset?, runner?, model?}, limit) returns attempts of agents with their
+/// tokens and cost.
+/// Attempts of the newest runs come first.
 int ledger_attempts(lua_State* L) {
   Home& home = check_home(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -233,7 +238,8 @@ int ledger_attempts(lua_State* L) {
   return await_work(L);
 }
 
-/// differs(home, id, text of run.json) returns the places where the run's rows differ from run.json
+/// differs(home, id, text of run.json) returns a list of differences between run.json and the
+/// ledger
 int ledger_differs(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -249,7 +255,7 @@ int ledger_differs(lua_State* L) {
   return await_work(L);
 }
 
-/// strays(home) returns { text, … } for rows that belong to no run
+/// strays(home) returns a list of texts that describe rows without a run
 int ledger_strays(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
@@ -260,7 +266,7 @@ int ledger_strays(lua_State* L) {
   return await_work(L);
 }
 
-/// present(home) returns whether the ledger exists, and whether it is stale
+/// present(home) returns two flags: whether the ledger exists, and whether it is stale
 int ledger_present(lua_State* L) {
   Home& home = check_home(L, 1);
   bool present = false;
@@ -274,7 +280,7 @@ int ledger_present(lua_State* L) {
   return 2;
 }
 
-/// mark_stale(home): makes the next use rebuild the ledger, after a failed put()
+/// mark_stale(home): makes the next use rebuild the ledger. Call it after a failed put().
 int ledger_mark_stale(lua_State* L) {
   Home& home = check_home(L, 1);
   if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
@@ -283,7 +289,8 @@ int ledger_mark_stale(lua_State* L) {
   return 0;
 }
 
-/// rebuild(home) returns {runs, skipped}. Rebuilds the ledger from the files, even if damaged.
+/// rebuild(home) rebuilds the ledger from the runs' files, even if it is damaged.
+/// Returns {runs, skipped}, or nil and an error.
 int ledger_rebuild(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
@@ -298,7 +305,8 @@ int ledger_rebuild(lua_State* L) {
   return await_work(L);
 }
 
-/// complete(home) returns {runs, skipped}. Adds runs that are on the disk but not in the ledger.
+/// complete(home) adds the runs that are on disk but not in the ledger.
+/// Returns {runs, skipped}, or nil and an error.
 int ledger_complete(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {

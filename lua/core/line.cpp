@@ -1,4 +1,4 @@
-// core.line reads lines at a prompt and handles interrupts of the user.
+// core.line reads the lines that a user types at a prompt, and handles the user's interrupts (^C).
 // Without EngineOptions::interactive, the engine may neither read stdin nor handle SIGINT.
 #include <signal.h>
 #include <unistd.h>
@@ -21,7 +21,7 @@
 
 namespace moonlet {
 
-/// LinePrompt is the prompt of a command: its editor, and the handles that wake the loop.
+/// LinePrompt owns the line editor of a prompt and the handles that wake the event loop.
 class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
  public:
   LinePrompt(Services& services, LuaState& state, std::string history)
@@ -55,7 +55,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     prompts_ = options.prompts;
     editor_ = std::make_unique<LineEditor>(std::move(options));
 
-    // While a line computes, the event loop does not run and cannot receive the signal.
+    // Handle SIGINT with sigaction(). libuv delivers signals in the event loop, which does not run
+    // while Lua computes.
     state_.interrupt_first(true);
     current.store(this);
     struct sigaction action {};
@@ -77,7 +78,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
 
   ~LinePrompt() { close(); }
 
-  /// Stops reading lines. The services call close() too, because a Lua object may outlive them.
+  /// Stops reading lines and restores the signal handler. Services call it at their end, because
+  /// the Lua object may outlive them.
   void close() {
     if (!editor_) return;
     editor_.reset();
@@ -102,7 +104,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   bool edits() const { return edits_; }
   bool prompts() const { return prompts_; }
 
-  /// Waits for the editor's next event or for an interrupt. Only one wait of each kind exists.
+  /// Wait waits for the editor's next event, or for an interrupt. There may be one of each at a
+  /// time.
   class Wait final : public Operation {
    public:
     Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
@@ -117,7 +120,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
       complete();
     }
     const std::optional<LineEvent>& event() const { return event_; }
-    /// A pending wait for an interrupt does not keep a run from parking.
+    /// A task that only waits for an interrupt must not keep the run from parking.
     bool is_passive() const override { return for_interrupt_; }
 
    private:
@@ -152,13 +155,14 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     uv_async_send(prompt->interrupt_);
   }
 
-  /// An interrupt that stopped the line's computation needs no further handling.
+  /// Completes the wait for an interrupt, unless the interrupt has already stopped a script that
+  /// was computing.
   void hear_interrupt() {
     if (state_.take_interrupted()) return;
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
   }
 
-  static inline std::atomic<LinePrompt*> current{nullptr};  // for the handler of SIGINT
+  static inline std::atomic<LinePrompt*> current{nullptr};  // read by the SIGINT handler
 
   Services& services_;
   LuaState& state_;
@@ -183,8 +187,9 @@ PromptRef& check_prompt(lua_State* L) {
   return *box;
 }
 
-/// open(history) begins to read lines and to handle interrupts, and returns a prompt.
-/// Returns nil if the engine may not read standard input.
+/// open(history) starts to read lines and to handle interrupts.
+/// Returns the prompt, whether it has a line editor, and whether it prints its prompt text. Returns
+/// no value if the engine may not read standard input.
 int line_open(lua_State* L) {
   const std::string_view history = check_text(L, 1);
   Services& services = Services::of(L);
@@ -223,7 +228,8 @@ int await_event(lua_State* L, bool for_interrupt) {
   return Scheduler::of(L).await(L);
 }
 
-/// read(prompt, text, initial) reads "line" | "end" | "cancelled" | "complete", text, cursor
+/// read(prompt, text, initial) prints `text` and reads a line that begins with `initial`.
+/// Returns "line", "end", "cancelled" or "complete", the text, and the cursor's byte offset.
 int line_read(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const std::string_view text = check_text(L, 2);
@@ -232,8 +238,9 @@ int line_read(lua_State* L) {
   return await_event(L, false);
 }
 
-/// complete(prompt, from, words) answers "complete" and continues to read like read()
-/// The completed word begins at byte `from` (0 is the first) and may become any of `words`.
+/// complete(prompt, from, words) answers the event "complete" and waits for the next event like
+/// read().
+/// `words` are the possible completions of the word that starts at byte `from`, counted from 0.
 int line_complete(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const lua_Integer from = luaL_checkinteger(L, 2);
@@ -244,7 +251,7 @@ int line_complete(lua_State* L) {
 
 int line_interrupted(lua_State* L) { return await_event(L, true); }
 
-/// cancel(prompt [, mark]): ends the current line and prints the mark behind the line
+/// cancel(prompt [, mark]): cancels the current line and prints `mark` after the typed text
 int line_cancel(lua_State* L) {
   std::size_t size = 0;
   const char* mark = luaL_optlstring(L, 2, "", &size);

@@ -1,4 +1,4 @@
-// core.lines reads a child's output line by line, from the keeper's file.
+// core.lines reads a child's output line by line, from the file that the keeper writes.
 #include <memory>
 #include <vector>
 
@@ -14,8 +14,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kLongestLine = 5 << 20;   // the same limit as stream.line_cap in the library
-constexpr std::size_t kMostValues = 100'000;    // an object with this many values takes 30 MB
+constexpr std::size_t kLongestLine = 5 << 20;   // same as stream.line_cap in the standard library
+constexpr std::size_t kMostValues = 100'000;    // more would take over 30 MB as Lua tables
 constexpr std::size_t kCollectEvery = 2 << 20;  // collect garbage after this many bytes of lines
 
 struct Reader {
@@ -32,8 +32,9 @@ Reader& check_reader(lua_State* L) {
   return **reader;
 }
 
-/// open(path, kind) returns a reader of a file below `.agent`; nil if the file does not exist
-/// open() raises an error for an unreadable file. `kind` is "any", "object" or "json".
+/// open(path, kind) returns a reader of a file below `.agent`, or nil if the file does not exist.
+/// `kind` selects the lines to return: "any", "object" or "json". Raises an error if the file is
+/// unreadable.
 int lines_open(lua_State* L) {
   static const char* const kKinds[] = {"any", "object", "json", nullptr};
   std::size_t size = 0;
@@ -78,7 +79,7 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
     lua_rawseti(L, -3, ++count);
     lua_pushinteger(L, static_cast<lua_Integer>(line.number));
     lua_rawseti(L, -2, count);
-    release(line.text);  // the garbage collector may run late
+    release(line.text);  // free the memory before the garbage collector runs
   }
   const std::uint64_t others = reader.lines.others();
   lua_pushinteger(L, static_cast<lua_Integer>(others - reader.others_told));
@@ -87,14 +88,16 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
   return 4;
 }
 
-/// read(reader, at_end) reads { line, … }, { number, … }, others, last; nil without new lines
-/// A line that is too long or has too many values is replaced by its size in bytes.
-/// `others` counts the skipped lines of other kinds; `last` is the number of the newest.
+/// read(reader, at_end) returns { line, … }, { number, … }, others, last; or nil if there is
+/// nothing new.
+/// A line that is too long or has too many values is replaced by its size in bytes. `others` is the
+/// number of lines of other kinds since the last read(), and `last` is the end of the newest of
+/// them.
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;
-  // Collect garbage now, because earlier lines left many times their size.
-  // Lua's collector counts only the memory that Lua allocated.
+  // Collect garbage now. Each earlier line has left garbage of many times its size, of which Lua's
+  // collector notices only the part that Lua itself has allocated.
   if (reader.given >= kCollectEvery) {
     lua_gc(L, LUA_GCCOLLECT);
     reader.given = 0;

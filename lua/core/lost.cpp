@@ -1,5 +1,5 @@
-// core.lost makes the values that replace the results of lost branches.
-// Lost values are made in C++, so that JSON and journal writers always recognise them.
+// core.lost makes the values that stand in for the results of lost branches.
+// They are made in C++, so that the JSON and journal code always recognizes them.
 #include "lua/vm/lost.h"
 
 #include "lua/core/core.h"
@@ -9,7 +9,7 @@ namespace moonlet {
 
 namespace {
 
-/// new{branch = text, kind = text, message = text} returns a lost value, which references the table
+/// new{branch = text, kind = text, message = text} returns a lost value with this record
 int lost_new(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -17,7 +17,7 @@ int lost_new(lua_State* L) {
   return 1;
 }
 
-/// record(value) returns the table of a lost value; no value otherwise
+/// record(value) returns the record of a lost value; no value if `value` is another one
 int lost_record(lua_State* L) { return push_lost_record(L, 1) ? 1 : 0; }
 
 /// refuse(value): raises an error of kind `lost` if `value` is a lost value

@@ -1,5 +1,5 @@
-// core.process runs the children of a run and waits for the end of their process trees.
-// query() runs programs before a run exists.
+// core.process runs the children of a run and waits until their process trees have ended.
+// query() runs a program before a run exists.
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,17 +32,19 @@ namespace moonlet {
 
 namespace {
 
-/// Call lies in a box, so that nothing leaks if Lua raises an error.
+/// Call bundles a child's data in a box, so that nothing leaks if Lua raises an error.
 struct Call {
   ChildSpec spec;
   Fd input;
 };
 
-/// `cap` limits the output files. If only one stream has a file, the other has the default cap.
+/// Decides where a stream goes: to its file with at most `cap` bytes, or into the exit table. If
+/// only the other stream has a file, `cap` applies to that file, and this stream has the default
+/// cap.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
   if (!other_file.empty()) return OutputSpec::to_inline();
-  return OutputSpec::to_inline(cap == 0 ? 1 : cap);  // 0 would mean the default
+  return OutputSpec::to_inline(cap == 0 ? 1 : cap);  // a cap of 0 would select the default
 }
 
 void read_call(lua_State* L, Call& call) {
@@ -69,7 +71,7 @@ Result<Fd> open_input(const RunDriver& run, const std::string_view* text, std::s
   return Fd();
 }
 
-/// Starts a keeper or adopts the keeper of a dead host. Either may take seconds.
+/// Starts a keeper, or adopts the keeper of a host that has died. May take seconds.
 Result<void> ensure_keeper(lua_State* L, RunDriver& run) {
   if (run.has_keeper()) return {};
   return LuaState::host_work(L, [&] { return run.ensure_keeper(); });
@@ -148,7 +150,7 @@ int run_child(lua_State* L) {
     }
   }
   if (failed) return raise_error(L, failure);
-  lua_settop(L, 2);  // the box of the await is at 2
+  lua_settop(L, 2);  // await() expects the box at the top of the stack
   return scheduler.await(L);
 }
 
@@ -160,15 +162,16 @@ int run_after_records(lua_State* L, Operation& operation) {
 }
 
 /// run{step, attempt?, argv, …} runs a child, waits for its process tree and returns the exit
-/// run() also reads env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall_ms,
-/// idle_ms, durable, own_group, outlives, redact?, confine?. Files lie below `.agent`.
-/// With `redact`, no secret of the environment reaches the files.
+/// table.
+/// Other fields: env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall_ms, idle_ms,
+/// durable, own_group, outlives, redact?, confine?. Paths of files are relative to `.agent`.
+/// With `redact`, secrets from the environment are removed before output is written to the files.
 /// `confine` has the fields writable?, readable?, restrict_reads?, network?, terminals?
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   RunDriver& run = check_run(L);
-  // Start the child only after the values that the script has seen are in the journal.
+  // Before the child starts, all records that the script depends on must be in the journal.
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, run_after_records);  // may raise an error
   pending.operation = run.written();
@@ -177,7 +180,7 @@ int process_run(lua_State* L) {
   return run_child(L);
 }
 
-/// Reads the records about an attempt of an earlier host.
+/// Returns what is recorded about an attempt that an earlier host may have started.
 Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view step,
                                  std::string_view attempt) {
   if (run.is_resumed()) {
@@ -186,7 +189,7 @@ Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view 
   return run.kept_attempt(step, attempt);
 }
 
-/// Names the state of an attempt for a host that resumes the run.
+/// Returns the name of an attempt's state, as a resumed run sees it.
 const char* state_name(const KeptAttempt& kept) {
   using Why = ChildExit::Why;
   switch (kept.state) {
@@ -199,14 +202,14 @@ const char* state_name(const KeptAttempt& kept) {
     case KeptAttempt::State::kExited:
       break;
   }
-  // An attempt that was killed together with its host has not finished its work.
+  // The attempt was killed together with its host, so it has not finished its work.
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-/// attempt(step, name, present?) returns the state "none" | "running" | "exited" | "lost"
-/// "none" means that the attempt never ran.
-/// "lost" means that the attempt was killed or its end is unknown.
-/// If `present` is true, the records are read again to include attempts of this host.
+/// attempt(step, name, present?) returns the state of an attempt.
+/// "none": the attempt was never started. "running": it is running. "exited": it has ended.
+/// "lost": it was killed with its host, or its end is unknown.
+/// If `present` is true, reads the records again, to include attempts that this host has started.
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -219,8 +222,8 @@ int process_attempt(lua_State* L) {
   return 1;
 }
 
-/// recorded(home, run, step, name) returns the state and exit of another run's attempt
-/// recorded() takes no lock and changes nothing, unlike attempt().
+/// recorded(home, run, step, name) returns the state and the exit table of an attempt of any run.
+/// Unlike attempt(), takes no lock and changes nothing.
 int process_recorded(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -254,20 +257,21 @@ int take_kept(lua_State* L, bool stop) {
   return scheduler.await(L);
 }
 
-/// take(step, name) waits for the end of a running or exited attempt and returns its exit
+/// take(step, name) waits until an attempt of an earlier host has ended, and returns its exit table
 int process_take(lua_State* L) { return take_kept(L, false); }
 
-/// stop(step, name) ends a running attempt and returns its exit
+/// stop(step, name) ends a running attempt of an earlier host, and returns its exit table
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
-/// end_finished(attempt): ends an attempt whose result has arrived, with `why` = "finished"
+/// end_finished(attempt): ends an attempt that has delivered its result; its `why` becomes
+/// "finished"
 int process_end_finished(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   if (auto child = check_run(L).find_working(attempt)) child->end_finished();
   return 0;
 }
 
-/// hold_idle(attempt, held): pauses or restarts the idle limit of an attempt
+/// hold_idle(attempt, held): pauses the attempt's idle limit, or restarts it if `held` is false
 int process_hold_idle(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const bool held = lua_toboolean(L, 2) != 0;
@@ -275,7 +279,9 @@ int process_hold_idle(lua_State* L) {
   return 0;
 }
 
-/// newest_descendant(attempt) returns the birth of the youngest descendant in ms since 1970, or nil
+/// newest_descendant(attempt) returns when the attempt's youngest process started, in ms since
+/// 1970.
+/// Returns no value if the attempt has no process.
 int process_newest_descendant(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const int pid = check_run(L).pid_of(attempt);
@@ -292,14 +298,15 @@ int process_newest_descendant(lua_State* L) {
   return 1;
 }
 
-/// sees_processes() returns whether the system lists processes. Otherwise some may survive.
+/// sees_processes() returns true if the system lets moonlet list processes. If not, some processes
+/// may survive a kill.
 int process_sees_processes(lua_State* L) {
   ProcessInfo own;
   lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
   return 1;
 }
 
-/// confinement() returns {abi = N} if this machine supports `confine`, else nil and a reason
+/// confinement() returns {abi = N} if this machine supports `confine`, otherwise nil and the reason
 int process_confinement(lua_State* L) {
   auto& support = push_box<ConfinementSupport>(L, confinement_support());
   if (support.abi == 0) {
@@ -312,9 +319,8 @@ int process_confinement(lua_State* L) {
   return 1;
 }
 
-/// query{argv, env, cap} runs a program and returns {code, out}, or nil and an error
-/// Captures the output of a read-only program before a run exists.
-/// `code` is -1 if the program was killed.
+/// query{argv, env, cap} runs a program without side effects and captures its output.
+/// Returns {code, out}, or nil and an error. `code` is -1 if the program was killed. Needs no run.
 int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);

@@ -1,4 +1,4 @@
-// core.run manages the directories of the current run and cleans up after earlier runs.
+// core.run creates, resumes and finishes the current run, and manages its files.
 #include "lua/core/run.h"
 
 #include <unistd.h>
@@ -27,8 +27,8 @@ namespace {
 
 using HomeBox = std::optional<Home>;
 
-/// home(folder) finds the home and returns {handle, top, agent_path, git}. Writes nothing.
-/// Raises an error if the folder does not exist or the repository is damaged.
+/// home(folder) finds the repository of a folder and returns {handle, top, agent_path, git}.
+/// Writes nothing. Raises an error if the folder does not exist or the repository is damaged.
 int run_home(lua_State* L) {
   const std::string_view folder = check_text(L, 1);
   HomeBox& home = push_box<HomeBox>(L);
@@ -51,7 +51,7 @@ int run_home(lua_State* L) {
   return 1;
 }
 
-// The registry keeps the home of the last run under this key.
+// Registry key that keeps the home of the current run alive.
 const char kHomeOfRun = 0;
 
 RunDriver::Host host_of(Services& services) {
@@ -59,7 +59,7 @@ RunDriver::Host host_of(Services& services) {
           services.request_cancel};
 }
 
-/// make_home(home): makes a missing `.agent` folder
+/// make_home(home): creates the `.agent` folder if it does not exist
 int run_make_home(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& made = push_box<Result<const Dir*>>(L, Error{});
@@ -81,7 +81,7 @@ int push_driver(lua_State* L, Result<std::unique_ptr<RunDriver>>& driver) {
   if (!driver) return raise_error(L, driver.error());
   Services& services = Services::of(L);
   services.run = std::move(*driver);
-  // The run writes into the home's folder, so the home must not be collected.
+  // The run writes into the home's folder, so protect the home from the garbage collector.
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kHomeOfRun);
   auto& sidecar = push_box<std::string>(L);
@@ -102,7 +102,7 @@ int resume_locked(lua_State* L, Operation& operation) {
   auto& request = push_box<RunDriver::Request>(L);
   set_request(L, request);
   auto& driver = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
-  // Taking over the keeper of an earlier host may take seconds.
+  // Adopting the keeper of an earlier host may take seconds.
   driver = LuaState::host_work(L, [&] {
     return RunDriver::resume(host_of(services), check_home(L, 2), check_text(L, 5), request,
                              std::move(*lock));
@@ -110,8 +110,10 @@ int resume_locked(lua_State* L, Operation& operation) {
   return push_driver(L, driver);
 }
 
-/// create{home, task_id?, preset, packet?, run?} makes a run and returns {id, task_id, sidecar}
-/// create() makes or resumes a run. A packet's sidecar without task id is `<packet>-<run>`.
+/// create{home, task_id?, preset, packet?, run?} creates a run, or resumes the run with the id
+/// `run`.
+/// Returns {id, task_id, sidecar, warning}. Without `task_id`, a packet's run gets the task id
+/// `<packet>-<run>`, which names its sidecar.
 int run_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -131,7 +133,7 @@ int run_create(lua_State* L) {
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunDriver::lock(services.loop, home, run_id);
   if (!waiting) return raise_error(L, waiting.error());
-  Pending& pending = Scheduler::of(L).prepare(L, resume_locked, true);  // may raise
+  Pending& pending = Scheduler::of(L).prepare(L, resume_locked, true);  // may raise an error
   pending.operation = std::move(*waiting);
   return Scheduler::of(L).await(L);
 }
@@ -147,8 +149,8 @@ int run_write_run(lua_State* L) {
   return 0;
 }
 
-/// write(path, text, later): redacts the text and replaces a file below `.agent` atomically
-/// Without `later`, the file is durable after the call, else after sync().
+/// write(path, text, later): redacts the text and replaces a file below `.agent` atomically.
+/// The file is durable when write() returns; with `later`, after the next sync().
 int run_write(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -163,13 +165,13 @@ int run_write(lua_State* L) {
   return 0;
 }
 
-/// begin_sync(): starts the work of sync() in the background
+/// begin_sync(): starts writing files to the disk in the background, so that sync() takes less time
 int run_begin_sync(lua_State* L) {
   check_run(L).begin_sync();
   return 0;
 }
 
-/// sync(): makes files durable that were written with `later`
+/// sync(): waits until all files that were written with `later` are on the disk
 int run_sync(lua_State* L) {
   RunDriver& run = check_run(L);
   auto& synced = push_box<Result<void>>(L);
@@ -184,7 +186,8 @@ int run_is_ours(lua_State* L) {
   return 1;
 }
 
-/// size(path) returns the size in bytes of a file below `.agent`; nil if the file is missing
+/// size(path) returns the size in bytes of a file below `.agent`; no value if there is no such
+/// file.
 /// Raises an error if the file cannot be accessed.
 int run_size(lua_State* L) {
   const RunDriver& run = check_run(L);
@@ -197,7 +200,8 @@ int run_size(lua_State* L) {
   return 1;
 }
 
-/// read(path, cap) reads a file and returns text, nil, truncated; or nil and an error
+/// read(path, cap) reads at most `cap` bytes of a file below `.agent`.
+/// Returns the text, nil and whether it is truncated; or nil and an error.
 int run_read(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -216,7 +220,7 @@ int run_read(lua_State* L) {
   return 3;
 }
 
-/// read_tail(path, cap) returns the last bytes of a file; no value if it cannot be read
+/// read_tail(path, cap) returns the last `cap` bytes of a file; no value if it cannot be read
 int run_read_tail(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -234,7 +238,8 @@ int run_read_tail(lua_State* L) {
   return 1;
 }
 
-/// make_dirs(path, later): makes a folder below `.agent` and its parents
+/// make_dirs(path, later): makes a folder below `.agent` and its missing parents.
+/// They are durable when make_dirs() returns; with `later`, after the next sync().
 int run_make_dirs(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -245,7 +250,7 @@ int run_make_dirs(lua_State* L) {
   return 0;
 }
 
-/// sweep(path): removes half-written files of a killed host from a folder of the run
+/// sweep(path): removes temporary files that a killed host has left in a folder of the run
 int run_sweep(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -253,7 +258,8 @@ int run_sweep(lua_State* L) {
   return 0;
 }
 
-/// remove_temporary(): removes the folders for temporary files, after all children have ended
+/// remove_temporary(): removes the folders for temporary files. Call it after all children have
+/// ended.
 int run_remove_temporary(lua_State* L) {
   check_run(L).remove_temporary_folders();
   return 0;
@@ -269,7 +275,7 @@ int run_remove(lua_State* L) {
   return 0;
 }
 
-/// rename(from, to): renames a file below `.agent`; false if the file is missing
+/// rename(from, to) renames a file below `.agent`. Returns false if the file does not exist.
 int run_rename(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view from = check_text(L, 1);
@@ -281,8 +287,9 @@ int run_rename(lua_State* L) {
   return 1;
 }
 
-/// write_value(name, text, durable): stores a value that is too large for a journal line
-/// Without `durable`, the value is on the disk before the next durable record.
+/// write_value(name, text, durable): stores a value that is too large for a line of the journal.
+/// The value is on the disk when write_value() returns if `durable` is true, otherwise before the
+/// next durable record.
 int run_write_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -294,7 +301,9 @@ int run_write_value(lua_State* L) {
   return 0;
 }
 
-/// read_value(name, cap) returns a text, or nil if missing. Raises an error if unreadable.
+/// read_value(name, cap) returns a stored value; no value if it does not exist or is larger than
+/// `cap`.
+/// Raises an error if it is unreadable.
 int run_read_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -331,13 +340,13 @@ int run_step_name(lua_State* L) {
   return 1;
 }
 
-/// end_children(): ends all children and the keeper
+/// end_children(): ends all children and the keeper of the run
 int run_end_children(lua_State* L) {
   if (RunDriver* run = Services::of(L).run.get()) run->end_children();
   return 0;
 }
 
-/// still_runs() returns whether a child of an earlier host still runs under its keeper
+/// still_runs() returns true if a child of an earlier host is still running under its keeper
 int run_still_runs(lua_State* L) {
   lua_pushboolean(L, check_run(L).has_running_children());
   return 1;
@@ -350,8 +359,9 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(unchanged): finishes the run and releases its lock
-/// If `unchanged` is true, children that may outlive the host continue, as after its death.
+/// finish(unchanged): marks the run as finished and releases its lock.
+/// If `unchanged` is true, only releases the lock, as if the host had died: children that may
+/// outlive the host continue.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
@@ -404,7 +414,8 @@ int run_manifest(lua_State* L) {
   return 1;
 }
 
-/// check_id(text, what): raises an error if the text is not an id
+/// check_id(text, what): raises an error if the text is not a valid id. `what` names it in the
+/// error.
 int run_check_id(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view what = check_text(L, 2);

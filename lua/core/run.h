@@ -1,4 +1,4 @@
-// Helpers that other primitives share with core.run. Loop thread only.
+// Helpers of core.run that other libraries use. Loop thread only.
 #pragma once
 
 #include "host/artifact/run/home.h"
@@ -7,7 +7,8 @@
 
 namespace moonlet {
 
-/// Returns the home at `index`. Raises an error for any other value.
+/// Returns the home whose handle is at `index`. Raises an error if the value is not a home's
+/// handle.
 Home& check_home(lua_State* L, int index);
 
 }  // namespace moonlet

@@ -1,4 +1,4 @@
-// core.runs handles runs of other processes, runs without a driver, and the user's live keepers.
+// core.runs handles runs that this process does not drive, and the live keepers of the user.
 #include <utility>
 #include <vector>
 
@@ -30,10 +30,10 @@ int push_swept(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// sweep(home) ends orphaned children of dead hosts and returns { {run, killed}, … }
+/// sweep(home) ends orphaned children of hosts that have died, and returns { {run, killed}, … }
 int runs_sweep(lua_State* L) {
   Home& home = check_home(L, 1);
-  Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise
+  Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise an error
   pending.operation = RunRegistry(home).sweep(Services::of(L).loop);
   return Scheduler::of(L).await(L);
 }
@@ -47,7 +47,8 @@ void push_child(lua_State* L, const LiveProcess& child) {
   if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
 }
 
-/// live(home) lists every live process: { {run, step, pid, age_ms, main, deadline_ms?}, … }
+/// live(home) lists the live processes of all runs: { {run, step, pid, age_ms, main, deadline_ms?},
+/// … }
 int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
@@ -64,7 +65,7 @@ int runs_live(lua_State* L) {
   return 1;
 }
 
-/// holder(home, run) returns the pid of the process that drives the run; no value without a driver
+/// holder(home, run) returns the pid of the process that drives the run; no value if none does
 int runs_holder(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -74,7 +75,7 @@ int runs_holder(lua_State* L) {
   return 1;
 }
 
-/// left(home, run) returns the number of live processes of the run's steps
+/// left(home, run) returns how many processes of the run's steps are alive
 int runs_left(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -89,7 +90,7 @@ int runs_left(lua_State* L) {
   return 1;
 }
 
-/// request_cancel(home, run): asks the driver of the run to end it
+/// request_cancel(home, run): asks the process that drives the run to cancel it
 int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -110,26 +111,27 @@ int end_locked(lua_State* L, Operation& operation) {
   if (!lock) return raise_error(L, lock.error());
   auto& ended = push_box<Result<void>>(L);
   ended = LuaState::host_work(L, [&] {
-    const RunLock held = std::move(*lock);  // the garbage collector frees the operation late
+    const RunLock held = std::move(*lock);  // do not wait for the collector to unlock
     return RunRegistry(home).end_orphans(id, held);
   });
   if (!ended) return raise_error(L, ended.error());
   return 0;
 }
 
-/// end_orphans(home, run): ends the processes and the keeper of a run without a driver
+/// end_orphans(home, run): ends the processes and the keeper of a run that no process drives
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunRegistry(home).lock(Services::of(L).loop, id);
   if (!waiting) return raise_error(L, waiting.error());
-  Pending& pending = Scheduler::of(L).prepare(L, end_locked, true);  // may raise
+  Pending& pending = Scheduler::of(L).prepare(L, end_locked, true);  // may raise an error
   pending.operation = std::move(*waiting);
   return Scheduler::of(L).await(L);
 }
 
-/// index_error() returns why keepers cannot register in the index of live keepers
+/// index_error() returns why keepers cannot register in the index of live keepers; no value if they
+/// can
 int runs_index_error(lua_State* L) {
   const Services& services = Services::of(L);
   if (services.state_dir().empty()) return 0;
@@ -140,7 +142,10 @@ int runs_index_error(lua_State* L) {
   return 1;
 }
 
-/// keepers() lists this user's keepers: { {id, place, removed, label, pid, age_ms, children?}, … }
+/// keepers() lists the user's live keepers: { {id, place, removed, label, pid, age_ms, children}, …
+/// }.
+/// `removed` is true if the folder of the run or session was deleted. Only then `children` lists
+/// live processes.
 int runs_keepers(lua_State* L) {
   using Found = std::vector<std::pair<LiveKeeper, std::vector<LiveProcess>>>;
   auto& found = push_box<Found>(L);
@@ -173,7 +178,8 @@ int runs_keepers(lua_State* L) {
   return 1;
 }
 
-/// end_keeper(place, grace): ends a run or session whose folder was removed, and waits
+/// end_keeper(place, grace): ends the keeper of a run or session whose folder `place` was deleted.
+/// Waits until its processes have ended. They are killed after `grace` milliseconds.
 int runs_end_keeper(lua_State* L) {
   const std::string_view place = check_text(L, 1);
   const lua_Integer grace = luaL_checkinteger(L, 2);

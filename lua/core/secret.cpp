@@ -1,4 +1,4 @@
-// core.secret replaces the secrets of the environment in a text, and restores them.
+// core.secret redacts the secrets of the environment in a text, and restores them.
 #include <string>
 #include <vector>
 
@@ -12,7 +12,8 @@ namespace moonlet {
 
 namespace {
 
-/// hide(text) redacts a text and returns the text and its places, or nil without a secret
+/// hide(text) returns the redacted text and the places for restore(); only the text if it has no
+/// secret
 int secret_hide(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   if (Services::of(L).redactor.empty()) {
@@ -38,7 +39,8 @@ int secret_hide(lua_State* L) {
   return 2;
 }
 
-/// restore(text, places) undoes hide() and returns the text; nil if a secret is unknown now
+/// restore(text, places) undoes hide(). Returns no value if one of the secrets is not known any
+/// more.
 int secret_restore(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -62,7 +64,7 @@ int secret_restore(lua_State* L) {
   return 1;
 }
 
-/// key() returns the run's key, which the first call makes
+/// key() returns the secret key of the run. The first call creates it.
 int secret_key(lua_State* L) {
   const RunDriver& run = check_run(L);
   auto& key = push_box<Result<std::string>>(L, Error{});

@@ -31,7 +31,7 @@ namespace {
 
 std::string sessions_folder(const Home& home) { return home.root() + "/.agent/sessions"; }
 
-/// Opens the folder of the session with the home at 1 and the id at 2.
+/// Opens the folder of a session. The home is at stack index 1, the session's id at 2.
 Result<Dir> session_dir(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -44,7 +44,8 @@ Result<Dir> session_dir(lua_State* L) {
                {}};
 }
 
-/// Opens a session's folder, or the index entry of a live session without a folder.
+/// Opens a session's folder. If the folder of a live session was deleted, opens its entry in the
+/// index of live keepers.
 Result<Dir> session_or_entry(lua_State* L) {
   auto dir = session_dir(L);
   if (dir || dir.error().kind != ErrorKind::kInvalid) return dir;
@@ -55,8 +56,8 @@ Result<Dir> session_or_entry(lua_State* L) {
   return dir;
 }
 
-/// Calls `fn` with the folder or index entry that `find` returns, and raises the error of `fn`.
-/// The time of `fn` does not count for Lua's limit.
+/// Calls `fn` with the folder that `find` returns, and raises its error. The time in `fn` does not
+/// count for Lua's time limit.
 template <typename Fn>
 void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session_or_entry) {
   auto& failure = push_box<Error>(L);
@@ -77,7 +78,7 @@ void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session
   if (failed) raise_error(L, failure);
 }
 
-/// make(home) makes the folder of a new session and returns its id
+/// make(home) makes the folder of a new session and returns the session's id
 int session_make(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& made = push_box<Result<std::string>>(L, Error{});
@@ -89,7 +90,8 @@ int session_make(lua_State* L) {
   return 1;
 }
 
-/// list(home) returns {id, …}, oldest first, including live sessions whose folder was removed
+/// list(home) returns the ids of all sessions, oldest first.
+/// Includes live sessions whose folder was deleted.
 int session_list(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& ids = push_box<Result<std::vector<std::string>>>(L, std::vector<std::string>());
@@ -118,16 +120,16 @@ int session_list(lua_State* L) {
   return 1;
 }
 
-/// Reads the rows or columns of a terminal.
+/// Reads the field `key`, the number of rows or columns of a terminal.
 std::uint16_t field_size(lua_State* L, int index, const char* key) {
   const std::int64_t size = field_integer(L, index, key, 0);
   if (size < 1 || size > UINT16_MAX) luaL_error(L, "%s must be 1 to %d", key, UINT16_MAX);
   return static_cast<std::uint16_t>(size);
 }
 
-/// start(home, id, {argv, env, cwd, rows, cols, …}) starts a session and returns its pid
-/// Options are label, log_cap, wall_ms, idle_ms, grace_ms, redact, confine; see process.run.
-/// The label names the session if its folder is removed.
+/// start(home, id, {argv, env, cwd, rows, cols, …}) starts a session's program.
+/// Returns its pid, or nil and an error. Other fields: label, log_cap, wall_ms, idle_ms, grace_ms,
+/// redact, confine; see process.run. The label identifies the session if its folder is deleted.
 int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
@@ -150,7 +152,7 @@ int session_start(lua_State* L) {
     options.run_id = id;
     options.generation = 1;
     options.label = label;
-    const auto live = services.live_keepers().make();  // a session can run without the index
+    const auto live = services.live_keepers().make();  // a session needs no index entry
     if (live) options.live_dir_fd = live->fd();
     auto result = start_session(options, std::move(spec));
     if (!result) return result.error();
@@ -166,8 +168,9 @@ int session_start(lua_State* L) {
   return 1;
 }
 
-/// status(home, id) returns "none" | "running" | "exited" | "lost", and the session's facts
-/// The facts are {why, code, signal, duration_ms, pid, started_ms, stdout_total, stdout_kept}.
+/// status(home, id) returns the session's state and a table of facts.
+/// States: "none", "running", "exited", "lost". Facts: why, code, signal, duration_ms, pid,
+/// started_ms, stdout_total, stdout_kept, stdout_write_error?
 int session_status(lua_State* L) {
   auto& kept = push_box<KeptAttempt>(L);
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -196,7 +199,8 @@ int session_status(lua_State* L) {
   return 2;
 }
 
-/// look(home, id, history) returns the screen of a live session as JSON text
+/// look(home, id, history) returns the screen of a live session as a JSON text.
+/// `history` is the number of earlier lines to include.
 int session_look(lua_State* L) {
   const std::int64_t history = luaL_optinteger(L, 3, 0);
   auto& text = push_box<std::string>(L);
@@ -210,7 +214,9 @@ int session_look(lua_State* L) {
   return 1;
 }
 
-/// type(home, id, {{kind, text}, …}, tag?): kind 0 is text, 1 a key, 2 bytes. A tag works once.
+/// type(home, id, {{kind, text}, …}, tag?): types into a live session.
+/// Kind 0 is text, 1 a key, 2 raw bytes. If something was typed with the same tag before, does
+/// nothing.
 int session_type(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& typed = push_box<TypeFrame>(L);
@@ -227,7 +233,7 @@ int session_type(lua_State* L) {
   return 0;
 }
 
-/// resize(home, id, rows, cols)
+/// resize(home, id, rows, cols): changes the size of the session's terminal
 int session_resize(lua_State* L) {
   const auto rows = static_cast<int>(luaL_checkinteger(L, 3));
   const auto cols = static_cast<int>(luaL_checkinteger(L, 4));
@@ -235,14 +241,14 @@ int session_resize(lua_State* L) {
   return 0;
 }
 
-/// kill(home, id, grace): asks the tree to end, and kills it after `grace` milliseconds
+/// kill(home, id, grace): asks the session's processes to end, and kills them after `grace` ms
 int session_kill(lua_State* L) {
   const lua_Integer grace = luaL_checkinteger(L, 3);
   with_session(L, [&](const Dir& dir) { return end_session(dir.fd(), grace); });
   return 0;
 }
 
-/// sweep(home, id) kills the processes of a dead keeper and returns their number
+/// sweep(home, id) kills the processes of a session whose keeper has died. Returns their number.
 int session_sweep(lua_State* L) {
   lua_Integer killed = 0;
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -256,7 +262,7 @@ int session_sweep(lua_State* L) {
   return 1;
 }
 
-/// processes(home, id) lists a session's processes: { {pid, age_ms, main, deadline_ms?}, … }
+/// processes(home, id) lists a session's live processes: { {pid, age_ms, main, deadline_ms?}, … }
 int session_processes(lua_State* L) {
   auto& live = push_box<std::vector<LiveProcess>>(L);
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -278,7 +284,7 @@ int session_processes(lua_State* L) {
   return 1;
 }
 
-/// append(home, id, name, lines): appends to a file of the session
+/// append(home, id, name, lines): appends lines to a file in the session's folder
 int session_append(lua_State* L) {
   const std::string_view name = check_text(L, 3);
   const std::string_view text = check_text(L, 4);
@@ -295,7 +301,8 @@ int session_append(lua_State* L) {
   return 0;
 }
 
-/// replay(bytes, rows, cols, history) returns the screen after the output `bytes`, as in look()
+/// replay(bytes, rows, cols, history) returns the screen after a program has printed `bytes`, as
+/// look() does
 int session_replay(lua_State* L) {
   const std::string_view bytes = check_text(L, 1);
   const auto rows = static_cast<int>(luaL_checkinteger(L, 2));
@@ -307,8 +314,8 @@ int session_replay(lua_State* L) {
   return 1;
 }
 
-/// hook(argv, env, wall) runs a user's program and returns {code, signal, late}
-/// A hook runs for at most `wall` milliseconds.
+/// hook(argv, env, wall) runs a program of the user for at most `wall` ms and returns {code,
+/// signal, late}
 int session_hook(lua_State* L) {
   auto& request = push_box<HookRequest>(L);
   for (int list = 1; list <= 2; ++list) {
@@ -334,8 +341,9 @@ int session_hook(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// attach(home, id, key) returns "key" | "ended" | "gone": connects this terminal to the session
-/// attach() ends when the user presses `key`, the session ends or the terminal closes.
+/// attach(home, id, key) connects this terminal to the session until the user presses `key`.
+/// Returns "key" if the user pressed it, "ended" if the session has ended, or "gone" if the
+/// terminal was closed.
 int session_attach(lua_State* L) {
   const lua_Integer key = luaL_checkinteger(L, 3);
   auto& how = push_box<Detached>(L, Detached::kByKey);

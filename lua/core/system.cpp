@@ -1,4 +1,4 @@
-// core.system gives the standard library facts about the engine's process.
+// core.system tells the standard library about the engine's process and its environment.
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ int system_env(lua_State* L) {
   return 1;
 }
 
-/// env_matching(pattern) returns {name -> value} of the variables that match the Lua pattern
+/// env_matching(pattern) returns the variables whose name matches a Lua pattern, as {name = value}
 int system_env_matching(lua_State* L) {
   luaL_checkstring(L, 1);
   lua_newtable(L);
@@ -51,7 +51,7 @@ int system_env_matching(lua_State* L) {
   return 1;
 }
 
-/// state_dir() returns the user's state folder of moonlet, or nil
+/// state_dir() returns moonlet's state folder of this user; no value if there is none
 int system_state_dir(lua_State* L) {
   auto& path = push_box<std::string>(L);
   path = Services::of(L).state_dir();
@@ -66,7 +66,7 @@ int system_cwd(lua_State* L) {
   return 1;
 }
 
-/// user() returns the name of the process's user, or nil
+/// user() returns the name of the user who runs the process; no value if it is unknown
 int system_user(lua_State* L) {
   uv_passwd_t user;
   if (uv_os_get_passwd(&user) != 0) return 0;
@@ -77,7 +77,8 @@ int system_user(lua_State* L) {
   return 1;
 }
 
-/// find_program(name) searches PATH without its relative folders and returns a path or nil
+/// find_program(name) returns the path of a program; no value if it is not found.
+/// Searches the absolute folders in PATH.
 int system_find_program(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -104,7 +105,7 @@ int system_find_program(lua_State* L) {
   return 0;
 }
 
-/// real_path(path) returns the absolute path with every link resolved, or nil
+/// real_path(path) returns the absolute path without symbolic links; no value if it does not exist
 int system_real_path(lua_State* L) {
   const char* path = luaL_checkstring(L, 1);
   auto& full = push_box<std::string>(L);
@@ -115,7 +116,7 @@ int system_real_path(lua_State* L) {
   return 1;
 }
 
-/// print(stream, text): stream 1 is for results, stream 2 for messages to the user
+/// print(stream, text): prints a text. Stream 1 is for results, stream 2 for messages to the user.
 int system_print(lua_State* L) {
   const lua_Integer stream = luaL_checkinteger(L, 1);
   std::size_t size = 0;
@@ -126,21 +127,21 @@ int system_print(lua_State* L) {
     services.print(static_cast<int>(stream), {text, size});
     return 0;
   }
-  // The log keeps the text as a terminal would show it.
+  // The output goes to a log file, so redact it.
   auto& redacted = push_box<std::string>(L);
   redacted = services.redactor.apply({text, size});
   services.print(static_cast<int>(stream), redacted);
   return 0;
 }
 
-/// reader_is_gone() returns true once stdout is a pipe without a reader
+/// reader_is_gone() returns true if stdout is a pipe whose reader has closed it
 int system_reader_is_gone(lua_State* L) {
   pollfd out{STDOUT_FILENO, 0, 0};
   lua_pushboolean(L, poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
   return 1;
 }
 
-/// keeper_program() returns a path, or nil and the reason why it is unusable
+/// keeper_program() returns the path of the keeper's executable, or nil and why it cannot be run
 int system_keeper_program(lua_State* L) {
   const std::string& path = Services::of(L).keeper_program;
   if (access(path.c_str(), X_OK) != 0) {
@@ -152,7 +153,8 @@ int system_keeper_program(lua_State* L) {
   return 1;
 }
 
-/// is_writable(path) returns true, or false and why. Checks the folder of a missing path.
+/// is_writable(path) returns true, or false and the reason. Checks the parent folder if the path
+/// does not exist.
 int system_is_writable(lua_State* L) {
   const char* path = luaL_checkstring(L, 1);
   auto& place = push_box<std::string>(L);

@@ -1,4 +1,4 @@
-// core.task has the primitives of ctx:scope and ctx:parallel: tasks, cancel scopes and waiting.
+// core.task has the primitives of ctx:scope and ctx:parallel: tasks, cancel scopes and waits.
 #include <memory>
 
 #include "lua/core/core.h"
@@ -21,6 +21,7 @@ T& check_box(lua_State* L, int index, const char* what) {
 }
 
 /// open_scope{timeout = ms?, shield = bool?, what = text?, kind = "budget"?} opens a cancel scope
+/// in the running task
 int task_open_scope(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -42,20 +43,21 @@ int task_open_scope(lua_State* L) {
   return 1;
 }
 
-/// close_scope(scope): leaves the scope and all open scopes inside
+/// close_scope(scope): leaves the scope and all open scopes inside it
 int task_close_scope(lua_State* L) {
   Scheduler::of(L).close_scope(check_box<ScopeRef>(L, 1, "scope expected"));
   return 0;
 }
 
-/// cancel_scope(scope, error): makes every later await inside raise `error`
+/// cancel_scope(scope, error): makes each later await inside the scope raise `error`
 int task_cancel_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler::of(L).cancel(*scope, read_error(L, 2));
   return 0;
 }
 
-/// scope_error(scope) returns the error that cancelled this scope itself, or no value
+/// scope_error(scope) returns the error that cancelled this very scope; no value if only an
+/// enclosing scope was cancelled, or none
 int task_scope_error(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   if (!scope->own_error()) return 0;
@@ -63,7 +65,9 @@ int task_scope_error(lua_State* L) {
   return 1;
 }
 
-/// pending_error(scope?) returns the error of the next await of the running task, or in `scope`
+/// pending_error(scope?) returns the error that the next await in the scope will raise; no value if
+/// none.
+/// Without `scope`, uses the scope of the running task.
 int task_pending_error(lua_State* L) {
   Task* task = Scheduler::of(L).running();
   const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
@@ -74,7 +78,7 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
-/// as_error(table) returns the table, with a metatable that prints its message
+/// as_error(table) makes the table an error, which prints as its message, and returns the table
 int task_as_error(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -95,8 +99,9 @@ void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   }
 }
 
-/// stop_clock(scope?): pauses the scope's time limit, or the limits of the running task's shields
-/// A clock that was stopped twice needs two calls of start_clock(scope?).
+/// stop_clock(scope?): pauses the time limit of the scope.
+/// Without `scope`, pauses those of all shielded scopes around the running task. If called twice,
+/// start_clock(scope?) must be called twice, too.
 int task_stop_clock(lua_State* L) {
   turn_clocks(L, &Scheduler::stop_clock);
   return 0;
@@ -109,11 +114,12 @@ int task_start_clock(lua_State* L) {
 
 int push_nothing(lua_State*, Operation&) { return 0; }
 
-/// wait_scope(scope): waits until no task lives in the scope, even if the caller is cancelled
+/// wait_scope(scope): waits until all tasks in the scope have ended, even if the caller is
+/// cancelled
 int task_wait_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing, true);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_nothing, true);  // may raise an error
   pending.operation = scheduler.wait_idle(scope);
   return scheduler.await(L);
 }
@@ -150,21 +156,22 @@ int push_outcome(lua_State* L, Task& task) {
   return 1 + count;
 }
 
-/// outcome(task) returns no value while running; true and results; or false and the error
+/// outcome(task) returns no value while the task runs, then true and its results, or false and its
+/// error
 int task_outcome(lua_State* L) {
   return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
 }
 
-/// join(task): waits for the task's end; outcome() returns the result
+/// join(task): waits until the task has ended; outcome() then returns its results
 int task_join(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
   pending.operation = scheduler.wait_task(task);
   return scheduler.await(L);
 }
 
-/// watch(task, delta): changes the number of callers that handle the task's outcome
+/// watch(task, delta) changes and returns the number of callers that will handle the task's outcome
 int task_watch(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
@@ -176,30 +183,30 @@ int sleep_for(lua_State* L, bool watches) {
   const lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
   pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms), watches);
   return scheduler.await(L);
 }
 
-/// sleep(ms)
+/// sleep(ms): waits for `ms` milliseconds
 int task_sleep(lua_State* L) { return sleep_for(L, false); }
 
-/// watch_sleep(ms): a sleep for a task that only observes others
-/// No task waits for this task, so its sleep does not keep a run from parking.
+/// watch_sleep(ms): like sleep(), for a task that only observes others.
+/// Such a sleep does not keep the run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
-/// wait_turn(order): waits until every task waits and `order` is the lowest awaited order
+/// wait_turn(order): waits until all tasks wait and `order` is the lowest order that any waits for.
 /// Without `order`, waits until all turns are done.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
   pending.operation =
       scheduler.wait_turn(order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
   return scheduler.await(L);
 }
 
-/// hold_turn(order): delays this turn and all later turns until release_turn(order)
+/// hold_turn(order): blocks the turn `order` and all later turns until release_turn(order)
 int task_hold_turn(lua_State* L) {
   const lua_Integer order = luaL_checkinteger(L, 1);
   Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
@@ -212,14 +219,14 @@ int task_release_turn(lua_State* L) {
   return 0;
 }
 
-/// park(): waits until no other event can happen
+/// park(): waits until nothing else can happen in the run
 int task_park(lua_State* L) {
   Scheduler& scheduler = Scheduler::of(L);
   scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
   return scheduler.await(L);
 }
 
-/// expire_at_turn(scope, order, error): cancels the scope with `error` at turn `order`
+/// expire_at_turn(scope, order, error): cancels the scope with `error` when the turn `order` comes
 int task_expire_at_turn(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   const lua_Integer order = luaL_checkinteger(L, 2);
@@ -227,13 +234,14 @@ int task_expire_at_turn(lua_State* L) {
   return 0;
 }
 
-/// current() returns a value that identifies the running task during its lifetime
+/// current() returns a value that identifies the running task as long as the task lives
 int task_current(lua_State* L) {
   lua_pushlightuserdata(L, Scheduler::of(L).running());
   return 1;
 }
 
-/// check(): raises an error if the running task is cancelled, or a cancellation is due
+/// check(): raises an error if the running task is cancelled. First handles deadlines that have
+/// passed.
 int task_check(lua_State* L) {
   Scheduler::of(L).check_now(L);
   return 0;

@@ -1,5 +1,5 @@
-// core.terminal asks the user questions, and reads the terminal's size and standard input.
-// The standard streams need EngineOptions::interactive.
+// core.terminal asks the user questions, and reads standard input and the terminal's size.
+// Using the standard streams requires EngineOptions::interactive.
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -30,11 +30,11 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64 * 1024;
 
-/// Reads a line from the terminal on descriptor 0.
-/// The terminal edits the line, so the descriptor is readable only after a whole line.
+/// LineRead reads a line from the terminal on descriptor 0. The terminal itself edits the line, so
+/// the descriptor becomes readable only when the line is complete.
 class LineRead final : public Operation {
  public:
-  /// Hides `view` until the line is complete.
+  /// Starts to read. `view` must be suspended; it is resumed after the line.
   LineRead(Loop& loop, std::weak_ptr<LiveTerminal> view)
       : poll_(new uv_poll_t{}), view_(std::move(view)) {
     uv_poll_init(loop.raw(), poll_, STDIN_FILENO);
@@ -90,15 +90,16 @@ int push_line(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// can_ask() returns whether a user at a terminal can be asked
+/// can_ask() returns true if there is a user at a terminal who can be asked
 int terminal_can_ask(lua_State* L) {
   lua_pushboolean(L, Services::of(L).interactive && isatty(STDIN_FILENO) != 0 &&
                          isatty(STDERR_FILENO) != 0 && tcgetpgrp(STDIN_FILENO) == getpgrp());
   return 1;
 }
 
-/// ask(text) returns the typed line; nil at the end of the input. Call can_ask() first.
-/// Control characters are removed from the text.
+/// ask(text) prints a question and returns the line that the user types; no value at the end of the
+/// input.
+/// Removes control characters from the text. Call can_ask() first.
 int terminal_ask(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   Services& services = Services::of(L);
@@ -109,8 +110,8 @@ int terminal_ask(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// Reads standard input to its end, or sets `why`.
-/// Reads the bytes beyond `cap` too, so that the writer does not fail.
+/// Reads standard input to its end. Sets `why` if it fails. Also reads the bytes beyond `cap`, so
+/// that the program that writes them does not fail.
 std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, const char*& why) {
   const Clock& clock = system_clock();
   const std::int64_t deadline = clock.monotonic_ms() + limit_ms;
@@ -135,8 +136,9 @@ std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, co
   return total <= cap ? std::optional<std::string>(std::move(text)) : std::nullopt;
 }
 
-/// read(cap, ms) returns all of standard input; nil and "limit" if longer than `cap`
-/// Returns nil and "timeout" if the input does not end within `ms` milliseconds.
+/// read(cap, ms) returns the whole standard input.
+/// Returns nil and "limit" if the input is longer than `cap`, or nil and "timeout" if it does not
+/// end within `ms` milliseconds.
 int terminal_read(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   const lua_Integer limit = luaL_checkinteger(L, 2);
@@ -153,13 +155,13 @@ int terminal_read(lua_State* L) {
   return 1;
 }
 
-/// InputLines reads lines that another program sends to standard input.
-/// Too long lines are skipped, so that memory is limited to `cap` and a chunk.
+/// InputLines reads the lines that another program writes to standard input. It skips lines longer
+/// than `cap`, so its memory is limited to `cap` and a chunk.
 class InputLines {
  public:
   explicit InputLines(std::size_t cap) : cap_(cap) {}
 
-  /// Reads available input. Returns true once take() can return a line or the end.
+  /// Reads what is available. Returns true if take() can return a line, or the input has ended.
   bool read_some() {
     char chunk[65536];
     const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
@@ -184,8 +186,8 @@ class InputLines {
     return end_ != std::string::npos || ended_;
   }
 
-  /// Returns the next line, or its size in `passed_over` if the line was too long.
-  /// At the end of the input, a final part without newline is dropped.
+  /// Returns the next line, or no value at the end of the input. Sets `passed_over` to the line's
+  /// size if it is too long. Discards a last line without a newline.
   std::optional<std::string> take(std::size_t& passed_over) {
     if (end_ == std::string::npos) return std::nullopt;
     std::string line = buffer_.substr(0, end_);
@@ -200,7 +202,7 @@ class InputLines {
  private:
   std::size_t cap_;
   std::string buffer_;
-  std::size_t scanned_ = 0;  // bytes without a newline
+  std::size_t scanned_ = 0;  // so many bytes have no newline
   std::size_t end_ = std::string::npos;
   std::size_t passed_over_ = 0;
   bool ended_ = false;
@@ -208,7 +210,8 @@ class InputLines {
 
 using InputRef = std::shared_ptr<InputLines>;
 
-/// Waits for the next line from another program. Never waits if the input is a file.
+/// NextLine waits for the next line on standard input. A file cannot be polled, so its lines are
+/// read at once.
 class NextLine final : public Operation {
  public:
   NextLine(Loop& loop, InputRef input) : input_(std::move(input)) {
@@ -260,7 +263,8 @@ class NextLine final : public Operation {
   std::size_t passed_over_ = 0;
 };
 
-/// input(cap) returns the lines of standard input, each of at most `cap` bytes
+/// input(cap) returns a reader of the lines of standard input, which may have at most `cap` bytes
+/// each
 int terminal_input(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");
@@ -280,7 +284,7 @@ int push_next(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// next(lines) returns the next line, nil and the size of a too long line, or nil at the end
+/// next(lines) returns the next line; nil and its size if it is too long; or no value at the end
 int terminal_next(lua_State* L) {
   InputRef* input = to_box<InputRef>(L, 1);
   if (input == nullptr) luaL_argerror(L, 1, "lines expected");
@@ -289,7 +293,9 @@ int terminal_next(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// page([stream]) returns {columns, rows, colour, unicode} of the terminal on stdout or `stream`
+/// page([stream]) returns {columns, rows, colour, unicode} of the terminal on `stream` (1 or 2;
+/// default 1).
+/// Returns no value if the stream is not a terminal.
 int terminal_page(lua_State* L) {
   const int stream =
       luaL_optinteger(L, 1, STDOUT_FILENO) == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
@@ -309,7 +315,7 @@ int terminal_page(lua_State* L) {
   return 1;
 }
 
-/// TerminalProgram is a program that the user controls on the terminal, such as an editor.
+/// TerminalProgram is an interactive program that uses the terminal, such as an editor.
 class TerminalProgram final : public Operation {
  public:
   TerminalProgram(Services& services, std::vector<std::string> argv)
@@ -346,7 +352,7 @@ class TerminalProgram final : public Operation {
   ~TerminalProgram() override { drop(); }
 
   int code() const { return code_; }
-  /// Returns 0, or the errno of a failed start.
+  /// Returns 0, or the errno if the program could not be started.
   int failure() const { return failure_; }
   const std::string& name() const { return argv_[0]; }
 
@@ -381,8 +387,9 @@ int push_code(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// run{word, …} returns an exit code, or 128 + the signal
-/// Runs an interactive program on the terminal. Raises an error if it cannot start.
+/// run{word, …} runs an interactive program on the terminal and returns its exit code, or 128 + the
+/// signal.
+/// Raises an error if the program cannot be started.
 int terminal_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argcheck(L, lua_rawlen(L, 1) > 0, 1, "a program expected");

@@ -1,4 +1,4 @@
-// core.text makes foreign text safe to store, print or compare.
+// core.text makes text from outside safe to store, print or compare.
 #include <algorithm>
 #include <string>
 
@@ -22,7 +22,8 @@ int push_string(lua_State* L, const std::string& text) {
   return 1;
 }
 
-/// Free the text now, because the garbage collector does not see the size of a box.
+/// Pushes the text and frees it at once, because the garbage collector does not count the text in a
+/// box.
 int push_and_release(lua_State* L, std::string& text) {
   push_string(L, text);
   release(text);
@@ -34,7 +35,7 @@ int text_is_utf8(lua_State* L) {
   return 1;
 }
 
-/// clean(text) returns a text with malformed UTF-8 replaced by U+FFFD
+/// clean(text) returns the text with each malformed part of UTF-8 replaced by U+FFFD
 int text_clean(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   if (is_valid_utf8(text)) {
@@ -46,7 +47,8 @@ int text_clean(lua_State* L) {
   return push_and_release(L, cleaned);
 }
 
-/// cut(text, cap [, note]) returns head and tail of the text, with a line about the omitted part
+/// cut(text, cap [, note]) returns the head and tail of a long text, with a line about the omitted
+/// part
 int text_cut(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -58,7 +60,7 @@ int text_cut(lua_State* L) {
   return push_and_release(L, cut);
 }
 
-/// strip(text) returns a text without control characters, safe to print on a terminal
+/// strip(text) returns the text without control characters, so that it is safe to print
 int text_strip(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& stripped = push_box<std::string>(L);
@@ -75,13 +77,13 @@ int text_printable(lua_State* L) {
   return push_string(L, line);
 }
 
-/// width(text) returns the columns of the text on a terminal
+/// width(text) returns how many columns the text takes on a terminal
 int text_width(lua_State* L) {
   lua_pushinteger(L, display_width(check_text(L, 1)));
   return 1;
 }
 
-/// fit(text, columns [, in_middle]) truncates a text to `columns`, with a mark for omitted text
+/// fit(text, columns [, in_middle]) truncates a text to `columns` and marks the cut
 int text_fit(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const auto columns = static_cast<int>(std::clamp<lua_Integer>(luaL_checkinteger(L, 2), 0, 10000));
@@ -91,7 +93,7 @@ int text_fit(lua_State* L) {
   return push_string(L, fitted);
 }
 
-/// json_size(text) returns the approximate size in bytes as a JSON string
+/// json_size(text) returns the approximate size of the text as a JSON string, in bytes
 int text_json_size(lua_State* L) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, 1, &size);
@@ -125,9 +127,10 @@ int text_base64(lua_State* L) {
   return push_and_release(L, encoded);
 }
 
-/// place() returns "file:line" of the innermost running script function, for error messages
-/// place() returns no value if only the standard library runs.
-/// place(fn) returns "file:line" of the start of a function, even after its tail call
+/// place() returns "file:line" of the innermost running function of a script, for error messages.
+/// Returns no value if only functions of the standard library run.
+/// place(fn) returns "file:line" where a function is defined. It works even if the function has
+/// made a tail call.
 int text_place(lua_State* L) {
   if (lua_isfunction(L, 1)) {
     lua_Debug frame;
@@ -140,7 +143,9 @@ int text_place(lua_State* L) {
   return push_place(L) ? 1 : 0;
 }
 
-/// question(text) returns a text, {option, …} of the last [QUESTION] in an agent's text; or nil
+/// question(text) returns the text and the list of options of the last [QUESTION] in an agent's
+/// answer.
+/// Returns no value if there is no question.
 int text_question(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& last = push_box<std::optional<Question>>(L);

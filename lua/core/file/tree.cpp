@@ -55,10 +55,12 @@ std::optional<std::string> optional_name(lua_State* L, int index) {
   return std::string(check_text(L, index));
 }
 
-/// update(top, lists, old?, fresh?, only?, skip?) returns { before = { path = type }, after = … }
-/// Returns the entries of the tree `top` that differ from the list `old` in the folder `lists`.
-/// Writes the present tree to the list `fresh`. `only` limits the comparison to some paths.
-/// Returns nil and an error on failure.
+/// update(top, lists, old?, fresh?, only?, skip?) compares a folder tree with a list of its
+/// entries.
+/// Returns { before = { path = type }, after = { path = type }, files = count } of the entries that
+/// differ between the tree `top` and the list `old`, or nil and an error. Writes a list of the
+/// present tree to `fresh`. Both lists are files in the folder `lists`. `only` and `skip` are lists
+/// of paths that limit the comparison.
 int tree_update(lua_State* L) {
   lua_settop(L, 6);
   const Dir& top = check_dir(L, 1);
@@ -92,7 +94,8 @@ json sizes_of(const Dir& top, const std::vector<std::string>& paths) {
   return sizes;
 }
 
-/// sizes(top, paths) returns { size, … } of the files at these paths; -1 for anything else
+/// sizes(top, paths) returns { size, … } of the files at these paths; -1 for a path that is not a
+/// file
 int tree_sizes(lua_State* L) {
   lua_settop(L, 2);
   const Dir& top = check_dir(L, 1);
@@ -118,9 +121,10 @@ Result<json> facts_of_index(const Dir& dir, std::string_view name, std::size_t i
               {"has_submodules", facts->has_submodules}};
 }
 
-/// facts_of_index(dir, name, id_bytes) -> { folders, attributes, has_flags, has_submodules }, or
-/// nil and an error: of the git index in the file `name`, with object ids of that size. Git would
-/// print megabytes, and Lua reads them in half a second.
+/// facts_of_index(dir, name, id_bytes) reads the git index in the file `name`.
+/// Returns { folders, attributes, has_flags, has_submodules }, or nil and an error. Object ids in
+/// the index have `id_bytes` bytes. Reading the index in C++ takes milliseconds. Git would print
+/// megabytes, which Lua would need half a second to parse.
 int tree_facts_of_index(lua_State* L) {
   lua_settop(L, 3);
   const Dir& dir = check_dir(L, 1);

@@ -1,5 +1,5 @@
-// core.archive packs the record of a run into a file, and extracts it.
-// The functions return nil and an error table if a file is unreadable or refused.
+// core.archive packs the record of a run into an archive file, and extracts it.
+// If a file is unreadable or refused, functions return nil and an error.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +29,7 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// Returns the text of field `name` of the table at the top of the stack; "" if missing.
+/// Returns the string in field `name` of the table at the top of the stack; "" if it is missing.
 std::string_view field_text(lua_State* L, const char* name) {
   lua_getfield(L, -1, name);
   const std::string_view text = lua_isnil(L, -1) ? std::string_view() : check_text(L, -1);
@@ -67,7 +67,7 @@ int archive_fits(lua_State* L) {
   return 1;
 }
 
-/// header(name, bytes) returns the block that precedes a file of an archive
+/// header(name, bytes) returns the header block that precedes a file in an archive
 int archive_header_of(lua_State* L) {
   const std::string_view name = check_text(L, 1);
   const lua_Integer bytes = luaL_checkinteger(L, 2);
@@ -79,7 +79,9 @@ int archive_header_of(lua_State* L) {
   return 1;
 }
 
-/// write(from, manifest, { { name, from, bytes, sha256 }, … }, dir, name) writes an archive
+/// write(from, manifest, { { name, from, bytes, sha256 }, … }, dir, name) writes the archive
+/// `name`.
+/// Returns true, or nil and an error.
 int archive_write(lua_State* L) {
   const Dir& from = check_dir(L, 1);
   const std::string_view manifest = check_text(L, 2);
@@ -92,7 +94,7 @@ int archive_write(lua_State* L) {
   return await_work(L);
 }
 
-/// manifest(dir, name) reads an archive's manifest and returns a text, or nil and an error
+/// manifest(dir, name) returns the text of an archive's manifest, or nil and an error
 int archive_manifest(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -103,7 +105,8 @@ int archive_manifest(lua_State* L) {
   return 1;
 }
 
-/// extract(dir, name, manifest, { { name, bytes, sha256 }, … }, into) extracts an archive
+/// extract(dir, name, manifest, { { name, bytes, sha256 }, … }, into) extracts an archive.
+/// Returns true, or nil and an error.
 int archive_extract(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -116,7 +119,8 @@ int archive_extract(lua_State* L) {
   return await_work(L);
 }
 
-/// adopt(home, staged, id, record, body) makes a checked folder a run. False if the id is taken.
+/// adopt(home, staged, id, record, body) makes a verified folder a run of this repository.
+/// Returns true, false if the id is taken, or nil and an error.
 int archive_adopt(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view staged = check_text(L, 2);
