@@ -1,5 +1,6 @@
-// Defines base functions that differ from Lua's: texts show no address, and print logs.
-// Raw access refuses the host's objects, and metatables cannot have finalizers.
+// Defines the base functions that differ from Lua's. Printed values show no memory addresses,
+// print() writes to the run's log, raw access to the host's objects is refused, and metatables
+// cannot have finalizers.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -24,11 +25,12 @@ const char kNumbersKey = 0;
 
 constexpr std::size_t kLongestLine = 16 << 10;
 
-/// Scripts get these functions of the base library unchanged.
+/// Functions of Lua's base library that scripts get unchanged.
 constexpr const char* kPlain[] = {"getmetatable", "ipairs",   "rawequal", "rawlen",
                                   "select",       "tonumber", "type"};
 
-/// error(message, level): like Lua's error (upvalue 1), but never raises nil, as in Lua 5.5.
+/// error(message, level): like Lua's error (upvalue 1), but never raises nil. Lua 5.5 does the
+/// same.
 int script_error(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 2);
@@ -38,15 +40,14 @@ int script_error(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// assert(value, message): like Lua's assert (upvalue 1), but nil counts as no message.
+/// assert(value, message): like Lua's assert (upvalue 1), but a nil message counts as none.
 int script_assert(lua_State* L) {
   if (!lua_toboolean(L, 1) && lua_gettop(L) == 2 && lua_isnil(L, 2)) lua_settop(L, 1);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// Handles the message of an xpcall. Upvalue 1 is the script's handler.
-/// Skips the script's handler after a kill and during an interrupt.
-/// Lua calls a handler without hooks, so nothing could stop the handler.
+/// The message handler of an xpcall. Calls the script's handler (upvalue 1), but not after a kill
+/// or during an interrupt: Lua disables hooks in a message handler, so nothing could stop it.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
   if (LuaState::of(L).is_killed() || LuaState::of(L).is_interrupted()) return 1;
@@ -65,7 +66,7 @@ int script_xpcall(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// Makes the error tables of moonlet print as their messages after a pcall.
+/// The message handler of a pcall. Makes an error table of moonlet print as its message.
 int name_error(lua_State* L) {
   lua_settop(L, 1);
   if (!lua_istable(L, 1)) return 1;
@@ -77,7 +78,7 @@ int name_error(lua_State* L) {
   return 1;
 }
 
-/// pcall(f, …): Lua's xpcall (upvalue 1) with name_error() as its handler.
+/// pcall(f, …): Lua's xpcall (upvalue 1) with name_error() as the message handler.
 int script_pcall(lua_State* L) {
   luaL_checkany(L, 1);
   lua_pushcfunction(L, name_error);
@@ -110,8 +111,8 @@ int script_rawset(lua_State* L) {
   return 1;
 }
 
-/// Refuses __gc, because a script's finalizer would run at any moment and could not be stopped.
-/// Lua reads __gc only in setmetatable, so a later assignment has no effect.
+/// setmetatable for scripts. Refuses __gc, because a finalizer could run at any time and could not
+/// be stopped. Lua reads __gc only in setmetatable, so assigning it later has no effect.
 int set_metatable(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -131,7 +132,8 @@ int set_metatable(lua_State* L) {
   return 1;
 }
 
-/// The standard library protects its metatables, which makes their tables host objects.
+/// setmetatable for the standard library. A table whose metatable is protected (__metatable =
+/// false) becomes an object of the host.
 int module_setmetatable(lua_State* L) {
   set_metatable(L);
   if (!lua_getmetatable(L, 1)) return 1;
@@ -141,7 +143,7 @@ int module_setmetatable(lua_State* L) {
   return 1;
 }
 
-/// collectgarbage("count"): rounds the number, because the exact number differs in each run.
+/// collectgarbage("count"): rounds the number, because the exact one differs from run to run.
 int script_collectgarbage(lua_State* L) {
   const char* what = luaL_optstring(L, 1, "count");
   if (std::strcmp(what, "count") != 0) {
@@ -153,7 +155,7 @@ int script_collectgarbage(lua_State* L) {
   return 1;
 }
 
-/// Pushes the value at 1 as JSON text.
+/// Pushes the value at stack index 1 as JSON.
 int json_of(lua_State* L) {
   auto& value = push_box<nlohmann::json>(L);
   read_value(L, 1, value);
@@ -163,7 +165,7 @@ int json_of(lua_State* L) {
   return 1;
 }
 
-/// Pushes the printed form of the value at `index`: a plain table as JSON if possible.
+/// Pushes the value at `index` as print() shows it. A plain table is shown as JSON if possible.
 void push_printed(lua_State* L, int index) {
   if (lua_istable(L, index) && luaL_getmetafield(L, index, "__tostring") == LUA_TNIL) {
     lua_pushcfunction(L, guard<json_of>);

@@ -1,6 +1,6 @@
-// Defines the coroutine library of scripts. A script may await inside its own coroutines.
-// resume and wrap pass the wait to the scheduler; the coroutine continues after the wait.
-// Scripts cannot reach the coroutines of tasks.
+// Defines the coroutine library of scripts. A script may await inside a coroutine that it has
+// created: resume() and wrap() then yield to the scheduler, and continue the coroutine after the
+// await. Scripts cannot access the coroutines of tasks.
 
 #include "lua/core/core.h"
 #include "lua/sandbox/sandbox.h"
@@ -26,15 +26,15 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// Records how a coroutine was resumed, for the code after a wait inside the coroutine.
+/// Which function has resumed a coroutine. continue_resume() needs it after an await.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
   return nresults == 1 && lua_touserdata(co, -1) == &kOutsideMarker;
 }
 
-/// Returns true while `co` awaits. The marker of the await stays on its stack.
-/// Only the wrapper that passed on the wait may resume `co`.
+/// Returns true while `co` is suspended in an await, whose marker is on its stack. Only the
+/// function that has yielded the await may then resume `co`.
 bool awaits(lua_State* co) {
   return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
          (Scheduler::is_await(co, 1) || waits_outside(co, 1));
@@ -80,8 +80,8 @@ int refuse(lua_State* L, const char* why) {
 
 int continue_resume(lua_State* L, int status, lua_KContext context);
 
-/// Resumes `co` with `nargs` values on its stack. Pushes a boolean and the results.
-/// Does not return if `co` awaits, because the wait is yielded to the scheduler.
+/// Resumes `co`, on whose stack `nargs` arguments are. Pushes a boolean and the results.
+/// If `co` awaits, does not return, but yields the await to the scheduler.
 int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resumer) {
   int nresults = 0;
   const int status = LuaState::of(L).resume(co, L, nargs, &nresults);
@@ -108,7 +108,8 @@ int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resume
   return nresults + 1;
 }
 
-/// Moves the arguments from `first` to `co` and resumes `co`, if allowed.
+/// Moves the arguments from stack index `first` upwards to `co`, and resumes `co`. Refuses if `co`
+/// is not suspended.
 int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   LuaState::poll(L);
   const Status status = status_of(L, co);
@@ -120,8 +121,8 @@ int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   return resume_coroutine(L, co, nargs, resumer);
 }
 
-/// Closes the open variables of a failed coroutine.
-/// An error of a close may replace the error at the top of the stack.
+/// Closes the to-be-closed variables of a failed coroutine. If closing fails, that error replaces
+/// the one at the top of the stack.
 void close_failed(lua_State* L, lua_State* co) {
   if (lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD) return;
   lua_xmove(L, co, 1);
@@ -130,7 +131,7 @@ void close_failed(lua_State* L, lua_State* co) {
   LuaState::poll(L);
 }
 
-/// Converts the results of a resume to those of wrap(): raises the coroutine's error.
+/// Converts the results of resume() to those of wrap(). Raises the coroutine's error.
 int finish_wrap(lua_State* L, lua_State* co, int count) {
   if (lua_toboolean(L, -count)) return count - 1;
   const int status = lua_status(co);
@@ -145,7 +146,7 @@ int finish_wrap(lua_State* L, lua_State* co, int count) {
 
 int finish_drive(lua_State* L, lua_State* co, int count);
 
-/// Continues after a wait inside a coroutine, whose stack still has the marker.
+/// Continues after an await in a coroutine. The await's marker is still on the coroutine's stack.
 int continue_resume(lua_State* L, int, lua_KContext resumer) {
   lua_State* co = lua_tothread(L, resumer == kWrap ? lua_upvalueindex(1) : 1);
   lua_pop(co, 1);
@@ -205,7 +206,7 @@ int script_isyieldable(lua_State* L) {
 int script_running(lua_State* L) {
   const bool task = LuaState::of(L).is_task(L);
   if (task) {
-    lua_pushnil(L);  // the coroutine of a task is not handed out
+    lua_pushnil(L);  // scripts must not access a task's coroutine
   } else {
     lua_pushthread(L);
   }
@@ -245,8 +246,9 @@ int finish_drive(lua_State* L, lua_State* co, int count) {
   return count;
 }
 
-/// drive(coroutine) returns "ended", results… | "failed", error | "yielded", values… | "waits"
-/// "waits" means that the coroutine called wait_outside(). The next drive() continues it.
+/// drive(coroutine) resumes a coroutine and returns how it stopped.
+/// Returns "ended" and the results, "failed" and the error, "yielded" and the values, or "waits" if
+/// it called wait_outside(). The next drive() continues it.
 int drive(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   lua_settop(L, 1);
@@ -256,7 +258,7 @@ int drive(lua_State* L) {
 
 int nothing(lua_State*, int, lua_KContext) { return 0; }
 
-/// wait_outside(): lets the coroutine's drive() return; returns at the next drive().
+/// wait_outside(): makes drive() return "waits". Returns when drive() is called again.
 int wait_outside(lua_State* L) {
   LuaState::poll(L);
   if (!lua_isyieldable(L) || LuaState::of(L).is_task(L)) {

@@ -1,5 +1,6 @@
-// JSON's null is a light userdata with address 0, the only light userdata that scripts see.
-// null prints and compares; any other use raises an explanatory error. Loop thread only.
+// Defines JSON's null, m.null: a light userdata with address 0, the only light userdata that
+// scripts see. It can be printed and compared. Any other use raises an error that explains it. Loop
+// thread only.
 #pragma once
 
 #include "lua/vm/lua_api.h"

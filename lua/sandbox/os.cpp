@@ -1,5 +1,6 @@
-// Harmless parts of libraries: os in UTC and without a clock, debug.traceback, bounded utf8.
-// A replay could not repeat a clock. No function here reaches the system.
+// Defines the harmless parts of other libraries: os.time and os.date for a given time in UTC,
+// debug.traceback, and utf8 for texts of limited size. Functions that read a clock are refused,
+// because a replay could not repeat them. No function accesses the system.
 #include <locale.h>
 #include <time.h>
 #if defined(__APPLE__)
@@ -20,7 +21,7 @@ namespace moonlet {
 
 namespace {
 
-// Covers about the years -9999 to 9999.
+// The end of the year 9999, in seconds since 1970.
 constexpr std::int64_t kFurthest = 253'402'300'799;
 
 int refuse_clock(lua_State* L, const char* message) {
@@ -64,7 +65,7 @@ int os_clock(lua_State* L) {
   return refuse_clock(L, "os.clock is refused: a replay could not repeat it");
 }
 
-// These conversions of os.date depend on neither a time zone nor a locale.
+// The conversions of os.date that do not depend on a time zone or locale.
 constexpr std::string_view kConversions = "%YymdHIMSjwpaAbBFTXDxc";
 
 int push_date_table(lua_State* L, const std::tm& date) {
@@ -81,7 +82,7 @@ int push_date_table(lua_State* L, const std::tm& date) {
   return 1;
 }
 
-/// os.date(format, time): always UTC, with or without "!". Refused without a time.
+/// os.date(format, time): the time in UTC, with or without "!". Refuses to use the current time.
 int os_date(lua_State* L) {
   std::size_t size = 0;
   const char* form = luaL_optlstring(L, 1, "%c", &size);
@@ -99,7 +100,7 @@ int os_date(lua_State* L) {
   if (std::string_view(form, static_cast<std::size_t>(end - form)) == "*t") {
     return push_date_table(L, date);
   }
-  // Use the C locale's texts regardless of the program's locale.
+  // Use the C locale, whatever the program's locale is.
   static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
@@ -142,7 +143,7 @@ int debug_traceback(lua_State* L) {
 
 constexpr std::size_t kLongestText = std::size_t{16} << 20;
 
-/// Calls Lua's function (upvalue 1) for texts short enough not to block.
+/// Calls Lua's function (upvalue 1). Refuses a text so long that the call would block.
 int utf8_bounded(lua_State* L) {
   std::size_t size = 0;
   luaL_checklstring(L, 1, &size);

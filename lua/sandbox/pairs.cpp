@@ -1,7 +1,8 @@
-// pairs and next with a fixed order, so that a run can be replayed.
-// Numbers come first, then texts bytewise, then false and true, then others by first appearance.
-// A traversal visits the keys that existed at its begin and skips removed keys.
-// A script may change the table during its traversal.
+// Defines pairs and next with a fixed order of keys, so that a run can be replayed. Numbers come
+// first, then strings by their bytes, then false and true, then other keys in the order of their
+// first appearance.
+// A traversal visits the keys that exist when it starts, except for keys that are removed
+// meanwhile. A script may change the table during a traversal.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace {
 
 const char kTraversalsKey = 0;
 
-constexpr std::size_t kFewKeys = 200;  // they fit into the upvalues of the iterator
+constexpr std::size_t kFewKeys = 200;  // as many fit into the upvalues of an iterator
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
@@ -27,15 +28,16 @@ struct Key {
     std::size_t size;
   };
   Rank rank;
-  std::uint32_t place;  // the position of the key
+  std::uint32_t place;  // index of the key itself
   union {
-    lua_Integer integer;  // kInteger, and the number of kOther
+    lua_Integer integer;  // value of kInteger, or rank of kOther
     lua_Number number;
     Text text;
   };
 };
 
-/// A float key is infinite, fractional, or outside of the integers.
+/// Returns true if `i` < `f`. A float key is never equal to an integer: it is infinite, has a
+/// fraction, or is out of the range of integers.
 bool integer_below(lua_Integer i, lua_Number f) {
   if (f >= 9223372036854775808.0) return true;
   return f > -9223372036854775808.0 && i <= static_cast<lua_Integer>(std::floor(f));
@@ -56,7 +58,7 @@ bool less(const Key& a, const Key& b) {
   return b.rank == Rank::kInteger ? !integer_below(b.integer, a.number) : a.number < b.number;
 }
 
-/// Reads the key at the top of the stack. The text of the key lives as long as the key.
+/// Reads the key at the top of the stack. A string key must stay alive as long as the result.
 Key read_key(lua_State* L, std::uint32_t place) {
   Key key;
   key.place = place;
@@ -85,7 +87,7 @@ Key read_key(lua_State* L, std::uint32_t place) {
   return key;
 }
 
-/// Sorts and polls for a kill. A kill leaves no memory outside of Lua.
+/// Sorts keys and polls for a kill. A kill leaks nothing, because the keys are in Lua's memory.
 void sort_keys(lua_State* L, Key* keys, std::size_t count) {
   std::size_t compared = 0;
   std::sort(keys, keys + count, [&](const Key& a, const Key& b) {
@@ -96,7 +98,7 @@ void sort_keys(lua_State* L, Key* keys, std::size_t count) {
 
 struct Shape {
   std::size_t keys = 0;
-  bool is_run = true;  // 1 to n, in this order
+  bool is_run = true;  // the keys are 1 to n, in this order
 };
 
 Shape survey(lua_State* L, int table) {
@@ -112,7 +114,7 @@ Shape survey(lua_State* L, int table) {
   return shape;
 }
 
-/// Pushes a table with the `count` keys in order.
+/// Pushes an array of the table's `count` keys in the fixed order.
 void push_sorted_keys(lua_State* L, int table, std::size_t count) {
   const int room = static_cast<int>(std::min<std::size_t>(count, 1 << 28));
   lua_createtable(L, room, 0);
@@ -138,8 +140,8 @@ void push_sorted_keys(lua_State* L, int table, std::size_t count) {
   lua_settop(L, found);
 }
 
-// The iterator's upvalue 1 is the position, and upvalue 2 the table of the keys.
-// Upvalue 3 is the table that step_own reads.
+// The upvalues of the next iterators are: 1, the position; 2, the array of keys; 3, the table that
+// step_own() reads.
 
 int step_in(lua_State* L, int table) {
   lua_settop(L, 1);
@@ -161,8 +163,8 @@ int step_given(lua_State* L) {
   return step_in(L, 1);
 }
 
-/// Handles small records, the common case in scripts, without a table of keys.
-/// Upvalue 1 is the position; the keys are the next upvalues.
+/// The iterator for small tables, which are common in scripts. Upvalue 1 is the position, and the
+/// next upvalues are the keys, so that no array is needed.
 int step_record(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   int at = static_cast<int>(lua_tointeger(L, lua_upvalueindex(1)));
@@ -178,10 +180,10 @@ int step_record(lua_State* L) {
   return 2;
 }
 
-/// Reads the table in upvalue 3 instead of the argument.
+/// An iterator over the table in upvalue 3. It ignores its arguments.
 int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
-/// Handles a plain sequence, the fast case. The last key is the position.
+/// The fast iterator for a plain sequence. The last key that it returned is its position.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const lua_Integer run = lua_tointeger(L, lua_upvalueindex(1));
@@ -198,7 +200,7 @@ int step_run(lua_State* L) {
   return 1;
 }
 
-/// Pushes the weak-keyed table of next()'s traversals.
+/// Pushes the table that stores the traversals of next() by their table. It has weak keys.
 void push_traversals(lua_State* L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
   lua_pop(L, 1);
@@ -210,7 +212,7 @@ void push_traversals(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
-/// Sorts the keys of step_record on the stack. A nil marks their end.
+/// Pushes the iterator step_record(). Its upvalues are the sorted keys, and a nil at the end.
 void push_record_iterator(lua_State* L, int table, std::size_t count) {
   luaL_checkstack(L, 2 * static_cast<int>(kFewKeys) + 8, "pairs");
   Key keys[kFewKeys];
@@ -221,7 +223,7 @@ void push_record_iterator(lua_State* L, int table, std::size_t count) {
     lua_pop(L, 1);
     keys[used] = read_key(L, static_cast<std::uint32_t>(lua_gettop(L)));
     ++used;
-    lua_pushvalue(L, -1);  // a copy for lua_next
+    lua_pushvalue(L, -1);  // a copy of the key, which lua_next() pops
   }
   std::sort(keys, keys + count, less);
   lua_pushinteger(L, 0);
@@ -247,7 +249,7 @@ void push_iterator(lua_State* L, int table, bool own_table) {
 
 int return_three(lua_State*, int, lua_KContext) { return 3; }
 
-/// Pushes the first key in the fixed order; nil for an empty table.
+/// Pushes the first key in the fixed order and its value. Pushes nil if the table is empty.
 int first_key(lua_State* L) {
   lua_settop(L, 1);
   lua_pushnil(L);
@@ -255,7 +257,7 @@ int first_key(lua_State* L) {
     lua_pushnil(L);
     return 1;
   }
-  lua_pop(L, 1);  // 2: the least key so far, 3: the current key
+  lua_pop(L, 1);  // index 2: the least key so far; 3: the current key
   Key least = read_key(L, 0);
   lua_pushvalue(L, 2);
   for (std::uint32_t seen = 1; lua_next(L, 1) != 0; ++seen) {
@@ -273,7 +275,7 @@ int first_key(lua_State* L) {
   return 2;
 }
 
-/// Returns the position of the first key in `keys` that is not below the key at 2.
+/// Returns the position in `keys` of the first key that is not less than the key at stack index 2.
 lua_Integer find_place(lua_State* L, int keys) {
   lua_pushvalue(L, 2);
   const Key wanted = read_key(L, 0);
@@ -300,11 +302,11 @@ bool key_is(lua_State* L, int keys, lua_Integer place) {
   return same;
 }
 
-/// Pushes the first existing key after `place` with its value.
+/// Pushes the first key after `place` that still exists, and its value.
 int next_from(lua_State* L, int traversals, int keys, lua_Integer place) {
   for (;;) {
     ++place;
-    if (lua_rawgeti(L, keys, place) == LUA_TNIL) {  // the end: forget the traversal
+    if (lua_rawgeti(L, keys, place) == LUA_TNIL) {  // the traversal has ended, so forget its keys
       lua_pushvalue(L, 1);
       lua_pushnil(L);
       lua_rawset(L, traversals);
@@ -363,7 +365,7 @@ int ordered_next(lua_State* L) {
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // 3: table -> its keys in order, [0] = the last position
+  push_traversals(L);  // index 3: maps a table to its sorted keys ([0]: position)
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

@@ -10,7 +10,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kLongestPattern = 32 << 10;
-constexpr int kMostDepth = 150;  // a level costs a stack frame or two
+constexpr int kMostDepth = 150;  // each level uses one or two stack frames
 constexpr std::int64_t kPollSteps = 4096;
 constexpr std::int64_t kMostSteps = 100'000'000;
 
@@ -19,8 +19,8 @@ bool in_range(char c, char low, char high) {
   return byte >= static_cast<unsigned char>(low) && byte <= static_cast<unsigned char>(high);
 }
 
-/// Classes follow the C locale regardless of the program's locale.
-/// An unknown class name in a pattern matches itself.
+/// Returns true if `c` is in the character class `name`, in the C locale whatever the program's
+/// locale is. A name that is not a class matches itself.
 bool in_class(char name, char c) {
   const bool upper = in_range(c, 'A', 'Z'), lower = in_range(c, 'a', 'z');
   const bool digit = in_range(c, '0', '9'), visible = c > ' ' && c < 0x7f;
@@ -66,7 +66,7 @@ bool in_class(char name, char c) {
 }
 
 bool in_set(const char* p, const char* end, char c) {
-  const char* const last = end - 1;  // the closing bracket
+  const char* const last = end - 1;  // the set's closing bracket
   const bool negated = *++p == '^';
   if (negated) ++p;
   for (; p < last; ++p) {
@@ -117,7 +117,7 @@ bool Match::find(const char* from) {
   return false;
 }
 
-/// Returns the end of the item at `p` (a byte, a class or a set), without its quantifier.
+/// Returns the end of the item at `p` (a character, a class or a set), before its quantifier.
 const char* Match::item_end(const char* p) const {
   if (*p == '%') {
     if (p + 1 == pattern_end_) luaL_error(L_, "malformed pattern (ends with '%%')");
@@ -126,7 +126,7 @@ const char* Match::item_end(const char* p) const {
   if (*p != '[') return p + 1;
   ++p;
   if (p < pattern_end_ && *p == '^') ++p;
-  // A "]" as the first byte of a set does not close the set.
+  // A "]" right after the "[" belongs to the set.
   for (const char* const first = p; p < pattern_end_; ++p) {
     if (*p == ']' && p != first) return p + 1;
     if (*p == '%') ++p;
@@ -149,7 +149,8 @@ bool Match::fits(const char* s, const char* p, const char* item_end) const {
   }
 }
 
-/// Matches %b, %f and %1 at `p` and moves `p` behind the item. Leaves `p` at any other item.
+/// Matches %b, %f or a back reference such as %1 at `p`, and moves `p` after it. Leaves `p`
+/// unchanged at any other item.
 const char* Match::match_special(const char* s, const char*& p) {
   const char kind = p + 1 < pattern_end_ ? p[1] : '\0';
   if (kind == 'b') {

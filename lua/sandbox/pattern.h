@@ -1,6 +1,6 @@
-// Match searches a text for a Lua pattern, with Lua's semantics in the C locale.
-// Match polls for a kill every few thousand steps. Too many steps raise an error.
-// Match owns no memory, so a Lua error may leave it at any place. Loop thread only.
+// Match searches a text for a Lua pattern. It has Lua's semantics in the C locale. It polls for a
+// kill every few thousand steps, and raises an error after too many steps. It owns no memory, so a
+// Lua error may be raised anywhere in it. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace moonlet {
 
 class Match {
  public:
-  /// Raises an error for a long pattern. `text` and `pattern` must outlive the match.
-  /// Without `may_anchor`, a leading ^ is a plain character, as in gmatch.
+  /// Raises an error if the pattern is too long. `text` and `pattern` must outlive the Match.
+  /// If `may_anchor` is false, a leading ^ is a plain character, as in gmatch.
   Match(lua_State* L, std::string_view text, std::string_view pattern, bool may_anchor = true);
 
   /// Finds the first match that begins at `from` or later.
@@ -24,7 +24,7 @@ class Match {
   const char* begin() const { return begin_; }
   const char* end() const { return end_; }
   int count(bool whole_if_none) const { return level_ == 0 && whole_if_none ? 1 : level_; }
-  /// Pushes capture `index`, from 0. Pushes the whole match if the pattern has no captures.
+  /// Pushes a capture, counted from 0. If the pattern has no captures, pushes the whole match.
   void push_capture(int index) const;
   int push_captures(bool whole_if_none) const;
 
@@ -32,12 +32,12 @@ class Match {
   static constexpr int kMostCaptures = 32;
   struct Capture {
     const char* start;
-    std::ptrdiff_t size;  // kOpen before its ")", kPosition for "()"
+    std::ptrdiff_t size;  // kOpen until its ")" is reached; kPosition for "()"
   };
   static constexpr std::ptrdiff_t kPosition = -1, kOpen = -2;
 
-  // Each function matches the rest of the pattern at `p` with the text at `s`.
-  // Each function returns the end of the match or nullptr.
+  // These functions match the pattern from `p` to its end against the text at `s`. They return the
+  // end of the match, or nullptr if there is none.
   const char* run(const char* s, const char* p);
   const char* walk(const char* s, const char* p);
   const char* run_greedy(const char* s, const char* p, const char* item_end);
@@ -45,7 +45,8 @@ class Match {
   const char* run_open(const char* s, const char* p);
   const char* run_close(const char* s, const char* p);
 
-  // Each function matches a single item and returns the end of the matched text or nullptr.
+  // These functions match a single item of the pattern. They return the end of the matched text, or
+  // nullptr.
   const char* match_special(const char* s, const char*& p);
   const char* match_balance(const char* s, const char* p);
   const char* match_backref(const char* s, char digit);

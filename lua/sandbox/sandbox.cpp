@@ -28,7 +28,7 @@ struct Source {
   const char* end;
 };
 
-/// Passes the text to the parser in small pieces, because a kill can only stop it between pieces.
+/// Gives the parser the text in small pieces, because a kill can stop it only between pieces.
 const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   LuaState::poll(L);
   auto& source = *static_cast<Source*>(data);
@@ -39,8 +39,9 @@ const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   return piece;
 }
 
-/// Lua's parser resolves jumps in quadratic time and cannot be interrupted.
-/// Real programs have fewer jumps.
+/// Returns true if a text has so many jumps (goto, break) that Lua's parser would block the host.
+/// The parser needs quadratic time for them and cannot be interrupted. Real programs have fewer
+/// jumps.
 bool has_many_jumps(std::string_view text) {
   constexpr std::size_t kMost = 8000;
   std::size_t count = 0;
@@ -53,7 +54,8 @@ bool has_many_jumps(std::string_view text) {
   return false;
 }
 
-/// Pushes the concatenated output of the reader function at 1.
+/// Calls the reader function at stack index 1 until it returns no more, and pushes the concatenated
+/// pieces.
 void push_pieces(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   std::size_t size = 0;
@@ -75,8 +77,8 @@ void push_pieces(lua_State* L) {
   luaL_pushresult(&buffer);
 }
 
-/// load(chunk [, name [, mode [, env]]]): refuses bytecode.
-/// load() defaults `env` to the script's environment.
+/// load(chunk [, name [, mode [, env]]]): refuses bytecode. `env` is by default the script's
+/// environment.
 int script_load(lua_State* L) {
   lua_settop(L, 4);
   const char* mode = luaL_optstring(L, 3, "t");
@@ -106,7 +108,7 @@ int refuse_write(lua_State* L) {
                "keep functions of your own in a table of your own");
 }
 
-/// Implements __pairs of a view. Upvalue 1 is the viewed table.
+/// The __pairs of a frozen view. Upvalue 1 is the original table.
 int view_pairs(lua_State* L) {
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
@@ -116,7 +118,8 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
-/// Returns the remedy for a function of Lua's that the sandbox does not have.
+/// Returns a hint for a function that scripts expect but the sandbox does not have; nullptr if
+/// there is none.
 const char* remedy(std::string_view library, std::string_view name) {
   struct Remedy {
     std::string_view library, name;
@@ -144,7 +147,8 @@ const char* remedy(std::string_view library, std::string_view name) {
   return nullptr;
 }
 
-/// Implements __index for fields that a library lacks. Upvalue 1 is the library's name.
+/// The __index for fields that a library does not have. Upvalue 1 is the library's name. Raises an
+/// error with a hint.
 int library_miss(lua_State* L) {
   const char* library = lua_tostring(L, lua_upvalueindex(1));
   if (lua_type(L, 2) != LUA_TSTRING) return 0;
@@ -170,7 +174,7 @@ void open_global(lua_State* L, const char* name, lua_CFunction open) {
   lua_setglobal(L, name);
 }
 
-/// Copies the fields of the table at `from` into the table at the top.
+/// Copies all fields of the table at `from` to the table at the top of the stack.
 void copy_fields(lua_State* L, int from) {
   from = lua_absindex(L, from);
   lua_pushnil(L);
@@ -196,7 +200,8 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
-/// Scripts cannot reach the table of string methods, so that table needs no view.
+/// Makes string methods work on the library of this sandbox, and hides the metatable of strings.
+/// Scripts cannot access the table of methods, so it needs no frozen view.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);
@@ -274,7 +279,8 @@ void open_sandbox(lua_State* L) {
 void push_frozen_view(lua_State* L, const char* name) {
   lua_newtable(L);
   lua_createtable(L, 0, 5);
-  // Copy the table: Lua looks up string methods in the original, where a missing field must be nil.
+  // Use a copy for the view's __index, which raises an error for a missing field. In the original
+  // table, where Lua looks up string methods, a missing field must be nil.
   lua_newtable(L);
   copy_fields(L, -4);
   lua_createtable(L, 0, 1);

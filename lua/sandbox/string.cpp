@@ -1,5 +1,5 @@
-// Defines the string library with functions that a kill can interrupt and that show no address.
-// byte, char, len and sub are Lua's functions, because their time is bounded.
+// Defines a string library whose functions can be killed and show no memory addresses. byte, char,
+// len and sub are Lua's own, because their run time is limited.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -18,10 +18,10 @@ constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two polls
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 
-constexpr std::size_t kShortNeedle = 16;  // a direct comparison at each offset is cheap
+constexpr std::size_t kShortNeedle = 16;  // comparing so few bytes at each offset is cheap
 
-/// Reads an optional position as an offset: 1 is the first byte, -1 the last.
-/// The position just after the text is allowed. Returns false beyond it.
+/// Reads an optional position as an offset. Position 1 is the first byte, -1 the last one, and the
+/// position after the text is allowed. Returns false if the position is beyond that.
 bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset) {
   lua_Integer position = luaL_optinteger(L, index, 1);
   const auto length = static_cast<lua_Integer>(size);
@@ -36,13 +36,13 @@ bool is_plain(std::string_view pattern) {
   return pattern.find_first_of("^$*+?.([%-") == std::string_view::npos;
 }
 
-/// Returns the first offset of `needle` in `text`, or npos, in linear time.
+/// Returns the first offset of `needle` in `text`, or npos. Takes linear time.
 std::size_t find_plain(lua_State* L, std::string_view text, std::string_view needle) {
   if (needle.empty()) return 0;
   if (needle.size() > text.size()) return std::string_view::npos;
   if (needle.size() <= kShortNeedle && text.size() <= kChunk) return text.find(needle);
-  // Search a long text in windows and poll for a kill between windows.
-  // Windows overlap, to find a match across a border.
+  // Search a long text in windows, and poll for a kill between them. Windows overlap, so that a
+  // match across their border is found.
   const std::size_t window = std::max(std::size_t{4} << 20, 4 * needle.size());
   for (std::size_t from = 0; from + needle.size() <= text.size(); from += window) {
     const std::string_view part = text.substr(from, window + needle.size() - 1);
@@ -96,10 +96,10 @@ int string_match(lua_State* L) {
   return 1;
 }
 
-/// Walk is the state of a gmatch, a userdata in upvalue 3.
+/// Walk is the state of a gmatch iterator. It is in a userdata in upvalue 3.
 struct Walk {
   std::size_t from;
-  std::size_t last_end;  // the end of the last match, to skip an empty match there
+  std::size_t last_end;  // end of the last match, to skip an empty match there
 };
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -132,7 +132,7 @@ int string_gmatch(lua_State* L) {
   return 1;
 }
 
-/// Adds a replacement text to the buffer and expands %0 to %9.
+/// Adds the replacement string (stack index 3) of gsub to the buffer, with %0 to %9 expanded.
 void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   const std::string_view text = check_text(L, 3);
   for (std::size_t at = 0;;) {
@@ -161,7 +161,7 @@ void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   }
 }
 
-/// Adds the replacement of the match. Returns false if the match stays unchanged.
+/// Adds the replacement of a match to the buffer. Returns false if it is the unchanged match.
 bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   switch (lua_type(L, 3)) {
     case LUA_TFUNCTION:
@@ -200,14 +200,14 @@ int string_gsub(lua_State* L) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   const char* const end = text.data() + text.size();
-  const char* copied = text.data();  // earlier bytes are in the buffer
+  const char* copied = text.data();  // the text before `copied` is in the buffer
   const char* from = copied;
   const char* last_end = nullptr;
   lua_Integer count = 0;
   bool changed = false;
   while (count < most && from <= end && match.find(from)) {
     LuaState::poll(L);
-    if (match.end() == last_end) {  // an empty match at the end of the last match
+    if (match.end() == last_end) {  // skip an empty match right after the last one
       from = match.begin() + 1;
       continue;
     }
@@ -227,15 +227,15 @@ int string_gsub(lua_State* L) {
   return 2;
 }
 
-/// Replaces argument `index` by its text, because Lua's %s would show addresses.
+/// Replaces the argument at `index` by its text. Lua's %s would show memory addresses.
 void make_text(lua_State* L, int index) {
   if (lua_type(L, index) == LUA_TSTRING) return;
   push_text_of(L, index, nullptr);
   lua_replace(L, index);
 }
 
-/// string.format(template, …): checks the arguments and calls Lua's format (upvalue 1).
-/// Lua limits widths to 99.
+/// string.format(template, …): checks the arguments and calls Lua's function (upvalue 1), which
+/// limits widths to 99.
 int string_format(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat) return luaL_error(L, "format longer than 1 MB");
@@ -284,7 +284,7 @@ int string_rep(lua_State* L) {
   std::memcpy(out, text.data(), text.size());
   if (count > 1) {
     std::memcpy(out + text.size(), separator.data(), separator.size());
-    // Double the finished part of the result by copying.
+    // Copy the finished part of the result, so that it doubles each time.
     for (std::size_t done = unit; done < total;) {
       const std::size_t piece = std::min({done, total - done, 4 * kChunk});
       std::memcpy(out + done, out, piece);
@@ -328,8 +328,8 @@ int string_reverse(lua_State* L) {
   return convert(L, [](std::string_view text, std::size_t i) { return text[text.size() - 1 - i]; });
 }
 
-/// pack, packsize and unpack check the format and call Lua's function (upvalue 1).
-/// A long format or "c1000000000", which pads bytewise, could block the host.
+/// pack, packsize and unpack: check the format and call Lua's function (upvalue 1). A long format,
+/// or one such as "c1000000000", which is padded byte by byte, could block the host.
 int checked_pack(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat / 16) return luaL_error(L, "format longer than 64 KB");
@@ -359,7 +359,8 @@ constexpr luaL_Reg kFunctions[] = {
     {nullptr, nullptr},
 };
 
-/// Wraps Lua's function `name` in `function`, in the library at the top of the stack.
+/// Replaces the function `name` of the library at the top of the stack by `function`, with Lua's
+/// function as upvalue 1.
 void wrap(lua_State* L, const char* name, lua_CFunction function) {
   lua_getfield(L, -1, name);
   lua_pushcclosure(L, function, 1);

@@ -1,5 +1,6 @@
-// The table library uses raw access only: it never calls __index, __newindex or __len.
-// Loops poll for a kill. sort is stable, and the comparison function sees only copied values.
+// Defines a table library that uses only raw access: it never calls __index, __newindex or __len.
+// Its loops poll for a kill. sort is stable, and its comparison function cannot change the values
+// that are being sorted.
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -13,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr lua_Integer kMostElements = 1 << 24;  // of a call; usually memory runs out first
+constexpr lua_Integer kMostElements = 1 << 24;  // in a single call; memory usually runs out first
 constexpr lua_Integer kPollMask = 0xfff;
 
 void poll_at(lua_State* L, lua_Integer i) {
@@ -83,7 +84,7 @@ int table_move(lua_State* L) {
     const auto number = static_cast<lua_Integer>(count);
     luaL_argcheck(L, to <= std::numeric_limits<lua_Integer>::max() - number + 1, 4,
                   "destination wrap around");
-    // Copy backwards if the ranges overlap and a forward copy would overwrite elements.
+    // If the ranges overlap so that copying forwards would overwrite elements, copy backwards.
     const bool backwards = to > first && to <= last && (into == 1 || lua_rawequal(L, 1, into));
     for (lua_Integer i = 0; i < number; ++i) {
       poll_at(L, i);
@@ -117,7 +118,7 @@ int table_concat(lua_State* L) {
                         luaL_typename(L, -1), static_cast<LUAI_UACINT>(i));
     }
     luaL_addvalue(&buffer);
-    if (i == last) break;  // the last index may be the greatest integer
+    if (i == last) break;  // i + 1 could overflow
     luaL_addlstring(&buffer, separator, size);
   }
   luaL_pushresult(&buffer);
@@ -139,8 +140,8 @@ int table_unpack(lua_State* L) {
   return number;
 }
 
-/// Merge sort of `count` positions with `less(a, b)`. Stable; inconsistent answers are harmless.
-/// `less` may raise a Lua error, because `order` and `spare` are Lua's memory.
+/// Sorts `count` positions by merging. It is stable, and tolerates a `less(a, b)` that is
+/// inconsistent. `less` may raise a Lua error, because both arrays are in Lua's memory.
 template <typename Less>
 void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count, Less less) {
   std::uint32_t* const result = order;
@@ -149,7 +150,7 @@ void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count,
       const auto middle = static_cast<std::uint32_t>(std::min<std::uint64_t>(low + width, count));
       const auto high = static_cast<std::uint32_t>(std::min<std::uint64_t>(low + 2 * width, count));
       auto left = static_cast<std::uint32_t>(low), right = middle, out = left;
-      if (right == high || !less(order[right], order[middle - 1])) {  // in order already
+      if (right == high || !less(order[right], order[middle - 1])) {  // already sorted
         std::copy(order + low, order + high, spare + low);
         continue;
       }
@@ -164,7 +165,7 @@ void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count,
   if (order != result) std::copy(order, order + count, result);
 }
 
-/// Like Lua's `<`, but compares texts bytewise, because Lua's order depends on the locale.
+/// Like Lua's `<`, but compares strings by their bytes, because Lua's order depends on the locale.
 bool is_less(lua_State* L, int a, int b) {
   if (lua_type(L, a) != LUA_TSTRING || lua_type(L, b) != LUA_TSTRING) {
     return lua_compare(L, a, b, LUA_OPLT) != 0;
@@ -181,7 +182,8 @@ int table_sort(lua_State* L) {
   luaL_argcheck(L, count <= kMostElements, 1, "list too long");
   if (count < 2) return 0;
   luaL_checkstack(L, 8, "sort");
-  // Stack slot 3 is a copy of the list, which `less` cannot change. Slot 4 is the order.
+  // Stack index 3 is a copy of the list, which the comparison function cannot access. Index 4 is
+  // the order.
   lua_createtable(L, static_cast<int>(count), 0);
   for (lua_Integer i = 1; i <= count; ++i) {
     poll_at(L, i);
