@@ -1,6 +1,6 @@
-// A build tool that embeds the standard library in a C++ file as bytecode.
-// Presets are embedded as text and bytecode; annotations, patterns and tests as text.
-// The tool links the same Lua as the host, so the bytecode always fits.
+// The build tool moonlet-embed. It writes a C++ file that contains the standard library as
+// bytecode, the presets as text and as bytecode, and annotations, patterns and tests as text.
+// It links the same Lua as moonlet, so that moonlet can load the bytecode.
 // moonlet-embed OUT.cpp --modules DIR FILE… --notes DIR FILE… --presets DIR FILE… --tests DIR FILE…
 #include <algorithm>
 #include <cstdio>
@@ -30,7 +30,8 @@ std::string read_all(const std::string& path) {
 }
 
 /// Copies Lua 5.4 bytecode without the names of local variables, which saves 10 % of load time.
-/// Keeps the lines for error messages. Keeps upvalue names only on request, for "global 'x'".
+/// Keeps line numbers for error messages. Keeps the names of upvalues only on request; Lua needs
+/// them for messages such as "global 'x'".
 class NameStripper {
  public:
   NameStripper(const std::string& chunk, bool keeps_upvalues)
@@ -38,7 +39,7 @@ class NameStripper {
 
   std::string run() {
     copy(31);  // the header, which declares the sizes of numbers
-    copy(1);   // the count of upvalues
+    copy(1);   // number of upvalues
     function();
     return at_ == in_.size() ? std::move(out_) : std::string();
   }
@@ -60,7 +61,7 @@ class NameStripper {
     return value;
   }
   void text() {
-    const std::size_t size = number();  // 0 for no text, else the length + 1
+    const std::size_t size = number();  // length + 1; 0 if there is no text
     if (size > 0) copy(size - 1);
   }
   void constant() {
@@ -92,7 +93,7 @@ class NameStripper {
     out_ += kNone;
   }
 
-  static constexpr char kNone = static_cast<char>(0x80);  // an encoded count of 0
+  static constexpr char kNone = static_cast<char>(0x80);  // encodes a count of 0
   const std::string& in_;
   const bool keeps_upvalues_;
   std::size_t at_ = 0;
@@ -120,7 +121,8 @@ std::string compile(const std::string& text, const std::string& chunk) {
   return stripped;
 }
 
-/// Returns the annotations of a Lua file: "---" lines and the line after each block.
+/// Returns the annotations of a Lua file: the lines that begin with "---", and the line after each
+/// block of them.
 std::string annotations(const std::string& text) {
   std::string kept;
   bool in_block = false;
@@ -134,14 +136,14 @@ std::string annotations(const std::string& text) {
   return kept;
 }
 
-/// Wraps a text in a Lua file that returns the text, so that the library can require it.
+/// Returns Lua code that returns the text, so that the standard library can require it as a module.
 std::string as_lua(const std::string& text) { return "return [======[\n" + text + "]======]"; }
 
 bool is_lua(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".lua") == 0;
 }
 
-/// Writes a string literal, which compiles ten times as fast as a list of numbers.
+/// Writes the bytes as a string literal. It compiles ten times as fast as a list of numbers.
 void write_literal(std::ofstream& out, const std::string& bytes) {
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     if (at % 64 == 0) out << (at == 0 ? "\n\"" : "\"\n\"");

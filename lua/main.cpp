@@ -1,5 +1,5 @@
-// The moonlet executable: the keeper command, the version, and all other commands by the engine.
-// Includes only the public headers, as any program that embeds moonlet does.
+// The moonlet executable. It handles `keeper`, `web` and the version itself, and passes all other
+// commands to an engine. Like any program that embeds moonlet, it includes only public headers.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,15 +30,15 @@ void on_continue(int) {
   if (signalled != nullptr) signalled->engine->continued();
 }
 
-/// Prints a last message before an immediate exit. Without it, the live view would stay on the
-/// terminal and seem current.
+/// Printed before an immediate exit. Otherwise the live view would be the last text on the
+/// terminal, as if the run continued.
 constexpr std::string_view kNotWaited =
     "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
     "  moonlet list shows it; moonlet resume continues it, moonlet cancel cleans "
     "it up\n";
 
-/// The first signal asks the run to end; the second signal exits immediately.
-/// The keeper notices that its host is gone, and kills the children.
+/// The first signal cancels the run; a second signal exits immediately. The keeper notices that its
+/// host is gone and kills the children.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) {
@@ -50,7 +50,7 @@ void on_signal(int signal) {
   if (signalled != nullptr) signalled->run->cancel();
 }
 
-/// Restores the terminal after a crash.
+/// Restores the terminal, and lets the signal end the process.
 void on_crash(int signal) {
   moonlet::Engine::restore_terminal();
   raise(signal);
@@ -63,8 +63,7 @@ void watch_signals(Signalled& reached) {
   sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
-    // Keep ignoring the signal if the command was started with nohup or in the background of a
-    // script.
+    // Keep ignoring a signal that the caller ignores, as nohup and a script's background jobs do.
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
   }
@@ -79,10 +78,11 @@ void watch_signals(Signalled& reached) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a file above the size limit fails with EFBIG
+  signal(SIGXFSZ, SIG_IGN);  // a write above the file size limit then fails with EFBIG
 }
 
-/// Sanitizers delay signals while a thread makes no library call, as in a Lua loop.
+/// ThreadSanitizer delays a signal until the thread calls a library function. A Lua loop may never
+/// call one, so use no signal.
 #if defined(__SANITIZE_THREAD__)
 constexpr int kInterruptSignal = 0;
 #elif defined(__has_feature)
@@ -92,10 +92,10 @@ constexpr int kInterruptSignal = 0;
 constexpr int kInterruptSignal = SIGURG;
 #endif
 #else
-constexpr int kInterruptSignal = SIGURG;  // ignored by default, so a stray one does no harm
+constexpr int kInterruptSignal = SIGURG;  // ignored by default, so that a stray signal does no harm
 #endif
 
-/// Installs the signal handler by which Lua's time limit interrupts code that makes no call.
+/// Installs the handler of the signal that interrupts Lua at its time limit.
 void install_interrupt() {
   if (kInterruptSignal == 0) return;
   struct sigaction action {};
@@ -105,22 +105,23 @@ void install_interrupt() {
   sigaction(kInterruptSignal, &action, nullptr);
 }
 
-int lost_output = 0;  // the errno of the first write of the result that failed
+int lost_output = 0;  // errno of the first failed write of the result
 
 void print(int stream, std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote =
         write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
-    // Input and output may be one socket, which the reader has made non-blocking.
+    // Standard input and output may be the same socket, which the reader of input has made
+    // non-blocking.
     if (wrote < 0 && errno == EAGAIN) {
       pollfd ready{stream == 1 ? STDOUT_FILENO : STDERR_FILENO, POLLOUT, 0};
       ::poll(&ready, 1, -1);
       continue;
     }
     if (wrote < 0) {
-      // A reader that closed the pipe has seen enough. On any other error the result is incomplete,
-      // so fail.
+      // On EPIPE the reader has closed the pipe on purpose. After any other error the result is
+      // incomplete, so remember the error.
       if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
       return;
     }
@@ -128,8 +129,8 @@ void print(int stream, std::string_view text) {
   }
 }
 
-/// Sends all further output to the log file. The process that started this one has read the run's
-/// id and exited.
+/// Redirects all further output to the log file, because the process that started this one has
+/// exited.
 void print_into(const std::string& log) {
   const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;
@@ -138,7 +139,7 @@ void print_into(const std::string& log) {
   close(fd);
 }
 
-/// Printed if there is no memory to build an envelope.
+/// Printed if there is no memory to format an envelope.
 constexpr std::string_view kNoMemoryEnvelope =
     R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
     R"("message":"out of memory","hint":"raise `ulimit -v`, or end other programs","at":null}})"
@@ -170,7 +171,7 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   }
 }
 
-/// Exits if Lua cannot be stopped. The keeper continues, and the record is on disk.
+/// Exits because Lua cannot be stopped. The keeper continues, and all records are on disk.
 [[noreturn]] void end_stuck_host(int argc, char** argv, const std::string& why) {
   moonlet::Error error;
   error.kind = moonlet::ErrorKind::kLimit;
@@ -180,15 +181,16 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   _exit(1);
 }
 
-/// Opens closed descriptors 0, 1 and 2, which the next opened file would reuse otherwise.
+/// Opens closed standard descriptors on /dev/null, so that a file opened later cannot become one of
+/// them.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) (void)!open("/dev/null", O_RDWR);
   }
 }
 
-/// Executes moonlet-web, the page's server, from this executable's folder. Returns if it is not
-/// installed; the command then reports that.
+/// Executes moonlet-web, the web server, from this executable's folder. Returns if it is not
+/// installed; the command `web` then reports that.
 void become_web(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return;
@@ -205,8 +207,8 @@ void become_web(int argc, char** argv) {
 
 bool ends_with_envelope = false;
 
-/// Handles an uncatchable exception, such as bad_alloc in a destructor or a library's thread.
-/// The keeper continues, and the record is on disk.
+/// Exits after an exception that cannot be caught, such as bad_alloc in a destructor or in a thread
+/// of a library. The keeper continues, and all records are on disk.
 [[noreturn]] void end_without_memory() {
   try {
     throw;
@@ -227,7 +229,8 @@ constexpr std::string_view kNoLoop =
     "moonlet: cannot open an event loop: the system refused a pipe, EMFILE or ENFILE\n"
     "  too many open files: raise `ulimit -n`, or end other programs\n";
 
-/// libuv aborts if it cannot make its signal pipe for the first loop.
+/// Handles SIGABRT while an engine opens. libuv aborts if it cannot create the signal pipe of the
+/// first loop.
 void on_no_loop(int) {
   print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
   _exit(1);

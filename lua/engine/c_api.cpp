@@ -1,4 +1,5 @@
-// The C interface, moonlet.h. Wraps the C++ interface and turns exceptions into errors.
+// Implements the C interface, moonlet.h. It wraps the C++ interface and turns exceptions into
+// errors.
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -30,7 +31,7 @@ struct moonlet_call {
 
 namespace {
 
-/// Returned if there is no memory for another error. Never freed.
+/// The error that is returned if there is no memory for another one. It is never freed.
 moonlet_error no_memory{{ErrorKind::kFailed, "out of memory", {}, {}}};
 
 moonlet_error* failed(Error error) noexcept {
@@ -38,7 +39,7 @@ moonlet_error* failed(Error error) noexcept {
   return made != nullptr ? made : &no_memory;
 }
 
-/// Calls `fn`, which returns a Result. Turns exceptions into errors.
+/// Calls `fn`, which returns a Result, and returns its error or NULL. Turns exceptions into errors.
 template <typename Fn>
 moonlet_error* guarded(Fn fn) noexcept {
   try {
@@ -63,7 +64,7 @@ T value_or(T otherwise, Fn fn) noexcept {
 
 Error invalid(const char* message) { return {ErrorKind::kInvalid, message, {}, {}}; }
 
-/// A pointer that a caller must give, with its name for the error.
+/// A pointer argument that may not be NULL, and its name for the error message.
 struct Given {
   const char* name;
   const void* pointer;
@@ -80,7 +81,7 @@ moonlet::Result<void> required(std::initializer_list<Given> all) {
   return {};
 }
 
-/// Calls `fn` like guarded(fn), after a check that none of the pointers is NULL.
+/// Calls guarded(fn) after checking that none of the pointers is NULL.
 template <typename Fn>
 moonlet_error* guarded(std::initializer_list<Given> all, Fn fn) noexcept {
   return guarded([&]() -> moonlet::Result<void> {
@@ -91,7 +92,7 @@ moonlet_error* guarded(std::initializer_list<Given> all, Fn fn) noexcept {
 
 std::string text(const char* given) { return given == nullptr ? std::string() : given; }
 
-/// Shares a callback's data. Calls destroy(data) with the last copy.
+/// Wraps a callback's data, and calls destroy(data) when the last copy is destroyed.
 std::shared_ptr<void> owned(void* data, moonlet_destroy_fn destroy) {
   return {data, [destroy](void* last) {
             if (destroy != nullptr) destroy(last);
@@ -372,7 +373,8 @@ moonlet_error* moonlet_run_result(moonlet_run* run, const char** envelope, int* 
 const char* moonlet_run_verdict(moonlet_run* run) {
   return value_or("", [&] {
     std::string verdict = run == nullptr ? std::string() : run->run.verdict();
-    // Another thread must not change the text that the engine's thread has got.
+    // Run::verdict() returns "" on a thread other than the engine's. Then keep the old text,
+    // because the engine's thread may be using it.
     return verdict.empty() ? "" : (run->verdict = std::move(verdict)).c_str();
   });
 }

@@ -18,10 +18,10 @@ namespace moonlet {
 
 namespace {
 
-// Collect garbage after this time without activity, if Lua's memory has grown by kGrownBytes.
+// If no task has run for kQuietMs and Lua's memory has grown by kGrownBytes, collect garbage.
 constexpr std::int64_t kQuietMs = 100;
 constexpr std::size_t kGrownBytes = std::size_t{512} << 10;
-// Collecting a larger heap would delay the command when its wait ends.
+// Do not collect a larger heap while idle, because the command could be delayed when its wait ends.
 constexpr std::size_t kMostTrimmedBytes = std::size_t{16} << 20;
 
 int push_main(lua_State* L) {
@@ -33,7 +33,8 @@ int push_main(lua_State* L) {
   return 1;
 }
 
-/// Pushes a function of the command line module. Returns false if the module cannot be loaded.
+/// Pushes a function of the module moonlet.engine.cli.main. Returns false and pushes the error if
+/// the module cannot be loaded.
 bool push_entry(lua_State* L, const char* function) {
   lua_pushcfunction(L, push_main);
   lua_pushlightuserdata(L, const_cast<char*>(function));
@@ -49,7 +50,8 @@ void push_words(lua_State* L, const std::vector<std::string>& words) {
   }
 }
 
-/// Pushes the value of a JSON text that start() has checked; an empty table for an empty text.
+/// Pushes the value of a JSON text, which Engine::start() has validated. Pushes an empty table if
+/// the text is empty.
 void push_json(lua_State* L, const std::string& text) {
   auto& value = push_box<nlohmann::json>(L);
   value = nlohmann::json::object();
@@ -193,8 +195,8 @@ void Command::fail(const Error& why) {
   }
 }
 
-/// Replaces the scheduler and lets Lua report the run. Needed if Lua was killed or gave no
-/// result. The old coroutines are never resumed.
+/// Starts a new scheduler, in which Lua code reports how the run has ended. This is needed if Lua
+/// was killed or can return no result. The old coroutines never continue.
 void Command::begin_last_words(const Error& why) {
   phase_ = Phase::kLastWords;
   task_.reset();
@@ -212,7 +214,7 @@ void Command::begin_last_words(const Error& why) {
     lua_pushlstring(L, word.data(), word.size());
   }
   task_ = scheduler_->start_main(4);
-  state_->cancel_asked.store(false);  // the cancel is done; it must not cancel the report
+  state_->cancel_asked.store(false);  // the cancel is handled and must not cancel the report
   cancel_heard_ = false;
   trimmed_bytes_ = 0;
 }

@@ -1,7 +1,7 @@
-// Command is a request in progress: a run or a command line.
-// Command owns a Lua state, scheduler and services. All commands of an engine share its loop.
-// The engine calls step() in each turn until the command is done. step() never waits.
-// Loop thread only.
+// Command is a request that is being executed: a run or a command line. It owns a Lua state, a
+// scheduler and services. All commands of an engine share its loop.
+// The engine calls step() in each turn until the command is done. step() never waits. Loop thread
+// only.
 #pragma once
 
 #include <sys/types.h>
@@ -27,17 +27,18 @@
 
 namespace moonlet {
 
-/// Owner is the thread and process that opened an engine.
+/// Owner records which process and thread opened an engine.
 struct Owner {
   pid_t pid = getpid();
   std::thread::id thread = std::this_thread::get_id();
 
   bool is_forked() const { return getpid() != pid; }
-  /// Fails with kInvalid on another thread or in a forked child.
+  /// Fails with kInvalid if called on another thread or in a forked child.
   Result<void> check() const;
 };
 
-/// RunState connects a Run's handles with the engine. The engine's thread makes it.
+/// RunState is what the handles of a run share with the engine. It is created on the engine's
+/// thread.
 struct RunState {
   const Owner owner;
   std::shared_ptr<Wake> wake;
@@ -74,10 +75,10 @@ class Command {
 
   /// Resumes ready tasks. Returns true if the command is done.
   bool step();
-  /// Returns true if step() has work that needs no event of the loop.
+  /// Returns true if step() has work to do before the next event of the loop.
   bool is_ready() const;
   bool is_done() const { return phase_ == Phase::kDone; }
-  /// Fails the command, because no event can wake it any more.
+  /// Fails the command because all its tasks wait and no event can wake them.
   void give_up();
 
  private:

@@ -68,10 +68,10 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     if (failure_ == 0) failure_ = watch_.start(loop_, *wake_);
   }
 
-  /// Returns 0, or the errno of a failed construction, after which only the destructor is allowed.
+  /// Returns 0, or an errno if the construction failed. After a failure, only destroy the object.
   int failure() const { return failure_; }
 
-  /// Refuses calls from another thread or a forked child; without `reentrant`, also from a
+  /// Fails on another thread and in a forked child. If `reentrant` is false, also fails inside a
   /// callback.
   Result<void> check(bool reentrant) const {
     if (auto ours = owner_.check(); !ours) return ours;
@@ -98,8 +98,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     return Run(std::move(state));
   }
 
-  /// Runs ready commands and handles events. With `wait`, waits for an event if nothing is ready.
-  /// Returns true until all commands are done.
+  /// Steps all commands and handles events. If `wait` is true and no command is ready, waits for an
+  /// event. Returns false once all commands are done.
   bool turn(bool wait) {
     in_turn_ = true;
     step_all();
@@ -136,8 +136,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
         is_late = true;
       });
     }
-    // A callback may close the engine. The caller's reference is then the last one, and the run is
-    // lost when the caller drops it.
+    // A callback may destroy the Engine. The caller of wait_for() then has the last reference to
+    // this object, and the run is lost when the caller drops it.
     const auto is_closed = [this] { return weak_from_this().use_count() == 1; };
     while (!state.done.load() && !is_late && !is_closed()) turn(true);
     if (timer) loop_.cancel(*timer);
@@ -154,7 +154,7 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
 
  private:
   void step_all() {
-    // A callback may add commands during the loop, so do not use iterators.
+    // Do not use iterators, because step() may call a callback that adds commands.
     for (std::size_t i = 0; i < commands_.size(); ++i) commands_[i]->step();
     std::erase_if(commands_, [](const auto& command) { return command->is_done(); });
   }
@@ -185,7 +185,7 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     try {
       options_.log(text);
     } catch (...) {
-      return;  // there is no other place to report an error of the log
+      return;  // an error of the log cannot be reported elsewhere
     }
   }
 
@@ -210,7 +210,8 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Engine::~Engine() {
-  // A forked child must not close the descriptors and locks that it shares with its parent.
+  // After fork(), the child shares descriptors and locks with its parent, so it must not release
+  // them.
   if (impl_ && impl_->is_forked()) new std::shared_ptr<Impl>(impl_);  // NOLINT: leaks on purpose
 }
 

@@ -1,5 +1,5 @@
-// HostFunctions offers a program's functions and presets to core.host.
-// NativeTable implements HostFunctions. Loop thread only.
+// HostFunctions gives core.host access to the embedding program's functions and presets.
+// NativeTable implements it. Loop thread only.
 #pragma once
 
 #include <map>
@@ -12,25 +12,25 @@
 
 namespace moonlet {
 
-/// HostCall is a call of a native function.
-/// It completes when the program answers, at the time limit, or on a cancel.
+/// HostCall is a pending call of a native function.
+/// It completes when the program answers, when the call is cancelled, or at its time limit.
 class HostCall : public Operation {
  public:
-  /// Valid after the call has completed.
+  /// Returns the function's result. Valid only after the call has completed.
   virtual const Result<nlohmann::json>& result() const = 0;
 };
 
-/// Maps preset names to file names to texts.
+/// Maps a preset's name to its files, and a file's name to its text.
 using HostPresets = std::map<std::string, std::map<std::string, std::string>, std::less<>>;
 
 class HostFunctions {
  public:
   virtual ~HostFunctions() = default;
-  /// Returns {name: {"effect", "summary"}}.
+  /// Returns {name: {"effect", "summary"}} of all functions.
   virtual const nlohmann::json& functions() const = 0;
   virtual const HostPresets& presets() const = 0;
-  /// Calls a function. Fails with kInvalid if it does not exist or the arguments do not match its
-  /// schema.
+  /// Calls a function. Fails with kInvalid if the function does not exist, or if the arguments do
+  /// not match its schema.
   virtual Result<std::shared_ptr<HostCall>> call(const std::string& name, nlohmann::json arguments,
                                                  const std::string& run,
                                                  const std::string& step) = 0;

@@ -1,4 +1,4 @@
-// core.host gives a run the native functions, presets and config of the embedding program.
+// core.host gives a run access to the embedding program's native functions, presets and config.
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +16,7 @@ namespace moonlet {
 
 namespace {
 
-/// functions() returns {name = {effect, summary}}
+/// functions() returns the native functions as {name = {effect, summary}}
 int host_functions(lua_State* L) {
   const HostFunctions* host = Services::of(L).host;
   if (host == nullptr) {
@@ -40,7 +40,7 @@ struct CallBox {
   Result<std::shared_ptr<HostCall>> made = Error{};
 };
 
-/// call(name, arguments, step) returns the function's result, or raises its error
+/// call(name, arguments, step) calls a native function. Returns its result or raises its error.
 int host_call(lua_State* L) {
   const std::string_view name = check_text(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -52,14 +52,14 @@ int host_call(lua_State* L) {
   box.name = name;
   box.step = step;
   if (services.run) box.run = services.run->id();
-  Pending& pending = Scheduler::of(L).prepare(L, push_answer);  // may raise; nothing has started
+  Pending& pending = Scheduler::of(L).prepare(L, push_answer);  // may raise an error
   box.made = services.host->call(box.name, std::move(box.arguments), box.run, box.step);
   if (!box.made) return raise_error(L, box.made.error());
   pending.operation = *box.made;
   return Scheduler::of(L).await(L);
 }
 
-/// presets() returns {name = {file = text}}
+/// presets() returns the presets from memory as {name = {file = text}}
 int host_presets(lua_State* L) {
   lua_newtable(L);
   const HostFunctions* host = Services::of(L).host;
@@ -72,7 +72,8 @@ int host_presets(lua_State* L) {
   return 1;
 }
 
-/// config() returns the path of the config file; "" for no config; nil for the user's own file
+/// config() returns the path of the config file, "" if there is to be none, or no value for the
+/// user's config file
 int host_config(lua_State* L) {
   const auto& config = Services::of(L).config;
   if (!config) return 0;

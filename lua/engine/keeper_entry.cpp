@@ -17,7 +17,7 @@ namespace moonlet {
 
 namespace {
 
-// Global, because main calls moonlet_keeper() before any engine exists.
+// Global variables, because main calls moonlet_keeper() before there is an engine.
 std::atomic<const char*> own_name{nullptr};
 std::atomic<bool> is_keeper{false};
 
@@ -34,7 +34,8 @@ std::string running_program() {
   return uv_exepath(path, &size) == 0 ? std::string(path, size) : std::string();
 }
 
-/// Returns the path of `moonlet` beside the running program or in PATH; "" if there is none.
+/// Returns the path of `moonlet` in the running program's folder or in PATH; "" if it is in
+/// neither.
 std::string find_moonlet() {
   const std::string program = running_program();
   if (const std::size_t slash = program.rfind('/'); slash != std::string::npos) {
@@ -85,7 +86,7 @@ Result<void> find_keeper(std::string& program) {
 extern "C" int moonlet_keeper(int argc, char** argv) {
   moonlet::is_keeper.store(true);
   if (argc > 0) moonlet::own_name.store(argv[0]);
-  // client/launch.cpp starts a keeper with these arguments.
+  // An engine starts a keeper with these arguments; see client/launch.cpp.
   const bool is_start = argc > 2 && strcmp(argv[1], "keeper") == 0 && strcmp(argv[2], "--dir") == 0;
   return is_start ? moonlet::keeper_main(argc - 2, argv + 2) : -1;
 }

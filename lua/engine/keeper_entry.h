@@ -1,5 +1,5 @@
-// Finds the program that an engine starts as the keeper of its runs: this program if it called
-// moonlet_keeper(), or an installed moonlet. Any thread.
+// Finds the program that an engine starts as the keeper of its runs: the running program if it has
+// called moonlet_keeper(), or else an installed moonlet. Any thread.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace moonlet {
 
-/// Fills in an empty `program`. Fails with kInvalid if no program is found or it cannot run.
+/// Sets `program` to the path of the keeper if it is empty. Fails with kInvalid if there is none or
+/// it cannot be executed.
 Result<void> find_keeper(std::string& program);
 
 }  // namespace moonlet

@@ -33,7 +33,8 @@ Result<std::optional<Schema>> compile(const std::string& text, const std::string
   return std::optional<Schema>(std::move(*schema));
 }
 
-/// Returns true for kinds that steer the engine. A native function may not use them.
+/// Returns true for kinds of errors that control the engine. An error of a native function must not
+/// have such a kind.
 bool is_of_engine(ErrorKind kind) {
   return kind == ErrorKind::kCancelled || kind == ErrorKind::kParked ||
          kind == ErrorKind::kBudget || kind == ErrorKind::kLimit;
@@ -67,7 +68,7 @@ Result<nlohmann::json> checked(const ReplyInbox::Answer& answer, const std::stri
 
 }  // namespace
 
-// --- what the program holds
+// --- the program's handles of a call
 
 const std::string& Call::arguments() const { return state_->arguments; }
 const std::string& Call::function() const { return state_->function; }
@@ -119,7 +120,7 @@ class NativeTable::Pending final : public HostCall, public std::enable_shared_fr
     leave();
     complete();
   }
-  /// Detaches the call from a closed engine. Later answers are dropped.
+  /// Separates the call from an engine that is being destroyed. Later answers are ignored.
   void abandon() {
     state_->over.store(true);
     table_ = nullptr;
@@ -148,7 +149,7 @@ class NativeTable::Pending final : public HostCall, public std::enable_shared_fr
     table_ = nullptr;
   }
 
-  NativeTable* table_;  // null after the end of the call
+  NativeTable* table_;  // null once the call has ended
   std::shared_ptr<const Entry> entry_;
   std::shared_ptr<CallState> state_;
   std::optional<Loop::TimerId> timer_;
@@ -199,7 +200,7 @@ Result<void> NativeTable::add_preset(const std::string& name,
 void NativeTable::invoke(const std::shared_ptr<const Entry>& entry,
                          const std::shared_ptr<CallState>& state) {
   auto run = [entry, state] {
-    // The deleter runs with the last copy of the reply, on any thread.
+    // This deleter runs on any thread when the last copy of the reply is destroyed.
     std::shared_ptr<void> last(nullptr, [state](void*) {
       if (state->answered.load() || state->over.load()) return;
       Error error;

@@ -1,6 +1,6 @@
-// NativeTable holds the functions and presets of a program, and the pending calls.
-// Any thread may put an answer into the inbox; deliver() then completes its call.
-// Loop thread only, except for the inbox.
+// NativeTable has the functions and presets that a program provides, and the pending calls. An
+// answer may arrive on any thread, in the inbox; deliver() then completes the call on the loop's
+// thread. All other methods are for the loop's thread only.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@
 
 namespace moonlet {
 
-/// ReplyInbox collects answers until deliver() takes them.
+/// ReplyInbox collects answers from any thread until deliver() processes them.
 struct ReplyInbox {
   using Answer = Result<std::string>;
   struct Item {
@@ -32,13 +32,13 @@ struct ReplyInbox {
   std::shared_ptr<Wake> wake;
   std::mutex mutex;
   std::vector<Item> items;           // guarded by mutex
-  std::vector<std::string> dropped;  // functions whose answer came too late; guarded by mutex
+  std::vector<std::string> dropped;  // names of functions that answered too late; guarded by mutex
 };
 
-/// CallState is the part of a call that the engine shares with the program.
+/// CallState is the part of a call that the engine and the program share.
 struct CallState {
   std::string function, arguments, run, step;
-  std::atomic<bool> over{false};      // true if nobody waits for the answer any more
+  std::atomic<bool> over{false};      // no answer is needed any more
   std::atomic<bool> answered{false};  // the first answer sets it
   std::shared_ptr<ReplyInbox> inbox;
 };
@@ -51,11 +51,11 @@ class NativeTable final : public HostFunctions {
 
   Result<void> provide(NativeFunction function);
   Result<void> add_preset(const std::string& name, std::map<std::string, std::string> files);
-  /// Completes all calls with an answer in the inbox.
+  /// Completes all calls whose answer is in the inbox.
   void deliver();
   /// Returns the number of pending calls.
   std::size_t waiting() const { return waiting_.size(); }
-  /// Returns true while this thread runs a function of the program.
+  /// Returns true while the loop's thread runs a function of the program.
   bool is_calling() const { return calling_; }
 
   const nlohmann::json& functions() const override { return described_; }

@@ -1,5 +1,5 @@
-// core.script loads Lua code. Each module of the standard library is loaded once, from the
-// executable. Scripts are loaded from text, each into its own environment.
+// core.script loads Lua code: modules of the standard library, which are embedded in the executable
+// and loaded once, and scripts from text, each with an environment of its own.
 #include <cstring>
 #include <string_view>
 
@@ -25,8 +25,8 @@ const EmbeddedFile* find(const EmbeddedFile* list, std::string_view name) {
   return nullptr;
 }
 
-/// Maps "moonlet" to "init.lua", and "moonlet.engine.run.run" to "engine/run/run.lua".
-/// Returns 0 for other names.
+/// Writes the file name of a module: "moonlet" is in "init.lua", "moonlet.engine.run.run" in
+/// "engine/run/run.lua". Returns its length, or 0 if the name is not a module's.
 std::size_t module_file(std::string_view name, char (&file)[128]) {
   constexpr std::string_view kPrefix = "moonlet";
   if (name == kPrefix) return static_cast<std::size_t>(std::strlen(std::strcpy(file, "init.lua")));
@@ -38,7 +38,7 @@ std::size_t module_file(std::string_view name, char (&file)[128]) {
   return used + 4;
 }
 
-/// Implements `require`. Upvalue 1 is true for internal modules.
+/// The function `require` of the standard library's modules.
 int require_module(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -69,7 +69,7 @@ int require_module(lua_State* L) {
 
 int return_top(lua_State*, int, lua_KContext) { return 1; }
 
-/// Implements __index of an environment. Calls upvalue 1 with (key, environment), which may yield.
+/// The __index of a script's environment. Calls upvalue 1 with (key, environment), which may yield.
 int missing_global(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 2);
@@ -78,8 +78,8 @@ int missing_global(lua_State* L) {
   return 1;
 }
 
-/// Implements __newindex of an environment. Allows functions from the file's main chunk;
-/// upvalue 1 refuses other values.
+/// The __newindex of a script's environment. Accepts functions that the file's main chunk defines.
+/// Calls upvalue 1, which raises an error, for all other new globals.
 int new_global(lua_State* L) {
   lua_settop(L, 3);
   lua_Debug frame;
@@ -96,9 +96,8 @@ int new_global(lua_State* L) {
   return 0;
 }
 
-/// Pushes a script's environment. The table at `globals` has additional globals.
-/// The next index has a function that returns a missing global, or nil. The index after that has a
-/// function that refuses a new global.
+/// Pushes a new environment for a script. The table at stack index `globals` has additional
+/// globals. The next two values are the functions on_missing and on_new of load(), or nil.
 void push_environment(lua_State* L, int globals) {
   push_script_environment(L);
   const int environment = lua_gettop(L);
@@ -120,9 +119,10 @@ void push_environment(lua_State* L, int globals) {
   lua_setmetatable(L, environment);
 }
 
-/// load(text, chunk_name, globals [, on_missing, on_new]) returns a function, or nil and an
-/// error. `globals` has additional globals. on_missing(name, environment) returns a missing global.
-/// on_new(environment, name, value) refuses a new global.
+/// load(text, chunk_name, globals [, on_missing, on_new]) compiles a script.
+/// Returns its main function, or nil and an error. `globals` has additional globals.
+/// on_missing(name, environment) is called for a global that does not exist, and returns its value.
+/// on_new(environment, name, value) is called for a new global, and raises an error.
 int script_load(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
@@ -136,7 +136,7 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-/// environment(globals [, on_missing, on_new]) returns a script's environment for load_in()
+/// environment(globals [, on_missing, on_new]) returns a new environment for load_in(); see load()
 int script_environment(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 3);
@@ -144,7 +144,8 @@ int script_environment(lua_State* L) {
   return 1;
 }
 
-/// load_in(environment, text, chunk_name) returns a function, or nil and an error
+/// load_in(environment, text, chunk_name) compiles a script. Returns its main function, or nil and
+/// an error
 int script_load_in(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   std::size_t size = 0;
@@ -157,15 +158,16 @@ int script_load_in(lua_State* L) {
   return 2;
 }
 
-/// interrupt_first(on): if on, a script at its time limit first gets an error.
-/// Lua is killed only if the script continues.
+/// interrupt_first(on): if `on` is true, a script at its time limit gets an error, and Lua is
+/// killed only if the script continues
 int script_interrupt_first(lua_State* L) {
   LuaState::of(L).interrupt_first(lua_toboolean(L, 1) != 0);
   return 0;
 }
 
-/// load_preset(file, globals [, on_missing, on_new]) returns a function for a Lua file of a
-/// built-in preset, "NAME/init.lua", as load() does for a text; nothing if the file does not exist
+/// load_preset(file, globals [, on_missing, on_new]) loads a Lua file of a built-in preset, such as
+/// "NAME/init.lua"; see load().
+/// Returns its main function; no value if the file does not exist.
 int script_load_preset(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -181,7 +183,7 @@ int script_load_preset(lua_State* L) {
   return 1;
 }
 
-/// presets() returns a list of the files of all built-in presets
+/// presets() returns the names of all files of the built-in presets
 int script_presets(lua_State* L) {
   lua_newtable(L);
   lua_Integer count = 0;
@@ -192,7 +194,7 @@ int script_presets(lua_State* L) {
   return 1;
 }
 
-/// preset_file(name) returns the text, or nil if the file does not exist
+/// preset_file(name) returns the text of a file of a built-in preset; no value if it does not exist
 int script_preset_file(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -211,10 +213,10 @@ int push_texts(lua_State* L, const EmbeddedFile* file) {
   return 1;
 }
 
-/// tests() returns {file = text} of the presets' tests
+/// tests() returns the tests of the built-in presets as {file = text}
 int script_tests(lua_State* L) { return push_texts(L, embedded_tests()); }
 
-/// notes() returns {file = annotations} of the public library
+/// notes() returns the annotations of the public library's modules as {file = text}
 int script_notes(lua_State* L) { return push_texts(L, embedded_notes()); }
 
 constexpr luaL_Reg kFunctions[] = {

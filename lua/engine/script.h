@@ -5,7 +5,8 @@
 
 namespace moonlet {
 
-/// Adds `require` to the environments of open_sandbox(). A module loads at its first use.
+/// Adds `require` to the modules' environments that open_sandbox() has made. A module is loaded
+/// when it is first required.
 void open_modules(lua_State* L);
 
 }  // namespace moonlet

@@ -1,4 +1,4 @@
-// Builds the text of `moonlet --version`. The build writes the commit into version_details.h.
+// Returns the line of `moonlet --version`. The build writes the commit into version_details.h.
 #include "moonlet/engine.h"
 #include "version_details.h"
 

@@ -23,7 +23,7 @@ Wake::Wake() {
 
 void Wake::send() const {
   const int before = errno;
-  (void)!write(write_.get(), "w", 1);  // a full pipe wakes the engine anyway
+  (void)!write(write_.get(), "w", 1);  // if the pipe is full, the engine wakes up anyway
   errno = before;
 }
 

@@ -1,6 +1,6 @@
-// Wake wakes a waiting engine from another thread or a signal handler, even if the engine is gone.
-// Wake owns a pipe, which all handles share.
-// send() is safe anywhere; the other methods belong to the loop's thread.
+// Wake is a pipe that wakes an engine from another thread or from a signal handler. The handles of
+// runs share it, so send() is safe even if the engine is gone, and in a signal handler. All other
+// methods are for the loop's thread only.
 #pragma once
 
 #include <atomic>
@@ -14,10 +14,10 @@ namespace moonlet {
 class Wake {
  public:
   Wake();
-  /// Returns 0, or the errno if there is no pipe.
+  /// Returns 0, or the errno if the pipe could not be created.
   int failure() const { return failure_; }
   void send() const;
-  /// Reads all pending wake-ups from the pipe.
+  /// Discards the bytes that send() has written.
   void drain() const;
   int descriptor() const { return read_.get(); }
 
@@ -26,10 +26,11 @@ class Wake {
   Fd read_, write_;
 };
 
-/// WakeWatch polls a Wake in a loop. The loop waits for wake-ups only during hold(true).
+/// WakeWatch polls a Wake in a loop. After hold(true), the loop waits for a wake-up even if it has
+/// no other work.
 class WakeWatch {
  public:
-  /// Returns 0 or an errno.
+  /// Starts polling. Returns 0 or an errno.
   int start(Loop& loop, const Wake& wake);
   ~WakeWatch();
   void hold(bool on);

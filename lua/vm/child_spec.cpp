@@ -87,7 +87,8 @@ void read_confinement(lua_State* L, Confinement& confinement) {
   }
 }
 
-/// Keeps secrets in arguments and paths out of the keeper's log.
+/// Redacts secrets in the arguments for the keeper's log. Leaves redacted_argv empty if there are
+/// none.
 void redact_argv(ChildSpec& spec, const Redactor& redactor) {
   bool other = redactor.apply(spec.cwd) != spec.cwd;
   for (const auto& word : spec.argv) {

@@ -1,5 +1,5 @@
-// Reads a child's description from a Lua table, on the loop thread.
-// A field of another type or with an unknown name raises an error.
+// Reads the description of a child process from a Lua table. A field with an unknown name or a
+// value of a wrong type raises an error. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@
 
 namespace moonlet {
 
-/// Each function reads one field of the table at `index`. The table keeps a returned text alive.
-/// A missing field yields an empty text, `otherwise` or false.
-/// A field of another type, or a negative integer, raises an error.
+/// Each of these functions reads a field of the table at `index`. A returned string is valid as
+/// long as the table.
+/// If the field is missing, they return "", `otherwise` and false, respectively.
+/// They raise an error if the value has another type, or is a negative integer.
 std::string_view field_text(lua_State* L, int index, const char* key);
 std::int64_t field_integer(lua_State* L, int index, const char* key, std::int64_t otherwise);
 bool field_flag(lua_State* L, int index, const char* key);
 
 /// Reads argv, env, cwd, wall_ms, idle_ms, redact and confine of the table at `index`.
-/// A field outside of this list and `more` raises an error. `spec` lies in a box.
+/// Raises an error for any other field that is not in `more`. `spec` must be in a box.
 void read_child_spec(lua_State* L, int index, ChildSpec& spec,
                      std::initializer_list<std::string_view> more);
 

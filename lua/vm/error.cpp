@@ -24,7 +24,7 @@ std::string_view raw_text(lua_State* L, int table, const char* key) {
   if (lua_type(L, -1) == LUA_TSTRING) {
     std::size_t size = 0;
     const char* data = lua_tolstring(L, -1, &size);
-    text = {data, size};  // stays valid: the table still holds the string
+    text = {data, size};  // valid as long as the table has the string
   }
   lua_pop(L, 1);
   return text;
@@ -39,7 +39,7 @@ int error_tostring(lua_State* L) {
   return 1;
 }
 
-/// Joining an error with a text uses the error's message.
+/// The __concat of error tables: uses the error's message as its text.
 int error_concat(lua_State* L) {
   lua_settop(L, 2);
   for (int operand = 1; operand <= 2; ++operand) {
@@ -54,7 +54,7 @@ int error_concat(lua_State* L) {
   return 1;
 }
 
-/// Splits "preset.lua:12: text" into the place "preset.lua:12" and the message "text".
+/// Splits "preset.lua:12: text" into the error's place "preset.lua:12" and its message "text".
 void split_place(Error& error) {
   const std::string& text = error.message;
   for (std::size_t colon = text.find(':'); colon != std::string::npos;
@@ -133,7 +133,7 @@ Error read_error(lua_State* L, int index) {
     default:
       error.message = std::string("a ") + luaL_typename(L, index) + " value was raised as an error";
   }
-  constexpr std::size_t kLongest = 4096;  // an error message is for reading
+  constexpr std::size_t kLongest = 4096;  // more is not readable
   if (error.message.size() > kLongest) error.message.resize(kLongest);
   return error;
 }

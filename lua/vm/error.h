@@ -1,5 +1,5 @@
-// Converts host errors to Lua tables {kind, message, hint, at, step, retryable, cause} and back.
-// Any value that a script raises is accepted. Loop thread only.
+// Converts errors of the host to Lua tables {kind, message, hint, at, step, retryable, cause} and
+// back. Accepts any value that a script has raised. Loop thread only.
 #pragma once
 
 #include "host/base/result.h"
@@ -9,18 +9,20 @@ namespace moonlet {
 
 void push_error(lua_State* L, const Error& error);
 
-/// Makes the table at `index` an error table, which prints as its message.
-/// A table that has a metatable stays unchanged.
+/// Makes the table at `index` an error, which prints as its message. Does not change a table that
+/// already has a metatable.
 void make_error(lua_State* L, int index);
 
-/// Raises `error`, which lies in a box. The caller owns no other C++ object outside of boxes.
+/// Raises `error`, which must be in a box. All other C++ objects of the caller must be in boxes,
+/// too.
 int raise_error(lua_State* L, const Error& error);
 
-/// Raises {kind, message, hint} from plain text, which is static or on the Lua stack.
+/// Raises {kind, message, hint}. Both strings must be static or on the Lua stack.
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint = "");
 
-/// Turns a raised value into an Error. Reads error tables by raw access, without metamethods.
-/// A string becomes kFailed with its "file:line" as the place; any other value gets a fixed text.
+/// Converts a raised value to an Error. Reads error tables without calling metamethods.
+/// A string becomes a kFailed error, with its "file:line" as the place. Any other value gets a
+/// fixed message.
 Error read_error(lua_State* L, int index);
 
 /// Pushes "file:line" of the innermost running script and returns true.

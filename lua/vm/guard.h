@@ -1,6 +1,7 @@
-// guard<fn> is the trampoline between Lua and C++. Every bound function runs in guard<fn>.
-// lua_error may be a longjmp, which skips destructors; a C++ exception must not cross a lua_pcall.
-// A box is a userdata that owns memory. Create each box before any call that may raise.
+// guard<fn> wraps a C++ function that Lua calls. Each such function must be wrapped, because a C++
+// exception must not pass through Lua. lua_error may be a longjmp, which skips destructors. So an
+// object that owns memory must be in a box: a userdata that the garbage collector destroys. Create
+// each box before any call that may raise an error.
 #pragma once
 
 #include <cstdio>
@@ -13,8 +14,8 @@
 
 namespace moonlet {
 
-/// Runs `fn` and turns a std::exception into a Lua error.
-/// Lua built as C++ throws an exception of its own type, which passes through.
+/// Calls `fn` and turns a std::exception into a Lua error.
+/// If Lua was compiled as C++, its errors are exceptions of another type, which pass through.
 template <int (*fn)(lua_State*)>
 int guard(lua_State* L) {
   char text[256];
@@ -26,8 +27,8 @@ int guard(lua_State* L) {
   return luaL_error(L, "%s", text);
 }
 
-/// Returns the text at `index`, which the stack keeps alive.
-/// Raises an error for a value that is neither text nor a number.
+/// Returns the string at `index`. It is valid as long as it is on the stack.
+/// Raises an error if the value is neither a string nor a number.
 inline std::string_view check_text(lua_State* L, int index) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, index, &size);
@@ -39,7 +40,7 @@ namespace detail {
 template <typename T>
 int destroy_box(lua_State* L) {
   static_cast<T*>(lua_touserdata(L, 1))->~T();
-  // A second call of __gc must not find the finalizer.
+  // If __gc is called again, it must not find this finalizer.
   lua_pushnil(L);
   lua_setmetatable(L, 1);
   return 0;
@@ -50,12 +51,12 @@ inline const char box_key = 0;
 
 }  // namespace detail
 
-/// Pushes a userdata that owns a T and returns the T. The garbage collector destroys the T.
-/// Scripts can neither reach its metatable nor call its finalizer.
+/// Pushes a userdata that contains a T, and returns the T. The garbage collector destroys the T.
+/// Scripts can neither access the userdata's metatable nor call its finalizer.
 template <typename T, typename... Args>
 T& push_box(lua_State* L, Args&&... args) {
   void* memory = lua_newuserdatauv(L, sizeof(T), 1);
-  // Push the metatable before the T exists, because pushing may raise.
+  // Get the metatable before the T is constructed, because this may raise an error.
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &detail::box_key<T>) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_createtable(L, 0, 2);
@@ -71,7 +72,7 @@ T& push_box(lua_State* L, Args&&... args) {
   return *object;
 }
 
-/// Returns the T of the box at `index`; nullptr if the value is another type.
+/// Returns the T in the box at `index`, or nullptr if the value is not a box with a T.
 template <typename T>
 T* to_box(lua_State* L, int index) {
   void* memory = lua_touserdata(L, index);

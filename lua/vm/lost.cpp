@@ -10,7 +10,7 @@ namespace {
 
 const char kLostMetatable[] = "moonlet.lost";
 
-/// Pushes a field of the record below the top of the stack as text.
+/// Pushes a field of the table at `record`, or "?" if it is not a string. Returns the string.
 const char* push_field(lua_State* L, int record, const char* name) {
   lua_getfield(L, record, name);
   if (lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
@@ -19,7 +19,7 @@ const char* push_field(lua_State* L, int record, const char* name) {
   return lua_tostring(L, -1);
 }
 
-/// Raises an error for a lost value in either operand of a metamethod.
+/// A metamethod that raises an error if one of its operands is a lost value.
 int lost_used(lua_State* L) {
   refuse_lost(L, 1);
   refuse_lost(L, 2);

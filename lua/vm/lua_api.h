@@ -1,5 +1,5 @@
-// Includes Lua's headers, which suit a Lua built as C and a Lua built as C++.
-// Lua's headers declare C linkage themselves in C++ code.
+// Includes Lua's headers. They work with a Lua compiled as C or as C++: in C++ code, the headers
+// themselves declare the right linkage.
 #pragma once
 
 #include <lauxlib.h>

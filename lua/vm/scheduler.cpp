@@ -45,7 +45,7 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
 }  // namespace
 
 const Error* CancelScope::pending_error() const {
-  // The outermost cancelled scope wins: the whole's end matters more than a part's end.
+  // The outermost cancelled scope wins. Its error is more important than the error of a part.
   const Error* found = nullptr;
   for (const CancelScope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
     if (scope->error_) found = &*scope->error_;
@@ -66,7 +66,7 @@ Scheduler::~Scheduler() {
       task->waiting_for_->on_complete([] {});
       task->waiting_for_->cancel();
     }
-    // Free the coroutine's objects, because the coroutine is never resumed.
+    // Release the coroutine, because it never continues.
     luaL_unref(L_, LUA_REGISTRYINDEX, std::exchange(task->thread_ref_, LUA_NOREF));
   }
 }
@@ -91,7 +91,7 @@ void Scheduler::spawn(lua_State* L, int index, const std::shared_ptr<CancelScope
   lua_insert(L, index);
   if (!lua_checkstack(thread, nargs + 1)) luaL_error(L, "too many arguments");
   lua_xmove(L, thread, nargs + 1);
-  const int reference = luaL_ref(L, LUA_REGISTRYINDEX);  // the last thing that may raise
+  const int reference = luaL_ref(L, LUA_REGISTRYINDEX);  // the last call that may raise an error
   task = std::make_shared<Task>(L_);
   task->thread_ref_ = reference;
   task->nargs_ = nargs;
@@ -117,8 +117,8 @@ void Scheduler::pump() {
       resuming_ = true;
       resume(task);
       resuming_ = false;
-      // Run tasks that one event woke before the next event, as a replay will run them.
-      // The order that a script sees must not depend on the number of tasks.
+      // Run the tasks that this task has woken before all other ready tasks, because a replay does
+      // so, too. The order that a script observes must not depend on how many tasks there are.
       ready_.insert(ready_.begin(), woken_.begin(), woken_.end());
       woken_.clear();
     }
@@ -134,7 +134,7 @@ bool Scheduler::all_wait_for_each_other() const {
 void Scheduler::resume(const std::shared_ptr<Task>& task) {
   lua_rawgeti(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   lua_State* thread = lua_tothread(L_, -1);
-  lua_pop(L_, 1);  // the registry holds the thread
+  lua_pop(L_, 1);  // the registry keeps the thread alive
   if (const Error* error = task->scope_->pending_error(); error != nullptr && !task->started_) {
     lua_settop(thread, 0);
     push_error(thread, *error);
@@ -173,7 +173,7 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
       lua_settop(thread, 0);
       lua_pushliteral(thread, "a task yielded: coroutine.yield belongs inside a coroutine");
     } else if (status != LUA_ERRMEM && lua_type(thread, -1) == LUA_TSTRING) {
-      // No traceback on a memory error, because a traceback needs memory.
+      // A traceback needs memory, so make none for a memory error.
       luaL_traceback(L_, thread, lua_tostring(thread, -1), 0);
       last_traceback_ = lua_tostring(L_, -1);
       lua_pop(L_, 1);
@@ -184,7 +184,7 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
   }
   lua_xmove(thread, L_, 1);
   task->result_ref_ = luaL_ref(L_, LUA_REGISTRYINDEX);
-  state_.close(thread);  // runs the closers that a script left
+  state_.close(thread);  // closes variables that the task has left open
   luaL_unref(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   task->thread_ref_ = LUA_NOREF;
   tasks_.erase(std::find(tasks_.begin(), tasks_.end(), task));
@@ -394,7 +394,7 @@ void Scheduler::cancel(CancelScope& scope, Error error) {
 }
 
 void Scheduler::wake_cancelled() {
-  auto tasks = tasks_;  // a completion may end tasks
+  auto tasks = tasks_;  // a copy, because a completion may end tasks
   for (auto& task : tasks) {
     if (task->waiting_for_ && task->scope_->pending_error() != nullptr) {
       auto operation = task->waiting_for_;
@@ -414,7 +414,8 @@ std::shared_ptr<Operation> Scheduler::wait_idle(const std::shared_ptr<CancelScop
 }
 
 std::shared_ptr<Operation> Scheduler::wait_task(const std::shared_ptr<Task>& task) {
-  // Each join has its own operation. Cancelling a join does not affect the other joins.
+  // Each caller of join() gets its own operation, so that cancelling one does not affect the
+  // others.
   class Join final : public Operation {
    public:
     using Operation::complete;

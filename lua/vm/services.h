@@ -1,5 +1,5 @@
-// Services holds the objects that the primitives of one command share.
-// The engine owns Services; bound functions borrow them through of(). Loop thread only.
+// Services are the objects that all core libraries of a command use. The engine owns them; C++
+// functions that Lua calls get them from of(). Loop thread only.
 #pragma once
 
 #include <functional>
@@ -26,45 +26,46 @@ class RunDriver;
 struct Services {
   const Clock& clock;
   Loop& loop;
-  const std::vector<std::string> environment;  ///< "NAME=value", as the engine was given it
-  const Redactor redactor;                     ///< covers the secrets in the environment
-  std::string working_directory;               ///< absolute
-  std::string keeper_program;                  ///< the executable that has the `keeper` command
+  const std::vector<std::string> environment;  ///< "NAME=value", from EngineOptions
+  const Redactor redactor;                     ///< redacts the secrets in the environment
+  std::string working_directory;               ///< an absolute path
+  std::string keeper_program;                  ///< path of the executable that starts as a keeper
   std::optional<std::string> config;           ///< the config file; "": none; unset: the user's own
-  HostFunctions* host = nullptr;               ///< the program's functions; null if it has none
-  /// Writes the result of a command (stream 1) or messages for a person (stream 2).
+  HostFunctions* host = nullptr;               ///< the embedding program's functions; null if none
+  /// Prints the result of a command (stream 1) or messages for people (stream 2).
   std::function<void(int stream, std::string_view text)> print;
   std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
-  bool detached = false;                                    ///< output goes to a file of the run
-  bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
-  std::function<bool()> take_continued;  ///< true once after SIGCONT resumed the process
-  std::function<void()> request_cancel;  ///< ends the running command like ^C by the user
-  std::function<void()> close_prompt;    ///< ends an open prompt (core.line); may be empty
+  bool detached = false;                                    ///< the output goes to a log file
+  bool interactive = false;              ///< the user may be asked on descriptors 0 and 2
+  std::function<bool()> take_continued;  ///< returns true once after SIGCONT
+  std::function<void()> request_cancel;  ///< cancels the command like ^C
+  std::function<void()> close_prompt;    ///< closes the prompt of core.line; empty if none
   std::unique_ptr<Bus> bus;
-  std::unique_ptr<RunDriver> run;  ///< the current run; null without a run
-  std::size_t logged_bytes = 0;    ///< bytes that scripts have printed and logged
-  std::vector<Event> early;        ///< output of a script before its run existed
-  /// Counts the folders that Lua has open. Above the limit, a garbage collection closes some.
+  std::unique_ptr<RunDriver> run;  ///< the current run; null if there is none
+  std::size_t logged_bytes = 0;    ///< how much scripts have printed and logged
+  std::vector<Event> early;        ///< logged by a script before its run existed
+  /// Number of folders that Lua has open. At most_open_folders, garbage is collected to close some.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;
-  WorkerPool workers;  ///< for slow functions of C++ (lua/vm/work.h)
+  WorkerPool workers;  ///< runs slow C++ functions; see lua/vm/work.h
 
   Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
   ~Services();
 
-  /// Passes every later event to `fn` instead of the previous function. nullptr drops events.
+  /// Passes later events to `fn`, which replaces the previous function. nullptr ignores events.
   void show(std::function<void(const Event&)> fn);
-  /// Shows events as a live view on descriptor 2, with printed text above the view.
-  /// Returns false without a terminal. The view ignores events for which `prints` returns true.
-  /// With `watches`, the help of the view says that ^C does not stop the run.
+  /// Shows events in a live view on descriptor 2, and prints other text above the view.
+  /// Returns false if there is no suitable terminal. The view ignores events for which `prints`
+  /// returns true. If `watches` is true, the view's last line says that ^C does not stop the run.
   bool show_live(std::function<bool(const Event&)> prints = nullptr, bool watches = false);
   std::weak_ptr<LiveTerminal> live() const { return live_; }
   static Services& of(lua_State* L);
   static void set(lua_State* L, Services& services);
-  /// Returns an environment variable; nullptr if unset. Services owns the text.
+  /// Returns the value of an environment variable, or nullptr if it is not set. Services owns the
+  /// string.
   const char* env(std::string_view name) const;
-  /// Returns moonlet's state folder of this user, for data that outlives a repository.
-  /// Returns an empty path if neither XDG_STATE_HOME nor HOME is absolute.
+  /// Returns moonlet's state folder of this user, for data that does not belong to a repository.
+  /// Returns "" if neither XDG_STATE_HOME nor HOME is an absolute path.
   std::string state_dir() const;
   /// Returns the index of the live keepers of this user.
   LiveIndex live_keepers() const { return LiveIndex(state_dir()); }
@@ -74,13 +75,13 @@ struct Services {
 
   std::unique_ptr<CallbackSink> display_;
   std::shared_ptr<LiveTerminal> live_;
-  std::function<void(int, std::string_view)> print_itself_;  // while the view replaces `print`
+  std::function<void(int, std::string_view)> print_itself_;  // the original `print` of a view
 };
 
-/// Returns the current run. Raises an error without a run.
+/// Returns the current run. Raises an error if there is none.
 RunDriver& check_run(lua_State* L);
 
-/// Counts the output of a script. Raises the error `limit` if the output is too long.
+/// Adds to the amount of a script's output. Raises the error `limit` if it is too much.
 void count_output(lua_State* L, std::size_t bytes);
 
 }  // namespace moonlet

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPageBytes = std::size_t{16} << 10;
 constexpr std::size_t kPages = SmallBlocks::kSlabBytes / kPageBytes;
 
-/// Returns the start of a block's page. Pages are aligned to their size.
+/// Returns the start of the page that contains a block. Pages are aligned to their size.
 void* page_start(const void* block) {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(block) & ~(kPageBytes - 1));
 }
@@ -36,13 +36,13 @@ struct SmallBlocks::Free {
   Free* next;
 };
 
-/// A page begins with this header. An empty page is only in the list of its slab.
+/// Page is the header of a page. A page without used blocks is only in its slab's list `empty`.
 struct alignas(std::max_align_t) SmallBlocks::Page {
   Page* next;
   Page* before;
   Slab* slab;
-  Free* free;          // freed blocks
-  char* fresh;         // the blocks from here to the end were never used
+  Free* free;          // list of freed blocks
+  char* fresh;         // start of the blocks that were never used
   std::uint32_t step;  // the block size in units of kStep
   std::uint32_t in_use;
 
@@ -57,7 +57,7 @@ struct SmallBlocks::Slab {
   Slab* next;
   Slab* before;
   char* memory;
-  Page* empty;        // empty pages that were used before
+  Page* empty;        // list of empty pages
   std::size_t fresh;  // the number of pages that were ever used
   std::size_t in_use;
 };
@@ -94,7 +94,8 @@ bool SmallBlocks::add_slab() {
   return true;
 }
 
-/// Sets up an empty page for blocks of this size; nullptr if no page is free.
+/// Prepares an empty page for blocks of `step` * kStep bytes. Returns nullptr if there is no empty
+/// page.
 SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   Slab* slab = roomy_;
   if (slab == nullptr) return nullptr;
@@ -114,7 +115,8 @@ SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   return page;
 }
 
-/// Returns an empty page to its slab. Frees an empty slab unless no other slab has room.
+/// Returns an empty page to its slab. Frees the slab if it is empty and another slab has empty
+/// pages.
 void SmallBlocks::close_page(Page* page) {
   unlink(open_[page->step], page);
   Slab* slab = page->slab;

@@ -1,8 +1,10 @@
-// SmallBlocks allocates small blocks for Lua objects, from pages of one block size each.
-// A block has no header, because Lua passes the size of a block when it frees the block.
-// An empty page serves any size again, and an empty slab goes back to the system.
-// SmallBlocks is not thread-safe: one Lua state, one thread.
-// Callgrind: malloc costs 9 % more instructions for a ctx:exec, and 21 % more for a run's start.
+// SmallBlocks allocates small blocks of memory for Lua objects. All blocks of a page have the same
+// size.
+// A block has no header, because Lua passes the size when it frees a block. An empty page can be
+// used for any size, and an empty slab is returned to the system. Not thread-safe: use one for each
+// Lua state.
+// Measured with Callgrind, malloc would cost 9 % more instructions for a ctx:exec, and 21 % more
+// for starting a run.
 #pragma once
 
 #include <array>
@@ -12,25 +14,26 @@ namespace moonlet {
 
 class SmallBlocks {
  public:
-  /// Blocks up to this size in bytes are small.
+  /// Maximum size of a small block in bytes.
   static constexpr std::size_t kLargest = 512;
-  /// The system hands out memory in slabs of this size in bytes.
+  /// Size in bytes of a slab, the unit in which memory is requested from the system.
   static constexpr std::size_t kSlabBytes = std::size_t{256} << 10;
 
   SmallBlocks() = default;
-  /// Returns all memory to the system, including blocks in use.
+  /// Returns all memory to the system, even blocks that are in use.
   ~SmallBlocks();
   SmallBlocks(const SmallBlocks&) = delete;
   SmallBlocks& operator=(const SmallBlocks&) = delete;
 
   /// Returns an aligned block of `size` bytes (1 to kLargest).
-  /// Returns nullptr if the caller must add a slab first.
+  /// Returns nullptr if no page has room; the caller must then call add_slab().
   void* take(std::size_t size);
   void give_back(void* block);
-  /// Returns true if a block of `size` bytes would come from the same kind of page.
+  /// Returns true if `block` also suits `size`, because blocks of that size have the same rounded
+  /// size.
   static bool fits(const void* block, std::size_t size);
 
-  /// Allocates a slab. Returns false if the system is out of memory.
+  /// Requests a slab from the system. Returns false if the system has no memory.
   bool add_slab();
   std::size_t bytes() const { return slabs_ * kSlabBytes; }
 
@@ -45,7 +48,7 @@ class SmallBlocks {
   void close_page(Page* page);
   void release(Slab* slab);
 
-  std::array<Page*, kLargest / kStep + 1> open_{};  // pages with room, by block size
+  std::array<Page*, kLargest / kStep + 1> open_{};  // pages with free blocks, by block size
   Slab* roomy_ = nullptr;                           // slabs with empty pages
   Slab* full_ = nullptr;                            // slabs without empty pages
   std::size_t slabs_ = 0;

@@ -19,17 +19,17 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
-/// A longer sleep of the watchdog means that the whole process was stopped.
+/// If the watchdog has slept longer than this, the whole process was stopped.
 constexpr std::int64_t kStoppedNs = 1'000'000'000;
-/// A script that must end may reach an await by itself within this time.
+/// When the run must end, a script has this time to reach an await before it is killed.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
-/// On a busy machine, elapsed time may exceed the CPU time limit by this factor.
+/// On a busy machine, a script may take this many times its CPU time limit.
 constexpr std::int64_t kFar = 6;
-// Error messages and cleanup after a kill need memory beyond the cap.
+// After a kill, error messages and cleanup may use this much memory beyond the limit.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
 
-// The signal handler finds the state of the Lua on this thread here.
+// The state whose Lua code runs on this thread, for the signal handler.
 thread_local std::atomic<LuaState*> current_state{nullptr};
 
 std::int64_t steady_ns() {
@@ -38,7 +38,7 @@ std::int64_t steady_ns() {
       .count();
 }
 
-/// Returns the CPU time of a thread; 0 if the thread has ended.
+/// Returns the CPU time of a thread in ns, or 0 if the thread has ended.
 std::int64_t thread_ns(clockid_t clock) {
   timespec time{};
   if (clock_gettime(clock, &time) != 0) return 0;
@@ -46,7 +46,7 @@ std::int64_t thread_ns(clockid_t clock) {
 }
 
 #if defined(__APPLE__)
-// A thread on macOS cannot read another thread's CPU time, so use elapsed time.
+// On macOS a thread cannot read the CPU time of another thread, so measure elapsed time.
 clockid_t own_clock() { return CLOCK_MONOTONIC; }
 #else
 clockid_t own_clock() {
@@ -64,17 +64,17 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
   L_ = lua_newstate(&LuaState::allocate, this);
   if (L_ == nullptr) throw std::bad_alloc();
   *static_cast<LuaState**>(lua_getextraspace(L_)) = this;
-  // A new coroutine inherits its creator's hook, so this hook reaches every coroutine.
+  // A new coroutine inherits the hook of its creator, so the hook reaches all coroutines.
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  // Collect often, because a use after free only shows after the collection.
+  // Collect garbage often. AddressSanitizer detects a use after free only after a collection.
   constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
   lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
 #else
-  // Delay the first collection to 2 MiB, because loading modules leaves hardly any garbage.
-  // Delaying makes loading all presets 10 % faster.
+  // Delay the first collection until Lua uses 2 MiB, because loading modules leaves hardly any
+  // garbage. This makes loading all presets 10 % faster.
   constexpr int kUncollected = 2048;
   lua_gc(L_, LUA_GCSTEP, -kUncollected);
 #endif
@@ -95,7 +95,7 @@ LuaState::~LuaState() {
 
 namespace {
 
-/// Returns the real cost of a large block: allocators round up and add a header.
+/// Returns what a large block really costs. Allocators add a header and round up.
 constexpr std::size_t cost_of(std::size_t size) {
   constexpr std::size_t kWord = sizeof(std::size_t);
   constexpr std::size_t kLeast = 4 * kWord;
@@ -103,7 +103,8 @@ constexpr std::size_t cost_of(std::size_t size) {
   return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
 }
 
-/// AddressSanitizer finds a use after free only if each block comes from malloc.
+/// Returns true if a block is allocated by SmallBlocks. Under AddressSanitizer all blocks come from
+/// malloc, because it detects a use after free only there.
 constexpr bool is_small([[maybe_unused]] std::size_t size) {
 #if defined(__SANITIZE_ADDRESS__)
   return false;
@@ -114,7 +115,8 @@ constexpr bool is_small([[maybe_unused]] std::size_t size) {
 
 }  // namespace
 
-/// Allocates a small block, from a new slab if needed. Shrinking a block never fails.
+/// Allocates a small block, and a slab if needed. Unless `growing`, the memory limit does not
+/// apply, because Lua expects that shrinking a block succeeds.
 void* LuaState::take_small(std::size_t size, bool growing) {
   void* block = small_.take(size);
   if (block != nullptr) return block;
@@ -133,7 +135,7 @@ void* LuaState::take_large(void* block, std::size_t old_size, std::size_t size) 
 void LuaState::give_back(void* block, std::size_t size) {
   if (block == nullptr) return;
   if (is_small(size)) {
-    if (!closing_) small_.give_back(block);  // at the end all slabs go at once
+    if (!closing_) small_.give_back(block);  // when the state closes, ~SmallBlocks frees all slabs
     return;
   }
   large_ -= cost_of(size);
@@ -150,7 +152,7 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
   void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
                                    : take_large(nullptr, 0, new_size);
   if (moved == nullptr && new_size < old_size && is_small(old_size))
-    return block;  // a small block knows its size
+    return block;  // safe: a small block's size is recorded in its page
   if (moved == nullptr || block == nullptr) return moved;
   std::memcpy(moved, block, std::min(old_size, new_size));
   give_back(block, old_size);
@@ -159,16 +161,17 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
-  if (block == nullptr) old_size = 0;  // Lua passes the kind of the new object in old_size
+  if (block == nullptr) old_size = 0;  // Lua passes the type of a new object in old_size
   if (new_size == 0) {
     state->give_back(block, old_size);
     return nullptr;
   }
   const bool growing = new_size > old_size;
   const Request request{block, new_size};
-  // After a refusal Lua collects garbage and repeats its request; a second refusal is final.
-  // Lua's string buffers do not repeat a request, so their next request differs.
-  // End the script after a refusal, because a script could catch a plain memory error.
+  // If a request is refused, Lua collects garbage and repeats it. If it is refused again, Lua
+  // raises a memory error, which a script could catch. So kill the script then. Lua's string
+  // buffers do not repeat a refused request; therefore also kill the script if the next request is
+  // another one.
   const bool again = request == state->refused_;
   if (growing && !again && state->refused_ != Request{}) state->run_short();
   state->is_capped_ = false;
@@ -182,8 +185,8 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
 }
 
 bool LuaState::may_grow(std::size_t bytes) {
-  // Never refuse the host's work between two tasks, which needs little memory.
-  // A refusal outside of a protected call would end the process.
+  // While no Lua code runs, allow all requests. The host needs little memory between two tasks, and
+  // a memory error outside a protected call would end the process.
   if (closing_ || armed_depth_ == 0) return true;
   const bool killed = is_killed();
   if (killed) hurry();
@@ -200,11 +203,12 @@ void LuaState::run_short() {
 }
 
 /// Makes the running coroutine check for a kill at its next instruction.
-/// lua_sethook is safe at any point of the thread that runs Lua, also in a signal handler.
-/// lua_sethook walks the whole call stack. A deep recursion would spend all CPU time on such calls.
-/// A function that Lua is just entering may miss the hook, so repeat the call.
+/// lua_sethook() may be called on the thread that runs Lua at any time, even in a signal handler.
+/// It must be called repeatedly, because a function that Lua is just entering may miss the hook.
+/// But it walks the whole call stack, so pauses between the calls keep a deep recursion from
+/// spending all CPU time on it.
 void LuaState::hurry() {
-  constexpr std::int64_t kRest = 10;  // multiples of the last call's time
+  constexpr std::int64_t kRest = 10;  // the pause, as a multiple of the last call's duration
   lua_State* running = running_.load(std::memory_order_relaxed);
   if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
   const std::int64_t begin = steady_ns();
@@ -223,7 +227,7 @@ void LuaState::on_signal(int) {
   if (state != nullptr && (state->is_killed() || state->is_interrupted())) state->hurry();
 }
 
-/// Sets the count hook, or no hook if the limits name a signal.
+/// Restores the usual hook: the count hook, or none if a signal interrupts Lua.
 void LuaState::rest_hook(lua_State* L) {
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
@@ -234,7 +238,8 @@ void LuaState::rest_hook(lua_State* L) {
 
 namespace {
 
-/// Raises the error of an interrupt with `stopped` = true. The message lives on the stack.
+/// Raises the error of an interrupt, with the field `stopped` = true. `message` must be static or
+/// on the stack.
 int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char* message) {
   Error& error = push_box<Error>(L);
   error.kind = kind;
@@ -249,14 +254,14 @@ int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char*
 
 }  // namespace
 
-/// Raises the error of an interrupt if the function at `level` belongs to a script.
-/// Library code is not interrupted, so that it can release its resources.
+/// If the function at `level` belongs to a script, raises the error of an interrupt in it.
+/// Functions of the standard library are not interrupted, so that they can release their resources.
 void LuaState::raise_in_script(lua_State* L, int level) {
   lua_Debug frame;
   if (lua_getstack(L, level, &frame) == 0) return;
   lua_getinfo(L, "Sl", &frame);
   if (frame.source[0] != '@') return;
-  // A script that catches the error gets the error again at once.
+  // If the script catches the error, it gets the error again at its next instruction.
   lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
   if (interrupt_.load() == kInterrupt) {
     interrupt_asked_.store(false);
@@ -268,7 +273,7 @@ void LuaState::raise_in_script(lua_State* L, int level) {
                              static_cast<int>(limits_.run_ms)));
 }
 
-/// Records the innermost line of a script, whose source name begins with "@".
+/// Records the innermost running line of a script. A script's source name begins with "@".
 void LuaState::note_place(lua_State* L) {
   if (killed_at_[0] != '\0') return;
   constexpr int kDeepest = 100;
@@ -291,7 +296,8 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
     return;
   }
   of(L).note_place(L);
-  // A pcall cannot catch a yield. Code that cannot yield gets the error at every instruction.
+  // Yield, because a pcall cannot catch that. Code that cannot yield gets an error at every
+  // instruction.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
     return;
@@ -306,7 +312,7 @@ void LuaState::die(lua_State* L) {
   raise(L, ErrorKind::kLimit,
         of(L).kill_.load() == kMemory ? "Lua used more memory than it may"
                                       : "Lua ran longer than it may");
-  std::abort();  // not reached: raise does not return
+  std::abort();  // never reached, because raise() does not return
 }
 
 namespace {
@@ -426,7 +432,8 @@ LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(
 
 LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
-  // A new deadline means a new stretch of Lua, so restart the wait for its end.
+  // Extend the deadline by the time of this work. The watchdog takes a new deadline for a new
+  // stretch of Lua code, so its patience also starts again.
   if (deadline != 0 && deadline != kExpired) {
     state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }
@@ -450,8 +457,8 @@ void LuaState::watch() {
   }
 }
 
-/// Returns the reason to kill the stretch of Lua with this deadline.
-/// A stretch of Lua is killed if its time is up, or if a cancel or the budget waits too long.
+/// Returns why the Lua code with this deadline must be killed, or kNone. It is killed if its time
+/// is up, or if the run must end (cancel, budget) and the code does not await soon.
 LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
                                        std::int64_t passed) {
   if (stretch_ != deadline) {
@@ -475,25 +482,26 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
   return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// Begins to raise an error in the script, which then gets its time limit again before a kill.
-/// Returns false if an error would not end the script.
+/// Starts to raise an error in the script, and extends the deadline by its time limit once more.
+/// Returns false if the script is to be killed without an error.
 bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;
   const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
-  interrupt_.store(reason);  // store first: the end of this stretch resets `interrupt_`
+  interrupt_.store(reason);  // store before the deadline: run() resets `interrupt_`
   if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
   return true;
 }
 
 void LuaState::tick(std::int64_t deadline, std::int64_t now) {
-  // Lua does not pay for time in which the process was stopped.
+  // Do not count time in which the whole process was stopped.
   const std::int64_t since = now - std::exchange(checked_ns_, now);
   const std::int64_t passed = since > kStoppedNs ? 0 : since;
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
-    // Kill only if the code of this deadline still runs.
+    // Kill only if the deadline is unchanged, so that the code for which it was set is still
+    // running.
     const Kill reason = reason_to_end(deadline, now, passed);
     const bool raises = is_interrupted() && (reason == kNone || reason == kInterrupt);
     if (raises || interrupt(reason, deadline)) {

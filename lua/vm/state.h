@@ -1,7 +1,8 @@
-// LuaState owns one lua_State with a capped allocator and a watchdog.
-// The watchdog kills Lua code that computes too long without an await.
-// After a kill no Lua code of this state runs again, even with pcall.
-// Only the watchdog runs on another thread, where it sets one flag.
+// LuaState owns a lua_State with a memory limit and a watchdog. The watchdog kills Lua code that
+// computes too long without an await. After a kill, no Lua code of this state runs, not even in a
+// pcall.
+// The watchdog runs on a thread of its own. It only sets flags, sends the interrupt signal and
+// calls on_stuck.
 #pragma once
 
 #include <pthread.h>
@@ -25,17 +26,19 @@ namespace moonlet {
 
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
-  /// Limits the CPU time of Lua between two awaits; 0 = no limit.
-  /// Elapsed time counts only beyond six times the limit, so that a busy machine kills no script.
+  /// Limits the CPU time of Lua between two awaits, in ms; 0: no limit.
+  /// Elapsed time may be six times the limit, so that a script is not killed because the machine is
+  /// busy.
   std::int64_t run_ms = 10'000;
-  /// The program handles this signal with LuaState::on_signal, so that Lua runs at full speed.
-  /// With 0 a count hook checks the clock, and tight loops take twice as long.
+  /// The signal that interrupts Lua. Its handler must be LuaState::on_signal.
+  /// 0: a count hook checks for a kill instead, which makes tight loops take twice as long.
   int interrupt_signal = 0;
-  /// Another thread sets this flag to end the script. Lua that does not await soon is killed.
+  /// Another thread sets this flag to cancel the script. Lua code that does not await soon is
+  /// killed.
   const std::atomic<bool>* cancel_asked = nullptr;
-  /// The watchdog's thread calls this once if Lua still runs a second after a kill.
+  /// Called once, on the watchdog's thread, if Lua still runs a second after a kill.
   std::function<void(const std::string& why)> on_stuck;
-  /// Two threads use the clock. The clock must outlive the state.
+  /// Used on two threads. It must outlive the state.
   const Clock* clock = &system_clock();
 };
 
@@ -50,48 +53,51 @@ class LuaState {
 
   lua_State* main() { return L_; }
 
-  /// Resumes a task with the watchdog armed. Called outside of Lua.
+  /// Resumes a task, with the watchdog active. Call this outside of Lua.
   int run(lua_State* task, int nargs, int* nresults);
-  /// Resumes a coroutine inside a bound function of `from`. Call poll() next to notice a kill.
+  /// Resumes a coroutine in a function that `from` has called. Call poll() afterwards to notice a
+  /// kill.
   int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
-  /// Closes a coroutine and its to-be-closed variables, with the watchdog armed.
+  /// Closes a coroutine and its to-be-closed variables, with the watchdog active.
   int close(lua_State* co);
 
-  /// Returns true for the coroutine of the running task, which the script did not create.
+  /// Returns true if `co` is the coroutine of the running task, not one that the script has
+  /// created.
   bool is_task(const lua_State* co) const { return co == task_; }
 
-  /// Does not return if Lua was killed or the script is interrupted. For loops in bound functions.
-  /// The caller of poll() owns no C++ object.
+  /// Checks for a kill or an interrupt, and does not return in that case. Long loops in C++ must
+  /// call it. The caller must have no live C++ object.
   static void poll(lua_State* L) {
     if (of(L).is_killed()) die(L);
     if (of(L).is_interrupted()) of(L).raise_in_script(L, 1);
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
-  /// Makes a script that runs too long get an error before a kill.
-  /// The error is `limit`, or `cancelled` after ask_interrupt(). A pcall cannot stop the error.
-  /// The library around the script unwinds as after any error. A script that continues is killed.
+  /// If `on` is true, a script that runs too long first gets an error: `limit`, or `cancelled`
+  /// after ask_interrupt(). A pcall cannot stop this error, but the standard library's code around
+  /// the script unwinds as after any error. If the script continues nevertheless, it is killed.
   void interrupt_first(bool on) { interrupts_.store(on); }
-  /// Asks to stop the computing script, for the user. Safe in a signal handler.
+  /// Asks to stop the script that is computing, because the user has interrupted it. Safe in a
+  /// signal handler.
   void ask_interrupt() { interrupt_asked_.store(true); }
-  /// Withdraws ask_interrupt(). Returns true if a script has received its error.
+  /// Withdraws ask_interrupt(). Returns true if a script has already got the error.
   bool take_interrupted() {
     interrupt_asked_.store(false);
     return interrupt_done_.exchange(false);
   }
-  /// Returns true while the error of an interrupt unwinds a script.
+  /// Returns true while a script unwinds because of an interrupt.
   bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
-  /// Returns why Lua was killed; empty if it was not killed.
+  /// Returns why Lua was killed; "" if it was not.
   std::string killed() const;
-  /// Returns a remedy for the user after a kill.
+  /// Returns a hint for the user about what to do after the kill.
   std::string kill_hint() const;
-  /// Returns kLimit, kCancelled or kBudget after a kill.
+  /// Returns the kind of the error after a kill: kLimit, kCancelled or kBudget.
   ErrorKind kill_kind() const;
-  /// Ends the run's time budget in `ms`. Lua that does not await soon afterwards is killed.
+  /// Makes the run's time budget end in `ms`. Lua code that then does not await soon is killed.
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
 
-  /// HostWork marks slow work of the host, such as disk access, which counts for no limit of Lua.
-  /// Neither a cancel nor the budget interrupts HostWork. No Lua may run during HostWork.
+  /// HostWork marks slow work of the host, such as disk access. Lua's time limits do not count it,
+  /// and neither a cancel nor the budget interrupts it. No Lua code may run meanwhile.
   class HostWork {
    public:
     explicit HostWork(lua_State* L);
@@ -111,7 +117,7 @@ class LuaState {
     return work();
   }
 
-  /// Returns the script's "file:line" at the kill; empty if unknown.
+  /// Returns the "file:line" of the script when it was killed; "" if unknown.
   const char* killed_at() const { return killed_at_; }
 
   /// Lets Lua run again after a kill, for the host's final output.
@@ -122,13 +128,13 @@ class LuaState {
   std::size_t memory_peak() const { return peak_; }
   std::size_t memory_cap() const { return limits_.memory_bytes; }
 
-  /// Handles LuaLimits::interrupt_signal.
+  /// The handler of LuaLimits::interrupt_signal.
   static void on_signal(int signal);
 
  private:
   enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4, kInterrupt = 5 };
 
-  /// Request is a block that Lua asks to allocate or grow.
+  /// Request is a block that Lua wants to allocate or enlarge.
   struct Request {
     const void* block = nullptr;
     std::size_t size = 0;
@@ -162,11 +168,11 @@ class LuaState {
   const LuaLimits limits_;
   lua_State* L_ = nullptr;
   std::size_t cap_;
-  std::size_t large_ = 0;  // the bytes in large blocks
+  std::size_t large_ = 0;  // total size of large blocks
   SmallBlocks small_;
   std::size_t peak_ = 0;
-  Request refused_;         // the last request that the cap refused
-  bool is_capped_ = false;  // true if the cap refused the current request
+  Request refused_;         // the request that was refused last
+  bool is_capped_ = false;  // the memory limit refuses the current request
   bool closing_ = false;
   int armed_depth_ = 0;
   char killed_at_[LUA_IDSIZE + 16] = "";
@@ -175,27 +181,27 @@ class LuaState {
   // `interrupt_` is the reason while an error unwinds the script. See interrupt_first().
   std::atomic<bool> interrupts_{false}, interrupt_asked_{false}, interrupt_done_{false};
   std::atomic<int> interrupt_{kNone};
-  // The signal handler reads the running coroutine on the thread that runs Lua.
+  // The running coroutine, for the signal handler on the thread that runs Lua.
   std::atomic<lua_State*> running_{nullptr};
-  // hurry() stores its last coroutine, the time of its next call, and whether a call runs now.
+  // State of hurry(): its last coroutine, when it may be called again, and whether it is running.
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
-  // Lua is killed at this thread time in ns; 0 while no Lua runs, kExpired after the kill.
+  // CPU time of the thread at which Lua is killed, in ns. 0: no Lua code runs. kExpired: killed.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};         // guarded by mutex_
-  clockid_t lua_clock_{};          // the time of that thread; guarded by mutex_
-  int overdue_ticks_ = 0;          // used only by the watchdog, like the next four
+  clockid_t lua_clock_{};          // CPU clock of lua_thread_; guarded by mutex_
+  int overdue_ticks_ = 0;          // only for the watchdog, like the next four members
   std::int64_t checked_ns_ = 0;    // the time of the last check
-  std::int64_t stretch_ = 0;       // the deadline of the watched stretch of Lua code
-  std::int64_t stretch_ns_ = 0;    // elapsed time since this stretch began
-  std::int64_t impatient_ns_ = 0;  // the time since a cancel or the budget asked for the end
+  std::int64_t stretch_ = 0;       // deadline of the Lua code that is being watched
+  std::int64_t stretch_ns_ = 0;    // elapsed time since the watched code started
+  std::int64_t impatient_ns_ = 0;  // time since a cancel or the budget asked Lua to end
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool watching_ = false;  // guarded by mutex_: the watchdog reads deadline_ by itself
+  bool watching_ = false;  // the watchdog polls deadline_; guarded by mutex_
   bool stop_ = false;      // guarded by mutex_
 };
 

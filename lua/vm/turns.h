@@ -1,5 +1,5 @@
-// Turns completes waits by their order numbers, regardless of the order of their calls.
-// A resumed run replays its record in the original order with Turns. Loop thread only.
+// Turns completes waits in the order of their numbers, whatever the order of the calls was. A
+// resumed run uses it to replay its journal in the original order. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,35 +14,36 @@ namespace moonlet {
 
 class Turns {
  public:
-  /// Sorts after all recorded orders.
+  /// An order after all recorded ones.
   static constexpr std::uint64_t kLast = UINT64_MAX - 1;
-  /// Sorts after all other waits. Its turn comes only if no other event can happen.
+  /// An order after all other waits. Its turn comes only if nothing else can happen.
   static constexpr std::uint64_t kParked = UINT64_MAX;
 
-  /// Returns a wait that completes at its turn. A lower order comes first.
-  /// Equal orders complete in the order of the wait() calls.
+  /// Returns an operation that completes at its turn. Lower orders come first. For the same order,
+  /// operations complete in the order of the wait() calls.
   std::shared_ptr<Operation> wait(std::uint64_t order) {
     auto turn = std::make_shared<Turn>();
     waiting_.emplace(std::pair(order, ++count_), turn);
     return turn;
   }
 
-  /// Blocks the turns of this order and of all later orders until release().
+  /// Blocks the turns with this order and all higher orders until release().
   void hold(std::uint64_t order) { held_.insert(order); }
   bool held() const { return !held_.empty(); }
-  /// Undoes one hold(). Has no effect without an earlier hold().
+  /// Undoes one hold(). Has no effect if there was none.
   void release(std::uint64_t order) {
     if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
   }
 
-  /// Completes the first turn; a parked turn only on request. False if no turn can complete.
+  /// Completes the wait with the lowest order. Completes one with kParked only if `parked` is true.
+  /// Returns false if none can be completed.
   bool advance(bool parked = false) {
     while (!waiting_.empty()) {
       if (!held_.empty() && *held_.begin() <= waiting_.begin()->first.first) return false;
       if (waiting_.begin()->first.first == kParked && !parked) return false;
       auto turn = waiting_.begin()->second;
       waiting_.erase(waiting_.begin());
-      if (turn->done()) continue;  // the turn was cancelled
+      if (turn->done()) continue;  // the wait was cancelled
       turn->complete();
       return true;
     }

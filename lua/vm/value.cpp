@@ -77,7 +77,7 @@ struct Reader {
       case LUA_TUSERDATA:
         if (push_lost_record(L, index)) {
           out = json::object();
-          json& slot = out["lost"];  // no temporary: read() may raise and skip destructors
+          json& slot = out["lost"];  // no temporary object, because read() may raise an error
           read(lua_gettop(L), slot, depth + 1);
           lua_pop(L, 1);
           break;
@@ -94,7 +94,7 @@ struct Reader {
       return;
     }
     const double number = lua_tonumber(L, index);
-    // Lua has infinity for an unlimited budget (ctx.budget), JSON has null.
+    // In Lua, an unlimited budget (ctx.budget) is infinite. JSON has no infinity, so write null.
     if (std::isinf(number) && number > 0) {
       out = nullptr;
       return;
@@ -141,7 +141,7 @@ struct Reader {
       std::size_t size = 0;
       const char* key = lua_tolstring(L, -2, &size);
       count(size);
-      json& slot = out[std::string(key, size)];  // no temporary: read() may skip destructors
+      json& slot = out[std::string(key, size)];  // no temporary: read() may raise an error
       read(lua_gettop(L), slot, depth + 1);
       lua_pop(L, 1);
     }
@@ -217,7 +217,7 @@ void push_value(lua_State* L, const json& value) {
       }
       break;
     default:
-      lua_pushlightuserdata(L, nullptr);  // null
+      lua_pushlightuserdata(L, nullptr);  // m.null
   }
 }
 

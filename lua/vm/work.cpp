@@ -42,14 +42,14 @@ class Work final : public Operation {
   ~Work() override {
     shared_->owner = nullptr;
     start_cancel();
-    shared_->ended.wait();  // wait, because the caller frees the borrowed values next
+    shared_->ended.wait();  // wait, because the caller next frees the values that `fn` uses
   }
 
   Result<nlohmann::json>& result() { return shared_->result; }
 
  private:
   struct Shared {
-    Work* owner = nullptr;  // used on the loop thread
+    Work* owner = nullptr;  // only for the loop's thread
     WorkFunction fn;
     Result<nlohmann::json> result = Error{};
     std::latch ended{1};
@@ -58,7 +58,7 @@ class Work final : public Operation {
       try {
         result = fn();
       } catch (const std::bad_alloc&) {
-        result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // short: no allocation
+        result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // short: needs no allocation
       } catch (const std::exception& e) {
         Error error;
         error.message = std::string("internal error: ") + e.what();
@@ -75,7 +75,7 @@ class Work final : public Operation {
 
   static void on_done(uv_async_t* done) {
     Shared& shared = *static_cast<Request*>(done->data)->shared;
-    shared.ended.wait();  // ended already; the latch, not libuv, orders `result` before its readers
+    shared.ended.wait();  // does not block; synchronizes `result` with this thread
     Work* owner = shared.owner;
     uv_close(reinterpret_cast<uv_handle_t*>(done),
              [](uv_handle_t* closed) { delete static_cast<Request*>(closed->data); });
@@ -98,7 +98,7 @@ int push_result(lua_State* L, Operation& operation) {
     return 2;
   }
   push_value(L, *result);
-  result = nlohmann::json();  // freed now: the garbage collector may run much later
+  result = nlohmann::json();  // free the memory before the garbage collector runs
   return 1;
 }
 
@@ -108,7 +108,7 @@ WorkFunction& push_work(lua_State* L) { return push_box<WorkFunction>(L); }
 
 int await_work(lua_State* L, std::atomic<bool>* stop) {
   WorkFunction& fn = *to_box<WorkFunction>(L, -1);
-  Pending& pending = Scheduler::of(L).prepare(L, push_result, true);  // may raise
+  Pending& pending = Scheduler::of(L).prepare(L, push_result, true);  // may raise an error
   pending.operation = std::make_shared<Work>(Services::of(L), std::move(fn), stop);
   return Scheduler::of(L).await(L);
 }
