@@ -365,7 +365,7 @@ int ordered_next(lua_State* L) {
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // index 3: maps a table to its sorted keys ([0]: position)
+  push_traversals(L);  // index 3: maps a table to its sorted keys; keys[0] is the position
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

@@ -116,7 +116,7 @@ class Scheduler {
   /// Called by the event loop when a scope has timed out.
   /// `what` names the scope, and `error` is the error that cancels it.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Returns true once the run is asked to end. May be empty.
+  /// Returns true once the run is asked to end. The function may be empty.
   std::function<bool()> end_asked;
   /// If the run is asked to end, cancels the root scope and returns true.
   bool hear_end();

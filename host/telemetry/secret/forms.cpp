@@ -250,7 +250,8 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
 // Adds the encodings of `value` in JSON, and in a JSON text that is itself a string in JSON.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
-  // Each of these sets is what an encoder escapes, such as those of Go, Rails, PHP and .NET.
+  // Each string lists the characters that a known encoder escapes, such as those of Go, Rails, PHP
+  // and .NET.
   for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
     for (unsigned bits = 0; bits < 8; ++bits) {
       once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
