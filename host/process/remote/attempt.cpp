@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "host/base/clock.h"
 #include "host/process/child/tree.h"
@@ -69,10 +68,7 @@ Result<RemoteAttempt> RemoteAttempt::open(const std::string& root, const std::st
   const std::string path = root + "/attempts/" + nonce;
   Fd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir) return Error::from_errno(errno, "open", path);
-  char* real = realpath(path.c_str(), nullptr);
-  std::string absolute = real != nullptr ? real : path;
-  std::free(real);
-  return RemoteAttempt(std::move(dir), nonce, std::move(absolute));
+  return RemoteAttempt(std::move(dir), nonce, path);
 }
 
 Result<RemoteAttempt> RemoteAttempt::make(const std::string& root, const std::string& nonce) {

@@ -42,6 +42,12 @@ std::string own_path(const char* called) {
   return realpath(called, path) != nullptr ? path : called;
 }
 
+/// Returns the absolute path of a folder without links, or the given path if the folder is missing.
+std::string real_path(const char* dir) {
+  char path[PATH_MAX];
+  return realpath(dir, path) != nullptr ? path : dir;
+}
+
 Result<void> serve(std::string_view command, const std::string& root, const std::string& program) {
   std::string input = read_input();
   if (input.empty()) input = "{}";
@@ -66,11 +72,11 @@ int run(int argc, char** argv) {
   if (command == "job" && argc == 4) {
     const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
     const auto index = task != nullptr ? std::strtoul(task, nullptr, 10) : 0;
-    return moonlet::remote_job(argv[2], argv[3], index, own_path(argv[0]));
+    return moonlet::remote_job(real_path(argv[2]), argv[3], index, own_path(argv[0]));
   }
   for (std::string_view known : {"probe", "start", "prepare", "look", "end", "remove"}) {
     if (command != known || argc != 3) continue;
-    auto served = serve(command, argv[2], own_path(argv[0]));
+    auto served = serve(command, real_path(argv[2]), own_path(argv[0]));
     if (!served) std::fprintf(stderr, "moonlet-keeper: %s\n", served.error().message.c_str());
     return std::fflush(stdout) == 0 && served ? 0 : 1;
   }

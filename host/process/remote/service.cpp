@@ -117,7 +117,8 @@ bool has_job(const RemoteAttempt& attempt) {
 }
 
 Result<void> fence(const std::string& root, const std::string& nonce) {
-  auto attempt = RemoteAttempt::make(root, nonce);
+  auto attempt = RemoteAttempt::open(root, nonce);
+  if (!attempt) attempt = RemoteAttempt::make(root, nonce);
   if (!attempt) return attempt.error();
   return has_job(*attempt) ? Result<void>() : attempt->fence();
 }

@@ -284,14 +284,27 @@ end
 --- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents attempts
 --- that have not started from starting later, because a message of that host may still arrive.
 ---@param nonces string[]
----@return table<string, table> reports  states by nonce
+---@return table<string, table> reports  states by nonce, with `logs`: the beginnings of both logs
 function Office:survey(nonces)
   local attempts, found = core.json.array {}, {}
-  for i, nonce in ipairs(nonces) do attempts[i] = { nonce = nonce, out = 1 << 40, err = 1 << 40 } end
+  for i, nonce in ipairs(nonces) do attempts[i] = { nonce = nonce, out = 0, err = 0 } end
   self.keeper:look({ attempts = attempts, wait_ms = 0, fence = true, elsewhere = self.transport.elsewhere },
-    function(nonce, report) found[nonce] = report end)
+    function(nonce, report, out, err)
+      report.logs = { out, err }
+      found[nonce] = report
+    end)
   if self.transport.survey then self.transport.survey(self, found) end
   return found
+end
+
+--- Takes what a survey has fetched of an attempt. If that is all of an ended attempt, the machine need
+--- not be asked again.
+---@param item moonlet.RemoteItem
+---@param report table  from survey()
+function Office:take(item, report)
+  if report.state == "ended" and item.seen[1] + item.seen[2] == 0 then
+    news(self, item, report, report.logs[1], report.logs[2])
+  end
 end
 
 --- Removes the attempts' folders on the machine. Waits for attempts that were just cancelled, because a

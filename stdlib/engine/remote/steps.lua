@@ -119,6 +119,8 @@ end
 local function follow(run, office, item, ask)
   state_of(run).items[item.nonce] = item
   item.on_start = function() started(run, office, item) end
+  local report = not item.spec and (state_of(run).reports or {})[item.nonce]
+  if report then office:take(item, report) end
   local ok, result = pcall(office.wait, office, item, unreachable(run, office.machine.on, item.key, ask, item))
   if ok then return result end
   local kind = type(result) == "table" and rawget(result, "kind")
