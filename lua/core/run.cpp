@@ -232,6 +232,7 @@ int run_read_tail(lua_State* L) {
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(cap));
   text.resize(static_cast<std::size_t>(std::max<off_t>(0, size - from)));
   const ssize_t got = ::pread(file->get(), text.data(), text.size(), from);
+  (void)file->close();  // lua_pushlstring may raise an error, which runs no destructor
   if (got < 0) return 0;
   lua_pushlstring(L, text.data(), static_cast<std::size_t>(got));
   release(text);

@@ -151,10 +151,12 @@ int text_question(lua_State* L) {
   auto& last = push_box<std::optional<Question>>(L);
   last = last_question(text);
   if (!last) return 0;
-  push_string(L, to_valid_utf8(last->text));
+  last->text = to_valid_utf8(last->text);
+  push_string(L, last->text);
   lua_createtable(L, static_cast<int>(last->options.size()), 0);
   for (std::size_t i = 0; i < last->options.size(); ++i) {
-    push_string(L, to_valid_utf8(last->options[i]));
+    last->options[i] = to_valid_utf8(last->options[i]);
+    push_string(L, last->options[i]);
     lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
   }
   return 2;

@@ -45,7 +45,6 @@ struct RunState {
   std::weak_ptr<Engine::Impl> engine;
   std::atomic<bool> cancel_asked{false};
   std::atomic<bool> done{false};
-  std::atomic<bool> begun{false};
   std::optional<Result<Outcome>> outcome;  // the engine's thread sets this before `done`
   std::string sidecar;                     // absolute path; engine's thread only
   std::mutex mutex;
