@@ -174,7 +174,8 @@ local function survey(run)
   state.surveying = true
   local by_machine = {}
   for _, intent in pairs(run.journal.remotes) do
-    if not run.journal.ends[intent.key] then
+    local is_earlier = not state.own[intent.nonce] and not intent.removed
+    if is_earlier and not run.journal.ends[intent.key] then
       by_machine[intent.on] = by_machine[intent.on] or {}
       table.insert(by_machine[intent.on], intent.nonce)
     end
