@@ -165,7 +165,7 @@ local function blank(value, context)
   return false
 end
 
--- Calls found(from, to) for each place of a word, until there are enough hits.
+-- Calls found(from, to) for each occurrence of a word, until there are enough hits.
 local function each(text, word, hits, found)
   local from, to = find(text, word, 1, true)
   while from and #hits < hits.limit do
@@ -260,8 +260,8 @@ local function identifier(value, password)
   return true
 end
 
--- Returns the value assigned to a key's name, and the position of the value.
--- Tests the next 48 bytes first, because most occurrences of the names have no value.
+-- Returns the value that is assigned to a key's name, and the position of the value.
+-- Tests the next 48 bytes first, because most occurrences of such a name are no assignments.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
@@ -270,7 +270,7 @@ local function value_of(text, low, at, after, opts)
   local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
   local line_end = find(text, "\n", after, true) or #text + 1
   local window = sub(text, after, math.min(line_end - 1, after + 600))
-  -- Prose has no assignments, except for a line of an environment file.
+  -- In a document, an unquoted value counts only in a line such as TOKEN=value.
   local loose = opts.loose or (opts.context == "docs" and find(window, "^[%w_]*=%S+%s*$")
     and find(sub(text, math.max(1, at - 80), at - 1), "[\n+ :>$`][A-Z][A-Z0-9_]*$")) or false
   local value, offset = assigned(window, loose, called)

@@ -16,11 +16,11 @@
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
----  returns the size and hash of a file or of its first bytes; with `durable` they are synced to disk first
+---  hashes a file, or its first `bytes` bytes; with `durable`, first syncs the file to disk
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
 ---  adds a record to the journal of a run that no process drives, and writes the file `path`
 ---@field story fun(home: userdata, run: string, value: any?): table
----  returns the content of the run's journal, compared with the run's files; `value` names one large value
+---  compares the run's journal with its other files; `value` names a large value of run.json
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  returns the hash of every file in a folder
 
@@ -278,7 +278,7 @@
 ---@field make fun(home: userdata): string  makes the folder of a new session and returns its id
 ---@field processes fun(home: userdata, id: string): table[]  lists its processes: pid, age_ms, main, deadline_ms
 ---@field replay fun(bytes: string, rows: integer, cols: integer, history: integer?): string
----  returns the screen that the bytes would produce, as JSON
+---  returns as JSON the screen that a terminal shows after a program has printed `bytes`
 ---@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  resizes the terminal
 ---@field start fun(home: userdata, id: string, call: table): integer?, moonlet.Error?
 ---  starts the program on a terminal and returns its pid

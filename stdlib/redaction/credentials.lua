@@ -10,7 +10,7 @@ local find, gmatch, lower, match, sub = string.find, string.gmatch, string.lower
 
 local M = {}
 
--- Calls found(from, to) for each place of a word.
+-- Calls found(from, to) for each occurrence of a word.
 local function each(text, word, found)
   local from, to = find(text, word, 1, true)
   while from do

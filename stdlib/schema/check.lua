@@ -1,4 +1,5 @@
---- Checks schemas before an agent call costs money. An unknown keyword is an error with its place.
+--- Checks schemas before an agent call costs money. The error for an unknown keyword says where in
+--- the schema the keyword is.
 local record = require "moonlet.record"
 
 local M = {}

@@ -96,8 +96,9 @@ function M.closed()
   return list
 end
 
---- Opens the breaker for a credential until the latest of all refusals ends. Returns that time.
---- `anew` marks a call that was made despite an earlier refusal. Its refusal replaces that one.
+--- Opens the breaker of a credential until the refusal ends, and returns that time. An earlier
+--- refusal of the same class stays in force if it ends later.
+--- If `anew` is set, the call was made in spite of an earlier refusal, which the new one replaces.
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 function M.trip(credential, refusal)
   local now = core.clock.wall()

@@ -25,8 +25,8 @@ local function is_secret(value)
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- Masks the values of secret names in a word. Takes linear time, because an argument may be a long
---- prompt.
+--- Masks the value in each assignment to a secret, such as TOKEN=value, in an argument. Takes
+--- linear time, because an argument may be a long prompt.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do
@@ -57,7 +57,7 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
---- Masks one argument. The argument `before` it may be the name of a secret.
+--- Masks one argument. `before` is the argument in front of it, which may name a secret: "--token".
 --- Never raises an error, because the result of the call must not be lost if masking fails.
 function M.mask(word, before)
   local ok, shown = pcall(mask, word, before)

@@ -60,7 +60,8 @@ local function check_cwd(run, cwd)
     "give a folder from the top of the repository, such as \"src\""), 0)
 end
 
---- Copies the script's call, because the script may change its table while other tasks run.
+--- Returns a read-only copy of the argument of ctx:agent, because the script may change its own
+--- table while other tasks run.
 local function copy_of(call)
   if frozen_calls[call] then return call end
   local copy = {}

@@ -54,7 +54,8 @@ local function prepare(call)
 end
 
 --- Returns the function that starts a child on this machine, or on the machine that the call names.
---- On another machine the child begins in the absolute path `cwd`, or in an empty folder.
+--- On another machine `cwd` must be an absolute path, and without `cwd` the child starts in an
+--- empty folder.
 local function starter(run, options)
   if not options.on then return infrastructure_error.run_child end
   local far = { cwd = options.cwd }
@@ -81,7 +82,7 @@ local function machine_of(run, options)
   return machine
 end
 
---- Returns sandbox rules for a read-only program, or nil if it has the user's own rights.
+--- Returns the rules of the read-only sandbox, or nil if the program runs without a sandbox.
 local function confinement_of(run, options)
   if not options.sandbox or run.options.unconfined then return nil end
   return { writable = {}, network = options.network ~= false }

@@ -142,7 +142,7 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Records size and hash of the required files. A missing or empty file fails the check.
+--- Records the size and hash of each required file. The check fails if a file is missing or empty.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do
@@ -263,9 +263,8 @@ local function checked_paths(paths)
 end
 
 --- Implements ctx:require{ command, exit_code, repetitions, artifacts }.
---- The command must end with `exit_code` (default 0) as often as `repetitions` (default 1) says,
---- and
---- produce the artifacts.
+--- Runs the command `repetitions` times (default 1). The exit code of each run must be `exit_code`
+--- (default 0). After the last run, each artifact must exist and not be empty.
 --- Returns { runs, artifacts }.
 --- A failure of ctx:require makes the verdict `blocked`, even if the script catches the error.
 function M.require(ctx, call)

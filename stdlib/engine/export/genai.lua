@@ -18,7 +18,8 @@ return {
     cached_input_tokens = "gen_ai.usage.cache_read.input_tokens",
     reasoning_output_tokens = "gen_ai.usage.reasoning.output_tokens",
   },
-  --- Names of attributes with prompts and answers as JSON lists. Exported only with --content.
+  --- The values of these two attributes are the prompt and the answer, each as a JSON list. They
+  --- are exported only with --content.
   input_messages = "gen_ai.input.messages",
   output_messages = "gen_ai.output.messages",
 }

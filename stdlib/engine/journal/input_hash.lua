@@ -24,7 +24,7 @@ local function encode(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- Returns the text of an input that is hashed. `hide` replaces the secrets in it.
+--- Returns the text that is hashed for an input. `hide` replaces the secrets in the input's stdin.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -113,8 +113,8 @@ function M.name(journal, name)
   return names.told[name]
 end
 
---- Returns the places of secrets in the fields of a record, or nil without any.
---- The places serve to restore the secrets later.
+--- Returns the positions of the secrets in the fields of a record, or nil if there are none.
+--- M.with_secrets() uses the positions to restore the secrets.
 ---@return table<string, {places: integer[], whole: string}>?
 function M.places(record, fields)
   local found
@@ -172,7 +172,8 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Store places only for secrets of the environment, because nothing else can be restored.
+  -- Only secrets from environment variables can be restored. If anything else was redacted too,
+  -- their positions are of no use.
   item.places = kept == value and places or nil
 end
 

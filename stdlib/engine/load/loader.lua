@@ -179,7 +179,7 @@ local function builtin_source(name)
   }
 end
 
---- Returns a built-in preset, even if a folder has one with its name.
+--- Returns the built-in preset with this name, even if a folder contains a preset of the same name.
 ---@return moonlet.Source?
 function M.built_in(name) return embedded[name] and builtin_source(name) end
 

@@ -11,7 +11,7 @@ local function without_local(text)
   return names and names .. rest or text
 end
 
---- Reports whether further lines could make a text valid that does not parse.
+--- Reports whether a text that does not parse could become valid with further lines.
 --- An open quoted string must end in a backslash to continue on the next line.
 local function wants_more(message, text)
   if message:find("unfinished string", 1, true) then return text:sub(-1) == "\\" end
@@ -30,7 +30,7 @@ local function token_ends(text)
   return ends
 end
 
---- Returns the byte from which a text cannot be valid Lua, whatever text might follow.
+--- Returns the byte position of the first token that is a syntax error whatever text may follow.
 local function bad_byte(load, text, whole)
   local string_text = whole:match("unfinished string near '(.*)'$")
   if string_text then return text:find(string_text, 1, true) or 1 end

@@ -189,7 +189,8 @@ local function read_input(session)
   end
 end
 
---- Records that a line was interrupted during a computation, so that a resumed run skips the line.
+--- Records that a typed line was interrupted while its code ran without waiting, so that a resumed
+--- run skips the line.
 local function note_stopped(session, line, err)
   if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
   line.stopped = true
@@ -264,8 +265,9 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
---- Returns the reason why a resumed run skips a recorded line, or nil. Skipped are an interrupted line,
---- and a line that ended the prompt, unless the person wants it evaluated again.
+--- Returns the reason why a resumed run skips a recorded line, or nil. It skips a line that was
+--- interrupted, and a line that ended the prompt if the person does not want to run that line
+--- again.
 local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end

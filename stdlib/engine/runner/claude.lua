@@ -41,7 +41,8 @@ function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- These files in a project can make Claude start programs, so a merge holds their changes back.
+--- These files in a project can make Claude start programs, so a merge leaves their changes to a
+--- person.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
 --- Describes Claude's screen for `moonlet session`; codex.lua explains the fields.
@@ -78,8 +79,8 @@ M.screen = {
 }
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
---- Lists the allowed tools of a read-only agent. The commands start no other program, whatever their
---- options.
+--- Lists the tools that a read-only agent may use. The shell commands in the list have no option
+--- that names a program to start.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 

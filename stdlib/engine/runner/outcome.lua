@@ -152,8 +152,9 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- Returns a text about the error in which an ended attempt was stuck, and the class of that error.
---- The third result is true if an event reported the error, and false if it is only guessed.
+--- Finds the error that kept an attempt from making progress until the host ended it.
+--- Returns a text about the error, its class, and whether an event reported it. Otherwise the class
+--- is only a guess. The fourth result is the wait that the error's message asks for, if any.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then

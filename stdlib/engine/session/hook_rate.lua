@@ -15,7 +15,8 @@ local window_ms = 60 * 1000
 ---@return table<string, moonlet.HookWindow>
 function M.new() return {} end
 
---- Reports whether the hook may run now. Otherwise counts the event.
+--- Reports whether an event may start its hook now. If not, counts the event, so that a later hook
+--- can report it.
 ---@param rate table<string, moonlet.HookWindow>
 function M.admits(rate, kind, variables, now_ms)
   local window = rate[kind]
@@ -31,7 +32,8 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the hooks that report counted events: after their minute, or all at the end.
+--- Returns the hooks that must now report the counted events: those whose minute is over, or at the
+--- end of the watch all of them.
 ---@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)

@@ -133,15 +133,16 @@ local function asks(facts, reading, agent, limits)
   end
 end
 
---- Returns the youngest process that an agent started some time after its own start, or nil.
---- Such a process is a tool, which may print nothing for a long time.
+--- Returns the newest process of a session if it is a tool that the agent runs, or nil. Processes
+--- that start together with the agent are no tools. A tool may print nothing for a long time.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
 end
 
---- Judges the progress of a session. A nil argument was not measured.
---- `busy` is a percentage of a processor, `moved` bytes of I/O per second, `edited` a changed file.
+--- Judges the progress of a session by its output and by the measurements in `more`: `busy` is the
+--- CPU usage in percent, `moved` is the I/O in bytes per second, and `edited` is the path of a
+--- changed file. A field is nil if it was not measured.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms
