@@ -39,7 +39,7 @@ Result<std::unique_ptr<RunDriver>> RunDriver::create(Host host, Home& home,
   const bool named_by_run = request.task_id.empty() && !request.packet.empty();
   std::string task_id;
   if (!named_by_run) {
-    // Make the sidecar first: a name collision must not leave a run.
+    // Make the sidecar before the run, so that no run is left behind if the name is taken.
     auto made = make_named_sidecar(where, request, host.clock);
     if (!made) return made.error();
     task_id = std::move(*made);

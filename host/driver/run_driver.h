@@ -104,9 +104,10 @@ class RunDriver {
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
   /// See Journal::written(). Returns null without a journal.
   std::shared_ptr<JournalWrite> written();
-  /// Returns true if append() must first sync values, which blocks the loop.
+  /// Returns true if values of earlier records may not be on the disk yet. append() then syncs them
+  /// first, which blocks the event loop.
   bool has_unsynced_values() const { return !unsynced_values_.empty(); }
-  /// Syncs the values that relaxed records name.
+  /// Syncs the values to which relaxed records refer.
   /// append() calls sync_values() first, because paid work may depend on a durable record.
   Result<void> sync_values();
   /// Adds `more` to the number of records that the script has not read.

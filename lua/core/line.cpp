@@ -155,8 +155,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     uv_async_send(prompt->interrupt_);
   }
 
-  /// Completes the wait for an interrupt, unless the interrupt has already stopped a script that
-  /// was computing.
+  /// Reports an interrupt to the task that waits for one, unless the interrupt has already raised
+  /// an error in a script that was running.
   void hear_interrupt() {
     if (state_.take_interrupted()) return;
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});

@@ -56,8 +56,8 @@ Result<Dir> session_or_entry(lua_State* L) {
   return dir;
 }
 
-/// Calls `fn` with the folder that `find` returns, and raises its error. The time in `fn` does not
-/// count for Lua's time limit.
+/// Calls `fn` with the folder that `find` returns. If `find` or `fn` returns an error, raises that
+/// error. The time that `fn` takes does not count for Lua's time limit.
 template <typename Fn>
 void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session_or_entry) {
   auto& failure = push_box<Error>(L);

@@ -34,7 +34,8 @@ constexpr std::size_t kLongestLine = 64 * 1024;
 /// the descriptor becomes readable only when the line is complete.
 class LineRead final : public Operation {
  public:
-  /// Starts to read. `view` must be suspended; it is resumed after the line.
+  /// Starts to read a line. `view` must be suspended. It is resumed when the line is complete or
+  /// the operation is cancelled.
   LineRead(Loop& loop, std::weak_ptr<LiveTerminal> view)
       : poll_(new uv_poll_t{}), view_(std::move(view)) {
     uv_poll_init(loop.raw(), poll_, STDIN_FILENO);

@@ -26,7 +26,8 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// Which function has resumed a coroutine. continue_resume() needs it after an await.
+/// Resumer names the function that has resumed a coroutine. After an await, continue_resume()
+/// returns in the way of that function.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {

@@ -45,7 +45,8 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
 }  // namespace
 
 const Error* CancelScope::pending_error() const {
-  // The outermost cancelled scope wins. Its error is more important than the error of a part.
+  // The error of the outermost cancelled scope takes precedence over the errors of scopes inside
+  // it.
   const Error* found = nullptr;
   for (const CancelScope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
     if (scope->error_) found = &*scope->error_;

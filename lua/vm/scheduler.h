@@ -131,9 +131,9 @@ class Scheduler {
 
   /// Raises an error if the running task is cancelled. Call this before an operation is started.
   void check(lua_State* L);
-  /// Like check(), but first handles deadlines that have passed and a request to end. Resumes no
-  /// other task. Call this before an action with side effects: the event loop would handle them too
-  /// late.
+  /// Like check(), but first cancels the running task if one of its deadlines has passed, or if the
+  /// run is asked to end. Call this before an action with side effects, because the event loop
+  /// would notice the deadline or the request only after the action. Resumes no other task.
   void check_now(lua_State* L);
   /// Pushes a box for an await. The caller must store a started operation in it.
   /// Raises an error if the task is cancelled (unless `unchecked`), or if Lua cannot yield here.

@@ -432,8 +432,8 @@ LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(
 
 LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
-  // Extend the deadline by the time of this work. The watchdog takes a new deadline for a new
-  // stretch of Lua code, so its patience also starts again.
+  // Extend the deadline by the time that the work took. The new deadline also makes the watchdog
+  // restart its other time limits, as for a new call into Lua.
   if (deadline != 0 && deadline != kExpired) {
     state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }
@@ -482,8 +482,8 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
   return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// Starts to raise an error in the script, and extends the deadline by its time limit once more.
-/// Returns false if the script is to be killed without an error.
+/// Makes Lua raise an error in the script, and gives the script its time limit once more. Returns
+/// false if the script must be killed without an error.
 bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;

@@ -27,7 +27,7 @@ class Turns {
     return turn;
   }
 
-  /// Blocks the turns with this order and all higher orders until release().
+  /// Blocks every wait whose order is `order` or higher, until release().
   void hold(std::uint64_t order) { held_.insert(order); }
   bool held() const { return !held_.empty(); }
   /// Undoes one hold(). Has no effect if there was none.
@@ -35,8 +35,8 @@ class Turns {
     if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
   }
 
-  /// Completes the wait with the lowest order. Completes one with kParked only if `parked` is true.
-  /// Returns false if none can be completed.
+  /// Completes the wait with the lowest order. Completes a wait with the order kParked only if
+  /// `parked` is true. Returns false if there is no wait to complete.
   bool advance(bool parked = false) {
     while (!waiting_.empty()) {
       if (!held_.empty() && *held_.begin() <= waiting_.begin()->first.first) return false;

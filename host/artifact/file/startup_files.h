@@ -1,5 +1,7 @@
-// Startup files make a tool run programs as soon as it opens a repository, or make git run some.
-// A merge holds startup files back, and the executor's tools cannot write them.
+// Startup files are files of a repository that can start programs, as soon as an editor or another
+// tool opens the repository, or when git is used.
+// A merge leaves changed startup files to a person. The executor's tools can write startup files
+// only with the option --startup-files.
 // A name counts as a startup file in any folder and letter case. Build files do not count.
 // All functions are pure and may run on any thread.
 #pragma once

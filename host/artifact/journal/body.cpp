@@ -7,9 +7,11 @@ namespace moonlet {
 
 namespace {
 
-/// A shorter value stays in memory: reading it again would cost more memory and time.
+/// A value up to this size stays in memory, because reading it again would cost more memory and
+/// time.
 constexpr std::size_t kLargeValue = 256;
-/// A deeper record stays whole, so that its reader refuses it at once and not during a replay.
+/// A record that is nested deeper stays whole, so that its reader refuses it at once and not during
+/// a replay.
 constexpr std::size_t kDeepest = 100;
 
 struct Member {
@@ -17,8 +19,9 @@ struct Member {
   std::string_view value;
 };
 
-/// Scans the members of an object without decoding them.
-/// The journal has verified the text. If the scan cannot parse it, the body stays whole.
+/// Scan finds the members of a JSON object without decoding them.
+/// The journal has checked that the text is valid JSON. If the scan fails nevertheless, for example
+/// because the object is nested too deep, no member is removed from the text.
 class Scan {
  public:
   explicit Scan(std::string_view text) : text_(text) {}

@@ -82,7 +82,8 @@ class Ledger {
   /// Sums usage over the runs in the ledger.
   /// Usage that a cassette replayed counts only if the filter names the runner "cassette".
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
-  /// Lists rows of steps and usage that belong to no run, as "usage of R-077"; at most 20 of each.
+  /// Lists the runs that the ledger lacks although it has steps or usage of them. Each entry is a
+  /// text such as "usage of R-077". Lists at most 20 runs for steps, and 20 for usage.
   Result<std::vector<std::string>> strays();
 
   /// Returns the highest run number up to which the ledger is complete; 0 if unknown.

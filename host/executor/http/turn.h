@@ -70,7 +70,8 @@ struct Failure {
   std::int64_t retry_after_ms = -1;  ///< how long the server asks to wait; -1: unknown
 };
 
-/// Returns the kind's name in the executor's JSON events, which moonlet's runners match.
+/// Returns the name of the kind in the executor's JSON events. moonlet's runners know these names,
+/// so do not change them.
 const char* to_string(Failure::Kind kind);
 
 struct Request {

@@ -87,7 +87,8 @@ struct TreeMember {
 struct TreeOwners {
   std::unordered_map<pid_t, std::uint32_t> mains;   ///< the step of each live main process
   std::unordered_map<pid_t, std::uint32_t> groups;  ///< the step of each session and process group
-  /// Finds the step of an orphan outside of all groups. Returns 0 for no step.
+  /// Returns the step that started an orphan whose session and process group are not in `groups`,
+  /// or 0 if no step started it.
   std::function<std::uint32_t(const ProcessInfo&)> attribute;
 };
 

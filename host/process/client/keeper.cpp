@@ -279,7 +279,7 @@ void Keeper::receive() {
 // Handles one ended child per loop turn, so that its task can start the next child first.
 // Otherwise tasks whose children end together would wait for all records and start together again.
 void Keeper::handle_frames() {
-  // A completed operation may drop the last owner of this object.
+  // Keep this object alive, because completing an operation may release the last reference to it.
   auto self = shared_from_this();
   reading_ = Reading::kPolled;
   while (connected()) {

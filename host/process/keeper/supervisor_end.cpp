@@ -15,12 +15,13 @@ namespace {
 
 // A process that has closed its streams is often about to exit, so wait this long.
 constexpr std::int64_t kSettleMs = 20;
-// Limits the grace of processes that a finished step left running.
+// Processes that a finished step left running get at most this long to end, except after a cancel.
 constexpr std::int64_t kStragglerGraceMs = 500;
-// Gives up after this time on a tree that resists SIGKILL, due to a broken disk or another user.
+// Processes that still run this long after SIGKILL are given up. They may wait for a broken disk,
+// or belong to another user.
 constexpr std::int64_t kKillLimitMs = 10000;
-// Limits the scans in a turn of the event loop, to leave time for other steps.
-// Scanning without a pause catches a chain of forks.
+// Processes that keep forking could escape scans with pauses between them. So one turn of the event
+// loop makes up to this many scans, but not more, to leave time for other steps.
 constexpr int kLooks = 12;
 constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;

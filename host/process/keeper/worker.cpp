@@ -36,12 +36,14 @@ constexpr std::size_t kHostBacklog = 32u << 20;
 // The worker keeps this much captured text for the next host. The log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// A failed write is retried at this interval, for at most kLingerMs without other work.
+// A failed write is retried at this interval. If the worker has neither a host nor a child, it
+// gives up after kLingerMs.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
 // The worker checks at this interval whether the run's folder exists.
 constexpr std::int64_t kFolderMs = 10000;
-// Memory is returned this long after a child's start, because further starts are likely before.
+// The worker returns unused memory to the system this long after a child's start. Often, more
+// children are started within this time.
 constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
@@ -249,7 +251,8 @@ void Worker::check_folder() {
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
-// Returns memory once the children are started, because most code is idle until an end.
+// Returns memory to the system soon after a child's start, because most of the worker's code is not
+// needed until a child ends.
 void Worker::trim_later() {
   if (trimming_) return;
   trimming_ = true;
@@ -288,7 +291,8 @@ bool Worker::over() {
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
-  // Wait: an end that a full disk keeps out of the log can still reach the next host.
+  // The disk may be too full to log the end of a child. Wait, because another host may still come
+  // and receive the end.
   const std::int64_t now = clock_.monotonic_ms();
   if (linger_until_ == 0) linger_until_ = now + kLingerMs;
   return now >= linger_until_;

@@ -22,10 +22,11 @@ std::string exit_file_text(const ChildExit& exit, std::int64_t now_ms) {
 
 namespace {
 
-/// Names the finished draft exit.json, unless another process was first. Returns an errno, or 0.
+/// Publishes the complete file `draft` under the name exit.json, unless another process has already
+/// made exit.json. Returns an errno, or 0.
 int publish(int dir_fd, const char* draft) {
   if (linkat(dir_fd, draft, dir_fd, kExitFileName, 0) == 0 || errno == EEXIST) return 0;
-  // Some file systems have no hard links. There the last of two processes wins.
+  // Some file systems have no hard links. There, the file of the last process stays.
   return renameat(dir_fd, draft, dir_fd, kExitFileName) == 0 ? 0 : errno;
 }
 

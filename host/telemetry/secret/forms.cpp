@@ -247,7 +247,8 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
   return whole.substr(first, last - first);
 }
 
-// Adds the encodings of `value` in JSON, and in a JSON text that is itself a string in JSON.
+// Adds the forms that `value` takes in a JSON text, and the forms that it takes if that JSON text
+// is in turn a string inside another JSON text.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
   // Each string lists the characters that a known encoder escapes, such as those of Go, Rails, PHP

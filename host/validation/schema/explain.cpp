@@ -60,7 +60,7 @@ std::string show_expected(const json& value) {
   return text.size() <= 80 ? text : show(value);
 }
 
-// Suggests to remove the quotes if the text inside them has an allowed type.
+// Returns the hint to write a text without quotes, if the text is a JSON value of an allowed type.
 std::string unquoted_hint(const json& value, TypeSet types) {
   if (!value.is_string()) return {};
   const auto& text = value.get_ref<const std::string&>();
