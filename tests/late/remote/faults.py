@@ -163,6 +163,10 @@ class Trial:
             # An agent that is lost makes the verdict degraded.
             ends = ("ok", "degraded") if self.allowed or ON == "slurm" else ("ok",)
             if run and run["verdict"] in ends and answer.get("result") is not None:
+                # Changes that could not be collected stay on the machine until a resume collects them.
+                if str(answer["result"][4]).startswith("error") and list_dir(f"{FAR}/attempts"):
+                    self.go_on()
+                    continue
                 return self.check(answer["result"])
             # Only these say that a resume makes sense.
             if run and run["verdict"] not in ("needs-human", "cancelled", "quota"):
