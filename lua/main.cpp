@@ -1,5 +1,6 @@
-// The moonlet executable. It handles `keeper`, `web` and the version itself, and passes all other
-// commands to an engine. Like any program that embeds moonlet, it includes only public headers.
+// The main function of the moonlet executable. It runs the commands `keeper`, `web` and
+// `--version`; an engine runs all others. It includes only public headers, as any program that
+// embeds moonlet.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-# Writes from kinds.json, when the build is configured: host/telemetry/event_types.h, the enum of the kinds of events,
-# which embedders see, and host/telemetry/kinds.h, a table of their names and the JSON itself.
+# Generates two headers from kinds.json when CMake configures the build. host/telemetry/event_types.h has the public
+# enum of event kinds. host/telemetry/kinds.h has their names and the text of kinds.json.
 set(kinds_file ${CMAKE_CURRENT_SOURCE_DIR}/host/telemetry/kinds.json)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kinds_file})
 file(READ ${kinds_file} kinds_json)

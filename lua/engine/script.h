@@ -1,12 +1,13 @@
-// Loads modules of the standard library, and scripts. Loop thread only.
+// Implements `require` for the modules of the standard library. Call it on the engine's thread
+// only.
 #pragma once
 
 #include "lua/vm/lua_api.h"
 
 namespace moonlet {
 
-/// Adds `require` to the modules' environments that open_sandbox() has made. A module is loaded
-/// when it is first required.
+/// Adds `require` to the global tables of modules, which open_sandbox() has made before. The first
+/// `require` of a module loads it.
 void open_modules(lua_State* L);
 
 }  // namespace moonlet

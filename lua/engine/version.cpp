@@ -1,4 +1,5 @@
-// Returns the line of `moonlet --version`. The build writes the commit into version_details.h.
+// Builds the text that `moonlet --version` prints. The build generates version_details.h, which has
+// the commit and the build options.
 #include "moonlet/engine.h"
 #include "version_details.h"
 

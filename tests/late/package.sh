@@ -16,19 +16,8 @@ mkdir -p home
 if command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi
 if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
-passed=0 failed=0
-# check NAME COMMAND…: one test. Its output is printed if it fails.
-check() {
-  local name=$1
-  shift
-  if "$@" >"$scratch/check.log" 2>&1; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    printf 'FAILED: tests/late/package: %s\n' "$name"
-    sed 's/^/    /' "$scratch/check.log" | tail -n 40
-  fi
-}
+# shellcheck source=tests/late/packages/check.sh
+. "$root/tests/late/packages/check.sh"
 
 # project FOLDER: a program whose CMake lines, which bring moonlet::engine in, come from standard input.
 project() {

@@ -13,19 +13,9 @@ cd "$scratch" || exit 1
 export XDG_STATE_HOME=$scratch/state HOME=$scratch/home GIT_CONFIG_GLOBAL=/dev/null
 mkdir -p home
 
-passed=0 failed=0 skipped=0
-# check NAME COMMAND…: one test. Its output is printed if it fails.
-check() {
-  local name=$1
-  shift
-  if "$@" >"$scratch/check.log" 2>&1; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    printf 'FAILED: tests/late/packages: %s\n' "$name"
-    sed 's/^/    /' "$scratch/check.log" | tail -n 40
-  fi
-}
+skipped=0
+# shellcheck source=tests/late/packages/check.sh
+. "$root/tests/late/packages/check.sh"
 # skip NAME [REASON]
 skip() {
   skipped=$((skipped + 1))

@@ -187,6 +187,18 @@ a_resume_after_a_kill_runs_nothing_twice() {
   no_attempts
 }
 
+# Usage: a_cancel_ends_the_tree ON
+a_cancel_ends_the_tree() {
+  echo 'return ctx:exec{ "sh", "-c", "sleep 61 & sleep 61", on = "'"$1"'" }.stdout' >x.lua
+  moonlet run x.lua --allow run=sh >out 2>&1 &
+  local host=$!
+  wait_for pgrep -f "^sleep 61"
+  kill -TERM $host
+  if wait $host; then return 1; fi
+  if pgrep -f "^sleep 61"; then return 1; fi
+  no_attempts
+}
+
 # shellcheck source=tests/late/remote/ssh_cases.sh
 . "$here/remote/ssh_cases.sh"
 # shellcheck source=tests/late/remote/slurm_cases.sh

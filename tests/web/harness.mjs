@@ -1,4 +1,5 @@
-// The specs share these helpers: work trees with runs, servers, and pages in headless Chromium.
+// Helpers for the tests of the web page. They make repositories with runs, start servers, and open
+// pages in headless Chromium.
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -113,6 +114,19 @@ export class WebServer {
     const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
     return { now: Number(/VmRSS:\s+(\d+)/.exec(status)[1]), most: Number(/VmHWM:\s+(\d+)/.exec(status)[1]) };
   }
+}
+
+/** Starts a server of the repository, and a browser context with these options. finish() ends both. */
+export async function begin(browser, tree, options = {}) {
+  const server = await new WebServer(tree, "--port", "0").start();
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
+  return { tree, server, context };
+}
+
+export async function finish({ server, context }) {
+  await context.close();
+  await server.kill("SIGTERM");
 }
 
 /** Opens the page at `hash`; problems are collected in page.problems. */

@@ -1,5 +1,5 @@
 // These cases use the page as a person does, in a browser, on real runs.
-import { check, until, openPage, patience, Tree, WebServer, idOf } from "./harness.mjs";
+import { check, until, openPage, Tree, idOf, begin, finish } from "./harness.mjs";
 
 const scripts = {
   live: `ctx:phase("look", 3)
@@ -24,16 +24,10 @@ export const needsBrowser = true;
 export async function prepare({ browser, work, moonlet }) {
   const tree = new Tree(moonlet, work, "repo");
   for (const [name, text] of Object.entries(scripts)) tree.script(name, text);
-  const server = await new WebServer(tree, "--port", "0").start();
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  context.setDefaultTimeout(patience);
-  return { tree, server, context };
+  return begin(browser, tree, { viewport: { width: 1440, height: 900 } });
 }
 
-export async function finish({ server, context }) {
-  await context.close();
-  await server.kill("SIGTERM");
-}
+export { finish };
 
 async function verdictOf(t, run) {
   return until(async () => {

@@ -2,7 +2,7 @@
 // memory that takes.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, until, openPage, patience, Tree, WebServer, idOf } from "./harness.mjs";
+import { check, until, openPage, patience, Tree, WebServer, idOf, begin, finish } from "./harness.mjs";
 
 const agents = 16, kills = 50;
 
@@ -10,16 +10,10 @@ export const needsBrowser = true;
 
 export async function prepare({ browser, work, moonlet }) {
   const tree = new Tree(moonlet, work, "repo");
-  const server = await new WebServer(tree, "--port", "0").start();
-  const context = await browser.newContext();
-  context.setDefaultTimeout(patience);
-  return { tree, server, context, moonlet };
+  return { ...await begin(browser, tree), moonlet };
 }
 
-export async function finish({ server, context }) {
-  await context.close();
-  await server.kill("SIGTERM");
-}
+export { finish };
 
 /** Starts a run whose branches log with pauses, each beside an agent that waits to be released by `name`. */
 async function count(t, name, times, pause) {

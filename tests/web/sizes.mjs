@@ -1,7 +1,7 @@
 // Figures: a run of 10,000 steps, 1,000 runs, the size of the page.
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
-import { check, openPage, patience, Tree, WebServer, idOf } from "./harness.mjs";
+import { check, openPage, Tree, idOf, begin, finish } from "./harness.mjs";
 
 export const needsBrowser = true;
 
@@ -16,16 +16,10 @@ export async function prepare({ browser, work, moonlet }) {
     end, { limit = 64 })
     return "done"`);
   tree.script("small", "return 1");
-  const server = await new WebServer(tree, "--port", "0").start();
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  context.setDefaultTimeout(patience);
-  return { tree, server, context };
+  return begin(browser, tree, { viewport: { width: 1440, height: 900 } });
 }
 
-export async function finish({ server, context }) {
-  await context.close();
-  await server.kill("SIGTERM");
-}
+export { finish };
 
 // A loaded machine is many times slower; the figures are printed.
 const patient = 5000;

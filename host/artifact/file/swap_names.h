@@ -1,5 +1,6 @@
-// Wraps the system calls of swap_files() that differ between kernels. Any thread.
-// The functions return 0, or -1 with errno; ENOTSUP means unsupported.
+// Wraps system calls that differ between kernels: renaming without overwriting, exchanging two
+// names, and extended attributes. An int result is 0, or -1 with errno; ENOTSUP means unsupported.
+// Any thread.
 #pragma once
 
 #include <string>

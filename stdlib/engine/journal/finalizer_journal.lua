@@ -1,6 +1,8 @@
---- Journals `ctx:finally`. Each exit of a body runs its finalizers under a new key `#finally@N`.
---- A resume replays finalizers only if the body exits with the same status and ran no step since.
---- Completed agent calls of an earlier exit are always reused, and running calls are adopted.
+--- Records in the journal what the functions of `ctx:finally` (finalizers) did. They run each time the
+--- function around them ends, and the Nth time their steps have the key prefix `#finally@N`.
+--- A resumed run reuses recorded finalizers only if that function ends in the same way, and ran no
+--- step after them. Agent calls of finalizers are never paid twice: finished ones are reused, and
+--- running ones are adopted.
 local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}

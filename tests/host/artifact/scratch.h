@@ -62,6 +62,17 @@ inline std::size_t entries_in(const std::string& path) {
   return count;
 }
 
+/// Runs a shell script in a folder, with git isolated from the user's config. Returns true if it
+/// succeeds.
+inline bool sh(const std::string& folder, const std::string& script) {
+  const std::string command =
+      "cd '" + folder +
+      "' && export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null"
+      " GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t && (" +
+      script + ") >/dev/null 2>&1";
+  return std::system(command.c_str()) == 0;
+}
+
 /// Runs `fn` in a child and returns what it returned (0 to 99), or 1000 + the signal.
 template <typename Fn>
 int in_child(Fn fn) {

@@ -78,14 +78,7 @@ a_killed_keeper_is_a_lost_step() {
 
 a_cancelled_run_leaves_no_process() {
   ssh_config
-  echo 'return ctx:exec{ "sh", "-c", "sleep 61 & sleep 61", on = "ssh:big" }.stdout' >x.lua
-  moonlet run x.lua --allow run=sh >out 2>&1 &
-  local host=$!
-  wait_for pgrep -f "^sleep 61"
-  kill -TERM $host
-  wait $host && return 1
-  if pgrep -f "^sleep 61"; then return 1; fi
-  no_attempts
+  a_cancel_ends_the_tree ssh:big
 }
 
 a_writer_is_merged_as_a_local_one() {

@@ -1,7 +1,9 @@
-// moonlet.h from C++: who frees what, errors as objects, and callbacks that misbehave.
+// Tests moonlet.h from C++: which call frees which object, error objects, and callbacks that throw
+// or break the rules.
 #include <unistd.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "moonlet/moonlet.h"
@@ -146,7 +148,7 @@ TEST_CASE("a C function that misbehaves gives an error value") {
       R"("result":2)");
   has(envelope_with(
           [](void*, moonlet_call* call) {
-            while (moonlet_call_cancelled(call) == 0) usleep(1000);
+            while (moonlet_call_cancelled(call) == 0) std::this_thread::yield();
             CHECK(moonlet_call_result(call, "1") == 0);
           },
           MOONLET_OBSERVES | MOONLET_BLOCKS),

@@ -1,4 +1,5 @@
--- Tests the reader of what a machine answers. The link stands for a machine that answers anything.
+-- Tests how the output of the keeper on a remote machine is read. A fake connection returns the
+-- output, which may be damaged or hostile.
 local far_keeper = require "moonlet.engine.remote.far_keeper"
 local exits = require "moonlet.engine.remote.exit"
 

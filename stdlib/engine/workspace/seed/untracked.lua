@@ -26,7 +26,7 @@ function M.list(run, key, index)
   return paths, exit.stdout_cut
 end
 
---- Returns the listed paths without nested repositories and files in moonlet's own folder.
+--- Returns the paths that are neither nested repositories nor files in `.agent`.
 local function users_own(listed)
   local paths = {}
   for _, path in ipairs(listed) do

@@ -14,15 +14,6 @@ using namespace moonlet::test;
 
 namespace {
 
-bool sh(const std::string& folder, const std::string& script) {
-  const std::string command =
-      "cd '" + folder +
-      "' && export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null"
-      " GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t && (" +
-      script + ") >/dev/null 2>&1";
-  return std::system(command.c_str()) == 0;
-}
-
 Result<GitIndexFacts> facts_after(const Scratch& scratch, const std::string& script,
                                   std::size_t id_bytes = 20) {
   REQUIRE(sh(scratch.path(), script));

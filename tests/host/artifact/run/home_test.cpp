@@ -13,15 +13,6 @@ using namespace moonlet::test;
 
 namespace {
 
-bool sh(const std::string& folder, const std::string& script) {
-  const std::string command =
-      "cd '" + folder +
-      "' && export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null"
-      " GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t && (" +
-      script + ") >/dev/null 2>&1";
-  return std::system(command.c_str()) == 0;
-}
-
 Result<Home> find(const std::string& folder) {
   return Home::find(folder, ask_git({"PATH=/usr/local/bin:/usr/bin:/bin"}));
 }
