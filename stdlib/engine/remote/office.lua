@@ -1,7 +1,7 @@
 --- Manages all attempts of one run on one remote machine.
 --- An office sends attempts, polls all of them with one call, and fetches their logs and exits.
---- An office has no task of its own.
---- The tasks that wait for attempts take turns, and each works for all attempts.
+--- There is no task that only does this work: the tasks that wait for attempts take turns, and each
+--- works for all attempts.
 local exits = require "moonlet.engine.remote.exit"
 local far_keeper = require "moonlet.engine.remote.far_keeper"
 local links = require "moonlet.engine.remote.link"
@@ -281,8 +281,9 @@ function Office:cancel(item)
   if not batch.ok then error(batch.err, 0) end
 end
 
---- Asks the machine once, in one call, for the states of an earlier host's attempts. Prevents attempts
---- that have not started from starting later, because a message of that host may still arrive.
+--- Asks the machine once, in one call, for the states and the logs of an earlier host's attempts.
+--- Attempts that have not started are prevented from starting later, because a message of that host
+--- may still arrive.
 ---@param nonces string[]
 ---@return table<string, table> reports  states by nonce, with `logs`: the beginnings of both logs
 function Office:survey(nonces)
@@ -297,8 +298,8 @@ function Office:survey(nonces)
   return found
 end
 
---- Takes what a survey has fetched of an attempt. If that is all of an ended attempt, the machine need
---- not be asked again.
+--- Stores the logs and the exit that survey() fetched for an ended attempt. If they are complete, the
+--- machine is not asked for them again.
 ---@param item moonlet.RemoteItem
 ---@param report table  from survey()
 function Office:take(item, report)

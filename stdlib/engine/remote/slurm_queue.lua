@@ -71,7 +71,8 @@ local function minutes_of(items)
   return longest > 0 and longest // 60000 + 1 + margin_minutes or nil
 end
 
---- Builds the command line of sbatch. With --export=NAME,… Slurm would run a login shell of the user for each job.
+--- Builds the command line of sbatch. Uses --export-file, because with --export=NAME,… Slurm runs a login
+--- shell of the user for each job.
 ---@param prepared {map: string, environment: string}  files on the machine
 local function command_of(office, prepared, items, map)
   local machine, keeper = office.machine, office.keeper
@@ -234,7 +235,7 @@ function M.cancel(office, items)
   for map, count in pairs(cancelled) do
     local tasks = 0
     for _ in pairs(found[name_of(map)] or {}) do tasks = tasks + 1 end
-    -- If only some jobs of an array are cancelled, the waiting ones end when they find their attempts claimed.
+    -- If only some jobs of an array are cancelled, the waiting ones end when they find their
     -- attempts claimed.
     if tasks == count then office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" } end
   end
