@@ -261,20 +261,24 @@ def host_killed(trial):
         trial.go_on()
 
 
-def at_call(trial):
-    """The shim strikes at a call of the keeper or of the scheduler: see shim.sh."""
+def arm(trial):
+    """Names the call at which shim.sh strikes. The first calls follow at once, so it comes before the run."""
     verbs = {"ssh": ["start", "look", "look", "remove", "bundle", "collect"],
-             "slurm": ["prepare", "sbatch", "sbatch", "look", "look", "remove", "bundle", "collect", "squeue"],
+             "slurm": ["sbatch"],
              "snakemake": ["sbatch"]}[KIND]
-    trial.after(0, 1)
     verb = trial.rng.choice(verbs)
     action = trial.rng.choice(["kill-before", "kill-after", "lose", "refuse", "cut"])
     trial.note = verb + " " + action
-    write(LAB + "/fault.new", f"{verb} {action} {trial.rng.randint(0, 400)}")
+    write(LAB + "/fault.new", f"{verb} {action} {trial.rng.randint(0, 400)}\n")
     os.rename(LAB + "/fault.new", LAB + "/fault")
-    trial.after(2, 6)
+
+
+def at_call(trial):
+    """The shim strikes once at a call of the keeper or of the scheduler."""
+    trial.after(20, 40)
     if os.path.exists(LAB + "/fault"):
         os.remove(LAB + "/fault")
+        trial.missed = " (no such call)"
 
 
 def far_keepers():
@@ -470,18 +474,20 @@ def main():
         rng = random.Random(f"{SEED}-{number}")
         fault = rng.choice(FAULTS)
         trial = (SnakemakeTrial if KIND == "snakemake" else Trial)(number, rng)
-        trial.note = ""
+        trial.note = trial.missed = ""
         if ON == "slurm":
             # Slurm drains a node on which it started a job twice.
             subprocess.run(["scontrol", "update", "NodeName=n[1-4]", "State=RESUME"], capture_output=True)
         began = time.time()
+        if fault is at_call:
+            arm(trial)
         trial.begin()
         fault(trial)
         wrong = trial.finish()
         for name in ("fault", "lie"):
             if os.path.exists(f"{LAB}/{name}"):
                 os.remove(f"{LAB}/{name}")
-        counts[fault.__name__] += 1
+        counts[fault.__name__ + trial.missed] += 1
         if wrong:
             failed += 1
             print(f"FAILED: {number} {fault.__name__} {trial.note} (seed {SEED}): {wrong}")

@@ -20,10 +20,10 @@ esac
 # --- a fault that strikes once
 words=$*
 verb=$tool
-case $words in
-  *moonlet-keeper-*) verb=$(printf '%s' "$words" | sed "s/.*moonlet-keeper-[0-9a-f]*'* *'*\([a-z]*\).*/\1/") ;;
-  *in.bundle*) verb=bundle ;;
-  *GIT_INDEX_FILE*) verb=collect ;;
+case $tool:$words in
+  ssh:*moonlet-keeper-*) verb=$(printf '%s' "$words" | sed "s/.*moonlet-keeper-[0-9a-f]*'* *'*\([a-z]*\).*/\1/") ;;
+  ssh:*/bundle*) verb=bundle ;;
+  ssh:*GIT_INDEX_FILE*) verb=collect ;;
 esac
 action=
 if read -r wanted action bytes <"$lab/fault" 2>/dev/null && [ "$wanted" = "$verb" ]; then
