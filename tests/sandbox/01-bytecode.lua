@@ -1,4 +1,4 @@
--- Row 1: bytecode. Lua does not verify it, so nothing may load it or make it.
+-- Lua does not verify bytecode, so a script can neither load nor make it.
 -- expect: result refused
 assert(not pcall(function() return string.dump end) and ("").dump == nil)
 local function refused(f, why) assert(f == nil and why:find("binary chunk", 1, true), why) end

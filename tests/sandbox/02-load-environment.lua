@@ -1,4 +1,4 @@
--- Row 2: load without an environment must not reach the host's globals.
+-- A chunk that is loaded without an environment gets the script's globals, not the host's.
 -- expect: result own
 assert(load("return _ENV")() == _G)
 assert(load("return _ENV", "n", "t", nil)() == _G)

@@ -1,4 +1,4 @@
--- Row 2: a chunk has a size cap, whole or in pieces; the cap is an error that can be handled.
+-- The size of a chunk is limited, whether it comes whole or in pieces. The error can be caught.
 -- expect: result capped
 local f, why = load(("x = 1 "):rep(200000))
 assert(f == nil and why:find("1 MB", 1, true))

@@ -1,5 +1,5 @@
--- Row 2: pending jumps to one label are taken from a list one by one. 32,000 of them take half a second that nothing
--- can interrupt, so a chunk may not have that many.
+-- Lua's parser removes pending jumps to a label from a list one by one. 32,000 of them would take half a
+-- second that nothing can interrupt, so the number of jumps in a chunk is limited.
 -- expect: result refused
 local f, why = load("do " .. ("goto x "):rep(32000) .. " ::x:: end")
 assert(f == nil and why:find("too many jumps", 1, true))

@@ -1,4 +1,4 @@
--- Row 3: no package library; require finds the public standard library and the script's own folder.
+-- There is no package library. require loads the public standard library and the script's own folder only.
 -- expect: result jailed
 for _, name in ipairs { "package", "loadlib", "module" } do assert(rawget(_G, name) == nil, name) end
 for _, name in ipairs { "moonlet.engine.run.run", "moonlet.internal", "io", "os", "package", "_G", "../01-bytecode",

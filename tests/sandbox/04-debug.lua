@@ -1,4 +1,4 @@
--- Row 4: the debug library has only traceback, and its text is short.
+-- The debug library has only traceback, whose text is short.
 -- expect: result traceback
 local names = {}
 for name in pairs(debug) do names[#names + 1] = name end

@@ -1,4 +1,4 @@
--- Row 5: the host uses the methods of strings too, so a script cannot reach their table.
+-- A script cannot reach the metatable of strings, because the host calls the same methods.
 -- expect: result closed
 assert(getmetatable("") == false)
 assert(not pcall(setmetatable, "", {}))

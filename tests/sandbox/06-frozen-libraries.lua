@@ -1,4 +1,4 @@
--- Row 6: libraries are shared with the host, so they are views; raw access stops before them.
+-- A script shares the libraries with the host, so it gets read-only views that raw access cannot bypass.
 -- expect: result frozen
 local function denied(f, ...)
   local ok, err = pcall(f, ...)
@@ -28,6 +28,6 @@ for name in pairs(m) do assert(type(name) == "string") end
 local encode = m.json.encode
 denied(function() m.json.encode = 1 end)
 assert(m.json.encode == encode)
--- A copy of plain data is the script's own.
+-- A script may change its own copy of plain data.
 assert(pcall(function() local t = { 1 } table.insert(t, 2) rawset(t, "x", 1) end))
 return "frozen"

@@ -1,4 +1,4 @@
--- Row 6: a script may change its own globals, and the host's use of these functions does not change.
+-- A script may replace its own global functions. The host does not use the replacements.
 -- expect: result mine
 function pairs() error("evil") end
 function error() return "evil" end

@@ -1,4 +1,4 @@
--- Row 6: the handle of a task shows its methods and nothing behind them.
+-- The handle of a task exposes its methods and nothing else.
 -- expect: result sealed
 local h = ctx:spawn("side", function() return 5 end)
 for _, name in ipairs { "__index", "__metatable", "__gc", "__name", "wait" } do

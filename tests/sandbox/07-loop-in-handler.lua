@@ -1,4 +1,4 @@
--- Row 7: a loop in a message handler, where Lua cannot yield.
+-- A loop in a message handler is killed, although Lua cannot yield there.
 -- expect: killed time
 -- limits: time=200
 while true do

@@ -1,4 +1,4 @@
--- Row 7: loops behind operators, some of which Lua calls where it cannot yield.
+-- Loops in metamethods are killed, although Lua cannot yield in some of them.
 -- expect: killed time
 -- limits: time=200
 local spin = function() while true do end end

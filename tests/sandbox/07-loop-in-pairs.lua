@@ -1,4 +1,4 @@
--- Row 7: a __pairs and an iterator that never end.
+-- An endless __pairs and an endless iterator are killed.
 -- expect: killed time
 -- limits: time=200
 local t = setmetatable({}, { __pairs = function() return function() return 1 end end })

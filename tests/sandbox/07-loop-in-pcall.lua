@@ -1,4 +1,4 @@
--- Row 7: a loop that swallows every error.
+-- A loop that catches every error is killed.
 -- expect: killed time
 -- limits: time=200
 local function loop() while true do pcall(loop) end end

@@ -1,4 +1,4 @@
--- Row 7: an endless loop.
+-- An endless loop is killed.
 -- expect: killed time
 -- limits: time=200
 while true do end

@@ -1,4 +1,4 @@
--- Row 8: two coroutines that hand each other on and do nothing else.
+-- Two coroutines that only resume each other are killed.
 -- expect: killed time
 -- limits: time=200
 local a, b

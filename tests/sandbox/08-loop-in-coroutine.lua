@@ -1,4 +1,4 @@
--- Row 8: hooks belong to one coroutine; the kill has to reach whichever runs.
+-- A debug hook belongs to one coroutine, so the kill has to reach the coroutine that runs.
 -- expect: killed time
 -- limits: time=200
 local function nest(n)

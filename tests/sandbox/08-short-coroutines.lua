@@ -1,4 +1,4 @@
--- Row 8: coroutines that end before anything looks at the clock, in a tree that never ends.
+-- An endless tree of coroutines is killed, although each ends before its hook checks the clock.
 -- expect: killed time
 -- limits: time=200
 local function tree(depth)

@@ -1,4 +1,4 @@
--- Row 9: one instruction that copies 32 MB; a count of instructions is no clock.
+-- One instruction may copy 32 MB, so a limit on time cannot count instructions.
 -- expect: killed time
 -- limits: time=200 memory=512
 local big = ("x"):rep(32 << 20)

@@ -1,4 +1,4 @@
--- Row 10: a finalizer runs at any moment and cannot be stopped, so there is none.
+-- A finalizer could run at any moment and could not be stopped, so a script cannot set one.
 -- expect: result none
 local function refused(value)
   local ok, err = pcall(setmetatable, {}, { __gc = value })
@@ -8,7 +8,7 @@ refused(function() while true do end end)
 refused(true)
 refused(0)
 refused({})
--- A finalizer that is filled in later has no effect, in any way.
+-- A finalizer that is added to a metatable later never runs.
 local fired = false
 local function fire() fired = true end
 for i = 1, 100 do

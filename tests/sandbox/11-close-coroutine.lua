@@ -1,4 +1,4 @@
--- Row 11: coroutine.close runs handlers, also of a coroutine that failed.
+-- A close handler that loops when coroutine.close runs it is killed.
 -- expect: killed time
 -- limits: time=200
 local meta = { __close = function() while true do pcall(error) end end }

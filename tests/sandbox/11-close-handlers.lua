@@ -1,4 +1,4 @@
--- Row 11: a thousand handlers to close, each of which loops.
+-- A thousand close handlers that loop are killed together, within one time limit.
 -- expect: killed time
 -- limits: time=200
 local meta = { __close = function() while true do pcall(error) end end }

@@ -1,4 +1,4 @@
--- Row 11: variables of a script are closed in order, with the error; wrap closes a coroutine that failed.
+-- To-be-closed variables are closed in order, with the error. coroutine.wrap closes a coroutine that failed.
 -- expect: result b:boom a:boom
 local seen = {}
 local function guard(name)

@@ -1,4 +1,4 @@
--- Row 11: the same where the kill must raise instead of yield: each handler gets no time of its own.
+-- Close handlers that loop get no time of their own, even where the kill must raise an error instead of yielding.
 -- expect: killed time
 -- limits: time=200
 local meta = { __close = function() while true do pcall(error) end end }

@@ -1,4 +1,4 @@
--- Row 12: the same, tried again and again.
+-- A script that catches the error of slow patterns and retries them is killed.
 -- expect: killed time
 -- limits: time=200
 local text = ("a"):rep(4000)

@@ -1,4 +1,4 @@
--- Row 12: a pattern of absurd size is refused, a plain text is not a pattern.
+-- A very large pattern is refused. A long search text without pattern characters is not.
 -- expect: result bounded
 local function fails(why, ...)
   local ok, message = pcall(string.find, ...)

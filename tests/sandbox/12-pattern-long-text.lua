@@ -1,4 +1,4 @@
--- Row 12: patterns that begin anew at each of millions of places and look far ahead.
+-- Patterns that start at each of millions of positions and scan far ahead are killed.
 -- expect: killed time
 -- limits: time=200
 local text = (" "):rep(4 << 20)

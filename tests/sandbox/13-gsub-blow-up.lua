@@ -1,4 +1,4 @@
--- Row 13: a text that doubles by replacement.
+-- A string that doubles with each gsub is killed at the memory limit.
 -- expect: killed memory
 -- limits: memory=32
 local s = "x"

@@ -1,4 +1,4 @@
--- Row 13: sizes that no memory holds are refused at once, as errors that can be handled.
+-- A string that no memory could hold is refused at once, with an error that can be caught.
 -- expect: result bounded
 local function fails(why, f, ...)
   local ok, message = pcall(f, ...)

@@ -1,4 +1,4 @@
--- Row 13: work on long texts, by functions that are one call each.
+-- Calls that each take long, because they work on a long string, are killed.
 -- expect: killed time
 -- limits: time=200
 local s = ("aB"):rep(8 << 20)

@@ -1,4 +1,4 @@
--- Row 14: an order that never answers.
+-- A comparison function that never returns is killed.
 -- expect: killed time
 -- limits: time=200
 while true do

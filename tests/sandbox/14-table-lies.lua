@@ -1,4 +1,4 @@
--- Row 14: lengths that lie, ranges without end: the table functions look at the table itself.
+-- The table functions ignore metamethods, so a false __len is harmless. They refuse ranges that are too large.
 -- expect: result raw
 local function fails(why, f, ...)
   local ok, message = pcall(f, ...)

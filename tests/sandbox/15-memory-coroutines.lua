@@ -1,4 +1,4 @@
--- Row 15: coroutines without end, each with a stack, inside each other's reach.
+-- The stacks of an endless number of coroutines count as memory.
 -- expect: killed memory
 -- limits: memory=32
 local keep = {}

@@ -1,4 +1,4 @@
--- Row 15: full to the brim, then garbage: every request makes Lua collect everything again.
+-- A script that makes garbage in nearly full memory is killed, although each allocation starts a full collection.
 -- expect: killed
 -- limits: memory=64 time=400
 local keep = {}

@@ -1,4 +1,4 @@
--- Row 15: a text that doubles; every error is swallowed.
+-- A string that doubles is killed, although the script catches every error.
 -- expect: killed memory
 -- limits: memory=32
 local s = "x"

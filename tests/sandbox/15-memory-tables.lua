@@ -1,4 +1,4 @@
--- Row 15: tables without end; every error is swallowed.
+-- A script that makes tables without end is killed, although it catches every error.
 -- expect: killed memory
 -- limits: memory=32
 local keep = {}

@@ -1,4 +1,4 @@
--- Row 15: the cap is reached inside a callback.
+-- A script that reaches the memory limit inside a callback, where Lua cannot yield, is killed.
 -- expect: killed memory
 -- limits: memory=32
 local keep = {}

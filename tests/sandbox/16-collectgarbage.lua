@@ -1,4 +1,4 @@
--- Row 16: a script can neither stop nor tune the collector. The memory in use is given roughly.
+-- A script can neither stop nor tune the garbage collector. It sees the memory in use as a rounded number.
 -- expect: result count
 for _, what in ipairs { "stop", "restart", "collect", "step", "incremental", "generational", "setpause", "isrunning", "x" } do
   local ok, err = pcall(collectgarbage, what)

@@ -1,4 +1,4 @@
--- Row 17: recursion without end fills the stack, and the message stays short.
+-- Endless recursion raises a stack overflow with a short message.
 -- expect: error failed stack overflow
 local function deep(n) return 1 + deep(n + 1) end
 local _ = ctx

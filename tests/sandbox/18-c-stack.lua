@@ -1,4 +1,4 @@
--- Row 18: recursion through C, in every way there is: an error, not the end of the process.
+-- Recursion through C functions raises an error in every form, and never crashes the process.
 -- expect: result overflow
 local count = 0
 local function overflows(f)

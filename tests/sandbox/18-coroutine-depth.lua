@@ -1,4 +1,4 @@
--- Row 18: coroutines inside coroutines end at about 200, and those outside go on.
+-- Nesting fails at about 200 coroutines, and the outer coroutines continue.
 -- expect: result bounded
 local deepest = 0
 local function nest(n)

@@ -1,4 +1,4 @@
--- Row 19: a value that JSON cannot hold is an error with a reason: deep, circular, mixed, too large.
+-- A value that JSON cannot represent (too deep, circular, mixed keys, too large) is an error that gives the reason.
 -- expect: result refused
 local function fails(why, f, ...)
   local ok, err = pcall(f, ...)

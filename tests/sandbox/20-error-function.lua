@@ -1,4 +1,4 @@
--- Row 20: the message names the type of a value that is no error.
+-- A script raises a function. The message names its type.
 -- expect: error failed function
 local _ = ctx
 error(print)

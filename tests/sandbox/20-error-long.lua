@@ -1,4 +1,4 @@
--- Row 20: an error message is for reading: it is cut.
+-- A long error message is truncated.
 -- expect: error failed xxxxxxxx
 local _ = ctx
 error(("x"):rep(1 << 20), 0)

@@ -1,4 +1,4 @@
--- Row 20: error(nil) raises a text; nil would read as "no error" to a handler.
+-- error(nil) raises a text, because a handler would take nil for "no error".
 -- expect: error failed nil
 local _ = ctx
 error(nil)

@@ -1,3 +1,3 @@
--- Row 20: a name is part of each line about a step, so it has an end.
+-- The length of a step's name is limited, because each line about the step contains it.
 -- expect: error invalid a name has 5000 bytes
 ctx:step(("x"):rep(5000), function() end)

@@ -1,4 +1,4 @@
--- Row 21: tables with metamethods as arguments of the host: errors, and nothing runs twice.
+-- Host functions refuse arguments with metamethods, and run nothing twice.
 -- expect: result unharmed
 local function trap() error("trapped", 0) end
 local hostile = setmetatable({}, { __index = trap, __newindex = trap, __pairs = trap, __len = trap, __tostring = trap,
@@ -16,7 +16,7 @@ for _, f in ipairs { m.json.encode, m.json.decode, m.array, m.preset, m.arg.stri
   pcall(f, hostile)
   pcall(f, { hostile, x = hostile })
 end
--- The program that is checked is the program that would run.
+-- The program that is checked is the program that would run, even if __index returns another one later.
 local asked = 0
 local call = setmetatable({}, { __index = function(_, key)
   if key == 1 then asked = asked + 1 return asked == 1 and "true" or "rm" end

@@ -1,4 +1,4 @@
--- Row 21: a log line whose text never comes: that of a table that is no JSON.
+-- ctx:log of a table that JSON cannot represent calls __tostring. An endless one is killed.
 -- expect: killed time
 -- limits: time=200
 ctx:log(setmetatable({ print }, { __tostring = function() while true do pcall(error) end end }))

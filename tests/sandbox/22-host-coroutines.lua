@@ -1,4 +1,4 @@
--- Row 22: the coroutine that a task runs in is the scheduler's.
+-- A task cannot close or resume the coroutine that the scheduler runs it in.
 -- expect: result apart
 local main = coroutine.running()
 if main then

@@ -1,5 +1,5 @@
--- Row 22: a coroutine that waits for the host belongs to the task that waits in it. No other task may resume or close
--- it.
+-- Only the task that waits in a coroutine may resume or close that coroutine. Another task of the script
+-- cannot steal the wait, and gets an error instead.
 -- expect: result kept 1
 local co = coroutine.create(function() ctx:sleep(0.05) return "kept" end)
 local result

@@ -1,3 +1,3 @@
--- Row 23: a task cannot yield to anything.
+-- coroutine.yield outside a script's own coroutine is an error.
 -- expect: error invalid coroutine.yield
 ctx:spawn("side", function() coroutine.yield() end):join()

@@ -1,4 +1,4 @@
--- Row 23: awaits inside generators, and generators inside generators, reach the scheduler.
+-- A wait inside nested generators reaches the scheduler.
 -- expect: result 1 2 3 4
 local function inner(n)
   return coroutine.wrap(function()

@@ -1,4 +1,4 @@
--- Row 23: a wait where Lua cannot yield is an error that gives the reason.
+-- A wait where Lua cannot yield raises an error that gives the reason.
 -- expect: result told
 local ctx = ctx
 local function told(f, ...)

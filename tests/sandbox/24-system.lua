@@ -1,4 +1,4 @@
--- Row 24: io and package are absent; os keeps the functions that need no clock.
+-- The io and package libraries are absent. os has only the functions that need no clock.
 -- expect: result absent
 for _, name in ipairs { "io", "package", "dofile", "loadfile", "loadstring" } do
   assert(rawget(_G, name) == nil and not pcall(function() return _G[name] end), name)

@@ -1,4 +1,4 @@
--- Row 25: print is a line of the log, and leaves the command's own output alone; there is no warn.
+-- print writes to the run's log, not to the standard output of the command. There is no warn.
 -- expect: result quiet
 assert(rawget(_G, "warn") == nil)
 print("a line of print", 1, nil, true, { } ~= nil, { a = { 1 } }, { f = print })

@@ -1,4 +1,4 @@
--- Row 26: no text shows an address: they differ from run to run.
+-- No text contains a memory address, because addresses differ between runs.
 -- expect: result table: 1,function: 2,thread: 3,null,table: 1,x: 4
 local t = {}
 local texts = { tostring(t), ("%s"):format(print), tostring(coroutine.create(print)), tostring(m.null), ("%s"):format(t),

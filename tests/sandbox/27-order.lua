@@ -1,4 +1,4 @@
--- Row 27: pairs and next go the same way in every run.
+-- pairs and next use the same order in every run.
 -- expect: result -3 -1.5 0 1 2 2.5 3 10 A a aa b false true
 local t = { "x", "y", "z" }
 for _, key in ipairs { "b", "aa", 10, -3, "a", 0, 2.5, "A", -1.5 } do t[key] = 1 end
@@ -11,7 +11,7 @@ while key ~= nil do
   key = next(t, key)
 end
 assert(table.concat(a, " ") == table.concat(b, " "))
--- Large tables, and tables that change on the way.
+-- Large tables, and tables that change during the iteration.
 local large = {}
 for i = 1, 5000 do large["key" .. i * 7919 % 5000] = i end
 local last, count = "", 0
@@ -39,7 +39,7 @@ for i, v in pairs(list) do
 end
 assert(sum == 998)
 assert(not pcall(pairs) and not pcall(pairs, nil) and not pcall(next, 1))
--- Objects as keys go by their number.
+-- Keys that are objects are ordered by their number.
 local x, y, z = {}, {}, {}
 tostring(y) tostring(z) tostring(x)
 local objects = {}

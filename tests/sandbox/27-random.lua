@@ -1,4 +1,4 @@
--- Row 27: random numbers come from the run, which records them.
+-- math.random is refused. Scripts get random numbers from the run, which records them.
 -- expect: error denied math.random
 assert(not pcall(math.randomseed, 1))
 local n = ctx:random(1, 6)

@@ -1,4 +1,4 @@
--- Row 28: the only userdata that a script holds are m.null, a constant, and lost values, which hold nothing to close.
+-- The only userdata that a script can hold are m.null and lost values. Neither has anything to close.
 -- expect: result none
 local seen, found = {}, {}
 local function walk(value, path)

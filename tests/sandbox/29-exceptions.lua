@@ -1,5 +1,5 @@
--- Row 29: errors of the host pass through its C++ frames thousands of times, and nothing is lost on
--- the way. Built with Lua as C (longjmp) and as C++ (exceptions); a sanitizer sees what leaks.
+-- Errors of the host pass through its C++ frames thousands of times, and no object leaks. Lua is built as C
+-- (longjmp) or as C++ (exceptions); the sanitizers find the leaks.
 -- expect: result passed
 local deep = {}
 for _ = 1, 70 do deep = { deep, ("text"):rep(20) } end

@@ -1,4 +1,4 @@
--- Row 30: the output of a program is kept within its cap.
+-- The captured output of a program is limited.
 -- expect: result cut
 -- allow: run=sh
 local out = ctx:exec { "sh", "-c", "yes | head -c 20000000", cap = 1000 }

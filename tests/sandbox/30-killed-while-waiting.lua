@@ -1,4 +1,4 @@
--- Row 30: several tasks wait in coroutines and for programs while another one loops.
+-- A looping task is killed while other tasks wait in coroutines and for programs.
 -- expect: killed time
 -- limits: time=300
 -- allow: run=sleep

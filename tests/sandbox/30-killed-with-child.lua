@@ -1,4 +1,4 @@
--- Row 30: when Lua is killed its children and their children are ended.
+-- The kill of a script also ends its child processes and their children.
 -- expect: killed time
 -- limits: time=300
 -- allow: run=sh

@@ -1,4 +1,4 @@
--- Row 31: a budget that is negative or infinite is refused.
+-- A negative or infinite budget is refused.
 -- expect: error invalid budget
 for _, bad in ipairs { -1, 0, math.huge, -math.huge, 0 / 0 } do
   assert(not pcall(m.preset, { name = "x", summary = "x", budget = { tokens = bad }, run = function() end }), bad)

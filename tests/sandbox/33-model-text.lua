@@ -1,4 +1,4 @@
--- Row 33: a model's output is data. Code in an answer stays a text, also where data was asked for.
+-- The output of a model is data. Code in an answer is never executed, even when the caller asked for data.
 -- expect: result os.execute("x")
 -- allow: agents
 local answer = ctx:agent { prompt = "hello", argv = { "printf", 'os.execute("x")' } }

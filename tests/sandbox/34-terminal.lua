@@ -1,4 +1,4 @@
--- Row 34: control characters never reach the terminal, in a result as little as in an error.
+-- Control characters reach the terminal neither in a result nor in an error.
 -- expect: error failed red
 ctx:log("\27[31mred\27[0m \7")
 ctx:phase("\27]0;title\7")
