@@ -1,5 +1,5 @@
-// A folder of its own for a test, removed afterwards; and children for what would disturb the test
-// process (limits, mounts, kills).
+// A temporary folder for a test, and child processes for tests that would disturb the test process
+// (limits, mounts, kills).
 #pragma once
 
 #include <sys/stat.h>
@@ -39,7 +39,7 @@ class Scratch {
   std::string path_;
 };
 
-/// A folder in memory where there is one: for tests that make thousands of durable files.
+/// Returns a folder in memory, if there is one, for tests that make thousands of durable files.
 inline std::string memory_folder() {
   return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm"
                                          : std::filesystem::temp_directory_path().string();
@@ -85,7 +85,7 @@ int in_child(Fn fn) {
 }
 
 #ifdef __linux__
-/// In a child: mounts a file system in memory, seen by that child alone. False without the right.
+/// Mounts a tmpfs that only the calling child process sees. Returns false without the privilege.
 inline bool mount_tmpfs(const std::string& path, const char* options) {
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&

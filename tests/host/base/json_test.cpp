@@ -206,7 +206,8 @@ TEST_CASE("writing JSON never fails") {
 }
 
 TEST_CASE("a long text is written whole, wherever its characters lie") {
-  // Longer than a piece of the writer, and shifted so that each byte of a character meets its end.
+  // Texts are longer than a chunk of the writer. The shift puts each byte of a character at its
+  // end.
   for (const std::string unit : {"a\x1b\"", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x80",
                                  "\xf0\x9f\x98", "\xe2\x80\xae"}) {
     for (std::size_t shift = 0; shift < 5; ++shift) {

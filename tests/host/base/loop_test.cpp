@@ -46,8 +46,8 @@ TEST_CASE("a timer that is due when the loop starts is not followed by a wait fo
   bool fired = false;
   loop.after(1, [&] { fired = true; });
   loop.after(std::int64_t{3600} * 1000, [] {});
-  // Past its time, as after a long stretch of Lua. libuv's own timers know the system's clock
-  // alone.
+  // Misses the timer's time, as a long stretch of Lua would. libuv's own timers only know the
+  // system's clock.
   const std::int64_t start = clock.monotonic_ms();
   while (clock.monotonic_ms() < start + 5) continue;
   loop.run_once();

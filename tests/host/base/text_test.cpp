@@ -55,7 +55,7 @@ TEST_CASE("binary data is recognized") {
   CHECK_FALSE(looks_binary("latin-1 text: gr\xfc\xdf Gott"));
   CHECK(looks_binary(std::string_view("PK\x03\x04\0", 5)));
   CHECK(looks_binary("\x1f\x8b\x08\xff\xfe\xfa\x01\x02\x9c\xcb"));
-  // A sequence across the window's end is not malformed.
+  // A UTF-8 sequence that the end of the inspected window cuts is not malformed.
   std::string text(8191, 'a');
   CHECK_FALSE(looks_binary(text + "\xe2\x82\xac"));
 }

@@ -12,7 +12,7 @@ using namespace moonlet;
 
 namespace {
 
-/// Gives at most `allowed` threads, as a system near its limit of processes does.
+/// Starts at most `allowed` threads, as a system near its limit on processes does.
 WorkerPool::StartThread refuse_after(int allowed) {
   return [allowed](std::function<void()> fn) mutable {
     if (allowed-- <= 0) {

@@ -1,4 +1,4 @@
-// A driver of a run when one of its system calls fails, or when the lock goes away before it.
+// Tests the driver of a run when a system call fails, or when the lock is lost just before a call.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,8 +19,8 @@ using namespace moonlet::test;
 
 namespace {
 
-/// Called before each call of this thread that changes a file; returns the errno to fail with, or
-/// 0.
+/// Called before each system call of this thread that changes a file. Returns 0, or the errno to
+/// fail with.
 thread_local std::function<int()> before_change;
 
 bool fails() {
@@ -30,7 +30,7 @@ bool fails() {
   return number != 0;
 }
 
-/// AtCall runs `act` just before the change of a file with the number `call`, the first being 1.
+/// Calls `act` just before this thread's `call`-th change of a file; the first is 1.
 class AtCall {
  public:
   AtCall(int call, std::function<int()> act) {
@@ -70,7 +70,7 @@ struct Place {
   bool has(const std::string& below) const { return std::filesystem::exists(path(below)); }
 };
 
-/// An operation that writes, and how to see whether it took place.
+/// An operation that writes, with checks whether its old or its new result is there.
 struct Change {
   const char* name;
   std::function<Result<void>(Place&)> run;
@@ -120,7 +120,7 @@ int calls_of(const Change& operation) {
 
 }  // namespace
 
-// These take the place of the C library's functions in the whole test program.
+// These functions replace the C library's in the whole test program.
 extern "C" {
 ssize_t write(int fd, const void* bytes, size_t size) {
   if (fails()) return -1;

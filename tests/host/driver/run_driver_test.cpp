@@ -19,7 +19,7 @@ using namespace moonlet::test;
 
 namespace {
 
-/// A repository of its own, and drivers of its runs.
+/// A temporary repository, and drivers of its runs.
 struct Place {
   Scratch scratch;
   SystemClock clock;
@@ -54,13 +54,13 @@ struct Place {
     while (!done() && clock.monotonic_ms() < limit) loop.run_once();
     return done();
   }
-  /// Takes the run away from its driver, as another process does that finds the driver stopped.
+  /// Takes over the run, as another process does when the driver is stopped.
   void take_away(const RunDriver& run) {
     std::filesystem::remove(path("runs/" + run.id() + "/lock"));
   }
 };
 
-/// Each operation that writes, with the number of the operation.
+/// Calls the operation of this number. Each one writes.
 constexpr int kOperations = 10;
 Result<void> write_by(RunDriver& run, int operation, Bus& bus) {
   const auto plain = [](const auto& result) {
@@ -99,7 +99,7 @@ std::vector<std::string> files_below(const std::string& folder) {
   return names;
 }
 
-/// Lets no file of this process grow, as a full disk does.
+/// Limits the size of files to 0, which simulates a full disk.
 class FullDisk {
  public:
   FullDisk() : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {

@@ -267,7 +267,7 @@ TEST_CASE("executor changes: a new folder counts although it is empty") {
   repository.write("old/empty/file", "x");
   const Paths expected{"full/file deleted", "made/below/ created", "old/empty/file created"};
   CHECK(changed(changes) == expected);
-  // A process that takes over compares with the same baseline.
+  // A process that takes over the session compares with the same baseline.
   Changes next(workspace, std::move(*Dir::open(repository.path + "/state")), "t.baseline");
   REQUIRE(next.begin());
   CHECK(changed(next) == expected);

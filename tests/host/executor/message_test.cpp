@@ -7,7 +7,7 @@ using End = Message::End;
 
 namespace {
 
-/// The rows as lines; progress begins with "> ".
+/// Returns the rows as lines; a progress row starts with "> ".
 std::string rows_of(const Message& message) {
   std::string text;
   for (const auto& row : message.rows) text += (row.progress ? "> " : "") + row.text + "\n";

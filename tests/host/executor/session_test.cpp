@@ -37,7 +37,7 @@ TEST_CASE("executor session: STATE_DIR is a folder of its own") {
   CHECK(!fs::exists(top + "/.gitignore"));
   CHECK(!fs::exists(root + "/src/.gitignore"));
 
-  // An empty folder is taken, but what else comes into it is not hidden from git.
+  // An empty folder is accepted, but git does not ignore other files that are put into it.
   REQUIRE(open(root + "/empty"));
   CHECK(!fs::exists(root + "/empty/.gitignore"));
   for (const std::string& path : {root + "/state", root + "/.codex-sessions/tasks"}) {

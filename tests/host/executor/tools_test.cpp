@@ -108,7 +108,7 @@ TEST_CASE("executor search: the sessions are left out") {
   const json arguments = {{"pattern", "frobnicate"}}, names = {{"pattern", "**/*.json"}};
   CHECK(grep_tool(workspace, Arguments(arguments)).output == "a.json:1:frobnicate\n");
   CHECK(glob_tool(workspace, Arguments(names)).output == "a.json\n");
-  // A session that is named is read: it is read-only, and no secret.
+  // A session file can be read by its path: it is read-only and no secret.
   const json named = {{"path", "state/a.json"}};
   CHECK(read_tool(workspace, Arguments(named)).status == ToolResult::Status::kOk);
 }

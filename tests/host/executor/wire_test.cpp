@@ -35,7 +35,7 @@ Events parse(const std::string& text, const std::vector<std::size_t>& cuts) {
   return events;
 }
 
-// The format by its definition: lines first, then fields.
+// Parses server-sent events as the standard defines them: first lines, then fields.
 Events parse_by_lines(std::string text) {
   if (text.rfind("\xEF\xBB\xBF", 0) == 0) text.erase(0, 3);
   std::vector<std::string> lines{""};

@@ -1,4 +1,4 @@
-// A keeper that lives on without its host, and the host that takes it over.
+// Tests a keeper that outlives its host, and the next host, which adopts it.
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -21,7 +21,7 @@ using State = KeptAttempt::State;
 
 namespace {
 
-// Processor time of a process so far, in clock ticks.
+// Returns the CPU time that a process has used, in clock ticks.
 long ticks_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -64,12 +64,12 @@ TEST_CASE("a killed host's children that may outlive it do, and the next host ha
   REQUIRE(ticks);
   REQUIRE(rest);
   CHECK(rest->pid() > 0);
-  // A child that ended with the host says so.
+  // The exit of a child that ended with its host gives this reason.
   auto family = next.adopted("family@3");
   REQUIRE(family);
   CHECK(next.wait(family).why == Why::kCancelled);
   CHECK(family->exit().error.message == "ended because its host was gone");
-  // The host heard of this exit, so it is on record only.
+  // The first host saw this exit, so it is not reported again.
   CHECK_FALSE(next.adopted("bill@5"));
 
   const ChildExit& exit = next.wait(ticks);
@@ -79,7 +79,7 @@ TEST_CASE("a killed host's children that may outlive it do, and the next host ha
   CHECK(exit.err.text.size() == 750);
   CHECK(lines(folder.read("ticks@1.out")) == 150);
 
-  // A child of its own, with a descriptor and text in memory.
+  // The new host starts its own child, with a descriptor as stdin and captured output.
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   REQUIRE(write(ends[1], "typed", 5) == 5);
@@ -126,7 +126,7 @@ TEST_CASE("exits that no host heard of wait for the next, and are on record", "[
   CHECK(logged.max_rss_kb == exit.max_rss_kb);
   next.keeper.reset();
   CHECK(nobody_left(folder));
-  // A host that ends in order ends every child.
+  // A host that shuts down ends every child.
   CHECK(kept(folder, "rest@2").exit.why == Why::kCancelled);
 }
 
@@ -149,7 +149,7 @@ TEST_CASE("the keeper ends with its last child and cannot be adopted then", "[pr
   CHECK(kept(folder, "ticks@3").state == State::kNotStarted);
   CHECK(lines(folder.read("ticks@1.out")) == 60);
   CHECK(read_keeper_log(folder.fd())->back().ended);
-  // And a new one can be started at once.
+  // The next host can start a new keeper at once.
   next.start(2);
   auto again = next.keeper->spawn(next.act("ticks", "1", true));
   CHECK(next.wait(again).code == 7);
@@ -224,7 +224,7 @@ TEST_CASE("a keeper without a host can be asked to end", "[process][linux]") {
   host.end();
   CHECK(keeper_shutdown(folder.fd()));
   Successor next(folder);
-  // Waits until it is gone.
+  // adopt() waits until the old keeper is gone.
   auto adopted = next.ask(2);
   if (!adopted) FAIL(adopted.error().message);
   CHECK(*adopted == nullptr);
@@ -270,7 +270,7 @@ TEST_CASE("worker, guard or both are killed while no host is there", "[process][
   auto adopted = next.ask(2);
   if (!adopted) FAIL(adopted.error().message);
   if (*adopted != nullptr) {
-    // The worker has not heard of its guard's end yet.
+    // The worker has not noticed the end of its guard yet.
     CHECK(victims == 1);
     next.keeper = std::move(*adopted);
     CHECK(next.wait(next.adopted("ticks@3")).why == Why::kCancelled);
@@ -316,11 +316,11 @@ TEST_CASE("on a full disk nothing is lost as long as the keeper lives, and it do
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+ticks=100", "+bill=/dev/null:800"}));
   REQUIRE(wait_for([&] { return acting(folder, "ticks") && acting(folder, "bill"); }));
-  // A limit on file sizes stands for the full disk.
+  // A limit on file sizes simulates a full disk.
   const pid_t worker = record_of(folder).worker_pid;
   const rlimit limit{folder.read("keeper.log").size(), RLIM_INFINITY};
   REQUIRE(prlimit(worker, RLIMIT_FSIZE, &limit, nullptr) == 0);
-  // One exit is reported and cannot be recorded, and the host dies before it can have used it.
+  // An exit is reported to the host but cannot be recorded, and the host dies before it can use it.
   REQUIRE(wait_for(
       [&] { return report_of(folder, 1, host.pid()).find("bill@2") != std::string::npos; }));
   host.end();

@@ -1,5 +1,5 @@
-// Children that do not want to end, and the processes they leave: the run stays within its limits,
-// and no process is left. Each with the run's cgroup and without it.
+// Tests children that resist their end, and the processes that they leave. The run stays within its
+// limits and leaves no process, with and without a cgroup.
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,7 +21,7 @@ using Why = ChildExit::Why;
 
 namespace {
 
-// Everything in these tests that has to be waited out.
+// Shortens every period that these tests have to wait for.
 ChildSpec hurried(ChildSpec spec) {
   spec.grace_ms = 200;
   spec.drain_ms = 200;
@@ -127,13 +127,13 @@ TEST_CASE("a daemon that a child left ends with it", "[process][linux]") {
 
 TEST_CASE("the end of a step ends no daemon of another step", "[process][linux]") {
   KeeperRun run(false);
-  // Each resting parent has its own daemon, stripped of its environment.
+  // Each parent has its own daemon, whose environment is empty.
   auto first = run.spawn(hurried(run.act("family")));
   auto second = run.spawn(hurried(run.act("family")));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 6; }));
   first->cancel();
   run.wait(first);
-  // A process that was about to become a daemon may have counted above.
+  // The count above may include a process that was about to become a daemon.
   CHECK(wait_for([&] { return processes_with(run.folder.tag()).size() == 3; }));
   second->cancel();
   run.wait(second);
@@ -236,16 +236,17 @@ TEST_CASE("a moonlet inside a step of another belongs to that step with all it s
   spec.argv = {places::kKeeperProgram, "host", inner.path(), run.folder.tag(), "6"};
   if (!cgroups) spec.env.push_back("MOONLET_CGROUPS=0");
   auto operation = run.spawn(spec);
-  // The host, its six children, the daemons and children of these.
+  // At least the inner host, its six children, and some of their daemons and children.
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 8; }));
   auto inside = read_keeper_log(inner.fd());
   REQUIRE(inside);
   REQUIRE(inside->size() == 1);
-  // Its guard and worker go first, so that its daemons become ours, with two marks each.
+  // The inner guard and worker die first, so the daemons of their children become the outer
+  // keeper's. They have the marks of both keepers.
   kill(inside->front().record.guard_pid, SIGKILL);
   kill(inside->front().record.worker_pid, SIGKILL);
   operation->cancel();
-  run.wait(operation);  // the inner host may have ended by itself: its keeper died
+  run.wait(operation);  // without its keeper, the inner host may have ended by itself
   CHECK(processes_with(run.folder.tag()).empty());
   CHECK(sweep(inner.fd())->killed.empty());
 }

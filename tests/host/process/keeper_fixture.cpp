@@ -26,7 +26,7 @@ namespace moonlet::test {
 namespace {
 
 std::string slurp(const std::string& path) {
-  // Not by a stream: those throw when a process goes while its file in /proc is read.
+  // A stream would throw if the process ends while its file in /proc is read.
   std::string text;
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   char buffer[4096];
@@ -44,7 +44,7 @@ bool run_until(Loop& loop, const std::function<bool()>& done, int limit_ms) {
   const std::int64_t give_up = now() + limit_ms;
   while (!done()) {
     if (now() >= give_up) return false;
-    // Wakes the loop now and then, for conditions that are not its own.
+    // Wakes the loop regularly, because `done` may depend on something outside it.
     auto wake = loop.after(5, [] {});
     loop.run_once();
     loop.cancel(wake);
@@ -100,7 +100,7 @@ RunFolder::RunFolder() : tag_("tag-" + random_hex(8)) {
 }
 
 RunFolder::~RunFolder() {
-  // A test that failed may have left a keeper whose children would run for ever.
+  // A failed test may have left a keeper whose children would never end.
   if (keeper_is_alive(fd_)) (void)keeper_shutdown(fd_);
   close(fd_);
   std::filesystem::remove_all(path_);
@@ -224,7 +224,7 @@ KeptAttempt kept(const RunFolder& folder, const std::string& attempt) {
 }
 
 bool acting(const RunFolder& folder, const std::string& name) {
-  // The tag stands after the name.
+  // In the command line, the tag follows the name.
   return !processes_with("act" + std::string(1, '\0') + name + std::string(1, '\0') + folder.tag())
               .empty();
 }

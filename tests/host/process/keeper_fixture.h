@@ -1,5 +1,5 @@
-// For tests that need a keeper and real children: a run directory, a loop, and eyes of its own on
-// what lives, by command line alone.
+// Fixtures for tests with a keeper and real children: a run folder, a loop, and a search for live
+// processes by command line, independent of the keeper.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 
 namespace moonlet::test {
 
-/// Polls until `done` or the deadline; true when done.
+/// Polls until `done` or the deadline. Returns true if `done`.
 bool wait_for(const std::function<bool()>& done, int limit_ms = 10000);
 
-/// Living processes whose command line has `tag`.
+/// Returns the live processes whose command line contains `tag`.
 std::vector<pid_t> processes_with(const std::string& tag);
 
-/// True in the long form of the tests.
+/// Returns true if the long tests run.
 bool soak();
 
 class RunFolder {
@@ -31,7 +31,7 @@ class RunFolder {
 
   const std::string& path() const { return path_; }
   int fd() const { return fd_; }
-  /// Unlike any other text on the machine; stands in the command line of every child.
+  /// A unique text in the command line of every child.
   const std::string& tag() const { return tag_; }
   std::string read(const std::string& name) const;
 
@@ -40,7 +40,7 @@ class RunFolder {
   int fd_;
 };
 
-/// A host process of its own, so that it can be killed: `keeper_program ARGS…`.
+/// A separate host process, which tests can kill: `keeper_program ARGS…`.
 class HostProcess {
  public:
   explicit HostProcess(const std::vector<std::string>& args, bool cgroups = true);
@@ -49,22 +49,21 @@ class HostProcess {
   HostProcess& operator=(const HostProcess&) = delete;
 
   pid_t pid() const { return pid_; }
-  /// Kills it, unless it has ended, and reaps it.
+  /// Kills the process, unless it has ended, and reaps it.
   void end();
-  /// Waits until it ends by itself; its exit status, or -1.
+  /// Waits until the process ends by itself. Returns its exit status, or -1.
   int wait();
 
  private:
   pid_t pid_;
 };
 
-/// The seed of tests that choose at random: the same each time, or MOONLET_SEED, which a soak
-/// varies.
+/// Returns the seed of randomized tests: a constant, or MOONLET_SEED, which soak tests vary.
 std::uint32_t test_seed();
 
 bool alive(pid_t pid);
 
-/// A child that runs a script of the shell.
+/// Returns a child that runs a shell script.
 ChildSpec shell(const std::string& script);
 
 /// A keeper in a fresh run directory.
@@ -95,13 +94,14 @@ class KeeperRun {
   std::shared_ptr<ChildOperation> last_;
 };
 
-/// The arguments of a HostProcess that drives, see keeper_program.cpp; `how` is start or adopt.
+/// Returns the arguments of a HostProcess that drives a run, see keeper_program.cpp. `how` is
+/// "start" or "adopt".
 std::vector<std::string> driver(const RunFolder& folder, std::uint64_t generation, const char* how,
                                 const std::vector<std::string>& children);
-/// The report that it has written.
+/// Returns the report that this HostProcess has written.
 std::string report_of(const RunFolder& folder, std::uint64_t generation, pid_t pid);
 
-/// A host in this process, the first of a run or one that goes on with it.
+/// A host in the test process: the first host of a run, or one that takes the run over.
 class Successor {
  public:
   explicit Successor(const RunFolder& folder) : folder_(folder) {}
@@ -112,9 +112,9 @@ class Successor {
   }
   void adopt(std::uint64_t generation);
   void start(std::uint64_t generation);
-  /// The adopted child of this attempt, or null.
+  /// Returns the adopted child of this attempt, or null.
   std::shared_ptr<ChildOperation> adopted(const std::string& attempt) const;
-  /// A child of step `name`, attempt `name@1`.
+  /// Returns a child of step `name`, attempt `name@1`.
   ChildSpec act(const std::string& name, const std::string& argument, bool outlives) const;
   bool until(const std::function<bool()>& done, int limit_ms = 20000);
   const ChildExit& wait(const std::shared_ptr<ChildOperation>& operation);
@@ -127,13 +127,13 @@ class Successor {
   const RunFolder& folder_;
 };
 
-/// The newest keeper on record.
+/// Returns the record of the newest keeper.
 KeeperRecord record_of(const RunFolder& folder);
-/// The record of `STEP@N`.
+/// Returns the record of the attempt `STEP@N`.
 KeptAttempt kept(const RunFolder& folder, const std::string& attempt);
-/// True while a child that acts `name` lives.
+/// Returns true while a child that runs `act NAME` lives.
 bool acting(const RunFolder& folder, const std::string& name);
-/// True once no process of the run lives, within two seconds.
+/// Waits up to two seconds until no process of the run lives. Returns false if one still does.
 bool nobody_left(const RunFolder& folder);
 bool keeper_gone(const RunFolder& folder);
 std::size_t lines(const std::string& text);

@@ -40,7 +40,7 @@ void say(const char* text) {
 
 void ignore_term() { signal(SIGTERM, SIG_IGN); }
 
-// Leaves parent, session and group, keeps no pipe.
+// Leaves its parent, session and process group. Closes the pipes unless `keep_pipes`.
 void detach(bool keep_pipes) {
   if (fork() > 0) _exit(0);
   setsid();
@@ -87,7 +87,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        detach(false);
        become("stubborn", false);
      }},
-    {"family",  // stays, and has a daemon and a stubborn child
+    {"family",  // keeps running, with a daemon and a stubborn child
      [] {
        if (fork() == 0) {
          detach(false);
@@ -97,7 +97,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        say("ready\n");
        rest();
      }},
-    {"holder",  // exits, its child keeps the pipes
+    {"holder",  // exits while its child keeps the pipes open
      [] {
        if (fork() == 0) rest();
        say("done\n");
@@ -110,7 +110,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        ignore_term();
        rest();
      }},
-    {"late_writer",  // its child writes and ends after it
+    {"late_writer",  // its child writes and ends after it has exited
      [] {
        if (fork() == 0) {
          usleep(200000);
@@ -146,7 +146,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        say("woken\n");
        rest();
      }},
-    {"storm",  // 200 short children a second
+    {"storm",  // forks 200 short-lived children a second
      [] {
        ignore_term();
        signal(SIGCHLD, SIG_IGN);
@@ -155,11 +155,11 @@ const std::map<std::string, std::function<void()>> kActs = {
          usleep(5000);
        }
      }},
-    {"chain",  // lives on in its child, 200 times a second
+    {"chain",  // replaces itself by a child, 200 times a second
      [] { chain(5000, false, 1 << 30); }},
     {"chain_sessions", [] { chain(5000, true, 1 << 30); }},
     {"chain_fast", [] { chain(300, true, 1 << 30); }},
-    {"threads",  // the first thread ends, another goes on
+    {"threads",  // the first thread ends, another one runs
      [] {
        ignore_term();
        std::thread([] { rest(); }).detach();
@@ -167,7 +167,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        pthread_exit(nullptr);
      }},
     {"crash", [] { raise(SIGUSR1); }},
-    {"ticks",  // a line each 10 ms, ARG of them, on both streams
+    {"ticks",  // writes a line to each stream every 10 ms, ARG times
      [] {
        for (int left = std::atoi(argument.c_str()); left > 0; --left) {
          say("tick\n");
@@ -176,7 +176,7 @@ const std::map<std::string, std::function<void()>> kActs = {
        }
        _exit(7);
      }},
-    {"bill",  // FILE:MS, writes down that it ran, and runs for so long
+    {"bill",  // FILE:MS, appends ARG to FILE and runs for MS
      [] {
        const std::string file = argument.substr(0, argument.find(':'));
        const std::string line = argument + "\n";

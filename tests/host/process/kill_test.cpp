@@ -1,4 +1,4 @@
-// kill -9 of the host, the worker, the guard, or all of them, at moments that a seed chooses.
+// Tests kill -9 of the host, the worker, the guard, or all of them, at random moments.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -42,7 +42,7 @@ class Host {
   HostProcess process_;
 };
 
-// The host's own command line has the tag too.
+// The command line of the host contains the tag too.
 bool nobody_but(const RunFolder& folder, pid_t host) {
   for (pid_t pid : processes_with(folder.tag())) {
     if (pid != host) return false;
@@ -103,7 +103,7 @@ TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later
     CHECK(wait_for([&] { return !alive(guard) && !alive(worker); }, 2000));
     CHECK(wait_for([&] { return !keeper_is_alive(folder.fd()); }, 2000));
     host.end();
-    // The next sweep finds no process, and a log in which every start has an end.
+    // After a sweep no process is left, and every start in the log has an end.
     REQUIRE(sweep(folder.fd()));
     check_log(folder);
     auto again = sweep(folder.fd());
@@ -133,7 +133,8 @@ TEST_CASE("guard and worker killed together: the host sweeps by itself", "[proce
   auto operation = run.spawn(run.act("family"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 3; }));
   const pid_t guard = run.guard(), worker = run.worker();
-  // A running guard would clean up after its worker, and a running worker after its guard.
+  // A running guard would clean up after its worker, and a running worker after its guard, so both
+  // stop first.
   kill(guard, SIGSTOP);
   siginfo_t stopped = {};
   REQUIRE(waitid(P_PID, static_cast<id_t>(guard), &stopped, WSTOPPED) == 0);
@@ -151,7 +152,7 @@ TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process]
   REQUIRE(run.until([&] {
     auto listed = list_live(run.folder.fd());
     if (listed) live = *listed;
-    return live.size() == 3 && operation->pid() != 0;  // itself, its daemon, its child
+    return live.size() == 3 && operation->pid() != 0;  // the child, its daemon and its own child
   }));
   CHECK(keeper_is_alive(run.folder.fd()));
   auto swept = sweep(run.folder.fd(), 0);
@@ -170,7 +171,7 @@ TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process]
 
 TEST_CASE("a sweep touches no process whose start time differs", "[process][linux]") {
   RunFolder folder;
-  // A log that claims this very process's neighbours: init, and a child of ours, born in 1970.
+  // The log claims processes of others: init, and a child of this test, with a start time in 1970.
   pid_t bystander = fork();
   if (bystander == 0) {
     for (;;) pause();

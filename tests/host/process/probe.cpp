@@ -31,7 +31,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// 0, or the errno of the first call that failed.
+// Returns 0, or the errno of the first call that failed.
 int check(long result) { return result < 0 ? errno : 0; }
 
 int use(const std::string& path, int flags) {
@@ -96,7 +96,7 @@ int unix_socket(const std::string& name, bool binds) {
   return number;
 }
 
-// Listens as long as the caller lives, and answers no peer.
+// Listens until the process is killed, and accepts no peer.
 int listen_for_ever(const std::string& name) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
@@ -108,7 +108,7 @@ int listen_for_ever(const std::string& name) {
   return 0;
 }
 
-// Puts a key into the queue of a terminal, as if it had been typed there.
+// Puts a key into the input queue of a terminal, as if somebody had typed it.
 int type_into(const std::string& path) {
   int fd = open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return errno;
@@ -127,7 +127,7 @@ int open_terminal() {
   return number;
 }
 
-// A command to the keeper of the run in this folder.
+// Sends a command to the keeper of the run in this folder.
 template <typename Fn>
 int command(const std::string& folder, Fn&& fn) {
   int dir = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,7 +138,7 @@ int command(const std::string& folder, Fn&& fn) {
   return done.error().kind == ErrorKind::kDenied ? EACCES : EIO;
 }
 
-// Leaves parent, session and group, but keeps the pipe that the answers go to.
+// Leaves the parent, session and process group, but keeps the pipe for results.
 int daemonize() {
   if (fork() > 0) _exit(0);
   setsid();
@@ -146,7 +146,7 @@ int daemonize() {
   return 0;
 }
 
-// The hard limit that says whose a process is.
+// Removes the hard limit by which the keeper recognizes its processes.
 int lift_brand() {
   const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
   return check(setrlimit(RLIMIT_RTTIME, &none));

@@ -1,13 +1,13 @@
-// A confined child's side of the confinement tests: does each line of its script, and prints the
-// kernel's answer to it. Async-signal-safety does not matter here; it is a whole process.
+// The child of the confinement tests: runs the lines of a script and prints the kernel's result of
+// each. It is a whole process, so it need not be async-signal-safe.
 #pragma once
 
 #include <string>
 
 namespace moonlet::test {
 
-/// Each line of `script` is a verb and its arguments, separated by tabs; for each one line
-/// "ok" or the name of the errno goes to stdout.
+/// Runs each line of `script`: a verb and its arguments, separated by tabs. Prints a line for each:
+/// "ok" or the name of the errno.
 int probe(const std::string& script);
 
 }  // namespace moonlet::test

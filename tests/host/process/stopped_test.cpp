@@ -1,4 +1,5 @@
-// Stopped keepers: they are continued, and the wait for one that cannot be continued is bounded.
+// Tests stopped keepers: they are continued with SIGCONT, and the wait for one that cannot be
+// continued is bounded.
 #ifdef __linux__
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -30,13 +31,13 @@ TEST_CASE("a stopped guard still ends its processes", "[process][linux]") {
   const pid_t guard = run.guard(), worker = run.worker();
   kill(guard, SIGSTOP);
   run.keeper.reset();
-  // A busy machine lets them end a moment later.
+  // On a busy machine the two may take a moment to end.
   CHECK(wait_for([&] { return !alive(guard) && !alive(worker); }));
 }
 
 TEST_CASE("a keeper that is stopped, with its guard, is continued by the next request",
           "[process][linux]") {
-  if (!soak()) return;  // it is waited for, three seconds
+  if (!soak()) return;  // the wait takes three seconds
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
@@ -54,7 +55,7 @@ TEST_CASE("a keeper that is stopped, with its guard, is continued by the next re
 
 TEST_CASE("a keeper that cannot be continued is given up, and its children are adopted later",
           "[process][linux]") {
-  if (!soak()) return;  // it is looked at twice, five seconds apart
+  if (!soak()) return;  // takes two checks, five seconds apart
   RunFolder folder;
   Successor next(folder);
   const auto rest = next.act("rest", {}, true);
@@ -70,7 +71,7 @@ TEST_CASE("a keeper that cannot be continued is given up, and its children are a
   auto other = keeper->spawn(rest);
   while (operation->pid() == 0 || other->pid() == 0) loop.run_once();
   const pid_t worker = record_of(folder).worker_pid;
-  if (ptrace(PTRACE_SEIZE, worker, nullptr, nullptr) != 0) return;  // it cannot be held here
+  if (ptrace(PTRACE_SEIZE, worker, nullptr, nullptr) != 0) return;  // ptrace is forbidden here
   REQUIRE(ptrace(PTRACE_INTERRUPT, worker, nullptr, nullptr) == 0);
   REQUIRE(waitpid(worker, nullptr, __WALL) == worker);
   clock.leap(200000);

@@ -1,4 +1,5 @@
-// Hosts that take a keeper over from each other: one drives, and nothing is lost or run twice.
+// Tests hosts that take a keeper over from each other: only one drives, nothing is lost, and
+// nothing runs twice.
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -61,7 +62,8 @@ TEST_CASE("a host that was taken over from starts nothing, and its end costs not
   const bool heard = GENERATE(true, false);
   const pid_t guard = record_of(folder).guard_pid;
   if (heard) REQUIRE(old.until([&] { return rest->done(); }));
-  // Asked before it knows, or after: neither runs.
+  // The old host asks for a child before or after it learns of the takeover. The child never
+  // starts.
   auto late = old.keeper->spawn(old.act("bill", folder.path() + "/bill:1", true));
   rest->cancel();
   if (heard) {
@@ -101,7 +103,8 @@ TEST_CASE("a host that never reads still learns that another host took over", "[
   spec.out = OutputSpec::to_inline(30 << 20);
   auto bytes = old.keeper->spawn(spec);
   REQUIRE(old.until([&] { return rest->pid() != 0; }));
-  // Its end fills the socket, so that nothing more can be said there.
+  // The exit of this child, with its output, fills the old host's socket, so nothing more can be
+  // sent there.
   REQUIRE(wait_for([&] { return kept(folder, "bytes@1").state == State::kExited; }));
   next.adopt(2);
   REQUIRE(old.until([&] { return rest->done() && bytes->done(); }));
@@ -213,7 +216,7 @@ TEST_CASE("one of several simultaneous hosts takes over, and a later one takes o
     }));
     CHECK(drove == 1);
     CHECK(record_of(folder).generation == 2);
-  }  // kills the winner, too
+  }  // kills the winning host too
   Successor next(folder), last(folder);
   next.adopt(3);
   last.adopt(4);

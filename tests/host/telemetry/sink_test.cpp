@@ -79,7 +79,7 @@ TEST_CASE("events are one readable line") {
         "03:12:00Z log R-007: two words");
   CHECK(to_line(event(EventType::kBudget, {{"left", {{"usd", 1}}}})).empty());
   CHECK(to_line(event(EventType::kProgress, {{"name", "parallel"}, {"planned", 9}})).empty());
-  // Fields for programs do not make the lines longer.
+  // Fields that only programs read are left out of the line.
   CHECK(to_line(event(EventType::kStepFinished,
                       {{"status", "ok"},
                        {"usage", {{"total_tokens", 7}}},
@@ -208,7 +208,7 @@ TEST_CASE("a broken pipe is reported once and raises no signal") {
   bus.add(jsonl);
   bus.add(good);
   pipe.close_reader();
-  // The default action would end the test.
+  // With SIG_DFL, a delivered SIGPIPE would end the test.
   REQUIRE(::signal(SIGPIPE, SIG_DFL) != SIG_ERR);
   for (int i = 0; i < 3; ++i) bus.emit(event(EventType::kLog, {{"text", "hello"}}));
   CHECK(warnings == 2);

@@ -6,7 +6,7 @@ using namespace moonlet;
 
 namespace {
 
-/// "text {option} …"; "none" without a question.
+/// Returns "text {option} …", or "none" if there is no question.
 std::string asked(std::string_view answer) {
   const auto question = last_question(answer);
   if (!question) return "none";

@@ -68,7 +68,7 @@ TEST_CASE("behind a socket any port of a loopback name is the server's own", "[w
   const Access access(0, kToken);
   auto head = request("GET", "/api/about");
   set(head, "Host", "localhost:9000");
-  CHECK(status(access, head) == 401);  // the cookie is that of another port
+  CHECK(status(access, head) == 401);  // the cookie is for another port
   set(head, "Cookie", "moonlet-9000=" + kCookie);
   CHECK(status(access, head) == 200);
   set(head, "Host", "evil:9000");

@@ -1,4 +1,4 @@
-// A write that the system refuses in part leaves the old file and no other.
+// Tests that a write which the system refuses in part leaves the old file and no other.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -89,7 +89,7 @@ TEST_CASE("a read-only file system is one clear error") {
   CHECK(outcome == kFine);
 }
 
-// Runs below, under strace, in a process of its own.
+// A test case below runs this one under strace in a separate process.
 TEST_CASE("overwrite a file under faults", "[.fault]") {
   const char* path = std::getenv("MOONLET_FAULT_DIR");
   if (path == nullptr) return;
@@ -108,7 +108,8 @@ TEST_CASE("every system call of a write may fail or be interrupted") {
     const char* inject;
     bool must_fail;
   };
-  // Only calls that the start of a program does not make, or makes at known times.
+  // Injects only into system calls that the start of a program does not make, or makes at known
+  // times.
   const Fault faults[] = {
       {"fsync:error=EIO:when=1", true},    {"fsync:error=ENOSPC:when=1", true},
       {"fsync:error=EINTR:when=1", false}, {"write:error=ENOSPC:when=1", true},
@@ -119,7 +120,7 @@ TEST_CASE("every system call of a write may fail or be interrupted") {
       {"write:signal=KILL:when=1", true},
   };
   for (const auto& fault : faults) {
-    // The sanitizers' own writes come first, in numbers that vary.
+    // The sanitizers write first, an unknown number of times.
     if (kSanitized && std::string_view(fault.inject).substr(0, 6) == "write:") continue;
     Scratch scratch;
     spit(scratch / "file", "old");

@@ -92,7 +92,7 @@ TEST_CASE("a file is not replaced after the right to do so is lost") {
   const auto result = dir->write_file("file", "new", Durable::kNo, refused);
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().message == "taken over");
-  CHECK(entries == 2);  // it was asked with all written, and before the old one went
+  CHECK(entries == 2);  // asked once the new file is written and before it replaces the old one
   CHECK(entries_in(scratch.path()) == 1);
   CHECK(dir->read_file("file", 100)->bytes == "old");
 }
@@ -139,7 +139,7 @@ TEST_CASE("files of the kernel that have no size are read all the same") {
   CHECK(file->bytes.find("Pid:") != std::string::npos);
   CHECK_FALSE(file->cut);
   CHECK(file->size == file->bytes.size());
-  // A magic link leads anywhere.
+  // A magic link of /proc leads out of any folder.
   CHECK_FALSE(proc->read_file("root/etc/passwd", 10).ok());
   CHECK_FALSE(proc->read_file("cwd/x", 10).ok());
 }
@@ -324,7 +324,7 @@ TEST_CASE("a tree is removed whatever its depth, without following links") {
   ::mkfifo((scratch / "tree/a/b/pipe").c_str(), 0600);
   for (int i = 0; i < 500; ++i) spit(scratch / ("tree/a/" + std::to_string(i)), "x");
   spit(scratch / "tree/.rm-1", "a name that the removal would like to use");
-  // Deeper than any path and than any stack of descriptors.
+  // The tree is too deep for a path or for one open descriptor per level.
   int fd = ::open((scratch / "tree").c_str(), O_RDONLY | O_DIRECTORY);
   for (int depth = 0; depth < 3000; ++depth) {
     REQUIRE(::mkdirat(fd, "deeper-and-deeper", 0700) == 0);
@@ -377,7 +377,7 @@ TEST_CASE("a link swapper gets nothing in or out") {
   spit(scratch / "spot/file", "inside");
   ::symlink(outside.path().c_str(), (scratch / "evil").c_str());
 
-  // Exchanged as one step: "spot" is there at every moment, now the folder and now the link.
+  // An atomic exchange: "spot" always exists, as the folder or as the link.
   std::atomic<bool> stop{false};
   std::thread swapper([&] {
     while (!stop) {

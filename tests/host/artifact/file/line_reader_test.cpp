@@ -30,7 +30,7 @@ void put(const Pair& pair, std::string_view text) {
 
 using Lines = std::vector<std::string>;
 
-/// The lines; in place of one that was skipped its size in brackets.
+/// Returns the lines. A skipped line is represented by its size in brackets.
 Lines read_all(Pair& pair, bool at_end) {
   std::vector<Line> lines;
   for (;;) {

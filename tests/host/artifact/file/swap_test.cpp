@@ -63,7 +63,7 @@ TEST_CASE("content_of() changes with the content of a name") {
 namespace {
 
 void check_swaps(const Dir& work, const Dir& stage) {
-  // Both there, of different kinds.
+  // Both files exist, and have different types.
   spit(work.path_of("f"), "old");
   ::chmod(work.path_of("f").c_str(), 0600);
   CHECK(::symlink("target", stage.path_of("1").c_str()) == 0);
@@ -76,14 +76,14 @@ void check_swaps(const Dir& work, const Dir& stage) {
   CHECK(slurp(work.path_of("f")) == "old");
   CHECK(mode_of(work.path_of("f")) == 0600);
   CHECK(content(stage, "1") == next);
-  // Only one: it goes to where the other would be.
+  // Only one file exists; it moves to the other name.
   REQUIRE(swap_files(work, "g", stage, "1"));
   CHECK(content(work, "g") == next);
   CHECK(content(stage, "1").empty());
   REQUIRE(swap_files(work, "g", stage, "1"));
   CHECK(content(work, "g").empty());
   CHECK(content(stage, "1") == next);
-  // Missing files, and folders.
+  // Missing files and folders are refused.
   CHECK_FALSE(swap_files(work, "g", stage, "2").ok());
   ::mkdir(work.path_of("d").c_str(), 0700);
   CHECK_FALSE(swap_files(work, "d", stage, "1").ok());
@@ -185,7 +185,7 @@ TEST_CASE("a file that takes the place of another one has its owner and attribut
   if (has_attributes) CHECK(::getxattr((b / "1").c_str(), "user.tag", &value, 1) == 1);
 #endif
   CHECK(slurp(b / "1") == "new");
-  // A link has none of a file's, and a file none of a link's.
+  // Neither a link nor a file inherits from the other kind.
   CHECK(::symlink("f", (a / "link").c_str()) == 0);
   CHECK(::symlink("f", (b / "2").c_str()) == 0);
   CHECK(inherit(*stage, "1", *work, "link"));
@@ -200,7 +200,7 @@ TEST_CASE("a file that takes the place of another one has its owner and attribut
   REQUIRE(::lstat((b / "1").c_str(), &info) == 0);
   CHECK(info.st_uid == 1000);
   CHECK(info.st_gid == 1234);
-  // A new one is the group's that its folder, or the last one there is, hands on.
+  // A new file gets the group that its folder, or the nearest folder that exists, hands on.
   spit(b / "3", "new");
   REQUIRE(inherit(*stage, "3", *work, "shared/below/it/f"));
   REQUIRE(::lstat((b / "3").c_str(), &info) == 0);

@@ -38,7 +38,7 @@ struct Tree {
     REQUIRE(list.save(list_dir, "list").ok());
   }
 
-  // Each change as "path was>is".
+  // Returns each change as "path was>is".
   std::vector<std::string> changes(const std::vector<std::string>& only = {}) {
     TreeList list = std::move(*TreeList::load(list_dir, "list"));
     auto found = list.update(top, {only, {}, nullptr});
@@ -142,7 +142,7 @@ TEST_CASE("extended attributes of a folder are a change", "[linux]") {
   Tree tree;
   const std::string folder = tree.scratch / "a";
   if (::setxattr(folder.c_str(), "user.moonlet", "1", 1, 0) != 0)
-    return;  // no such attributes here
+    return;  // the file system has no user attributes
   CHECK(tree.changes() == Texts{"a d>d"});
   spit(tree.scratch / "a/new", "");
   CHECK(tree.changes() == Texts{"a/new ->f"});

@@ -1,4 +1,4 @@
-// A run with its lock and journal, for the journal's tests.
+// Test fixtures: a run with its lock and journal.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace moonlet::test {
 
-/// Takes a lock, and waits for a holder that is about to release it.
+/// Acquires the lock, and waits if its holder is about to release it.
 inline Result<RunLock> lock_run(const Dir& dir, std::string_view id,
                                 TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) {
   SystemClock clock;
@@ -22,7 +22,7 @@ inline Result<RunLock> lock_run(const Dir& dir, std::string_view id,
   return std::move(wait.lock());
 }
 
-/// A folder that is taken for a run's.
+/// A temporary folder that serves as a run's folder.
 class JournalRun {
  public:
   JournalRun() : dir_(open(scratch_)) {}
@@ -42,14 +42,14 @@ class JournalRun {
   Dir dir_;
 };
 
-/// The parts of a process that drives a run: loop, lock, journal, and the bodies it has read.
+/// The parts of a process that drives a run: loop, lock and journal, and the records read so far.
 struct JournalDriver {
   SystemClock clock;
   Loop loop{clock};
   std::vector<std::string> seen;
   std::unique_ptr<Journal> journal;
 
-  /// The error of opening, or one with an empty message.
+  /// Opens the journal. Returns the error, or one with an empty message.
   Error open(const Dir& dir, TakeOver take_over = TakeOver::kNo) {
     auto lock = lock_run(dir, "R-001", take_over);
     if (!lock) return lock.error();

@@ -1,4 +1,4 @@
-// The content of a journal after the system refuses a part of its work, stops it or kills it.
+// Tests the content of a journal after a system call fails, or the process is stopped or killed.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -23,7 +23,7 @@ bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-/// A number that survives the process that counts.
+/// A count in shared memory, which survives the child process that counts.
 class SharedCount {
  public:
   SharedCount()
@@ -39,7 +39,8 @@ class SharedCount {
   Count* count_;
 };
 
-/// Appends without end, up to eight at a time, and counts the records that were reported durable.
+/// Appends without end, up to eight records at a time, and counts the records that were reported
+/// durable.
 Error append_for_ever(const Dir& dir, std::atomic<std::uint64_t>& durable, std::mt19937& random) {
   JournalDriver driver;
   if (auto error = driver.open(dir); !error.message.empty()) return error;
@@ -58,7 +59,8 @@ Error append_for_ever(const Dir& dir, std::atomic<std::uint64_t>& durable, std::
   }
 }
 
-/// In a folder where nothing more can be written until `free` was called.
+/// Appends until the folder is full, then calls `free` and appends again. Returns 0, or the number
+/// of the check that failed.
 template <typename Free>
 int fill_and_go_on(const JournalRun& run, const char* expected, Free free) {
   JournalDriver driver;
@@ -71,7 +73,7 @@ int fill_and_go_on(const JournalRun& run, const char* expected, Free free) {
     for (int i = 0; i < 5; ++i) writes.push_back(driver.journal->append(body));
     for (const auto& write : writes) {
       const auto result = driver.wait(write);
-      // One write for all: either all are there or none.
+      // One write appends all records of a turn, so either all of them succeed or none.
       if (result.ok() && error) return 2;
       if (result.ok()) ++durable;
       if (!result) error = result.error();
@@ -81,7 +83,7 @@ int fill_and_go_on(const JournalRun& run, const char* expected, Free free) {
   if (!contains(error->message, "steps.jsonl")) return 4;
   auto report = verify_journal(run.dir());
   if (!report || report->records != durable || report->torn_bytes != 0 || report->damage) return 5;
-  // The next ones fail in the same way, or fit as long as they are few.
+  // Later records fail in the same way. Small ones may still fit.
   while (driver.append(body).ok()) ++durable;
   if (!driver.journal->flush_blocking()) return 7;
   free();
@@ -98,7 +100,7 @@ TEST_CASE("a file size limit fails waiting records, and leaves whole lines") {
   CHECK(in_child([&] {
           rlimit limit{100'000, 1'000'000};
           ::setrlimit(RLIMIT_FSIZE, &limit);
-          // SIGXFSZ would end the process; the journal does not let it come.
+          // SIGXFSZ would end the process. The thread that writes the journal blocks it.
           return fill_and_go_on(run, "File too large", [] {
             const rlimit more{1'000'000, 1'000'000};
             ::setrlimit(RLIMIT_FSIZE, &more);
@@ -170,8 +172,9 @@ TEST_CASE("a full disk refuses a repair, and loses nothing by it") {
   CHECK(outcome == 0);
 }
 
-// Runs below, under strace, in a process of its own. Exits with 40 when all was written, 41 when
-// a write failed and the next worked, 42 when the next failed, too, 43 when it could not be opened.
+// A test case below runs this one under strace in a separate process. Exits with 40 if all was
+// written, 41 if a write failed and the next one worked, 42 if the next one failed too, 43 if the
+// journal could not be opened.
 TEST_CASE("append under faults", "[.fault]") {
   const char* path = std::getenv("MOONLET_FAULT_DIR");
   if (path == nullptr) return;
@@ -192,7 +195,7 @@ TEST_CASE("every system call of an append may fail or be interrupted", "[linux]"
   struct Fault {
     const char* inject;
     int exit;
-    std::uint64_t records;  // found afterwards
+    std::uint64_t records;  // the records that are found afterwards
   };
   const Fault faults[] = {
       {"fdatasync:error=EIO:when=1", 42, 0},
@@ -212,12 +215,12 @@ TEST_CASE("every system call of an append may fail or be interrupted", "[linux]"
       {"write:error=EINTR:when=1", 40, 2},
       {"write:signal=KILL:when=1", 1000 + SIGKILL, 0},
       {"write:signal=KILL:when=2", 1000 + SIGKILL, 1},
-      {"write:retval=10:when=1", 41, 1},  // it says so, but writes nothing
+      {"write:retval=10:when=1", 41, 1},  // the call reports 10 bytes and writes none
   };
   for (const auto& fault : faults) {
     const std::string_view inject = fault.inject;
     JournalRun run;
-    // Only what is written into the journal counts.
+    // Injects only into writes to the journal.
     const std::string only = inject.substr(0, 6) == "write:" ? " -P '" + run.file() + "' " : "";
     ::setenv("MOONLET_FAULT_DIR", run.path().c_str(), 1);
     const std::string command = "ASAN_OPTIONS=detect_leaks=0 exec strace -f -o /dev/null " + only +
@@ -282,7 +285,7 @@ TEST_CASE("a driver that is stopped and taken over writes nothing any more", "[l
     }
     CHECK(status == 0);
     REQUIRE(driver.append("{\"new\":3}").ok());
-    // It could not learn of a record that we have not read.
+    // The stopped process reported no record durable that its successor has not read.
     CHECK((*durable).load() <= read);
     driver.journal.reset();
     const auto report = verify_journal(run.dir()).value();
@@ -338,7 +341,7 @@ TEST_CASE("a driver that is killed at random loses nothing that was durable") {
   CHECK(verify_journal(run.dir())->damage == std::nullopt);
 }
 
-// Says figures; compare them with those of the disk.
+// Prints times, to be compared with those of the disk.
 TEST_CASE("figures of the journal", "[.bench]") {
   using Time = std::chrono::steady_clock;
   const auto ms_since = [](Time::time_point start) {

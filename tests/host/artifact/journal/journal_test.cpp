@@ -16,7 +16,7 @@ using namespace moonlet::test;
 
 namespace {
 
-/// A journal of `count` records, made in as many commits.
+/// Returns a journal of `count` records, each in its own commit.
 std::string journal_of(JournalRun& run, int count) {
   JournalDriver driver;
   REQUIRE(driver.open(run.dir()).message.empty());
@@ -103,7 +103,7 @@ TEST_CASE("records added in one turn are committed together") {
   CHECK(slurp(run.file()).empty());
   for (const auto& write : writes) REQUIRE(driver.wait(write).ok());
   CHECK(completed == 64);
-  // The mark of a new commit stands in the first line alone.
+  // Only the first line of a commit has the mark.
   const auto lines = lines_of(slurp(run.file()));
   CHECK(std::count_if(lines.begin(), lines.end(), [](const auto& line) {
           return nlohmann::json::parse(line).contains("rest_durable");
@@ -136,7 +136,7 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   auto second = journal->append_relaxed("{\"a\":2}");
   REQUIRE(journal->flush_blocking().ok());
   CHECK(second->done());
-  // Records before the flush are known to be on the disk, so the next line says so.
+  // The flush put all earlier records on the disk, and the next line says so.
   auto third = journal->append("{}");
   REQUIRE(journal->flush_blocking().ok());
   const auto lines = lines_of(slurp(run.file()));
@@ -262,7 +262,7 @@ TEST_CASE("a torn end is cut off and kept, at every byte of the last three lines
   for (std::size_t size = start; size <= whole.size(); ++size) {
     const std::string text = whole.substr(0, size);
     spit(run.file(), text);
-    // A line that lacks nothing but its newline is whole.
+    // A line that lacks only its newline counts as whole.
     const bool lacks_newline = size < whole.size() && whole[size] == '\n';
     const auto newlines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
     const std::size_t expected = newlines + (lacks_newline ? 1 : 0);
@@ -313,7 +313,7 @@ TEST_CASE("a changed byte is found wherever it is, and nothing durable is cut fo
       spit(run.file(), text);
       const auto report = verify_journal(run.dir()).value();
       INFO("byte " << at << " of " << whole.size() << ": " << whole[at] << " -> " << text[at]);
-      // Only the very last newline may have been torn off just as well.
+      // Only a change of the last newline may look like a torn line instead of damage.
       const bool last = at + 1 == whole.size();
       REQUIRE((report.damage || (last && report.torn_bytes > 0)));
       if (report.damage) {
@@ -349,11 +349,11 @@ TEST_CASE("lines that are lost, doubled, exchanged or foreign are damage") {
   check({good[0], "", good[1]}, 2);
   check({good[0], good[1], "{}"}, 3);
   check({good[0], good[1] + " ", good[2]}, 2);
-  // Both journals have equal records, so a line of one fits the chain of the other.
+  // Both journals have equal records, so a line of one continues the hash chain of the other.
   auto swapped = good;
   swapped[2] = foreign[2];
   spit(run.file(), joined(swapped));
-  CHECK_FALSE(verify_journal(run.dir())->damage);  // equal records make equal chains
+  CHECK_FALSE(verify_journal(run.dir())->damage);
   std::string reused = good[0];
   reused.replace(reused.find("moonlet-journal-2"), 17, "moonlet-journal-9");
   check({reused}, 1);
@@ -376,7 +376,7 @@ TEST_CASE("zeros that a power cut left at the end are torn, zeros in the middle 
   }
   CHECK(slurp(run.file()) == whole);
 
-  // The fourth line proves that the third had reached the disk.
+  // The fourth line proves that the third one had reached the disk.
   std::string text = joined({lines[0], lines[1]}) + zeros + "\n" + lines[3] + "\n";
   spit(run.file(), text);
   CHECK(verify_journal(run.dir())->damage->line == 3);
@@ -439,7 +439,7 @@ TEST_CASE("a new holder writes to a copy while the old writer has the file open"
   REQUIRE(old.append("{\"old\":1}").ok());
   std::ofstream(run.file(), std::ios::app) << "{\"n\":2";
   const auto before = run.dir().stat(kJournalName)->inode;
-  // A removed lock file takes the run away from its holder, too.
+  // Removing the lock file also takes the run away from its holder.
   REQUIRE(run.dir().remove_file("lock").ok());
 
   JournalDriver now;
@@ -477,7 +477,7 @@ TEST_CASE("a journal of a newer generation than the lock is refused") {
   const auto error = driver.open(run.dir());
   CHECK(error.kind == ErrorKind::kDenied);
   CHECK(error.message.find("generation 3") != std::string::npos);
-  // Without a lock file the journal says where to go on.
+  // Without a lock file, the next generation follows from the journal.
   REQUIRE(run.dir().remove_file("lock").ok());
   CHECK(run.lock()->generation() == 4);
 }

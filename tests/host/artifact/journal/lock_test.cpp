@@ -18,8 +18,8 @@ using namespace moonlet::test;
 
 namespace {
 
-/// A process that does something and then lives until it is killed. It says one byte when it is
-/// ready.
+/// A child process that calls a function and then lives until it is killed. It writes one byte when
+/// it is ready.
 class Companion {
  public:
   template <typename Fn>
@@ -195,7 +195,7 @@ TEST_CASE("a killed holder is ending until the last of its threads is gone", "[l
       ::_exit(0);
     });
     last.detach();
-    ::syscall(SYS_exit, 0);  // ends this thread alone
+    ::syscall(SYS_exit, 0);  // ends only this thread
   });
   REQUIRE(holder.ready());
   Holder known = this_process();
@@ -258,7 +258,7 @@ TEST_CASE("a lock can be taken after its takers were killed at random", "[linux]
       }
       children.push_back(child);
     }
-    // At no moment in particular, but after some of them had it.
+    // Kills at an arbitrary moment after several children have held the lock.
     const auto wanted = newest + 1 + static_cast<std::uint64_t>(round % 7);
     while (generation_of(run) < wanted) {
     }
@@ -292,7 +292,7 @@ TEST_CASE("a pid of another pid namespace is not trusted", "[linux]") {
   auto text = slurp(run.path() + "/lock");
   const auto place = text.find("place ") + 6;
   text.replace(place, 16, std::string(16, 'f'));
-  // In place: the holder keeps its file.
+  // Overwrites the lock file in place, so that it stays the file that its holder has open.
   const int fd = ::open((run.path() + "/lock").c_str(), O_WRONLY);
   REQUIRE(::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   ::close(fd);

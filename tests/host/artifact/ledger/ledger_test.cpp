@@ -527,7 +527,7 @@ TEST_CASE("a full disk and a read-only one are clear errors of the ledger") {
 }
 #endif
 
-// A million rows take a while: with MOONLET_SOAK alone.
+// A million rows take long, so this test runs only with MOONLET_SOAK.
 TEST_CASE("the newest 50 of a million runs of one task") {
   if (std::getenv("MOONLET_SOAK") == nullptr) return;
   using Time = std::chrono::steady_clock;

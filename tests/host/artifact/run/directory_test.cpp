@@ -103,7 +103,7 @@ TEST_CASE("eight processes that make 200 runs each make 1600") {
     if (child == 0) {
       for (int run = 0; run < 200; ++run) {
         auto made = agent.runs.create();
-        // Exclusive for real: no other process may have put a file there.
+        // The folder must be exclusive: no other process may have put a file there.
         if (!made || entries_in(made->dir().path()) != 0) ::_exit(1);
         spit(made->dir().path() + "/mine", "");
       }
@@ -148,7 +148,7 @@ TEST_CASE("eight processes that are killed at random leave no id twice and no ru
       CHECK(WIFSIGNALED(status));
     }
   }
-  // A kill between the two steps leaves an empty folder, which nothing was started in.
+  // A kill between the two steps of create() leaves an empty folder, in which nothing was started.
   const auto live = agent.runs.live().value();
   const std::set<std::string> marked(live.begin(), live.end());
   const auto all = agent.runs.list(SIZE_MAX).value();
@@ -162,7 +162,7 @@ TEST_CASE("eight processes that are killed at random leave no id twice and no ru
 TEST_CASE("a full disk leaves no half made run or sidecar") {
   Scratch scratch;
   const int outcome = in_child([&] {
-    // Room for a handful of inodes.
+    // The file system has room for a few inodes.
     if (!mount_tmpfs(scratch.path(), "nr_inodes=8")) return 9;
     auto dir = Dir::open(scratch.path());
     if (!dir->make_dirs("runs") || !dir->make_dirs("live") || !dir->make_dirs("sidecars")) return 1;
@@ -171,7 +171,7 @@ TEST_CASE("a full disk leaves no half made run or sidecar") {
     while (last.ok()) last = runs.create();
     if (last.error().message.find("ENOSPC") == std::string::npos) return 2;
     if (runs.list(100)->size() != runs.live()->size()) return 3;
-    // One inode is free: enough for the sidecar's folder, not for what is in it.
+    // One free inode is enough for the sidecar's folder, but not for its content.
     if (make_sidecar(*dir, "task").ok()) return 4;
     return dir->exists("sidecars/task") ? 5 : 0;
   });

@@ -123,7 +123,7 @@ TEST_CASE("a run whose folder was just made, and is not marked yet, is not passe
   CHECK(place.ledger.complete_to().value() == 0);
   place.write_record("R-001", "ok");
   CHECK(place.complete().runs == 1);
-  // After a minute it is the rest of a host that was killed.
+  // An empty run folder that is older than a minute is left over from a killed host.
   REQUIRE(place.agent.make_dirs("runs/R-002").ok());
   const timespec hour_ago[2] = {{::time(nullptr) - 3600, 0}, {::time(nullptr) - 3600, 0}};
   REQUIRE(::utimensat(AT_FDCWD, (place.scratch / "runs/R-002").c_str(), hour_ago, 0) == 0);

@@ -115,7 +115,7 @@ TEST_CASE("an output file lies beneath the run's directory and has no other name
 
 namespace {
 
-// A limit on file sizes stands for the full disk: a part is written, then nothing more.
+// Simulates a full disk by a limit on file sizes: one write is short, and later ones fail.
 class SmallDisk {
  public:
   explicit SmallDisk(rlim_t size) {
@@ -146,7 +146,7 @@ TEST_CASE("output that the disk refuses is written later, whole and in order") {
   Folder folder;
   for (std::size_t cap : {1500u, 2000u, 100000u, 1u << 20}) {
     for (std::size_t size : {1001u, 1600u, 40000u, 200000u}) {
-      // The disk has room again after so many bytes, or only by the end.
+      // The disk has room again after this many bytes, or only at the end.
       for (std::size_t until : {1200u, 30000u, 1000000u}) {
         const std::string text = numbered(size);
         Capture capture;

@@ -21,7 +21,7 @@ namespace moonlet::test {
 
 using Lines = std::vector<std::string>;
 
-/// Verb and arguments of one line, see probe().
+/// Formats a verb and its arguments as a line of a script for probe().
 inline std::string line(const std::string& verb, const std::string& first = {},
                         const std::string& second = {}) {
   return verb + "\t" + first + (second.empty() ? "" : "\t" + second);
@@ -50,7 +50,7 @@ inline bool supported(int abi = 1) {
   return false;
 }
 
-/// A keeper and its folders: `work` is writable, `outside` is not.
+/// A keeper with three folders, of which only `work` is writable.
 struct Place {
   Place() {
     for (const auto& folder : {work, other, outside}) std::filesystem::create_directory(folder);
@@ -73,7 +73,7 @@ struct Place {
       return run.folder.read("outside/" + name) == "precious";
     });
   }
-  /// The results of the script's lines, run by a child under `confinement`.
+  /// Runs the lines of a script in a child under `confinement`, and returns their results.
   Lines probe(const Lines& script) {
     ChildSpec spec = run.act("probe", joined(script));
     spec.confinement = confinement;
@@ -99,7 +99,7 @@ struct Place {
   int stdin_fd = -1;
 };
 
-/// The present kernel, asked to behave like one of this ABI; no keeper in between.
+/// Runs a script under the restrictions of a kernel with this Landlock ABI, without a keeper.
 inline Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& script) {
   auto ruleset = make_ruleset(confinement, {places::kKeeperProgram}, {abi, {}});
   REQUIRE(ruleset);

@@ -32,14 +32,15 @@ TEST_CASE("a confined step commands no other run's keeper, not even where it may
   CHECK(place.probe(script) == refused);
   place.confinement.writable.push_back(folder);
   CHECK(place.probe(script) == refused);
-  // A process that is confined by another program, and belongs to no step.
+  // A process that another program confined, and that belongs to no step, may query the keeper but
+  // not shut it down.
   CHECK(probe_with_abi(Confinement{}, confinement_support().abi,
                        {line("status", folder), line("shutdown", folder)}) ==
         Lines{"ok", "EACCES"});
   CHECK(victim.run(victim.act("probe", line("status", folder))).success());
   CHECK_FALSE(victim.keeper->superseded());
   CHECK(victim.run(victim.act("probe", line("status", folder))).success());
-  // An unconfined process does as its user may: it gains no rights by that.
+  // An unconfined process has its user's rights to the keeper.
   ChildSpec free = place.run.act("probe", line("shutdown", folder));
   CHECK(place.run.run(free).out.text == "ok\n");
 }

@@ -57,7 +57,7 @@ class UnixServer {
   Fd fd_;
 };
 
-/// From now on `call` fails with `number` for the calling thread and all that it starts.
+/// Makes `call` fail with errno `number` in the calling thread and in everything that it starts.
 bool refuse_call(long call, int number) {
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -98,7 +98,7 @@ TEST_CASE("a confined child writes nothing outside", "[linux]") {
   CHECK(place.probe(script) == Lines(script.size(), "EACCES"));
 
   SECTION("nor by a rename or a link") {
-    // EXDEV: the kernel says that it is another device, so that mv copies instead, and fails.
+    // With EXDEV the kernel reports another device; mv then copies, and the copy fails.
     for (const std::string& answer : place.probe({line("rename", work + "/mine", out + "/new"),
                                                   line("rename", work + "/mine", out + "/file"),
                                                   line("rename", out + "/file", work + "/theirs"),
@@ -155,10 +155,10 @@ TEST_CASE("a confined child works in its writable folders", "[linux]") {
                         line("append", "/dev/stdout"),
                         line("run", "/bin/true")};
   Lines answers = place.probe(script);
-  // The text sent to /dev/stdout stands before the next answer.
+  // The text that the script sent to /dev/stdout precedes the next result.
   for (auto& answer : answers) answer.erase(0, answer[0] == 'x' ? 1 : 0);
   CHECK(answers == Lines(script.size(), "ok"));
-  // A file is writable as it is; its folder is not.
+  // The file is writable, but its folder is not.
   CHECK(place.probe({line("unlink", place.outside + "/second")}) == Lines{"EACCES"});
 }
 
@@ -394,7 +394,7 @@ TEST_CASE("a kernel that refuses confinement has the step not started", "[linux]
                            Case{446, E2BIG, "too many confinements"}}) {
     INFO(each.says);
     bool filtered = false;
-    // A thread of its own, for a filter is inherited by the keeper but never taken off again.
+    // Runs in its own thread, because a filter can never be removed. The keeper inherits it.
     std::thread([&] {
       filtered = refuse_call(each.call, each.number);
       if (!filtered) return;

@@ -88,7 +88,7 @@ TEST_CASE("an attempt is never started, running, exited or lost") {
   CHECK(lost.exit.error.kind == ErrorKind::kLost);
   CHECK(lost.exit.code == 5);
   CHECK(log.find("s", "lost").exit.error.message.find("worker died") != std::string::npos);
-  // The machine went down: an intent is lost, and a refused start did not run all the same.
+  // After a reboot an attempt with an intent is lost, and a start that was refused did not happen.
   CHECK(log.find("s", "intent", false, "boot-2").state == State::kLost);
   CHECK(log.find("s", "refused", false, "boot-2").state == State::kNotStarted);
   CHECK(log.find("s", "exited", false, "boot-2").state == State::kExited);
@@ -100,7 +100,7 @@ TEST_CASE("the newest run of an attempt counts, and a failed start hides no earl
           exited(4, Why::kNotStarted) + end_line("asked", 7) + keeper("two") + intent(1, "s", "a") +
           intent(2, "s", "c"));
   CHECK(log.find("s", "b").exit.code == 2);
-  // Only the last keeper can be the one at work.
+  // Only the last keeper can still be running.
   CHECK(log.find("s", "b", true).state == State::kExited);
   CHECK(log.find("s", "a", true).state == State::kRunning);
   const KeptAttempt first = log.find("s", "a");

@@ -19,7 +19,7 @@ void write_journal(const JournalRun& run, const std::vector<json>& bodies) {
   for (const json& body : bodies) REQUIRE(driver.wait(driver.journal->append(body.dump())));
 }
 
-/// Puts a keeper on record that has started these attempts.
+/// Writes a log in which one keeper started these attempts.
 void write_keeper_log(const JournalRun& run, const std::vector<std::string>& attempts) {
   auto fd = open_keeper_log(run.dir().fd(), false);
   REQUIRE(fd);

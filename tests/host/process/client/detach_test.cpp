@@ -17,7 +17,7 @@ DetachRequest shell(const std::string& script) {
   return request;
 }
 
-/// How the process that ended last did that: an exit code, or 1000 and the signal.
+/// Reaps a child. Returns its exit code, or 1000 plus its signal.
 int reap() {
   int status = 0;
   if (::waitpid(-1, &status, 0) < 0) return -1;

@@ -47,8 +47,8 @@ TEST_CASE("a hook that exceeds its time limit is ended with its descendants") {
 }
 
 TEST_CASE("a hook that ignores the wish to end is killed") {
-  // SIGTERM ends a shell that has not set its trap yet, so the stop waits for the file that it
-  // makes afterwards.
+  // SIGTERM would end a shell that has not set its trap yet, so the stop waits for a file that the
+  // shell makes afterwards.
   const test::Scratch scratch;
   const std::string ready = scratch / "ready";
   HookRequest request = shell("trap '' TERM; : > " + ready + "; sleep 600; true");

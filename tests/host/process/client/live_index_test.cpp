@@ -29,7 +29,7 @@ struct Index {
   bool is_empty() const { return fs::is_empty(path); }
 };
 
-/// A keeper that is in the index, with one child that sleeps.
+/// A keeper in the index, with one child that sleeps.
 struct Indexed : Index {
   RunFolder folder;
   Successor host{folder};
@@ -69,7 +69,7 @@ LiveEntry entry_of(const Index& own, const std::string& token, const std::string
                    const RunFolder& run) {
   const auto live = own.index.make();
   REQUIRE(live);
-  // The entry borrows the folder of the index.
+  // The entry gets a duplicate of the index folder's descriptor.
   auto entry = LiveEntry::make(::dup(live->fd()), token);
   REQUIRE(entry);
   KeeperRecord record;
@@ -162,7 +162,7 @@ TEST_CASE("an entry follows the folder of its run when that is moved") {
   CHECK(keepers[0].run_dir == moved);
   CHECK_FALSE(keepers[0].removed);
   fs::rename(moved, run.path());
-  CHECK(own.index.list()[0].removed);  // nothing is there by that name
+  CHECK(own.index.list()[0].removed);  // the run's path does not exist
   entry.remove();
   CHECK(own.is_empty());
 }

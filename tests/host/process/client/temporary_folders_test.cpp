@@ -54,7 +54,7 @@ TEST_CASE("temporary folders: a folder on record is removed with its record") {
   CHECK_FALSE(fs::exists(first));
   CHECK(fs::exists(other));
   CHECK_FALSE(fs::exists(scratch.path / "run/temporary"));
-  scratch.remove();  // no record is left
+  scratch.remove();  // leaves no record
 }
 
 TEST_CASE("temporary folders: a missing folder or parent is not an error") {

@@ -1,4 +1,4 @@
-// Children as the host sees them: how they start, what comes back, how they end.
+// Tests children from the host's side: their start, their results and their end.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -82,7 +82,7 @@ TEST_CASE("a child sees its own environment, directory and stdin, and nothing of
   close(pipe_ends[1]);
   spec.stdin_fd = pipe_ends[0];
   auto operation = run.spawn(spec);
-  close(pipe_ends[0]);  // borrowed only until spawn() returned
+  close(pipe_ends[0]);  // spawn() borrowed the descriptor and has returned
   const ChildExit& exit = run.wait(operation);
   unsetenv("MOONLET_TEST_LEAK");
   CHECK(exit.out.text == run.folder.path() + "\nMOONLET_STEP=" + run.keeper->token() +
@@ -93,7 +93,7 @@ TEST_CASE("a child sees its own environment, directory and stdin, and nothing of
 TEST_CASE("a child leads its own session and inherits no descriptor, mask or disposition",
           "[process]") {
   signal(SIGUSR1, SIG_IGN);
-  int leak = open("/dev/null", O_RDONLY);  // not close-on-exec, as careless programs have them
+  int leak = open("/dev/null", O_RDONLY);  // without O_CLOEXEC, as careless programs open files
   KeeperRun run;
   const ChildExit& exit = run.run(run.act("print_state"));
   close(leak);
@@ -276,7 +276,7 @@ TEST_CASE("the log has intent, start and exit of each child, in this order", "[p
 
 TEST_CASE("on a full disk a durable start is refused, others run, and exits are not lost",
           "[process]") {
-  // A limit on file sizes stands for the full disk; the keeper inherits it.
+  // A limit on file sizes, which the keeper inherits, simulates a full disk.
   auto before = signal(SIGXFSZ, SIG_IGN);
   rlimit old_limit{};
   getrlimit(RLIMIT_FSIZE, &old_limit);
@@ -321,7 +321,7 @@ TEST_CASE("a child that is finished with is ended for that reason, and stays so 
   REQUIRE(run.until([&] { return child->pid() != 0; }));
   child->end_finished();
   CHECK(run.wait(child).why == ChildExit::Why::kFinished);
-  child->end_finished();  // on an ended child it has no effect
+  child->end_finished();  // no effect on a child that has ended
   auto log = read_keeper_log(run.folder.fd());
   REQUIRE(log);
   CHECK(log->back().children.begin()->second.exit.why == ChildExit::Why::kFinished);
@@ -354,7 +354,7 @@ TEST_CASE("an ending keeper starts no child, and does not wait for late requests
   KeeperRun run;
   auto stubborn = run.spawn(run.act("stubborn"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 1; }));
-  // It resists for a while, in which more is asked for.
+  // The child resists for a while, in which the host asks for more children.
   REQUIRE(kill(run.worker(), SIGTERM) == 0);
   std::vector<std::shared_ptr<ChildOperation>> late;
   REQUIRE(run.until([&] {
@@ -445,7 +445,7 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and block no host", 
     CHECK(hung_up(fd));
     close(fd);
   }
-  // A process that may only read the run's record is no host of it, and ends no child.
+  // A process that may only read the run's record cannot act as its host, and ends no child.
   for (FrameType type : {FrameType::kAdopt, FrameType::kCancel, FrameType::kShutdown}) {
     for (const char* shown : {"", "/keeper.log", "/keeper.sock"}) {
       Fd file(*shown == '\0' ? -1 : open((run.folder.path() + shown).c_str(), O_PATH | O_CLOEXEC));
@@ -464,7 +464,8 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and block no host", 
       CHECK((*refused)->type == FrameType::kRefused);
     }
   }
-  // Silent ones, more than it takes; and one that asks for ever and never reads.
+  // Connects more silent peers than the keeper accepts, and one peer that sends requests without
+  // reading the answers.
   std::vector<int> silent;
   for (int i = 0; i < 40; ++i) silent.push_back(connect_to());
   int greedy = connect_to();
@@ -482,7 +483,8 @@ TEST_CASE("a connection that lingers does not hold up the keeper that it was pas
           "[process]") {
   KeeperRun run;
   run.run(shell("true"));
-  // Unread bytes, and a minute to get rid of them.
+  // The socket has bytes that its peer never reads, and SO_LINGER lets close() wait a minute for
+  // them.
   Fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;

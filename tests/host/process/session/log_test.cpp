@@ -12,7 +12,7 @@ using namespace moonlet;
 
 namespace {
 
-/// While it lives no file of this process grows beyond `bytes`, as on a full disk.
+/// Limits the files of this process to `bytes` during its lifetime, to simulate a full disk.
 class FileLimit {
  public:
   explicit FileLimit(rlim_t bytes) {
@@ -31,7 +31,7 @@ class FileLimit {
 };
 
 const std::string kFirst = SessionLog::piece_name(0, "log");
-// The text of the system for a file that may not grow.
+// The system's message for a file at its limit (EFBIG).
 const std::string kWhy = "File too large";
 
 struct Log {
@@ -92,7 +92,7 @@ TEST_CASE("a log notes how much a full disk took from it, where it was, and keep
 TEST_CASE("on a full disk the end of a log says how many bytes need room") {
   Log own;
   std::uint64_t asked = 0;
-  // The limit holds for the test's report too, so nothing is reported while it does.
+  // The limit would hold for the test's output too, so nothing is checked while it is in force.
   FileLimit limit(10);
   own.log.append("0123456789abc", 1);
   own.log.finish(2, [&](std::uint64_t bytes) {
@@ -141,7 +141,7 @@ TEST_CASE("a note about lost output is written whole or not at all") {
 }
 
 TEST_CASE("the log of a session whose folder was removed does not fill the disk") {
-  Log own(32768);  // pieces of 4096 bytes
+  Log own(32768);  // in pieces of 4096 bytes
   const int piece = openat(own.folder.fd(), kFirst.c_str(), O_RDONLY);
   REQUIRE(piece >= 0);
   const Fd held(piece);

@@ -23,7 +23,7 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-// The bytes that \e, \r, \n, \t, \b, \\ and \xNN stand for.
+// Decodes \e, \r, \n, \t, \b, \\ and \xNN.
 std::string bytes_of(const std::string& text) {
   static const std::string names = "ernt\\b", bytes = "\x1b\r\n\t\\\b";
   std::string out;
@@ -40,7 +40,7 @@ std::string bytes_of(const std::string& text) {
   return out;
 }
 
-// Feeds bytes to the screen; [4x10] among them resizes it. True if it was resized.
+// Feeds bytes to the screen; [4x10] in the text resizes it. Returns true if it was resized.
 bool play(Screen& screen, const std::string& script) {
   std::size_t from = 0;
   for (std::size_t at = script.find('['); at != std::string::npos; at = script.find('[', at + 1)) {
@@ -77,7 +77,7 @@ TEST_CASE("each kind of control sequence has the effect that it has on a termina
       Screen screen({6, 20}, {});
       screen.set_flooded(is_flooded);
       const bool is_resized = play(screen, field[1]);
-      // Lines of a flooded screen do not come back.
+      // Lines that a flooded screen dropped do not return when it is resized.
       if (is_flooded && is_resized) continue;
       CHECK(shown(screen) == (field[2] == "-" ? "" : bytes_of(field[2])));
       const Screen::Cursor at = screen.cursor();

@@ -27,7 +27,7 @@ TEST_CASE("the screen shows what a person would see") {
   CHECK(shown.screen.row(2) == "    here \xe4\xb8\xad!");
   CHECK(shown.screen.cursor().row == 2);
   CHECK(shown.screen.cursor().col == 12);
-  // The other screen comes and goes.
+  // Switches to the alternate screen and back.
   shown.screen.feed("\x1b[?1049h\x1b[2J\x1b[Hediting");
   CHECK(shown.screen.alternate());
   CHECK(shown.screen.row(0) == "editing");

@@ -47,7 +47,8 @@ TEST_CASE("input that libvterm 0.1 does not survive is changed or left out") {
                 "2m") ==
         "\xc2\xa0"
         "2m");
-  // A control character within a sequence is obeyed before it; another escape begins anew.
+  // A control character within an escape sequence takes effect before it. ESC starts a new
+  // sequence.
   CHECK(cleaned("\x1b[1\n;2H") == "\n\x1b[1;2H");
   CHECK(cleaned("\x1b[1\x1b[2H\x1b[3\x18x") == "\x1b[2H\x18x");
   CHECK(cleaned("\x1b(\x7f[" + std::string(40, ';') + "mx\x1b(") ==

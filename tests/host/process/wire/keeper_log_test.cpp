@@ -36,7 +36,7 @@ KeeperRecord record() {
   return record;
 }
 
-// Every byte the process writes to a file beyond this is refused, as on a full disk.
+// Limits the files of this process, to simulate a full disk.
 class FileLimit {
  public:
   explicit FileLimit(rlim_t bytes) {
@@ -110,7 +110,7 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
     const LoggedChild& child = keeper.children.at(n);
     CHECK(child.state == expected[n - 1]);
     CHECK(child.pid == (n == 1 ? 0 : static_cast<pid_t>(n) + 100));
-    // A start is on record before its program runs, as long as the machine did not crash.
+    // A start is recorded before its program runs. A crash of the machine may lose the record.
     CHECK(keeper.may_have_started(child, "boot-1") == (n != 1));
     CHECK(keeper.may_have_started(child, "boot-2"));
   }
@@ -144,7 +144,7 @@ TEST_CASE("torn, strange and foreign lines are skipped") {
   REQUIRE(keepers);
   REQUIRE(keepers->size() == 1);
   CHECK(keepers->front().children.at(1).state == State::kStarted);
-  // kill(-1) and kill(1) are not what anybody meant.
+  // The pids -1 and 1 are rejected, because kill() would hit unrelated processes.
   CHECK(keepers->front().children.at(2).pid == 0);
   CHECK(keepers->front().children.at(3).pid == 0);
 }

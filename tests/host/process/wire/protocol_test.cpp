@@ -154,7 +154,7 @@ TEST_CASE("a frame that is cut short, too long or has bytes left over is not one
     auto frame = next_frame(none, kHostFrameLimit);
     REQUIRE(frame);
     CHECK_FALSE(*frame);
-    // Any body but the whole one.
+    // Bodies of any other length do not crash the decoders.
     std::string body = whole.substr(5);
     for (std::size_t size = 0; size < body.size(); ++size) decode_anything(body.substr(0, size));
     CHECK_FALSE(decode_start(body + "x"));

@@ -15,7 +15,7 @@ using namespace moonlet;
 
 namespace {
 
-/// As much of a terminal as the live view uses; anything else in the stream is a failure.
+/// Emulates the part of a terminal that the live view uses. Any other sequence fails the test.
 class Screen {
  public:
   explicit Screen(int height) : rows_(static_cast<std::size_t>(height)) {}
@@ -30,7 +30,7 @@ class Screen {
     }
   }
 
-  /// The text on the screen, without empty lines at its end; scrolled lines first.
+  /// Returns the text on the screen, scrolled lines first, without empty lines at its end.
   std::vector<std::string> lines() const {
     auto all = gone_;
     all.insert(all.end(), rows_.begin(), rows_.end());
@@ -46,7 +46,7 @@ class Screen {
     if (c == '\r') {
       column_ = 0;
     } else if (c == '\n') {
-      column_ = 0;  // the terminal's driver adds the return
+      column_ = 0;  // the terminal driver adds the carriage return
       if (++row_ == rows_.size()) {
         gone_.push_back(rows_.front());
         rows_.erase(rows_.begin());
@@ -132,7 +132,7 @@ class Fixture {
   }
   void begin() { emit(EventType::kRunStarted, "", {{"preset", "review"}, {"runner", "codex"}}); }
   void log(const std::string& text) { emit(EventType::kLog, "", {{"text", text}}); }
-  /// `ms` later by the clock, without waiting for them.
+  /// Advances the clock by `ms` without waiting.
   void pass(std::int64_t ms) {
     clock_.advance(ms);
     view->draw_due();
@@ -250,7 +250,7 @@ TEST_CASE("a flood of lines in one turn is bounded") {
   for (int i = 0; i < 5000; ++i) f.log(std::string(100, 'x'));
   CHECK(f.writes > 0);
   f.pass(100);
-  CHECK(f.screen.lines().size() == 15001);  // each in three lines
+  CHECK(f.screen.lines().size() == 15001);  // three lines for each log event
 }
 
 TEST_CASE("the live view survives every size") {

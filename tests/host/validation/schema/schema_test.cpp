@@ -38,7 +38,7 @@ ValidationReport report_of(const std::string& schema, const std::string& instanc
   return compiled(schema).validate(*value);
 }
 
-// The first sentence about an instance; "" when it is valid.
+// Returns the first message about an instance, or "" if it is valid.
 std::string verdict(const std::string& schema, const std::string& instance) {
   const auto report = report_of(schema, instance);
   CHECK(report.ok == report.errors.empty());
@@ -154,7 +154,7 @@ TEST_CASE("the closest alternative is explained") {
     {"title": "box", "type": "object", "required": ["kind", "width", "height"],
      "properties": {"kind": {"const": "box"}, "width": {"type": "number"}, "height": {"type": "number"}}},
     {"type": "string"}]})";
-  // A "const" says which branch is meant; the other is not spoken of.
+  // A "const" selects the branch, and the report leaves out the other one.
   CHECK(verdict(shapes, R"({"kind": "box", "width": 1, "height": "2"})") ==
         "/height is \"2\"; expected a number; write it without quotes");
   auto report = report_of(shapes, R"({"kind": "boks", "width": 1, "height": 2})");
@@ -164,7 +164,7 @@ TEST_CASE("the closest alternative is explained") {
   REQUIRE(report.errors[0].causes.size() == 1);
   CHECK(contains(to_text(report), "\n  - /kind is \"boks\"; expected \"box\""));
 
-  // Elsewhere the branch wins whose faults are fewest and deepest.
+  // Without a "const", the report is about the branch with the fewest and deepest errors.
   report = report_of(R"({"oneOf": [
       {"required": ["radius"]},
       {"required": ["size"], "properties": {"size": {"properties": {"width": {"minimum": 1}}}}}]})",
@@ -173,7 +173,7 @@ TEST_CASE("the closest alternative is explained") {
   REQUIRE(report.errors[0].causes.size() == 1);
   CHECK(report.errors[0].causes[0].instance == "/size/width");
 
-  // Types alone need no branches, and a single branch of the right type no choice.
+  // If only types differ, or one branch has the right type, the report lists no branches.
   CHECK(verdict(shapes, "1") == "the value is 1; expected a string or an object");
   CHECK(verdict(R"({"oneOf": [{"type": "null"}, {"type": "array", "maxItems": 1}]})", "[1,2]") ==
         "the value has 2 items; expected at most 1");
@@ -336,7 +336,7 @@ TEST_CASE("deep, large and foreign values end in an error, not in a crash") {
 }
 
 TEST_CASE("work is limited by steps, never by the stack") {
-  // Each level asks twice for the next: 2^30 questions.
+  // Each level refers to the next one twice, which makes 2^30 checks.
   json schema = {{"$ref", "#/definitions/d0"}};
   for (int i = 0; i < 30; ++i) {
     const auto next = json{{"$ref", "#/definitions/d" + std::to_string(i + 1)}};
@@ -348,7 +348,7 @@ TEST_CASE("work is limited by steps, never by the stack") {
   CHECK(report.limit_hit);
   CHECK(contains(to_text(report), "steps"));
 
-  // Ten thousand references in a row.
+  // A chain of ten thousand references.
   json chain = {{"$ref", "#/definitions/d0"}};
   for (int i = 0; i < 4'000; ++i) {
     chain["definitions"]["d" + std::to_string(i)] = {
@@ -359,7 +359,7 @@ TEST_CASE("work is limited by steps, never by the stack") {
   CHECK(report.limit_hit);
   CHECK(contains(to_text(report), "levels"));
 
-  // A regular expression that backtracks elsewhere.
+  // This regular expression takes exponential time in backtracking engines.
   const auto pattern = compiled(R"({"pattern": "(a+)+$"})");
   CHECK_FALSE(pattern.validate(json(std::string(60'000, 'a') + "!")).limit_hit);
   CHECK(pattern.validate(json(std::string(60'000, 'a'))).ok);
@@ -367,7 +367,7 @@ TEST_CASE("work is limited by steps, never by the stack") {
 }
 
 TEST_CASE("nested alternatives are decided once for each value") {
-  // Every level has two branches that only differ at the innermost value.
+  // The two branches of each level differ only at the innermost value.
   const auto schema = compiled(R"({"anyOf": [
       {"type": "array", "items": {"$ref": "#"}, "maxItems": 1},
       {"type": "array", "items": {"$ref": "#"}, "minItems": 1},

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Whole files, or "file: description of the schema".
+// The tests that are left out: whole files, or "file: description of the schema".
 const std::map<std::string, std::string> kLeftOut = {
     {"refRemote.json", "needs remote documents"},
     {"optional/cross-draft.json", "needs a remote document"},
