@@ -1,4 +1,4 @@
-// One door to Catch2: version 3 where it is installed, 2.13 on Debian 12.
+// Includes Catch2: version 3 if it is installed, else 2.13, which Debian 12 has.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

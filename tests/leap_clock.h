@@ -1,5 +1,5 @@
-// A clock that runs like the system's, and leaps on request: for each reader the process was
-// stopped for that long. Any thread.
+// A clock that runs like the system's and leaps on request. Its readers then see what they would
+// see if the process had been stopped for that long. Any thread.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,7 @@
 
 namespace moonlet::places {
 
-// The only file that is compiled with paths, so that a compiler cache serves every clone.
+// Only this file is compiled with absolute paths, so a compiler cache is valid for every clone.
 const char* const kKeeperProgram = MOONLET_KEEPER_PROGRAM;
 const char* const kMoonlet = MOONLET_PROGRAM;
 const char* const kTests = MOONLET_TESTS;

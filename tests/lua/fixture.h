@@ -1,5 +1,5 @@
-// A Lua state with everything opened and a clock that stands still until nothing else can happen:
-// then it jumps to the next timer. Runs a chunk as the main task; tests look at what it returned.
+// A Lua state with all libraries open, which runs a chunk as the main task and returns its results.
+// Its clock stands still until no task can continue, then jumps to the next timer.
 #pragma once
 
 #include <functional>

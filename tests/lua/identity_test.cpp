@@ -1,5 +1,5 @@
-// Inputs and values with secrets in them, as resumed runs know them again. Whole runs of it are in
-// tests/e2e/resume/resume-environment.
+// Tests how a resumed run recognizes inputs and recorded values that contain secrets.
+// tests/e2e/resume/resume-environment tests whole runs.
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
 
@@ -7,7 +7,8 @@ using namespace moonlet;
 
 namespace {
 
-// input(prompt) and all that is recorded of it in an environment that holds API_TOKEN, or does not.
+// Defines input(prompt) and returns everything that the journal records of it. The environment may
+// hold API_TOKEN.
 const std::string kIdentity = R"(
   local identity = require "moonlet.engine.journal.input_hash"
   local unkept = require "moonlet.engine.journal.redactions"

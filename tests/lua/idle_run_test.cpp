@@ -1,5 +1,5 @@
-// The record of a run that no host drives. Whole commands of it are in
-// tests/e2e/run/stale-state-is-reread.
+// Tests the record of a run that no host drives. tests/e2e/run/stale-state-is-reread tests whole
+// commands.
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 #include "tests/lua/fixture.h"

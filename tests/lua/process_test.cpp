@@ -1,4 +1,4 @@
-// core.process against a real keeper: what only shows when a child really runs.
+// Tests core.process with a real keeper and real children.
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -19,7 +19,8 @@ struct ProcessFixture {
     folder = mkdtemp(name);
     std::filesystem::create_directory(folder + "/work");
     lua.services.keeper_program = places::kMoonlet;
-    // Children end when they end, not when the clock of the test says so.
+    // Children end in real time, so an idle scheduler waits for them instead of advancing its
+    // clock.
     lua.on_idle = [this](Scheduler& scheduler) {
       while (!scheduler.has_ready()) lua.loop.run_once();
     };
@@ -29,7 +30,7 @@ struct ProcessFixture {
     std::filesystem::remove_all(folder);
   }
 
-  /// Runs a shell command confined by this table; returns the shell's output, or the error.
+  /// Runs a shell command confined by this table. Returns the shell's output, or the error.
   std::string confined(const std::string& confine, const std::string& command) {
     const std::string start =
         lua.services.run ? ""

@@ -1,4 +1,4 @@
-// The records of a run and of an agent call: what is closed, what does not change, and the list of
+// Tests the records of a run and of an agent call: closed fields, constant fields, and the list of
 // events.
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"

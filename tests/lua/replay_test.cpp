@@ -1,5 +1,6 @@
-// The journal as steps see it: the replayed records, their order, and the steps done anew. Records
-// lie in memory here; tests/host/artifact/journal/journal_test.cpp tests those on the disk.
+// Tests how steps use the journal: which records are replayed, in which order, and which steps are
+// repeated. Records are in memory here; tests/host/artifact/journal/journal_test.cpp tests those on
+// disk.
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
 
@@ -101,7 +102,7 @@ TEST_CASE("a failure is replayed until a run that did not end well is resumed") 
   const std::string again = "denied no ask1,denied no ask1,0,denied no ask1";
   CHECK(with("ok") == again);
   CHECK(with("needs-human") == again);
-  // It was killed before it could tell.
+  // The agent was killed before it reported a verdict.
   CHECK(with("degraded", "false") == again);
   for (const char* verdict : {"failed", "cancelled", "budget", "blocked", "degraded"}) {
     CHECK(with(verdict) == "denied no ask1,fine,1,fine");
@@ -323,8 +324,8 @@ TEST_CASE("records that are not ours are refused by their number") {
   }
 }
 
-// The order in which tasks went on is a part of the story: whatever a script made of it, it makes
-// again.
+// A replay resumes tasks in the recorded order, so a script repeats every decision that depends on
+// it.
 TEST_CASE("a replay from every point keeps the order of the events") {
   CHECK(journaled(R"(
     local seed = 1

@@ -16,7 +16,7 @@ namespace places = moonlet::places;
 
 namespace {
 
-/// Takes an error over: its kind, or "" for none.
+/// Returns the kind of the error, or "" for none, and frees the error.
 std::string kind_of(moonlet_error* error) {
   const std::string kind = error == nullptr ? "" : moonlet_error_kind(error);
   moonlet_error_free(error);
@@ -64,12 +64,12 @@ struct Program {
   }
 };
 
-/// The kind and message of the error that ctx.host.f gives, or its value.
+/// Returns the kind and message of the error that ctx.host.f raises, or its value.
 const char* const kCatch = R"(
   local ok, value = pcall(ctx.host.f, {})
   return ok and value or value.kind .. ": " .. value.message)";
 
-/// Runs kCatch with the function; returns its envelope.
+/// Runs kCatch with the function as ctx.host.f, and returns the run's result envelope.
 std::string envelope_with(moonlet_function_fn call, uint32_t flags = MOONLET_OBSERVES) {
   Program program(kCatch);
   REQUIRE(program.provide("f", call, &program, nullptr, flags).empty());

@@ -1,4 +1,5 @@
-// Native functions: what a program gives to presets, also the functions that misbehave.
+// Tests native functions, which an embedding program provides to presets, including those that
+// misbehave.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -361,13 +362,13 @@ TEST_CASE("a malformed function is refused when it is provided") {
 
 namespace {
 
-/// Drives the preset in a child that ends without warning once `dies` is called, then gives an
-/// engine in the same folder with the same functions.
+/// Drives the preset in a child process that is killed once `dies` is called, then opens an engine
+/// in the same folder with the same functions.
 struct Killed {
   Folder folder;
   std::string count = folder.path() + "/calls";
 
-  /// `effect` is that of the second function; the first one acts, so its record is on disk.
+  /// Sets the effect of the second function. The first one acts, so its record is on disk.
   Engine open(const std::string& text, bool dies, NativeFunction::Effect effect) {
     EngineOptions options;
     options.directory = folder.path();

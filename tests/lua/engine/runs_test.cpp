@@ -1,4 +1,5 @@
-// Runs of an engine: requests, handles, events, a foreign loop, sources from memory.
+// Tests the runs of an engine: requests, handles, events, an event loop of the embedder, and
+// sources from memory.
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -233,7 +234,7 @@ TEST_CASE("a foreign loop drives runs by descriptor, timeout and turn") {
     busy = *turned;
   }
   CHECK(envelope_of_run(run)["result"] == json({"1\n", "2\n", "3\n"}));
-  // It waits for its descriptor, and does not spin.
+  // The loop waits for the engine's descriptor instead of spinning.
   CHECK(rounds < 1000);
 }
 
@@ -386,7 +387,7 @@ TEST_CASE("a config that is named and missing is an error") {
 
 namespace {
 
-/// All that a process shares and an engine must not change, as text.
+/// Returns, as text, the process-wide state that an engine must not change.
 std::string process_state() {
   json state;
   sigset_t mask;

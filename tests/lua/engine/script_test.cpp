@@ -9,7 +9,7 @@ namespace {
 
 const char kFile[] = "execute-task/plan.lua";
 
-/// Loads a file of a built-in preset whose modules are empty, and goes on with `text`.
+/// Loads a file of a built-in preset with empty modules, then runs `text`.
 std::string with_preset_file(const std::string& text) {
   LuaFixture lua;
   return lua.run(std::string("local file = '") + kFile +

@@ -1,4 +1,5 @@
-// Three engines in three threads, with many runs at once; ThreadSanitizer watches in its build.
+// Drives three engines in three threads with many runs at once. The ThreadSanitizer build finds
+// races.
 #include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -21,8 +22,8 @@ const char* const kWork = R"(
   ctx:log(tostring(number))
   return number)";
 
-/// Opens an engine and drives `count` runs at once to their end. Returns how many came to `ok` with
-/// the number that their engine gave them.
+/// Opens an engine and drives `count` runs at once to their end. Returns the number of runs whose
+/// status is `ok` and whose result is their own number.
 int drive(int number, int count, std::atomic<int>& events) {
   Folder folder;
   EngineOptions options;
@@ -45,7 +46,7 @@ int drive(int number, int count, std::atomic<int>& events) {
     if (!run) return -1;
     runs.push_back(*run);
   }
-  // Another thread looks at all runs and cancels none that matters.
+  // A second thread queries all runs while this thread drives them.
   std::atomic<bool> over{false};
   std::thread watcher([&] {
     while (!over) {

@@ -1,5 +1,5 @@
-// The string and table functions of the sandbox beside Lua's own: the same script, made of random
-// patterns, texts and lists, runs in a plain Lua and here, and must say the same line by line.
+// Compares the string and table functions of the sandbox with Lua's own. The same script of random
+// patterns, texts and lists runs in plain Lua and in the sandbox, and must print the same lines.
 #include <sstream>
 #include <string>
 
@@ -10,7 +10,7 @@ using namespace moonlet;
 
 namespace {
 
-/// The script in a state with nothing but Lua's own libraries.
+/// Runs the script in a state that has only Lua's own libraries.
 std::string run_plain(const std::string& text) {
   lua_State* L = luaL_newstate();
   luaL_openlibs(L);
@@ -110,8 +110,8 @@ end
 return table.concat(out, "\n")
 )lua";
 
-/// Compares line by line. A pattern that is malformed is refused here at once, by Lua's own only
-/// when it gets that far.
+/// Compares line by line. The sandbox refuses a malformed pattern at once; Lua only when the match
+/// reaches the malformed part.
 void compare(const std::string& script, bool may_be_stricter) {
   const std::string wanted = run_plain(script);
   LuaFixture lua(LuaLimits{std::size_t{512} << 20, 60'000, 0, {}});

@@ -1,4 +1,4 @@
-// Every file of tests/sandbox is a script that tries one way out and states its end in its header:
+// Every script of tests/sandbox tries one way out of the sandbox. Its header has the expected end:
 //   -- expect: result TEXT         it returns TEXT
 //   -- expect: error KIND TEXT     the run fails with an error of that kind whose message has TEXT
 //   -- expect: killed [time|memory]
@@ -86,14 +86,14 @@ const char kAfter[] =
     "return table.concat(s, ' '):gsub('k', 'K') .. table.concat(doubled, ',') .. tostring({}) .. "
     "tostring(next) .. m.json.encode({ a = 1, b = m.array {} }) .. os.date('%Y', 0)";
 
-/// The factor for limits of time where everything is slower.
+/// Multiplies limits of time in builds that run slower.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long kSlower = 5;
 #else
 constexpr long kSlower = 1;
 #endif
 
-/// An engine in a folder of its own, and what it printed.
+/// An engine in its own folder, with the output that it printed.
 struct Host {
   Folder folder;
   std::string printed;
@@ -124,7 +124,7 @@ bool process_left(const std::string& text) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    // A process that ends while it is read is an error of the stream, and gone.
+    // If a process ends while its file in /proc is read, the stream fails and the process is gone.
     std::ostringstream command;
     command << std::ifstream(entry.path() / "cmdline").rdbuf();
     if (command.str().find(text) != std::string::npos) return true;
@@ -172,7 +172,7 @@ void run_case(const std::string& name, int signal) {
   if (!header.gone.empty()) CHECK_FALSE(process_left(header.gone));
 }
 
-/// ThreadSanitizer holds signals back from a thread that makes no call.
+/// ThreadSanitizer delays signals to a thread that makes no system call.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool kSignals = false;
 #elif defined(__has_feature)

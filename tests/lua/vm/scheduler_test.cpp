@@ -9,7 +9,7 @@ namespace {
 
 std::string run(const std::string& text) { return LuaFixture().run(text); }
 
-// A run with just what scopes need.
+// Makes a run that has only the fields that scopes need.
 const std::string kScope = R"(
   local scope = require "moonlet.engine.context.scope"
   require "moonlet.engine.run.verbs"

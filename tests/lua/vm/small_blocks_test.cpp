@@ -26,7 +26,7 @@ void* take(SmallBlocks& blocks, std::size_t size) {
   return blocks.take(size);
 }
 
-/// Takes blocks of one size until they fill `bytes`.
+/// Allocates blocks of one size until they fill `bytes`.
 std::vector<void*> fill(SmallBlocks& blocks, std::size_t size, std::size_t bytes) {
   std::vector<void*> taken;
   for (std::size_t sum = 0; sum < bytes; sum += size) taken.push_back(take(blocks, size));
@@ -41,7 +41,7 @@ TEST_CASE("small blocks: no two overlap, and each keeps its content", "[lua][mem
   std::vector<Block> taken;
   bool aligned = true, kept = true;
   for (int round = 0; round < 200'000; ++round) {
-    // Mostly growing, then mostly shrinking, again and again.
+    // Phases in which allocations prevail alternate with phases in which frees prevail.
     const bool grows = random() % 8 < ((round / 20'000) % 2 == 0 ? 6U : 2U);
     if (grows || taken.empty()) {
       const std::size_t size = 1 + random() % SmallBlocks::kLargest;

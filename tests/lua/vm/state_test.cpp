@@ -20,7 +20,7 @@ using namespace moonlet;
 
 namespace {
 
-/// Runs a script's text in an environment of its own, as a preset would.
+/// Runs the text of a script in an environment of its own, as for a preset.
 std::string run_script(LuaFixture& lua, const std::string& text) {
   return lua.run("local f = assert(core.script.load([==[" + text +
                  "]==], '@script', {})) return f()");
@@ -49,7 +49,7 @@ void define(LuaFixture& lua, const char* name, lua_CFunction function, void* obj
   lua_pop(L, 1);
 }
 
-/// Long enough for the watchdog to have a look, which keeps to the time of its thread.
+/// Computes long enough for the watchdog to check the thread, whose CPU time it measures.
 int compute_for_a_while(lua_State*) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
   while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
@@ -66,7 +66,7 @@ int be_stopped(lua_State* L) {
   return 0;
 }
 
-/// A clock by which so much passes that the processor has had time for little else.
+/// A clock that runs `times` faster than real time, so that CPU time is a small part of it.
 class BusyClock final : public Clock {
  public:
   explicit BusyClock(std::int64_t times) : times_(times), since_(clock_.monotonic_ms()) {}
@@ -152,7 +152,7 @@ TEST_CASE("code of the library that computes too long is killed all the same") {
 
 TEST_CASE("time that Lua waits is not time that it runs") {
   LuaFixture lua(limits_of(100, 256));
-  // The fixture's clock jumps; only the time between two awaits counts.
+  // Only the time between two awaits counts, and the fixture's clock jumps while the task waits.
   CHECK(lua.run("for i = 1, 50 do core.task.sleep(60000) end return 'done'") == "done");
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("a script that cannot be stopped is reported once, from the watchdog")
   };
   LuaFixture lua(limits);
   define(lua, "stubborn", [](lua_State*) {
-    while (told == 0) std::this_thread::yield();  // a C function that looks at nothing
+    while (told == 0) std::this_thread::yield();  // a C function that never checks for a kill
     return 0;
   });
   CHECK(is_killed(lua.run("stubborn() return 'went on'")));
@@ -231,7 +231,7 @@ TEST_CASE("a machine that has little time for Lua kills no script, until far mor
   LuaLimits limits = limits_of(300, 256);
   limits.clock = &clock;
   LuaFixture lua(limits);
-  define(lua, "compute", compute_for_a_while);  // 400 ms go by, in which it has at most 100 itself
+  define(lua, "compute", compute_for_a_while);  // 400 ms by the clock
   CHECK(lua.run("compute() return 'went on'") == "went on");
   test::LeapClock leaping;
   limits.clock = &leaping;
@@ -244,8 +244,8 @@ TEST_CASE("a machine that has little time for Lua kills no script, until far mor
         return compute_for_a_while(L);
       },
       &leaping);
-  // The hook that ends a script runs once in many instructions: the loop has more of them than the
-  // call.
+  // The hook that kills a script runs once per many instructions. The loop executes more of them
+  // than the call does.
   CHECK(is_killed(starved.run("while true do wait() for i = 1, 10000 do end end")));
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("states on two threads are killed apart from each other") {
   sigaction(SIGURG, &action, &before);
   LuaLimits limits = limits_of(100, 64);
 #if defined(__SANITIZE_THREAD__)
-  limits.interrupt_signal = 0;  // it holds signals back from a thread that makes no call
+  limits.interrupt_signal = 0;  // delayed signals would miss the loop
 #else
   limits.interrupt_signal = SIGURG;
 #endif
