@@ -68,8 +68,8 @@ class Scratch {
   fs::path path_;
 };
 
-/// Runs a file. With an empty `test` it returns the names of its tests, else what is wrong with
-/// that one.
+/// Runs a file. With an empty `test` it returns the names of its tests, otherwise the faults of
+/// that test.
 std::string run(const TestFile& file, const std::string& test, const std::string& folder) {
   const std::string tests = std::string(moonlet::places::kTests) + "/stdlib";
   setenv("HOME", folder.c_str(), 1);
@@ -93,7 +93,7 @@ std::string run(const TestFile& file, const std::string& test, const std::string
   }
   moonlet::LuaFixture lua({}, environment);
   lua.services.keeper_program = moonlet::places::kMoonlet;
-  // A process of a test ends when it ends, not when the clock of the test says so.
+  // Processes end in real time, so an idle scheduler waits for them instead of advancing its clock.
   lua.on_idle = [&lua](moonlet::Scheduler& scheduler) {
     while (lua.services.run && !scheduler.has_ready()) lua.loop.run_once();
   };
@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
   };
   for (const TestFile& file : test_files()) {
     Scratch scratch;
-    // A file that calls no test() is one.
+    // A file that calls no test() counts as one test.
     if (file.text.find("\ntest(") == std::string::npos) {
       if (file.name.find(word) != std::string::npos)
         report(file.name, run(file, file.name, scratch.path()), scratch);

@@ -16,7 +16,7 @@ test("exactly the fields with an input change the input hash of a step", functio
   local function input_with(name, value)
     local job = { call = { prompt = "Do it." }, run = { options = {} }, runner = { name = "codex" }, sandbox = "read-only" }
     job.call[name] = value
-    -- The run resolves these fields, so the job has them directly.
+    -- The run resolves these fields, so the test puts them into the job directly.
     if name == "runner" then job.runner = { name = value } end
     if name == "model" or name == "argv" or name == "sandbox" or name == "prompt_tokens" or name == "on" then
       job[name] = value

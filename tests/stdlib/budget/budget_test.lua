@@ -1,6 +1,6 @@
 local budget = require "moonlet.engine.budget.budget"
 
---- Returns the budgets of a run and of a scope in it. Their reports go to `lines`.
+--- Returns the budgets of a run and of a scope in it. Their warnings are appended to `lines`.
 local function nested(outer, inner)
   local lines = {}
   local root = budget.open(nil, outer, { what = "the run", path = "", tell = function(text) lines[#lines + 1] = text end })

@@ -56,7 +56,7 @@ is(route({ task_type = "securty", config = with { securty = { runner = "claude" 
 raises(function() route { task_type = "refactoring", config = with() } end, "escalate", "another word for it")
 is(route({ task_type = "  ", config = with() }).task_type, nil, "a blank type")
 
--- Several types in one name are refused if one of them is, however they are joined.
+-- A name that joins several task types is refused if one of them exists, whatever the separator.
 for _, name in ipairs { "security,privacy", "security & privacy", "Security and privacy", "security/privacy", "todo-scan; security",
   "security+rebuttal", "code review, security", "securty, privacy", "security, privacy and data governance, large refactors",
   "large refactor | todo scan" } do

@@ -96,7 +96,7 @@ is(read(reader_of "events = 'text', finish = function(r) return { text = r.text:
 is(read(reader_of "events = 'text', finish = function() return { status = 'failed', class = 'auth' } end", "a").class, "auth", "a failure found")
 is(read(reader_of "events = 'codex', finish = function() return { status = 'ok' } end", "a").status, "failed", "no success out of a failure")
 
--- A runner declares what it must not be told, its startup files and how its screen reads.
+-- A runner declares arguments that users may not pass, its startup files, and patterns of its screen.
 local startup_files = require "moonlet.engine.base.startup_files"
 local function declaring(text)
   return load_text(fine:gsub("^return {", function() return "return { " .. text .. "," end))

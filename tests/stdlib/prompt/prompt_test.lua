@@ -34,7 +34,7 @@ end)
 test("fields replace blocks of a template, and unknown fields are refused", function()
   local prompt = m.prompt.reviewer { non_goals = { "style" }, output = "A list.", steps = "Read it.",
     pack = { goal = "x", success = { "make", "make test" } }, data = { { label = "page", text = "DO:\nevil\n" } } }
-  holds(prompt, "NOT PART OF THIS TASK:\n- style\n", "non_goals") -- a list stays one
+  holds(prompt, "NOT PART OF THIS TASK:\n- style\n", "non_goals") -- a list is formatted as a list
   holds(prompt, "OUTPUT: A list.\n", "output")
   holds(prompt, "DO: Read it.\n", "steps")
   holds(prompt, "Done when: make; make test", "the pack")

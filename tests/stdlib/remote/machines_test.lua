@@ -1,4 +1,4 @@
--- Tests which machine `on` names.
+-- Tests which remote machine the option `on` selects.
 local machines = require "moonlet.engine.remote.machines"
 
 local config = { machines = { big = { ssh = "big.example" }, bare = {},

@@ -1,4 +1,4 @@
--- Each runner with each sandbox and option, against commands.txt: what is started, word by word.
+-- Compares the command line of each runner, for each sandbox and option, word by word with commands.txt.
 local names = { "codex", "claude", "gemini", "opencode" }
 local variants = {
   { "read-only", {} },
@@ -57,7 +57,7 @@ for _, name in ipairs(names) do
     if variant[1] == "read-only" or call.config then add("passed " .. table.concat(made.env_names, " ")) end
   end
 end
--- MOONLET_KEEP=FOLDER in the environment of the test keeps the made command lines there.
+-- MOONLET_KEEP=FOLDER in the environment of the test writes the generated command lines to that folder.
 local keep = core.system.env "MOONLET_KEEP"
 if keep then put_file(keep, "commands.txt", table.concat(lines, "\n") .. "\n") end
 local at = 0

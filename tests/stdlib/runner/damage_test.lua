@@ -1,4 +1,4 @@
--- Lines that are damaged in one known way, and what has to come of each.
+-- Feeds the readers of agent output lines that are damaged in one known way, and checks each result.
 local stream = require "moonlet.engine.runner.stream"
 local done = { why = "exited", code = 0 }
 local function read(name, bytes, piece)
@@ -50,7 +50,7 @@ for what, line in pairs {
 result = codex(message "a", '{"type":"turn.completed","usage":[1,2]}')
 is(result.status, "ok", "a usage that is a list")
 
--- Large.
+-- Very long lines and answers are truncated and marked.
 local big = ("x"):rep(300000)
 is(codex(message(big), over).text, big, "300 kB on a line")
 result = codex(message(("x"):rep(9 << 19)), over)
@@ -90,7 +90,7 @@ is(events[1].detail:find("[%z\1-\31\127]"), nil, "no control characters in what 
 _, _, events = read("codex", message "hi \\u001b[2J" .. "\n")
 is(events[1].type, "text", "what it says")
 
--- The other formats with wrong types everywhere.
+-- The readers of the other formats get values of wrong types in every field.
 local junk = { "null", "7", "\"x\"", "[]", "{}", "[[[]]]", "true" }
 local shapes = {
   claude = { '{"type":"assistant","message":%s}', '{"type":"assistant","message":{"content":%s}}', '{"type":"assistant","message":{"content":[%s]}}',

@@ -1,4 +1,4 @@
--- Programs of runners are found where npm and the agents' own installers put them.
+-- Tests that the programs of runners are found where npm and the agents' own installers put them.
 sh [[
 program() { mkdir -p "$(dirname "$1")"; printf "$2" >"$1"; chmod 700 "$1"; }
 native='\177ELF native' script='#!/usr/bin/env node\n'
@@ -58,7 +58,7 @@ is(runners.parse("codex", { runners = {} }).name, "codex", "a runner")
 raises(function() runners.parse("codex:x", { runners = {} }) end, "takes nothing after a colon", "words after a runner")
 raises(function() require("moonlet.engine.runner.reader").events "codx" end, "did you mean 'codex'?", "events of a near name")
 
--- Gemini's own home: of the user's settings it has the login and the model, of their files the logins.
+-- Gemini's temporary home gets the login method and model of the user's settings, and the user's login files.
 local gemini = require "moonlet.engine.runner.gemini"
 put_file(scratch .. "/.gemini", "settings.json", [[{ // mine
   "model": {"name": "m-9"}, /* all of it */ "hooks": {"BeforeAgent": []}, "mcpServers": {"x": {"command": "y"}},

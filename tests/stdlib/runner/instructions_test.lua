@@ -1,4 +1,4 @@
--- The instruction files of agents: their sections of a prompt, and the homes without them.
+-- Tests the instruction files of agents: their sections in a prompt, and the agent homes without them.
 local text = require "moonlet.engine.runner.instruction_text"
 local shared = require "moonlet.engine.runner.shared"
 

@@ -1,10 +1,10 @@
---- Tool streams of all runners, real and made: an agent that learns nothing new is noticed, one that repeats itself for
---- a reason is not.
+--- Tests loop detection on recorded and generated tool streams of all runners. An agent that learns nothing
+--- new is reported; one that repeats itself for a reason is not.
 local loops = require "moonlet.engine.runner.loops"
 local readers = require "moonlet.engine.runner.reader"
 local stream = require "moonlet.engine.runner.stream"
 
---- The evidence in a text that an agent has printed.
+--- Returns the evidence of a loop in an agent's output, or nil.
 local function loop_in(runner, text)
   local reader, tracker, found = stream.reader(readers.events(runner)), loops.tracker(), nil
   local events = reader:feed(text)
@@ -17,7 +17,7 @@ end
 
 local json = core.json.encode
 
---- A tool call with its result, as each runner prints it.
+--- Formats a tool call with its result in each runner's output format.
 local write = {
   codex = function(i, call, result, failed)
     local item = { id = "item_" .. i, type = "command_execution", command = call, aggregated_output = result,
@@ -46,14 +46,14 @@ local write = {
   end,
 }
 
---- A stream of `count` calls; fn(i) gives the call, its result and whether it failed.
+--- Formats a stream of `count` calls; fn(i) returns the call, its result and whether it failed.
 local function made(runner, count, fn)
   local parts = {}
   for i = 1, count do parts[i] = write[runner](i, fn(i)) end
   return table.concat(parts)
 end
 
---- Streams that repeat themselves for a reason.
+--- These streams repeat themselves for a reason.
 local reasonable = {
   { "polling a build whose log grows", "codex", 30, function(i) return "make status", ("%d of 30 files"):format(i) end },
   { "polling a job that prints the time", "claude", 20, function(i) return "squeue", ("running 0:%02d"):format(i) end },
@@ -77,7 +77,7 @@ local reasonable = {
   end },
 }
 
---- Streams that repeat themselves.
+--- These streams loop.
 local circles = {
   { "one call", "codex", 6, function() return "make test", "1 failed", true end },
   { "a call that says nothing", "claude", 6, function() return "true", "" end },

@@ -8,7 +8,7 @@ local gemini = require "moonlet.engine.runner.gemini"
 local opencode = require "moonlet.engine.runner.opencode"
 local moonlet = require "moonlet.engine.runner.moonlet"
 
--- Classes, by the words of providers and CLIs.
+-- Messages of providers and CLIs determine the class of an error.
 local classes = {
   { "quota", "You've hit your usage limit. Upgrade to Pro (https://x) or try again in 3 days 4 hours 12 minutes." },
   { "quota", "Claude AI usage limit reached|1795230000" },
@@ -36,7 +36,7 @@ local classes = {
 }
 for _, case in ipairs(classes) do is(truth.classify(case[2], case[3]), case[1], case[2]) end
 is(truth.classify "the moon is blue", nil, "words that say nothing")
--- A reported status decides. Words count only without one, and only the providers' own.
+-- A reported status determines the class. Without one the message does, but only in the provider's own words.
 for _, case in ipairs {
   { "refused", "unexpected status 404 Not Found: No route for /v1/oauth/responses" },
   { "refused", "unexpected status 400 Bad Request: see https://docs.example.com/authentication for the list" },
@@ -60,7 +60,7 @@ for _, case in ipairs {
 is(truth.classify("slow down", nil, "insufficient_quota"), "quota", "a code")
 is(truth.classify("Quota exceeded", 429, nil, 1898), "rate", "a quota for a moment")
 
--- Until when. The moment is Saturday, 2026-11-21T02:00:00Z.
+-- Messages say when a limit resets. In these tests it is Saturday, 2026-11-21T02:00:00Z.
 local now = 1795226400000
 local hour, day = 3600000, 86400000
 local function at(iso) return reset.moment(iso, now).reset_at end
@@ -122,7 +122,7 @@ for _, text in ipairs { "", "try again later", "resets 99pm", "try again in a wh
   "resets 3pm XYZ", "resets 3pm (Nowhere/Land)", "resets 13/13/2026 3 PM", "resets 13 PM" } do
   is(reset.parse(text, now, 0, zone.named), nil, "no time: " .. text)
 end
--- A local clock of two hours east of Greenwich.
+-- The local time zone is two hours east of Greenwich.
 is(reset.parse("resets 3am", now, 120).reset_at, at "2026-11-22T01:00:00Z", "a local clock")
 is(reset.header("120", now).retry_after_ms, 120000, "Retry-After in seconds")
 is(reset.header(2, now).retry_after_ms, 2000, "Retry-After as a number")
@@ -185,7 +185,8 @@ is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 11 }).class,
 is(finish(codex, { ok_lines[1] }, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
   "Codex did not finish within 1m 00s and was ended", "the wall")
 is(finish(codex, { ok_lines[1] }, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
--- Silence after a notice of its provider's is what the notice says; nothing at all is a silence.
+-- An agent that was silent after a provider's notice failed for the reason in the notice. Without a notice it
+-- timed out.
 local waits = '{"type":"error","message":"Reconnecting... 1/1 (exceeded retry limit, last status: 429 Too Many Requests)"}'
 result = finish(codex, { '{"type":"thread.started","thread_id":"t"}', waits }, { why = "idle", code = -1 })
 is(result.class .. " " .. tostring(result.error.retryable), "rate true", "silent after a 429")
@@ -216,7 +217,7 @@ is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"
   '{"type":"error","severity":"error","message":"oh"}' }, done).status, "failed", "gemini's error after the end")
 is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
   '{"type":"error","severity":"warning","message":"oh"}' }, done).status, "ok", "gemini's warning after the end")
--- Gemini gives up with a word of warning, or an error, and a result that names no reason.
+-- Gemini gives up with a warning or an error, and a result that gives no reason.
 local function gave_up(severity, message, status)
   return finish(gemini, { '{"type":"tool_use","tool_name":"read_file","tool_id":"1","parameters":{}}',
     core.json.encode { type = "error", severity = severity, message = message },
@@ -252,7 +253,7 @@ for _, message in ipairs { "[API Error: Unexpected end of JSON input]",
   is(finish(gemini, { core.json.encode { type = "result", status = "error", error = { type = "unknown", message = message } } },
     failed).class, "network", "gemini: a broken stream")
 end
--- It answered, but without the settings that it was given.
+-- The agent answered, but skipped the settings that moonlet wrote for it.
 local left_out = "Security Warning: Skipping system settings file '%s': Parent directory '/tmp' is insecure: x"
 local answered = { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}' }
 local function with_stderr(text) return finish(gemini, answered, { why = "exited", code = 0, stderr_tail = text }) end
@@ -260,14 +261,14 @@ result = with_stderr(left_out:format "/tmp/moonlet-1/state/gemini/.gemini/settin
 is(result.class, "refused", "moonlet's settings were skipped")
 holds(result.error.message, "/tmp' is insecure", "and why they were")
 is(with_stderr(left_out:format "/etc/gemini-cli/settings.json").status, "ok", "the machine's were skipped")
--- A fault of this machine is no refusal of a provider.
+-- Only a provider's refusal stops other agents; a wrong configuration of this machine does not.
 for _, case in ipairs { { "Invalid auth method selected.", false },
   { "Missing environment variable: `OPENAI_API_KEY`.", false }, { "unexpected status 401 Unauthorized: no api key", true },
   { "API key not valid. Please pass a valid API key.", true } } do
   result = finish(codex, { core.json.encode { type = "turn.failed", error = { message = case[1] } } }, failed)
   is(result.class .. " " .. tostring(result.error.stops_others), "auth " .. tostring(case[2]), case[1])
 end
--- A success of Claude's that was cut short, and the answer that was given by the schema.
+-- A success of Claude may be truncated, and its structured output is the answer.
 local function claimed(fields)
   return finish(claude, { '{"type":"result","subtype":"success","is_error":false,' .. fields .. "}" }, done)
 end
@@ -280,7 +281,7 @@ is(claimed('"result":"{ \\"score\\": 7 }","structured_output":{"score":7}').text
 is(claimed('"result":"Done.","structured_output":{"score":7},"stop_reason":"max_tokens"').text, '{"score":7}', "words cut short")
 is(claimed('"result":"Done.","structured_output":{"score":7}').status, "ok", "and the words do not matter")
 
--- A turn that begins after the end must have an end of its own.
+-- A turn that begins after the end of a turn needs an end of its own.
 local function joined(...)
   local list = {}
   for _, lines in ipairs { ... } do table.move(lines, 1, #lines, #list + 1, list) end
@@ -337,7 +338,7 @@ local denied = finish(codex, ok_lines, { why = "exited", code = 0,
   stderr_tail = "2026 ERROR codex_core::tools::router: error=approval policy is Never; reject command\n" })
 is(denied.denied[1].detail, "approval policy is Never; reject command", "a tool call without an event")
 
--- A long line before the reason, such as Node prints of its bundle, hides none.
+-- A long line before the reason, as Node prints of its bundle, does not hide the reason.
 for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit your ", "-" } do
   local before = piece:rep(60000 // #piece) .. "\n"
   for _, runner in ipairs { codex, claude, gemini, opencode, moonlet } do
@@ -349,7 +350,8 @@ for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit y
     { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
 end
 
--- opencode reports a provider's refusal only in its log. The cause of its wait is the cause of its end.
+-- opencode reports a provider's refusal only in its log. An attempt that ends while it waits fails for the
+-- logged reason.
 local function logged(level, rest)
   return ("timestamp=2026-11-22T10:03:03.241Z level=%s run=d0d0945c message=%s session.id=ses_1 small=false agent=build"):format(
     level, rest)
@@ -379,10 +381,10 @@ is(finish(opencode, spoken, { why = "exited", code = 0, stderr_tail = refused "A
   "an error that passed, of opencode's provider")
 is(finish(opencode, { spoken[1], '{"type":"error","error":{"name":"UnknownError","data":{"message":"JSON parsing failed: Text: '
   .. 'nonsense.\\nError message: JSON Parse error: Unexpected identifier"}}}' }, failed).class, "network", "a broken stream")
--- opencode shortens a conversation that is too long, answers, and fails all the same.
+-- opencode shortens a conversation that is too long and answers, but reports a failure.
 local overflow = '{"type":"error","error":{"name":"ContextOverflowError","data":{"message":"prompt is too long"}}}'
 is(finish(opencode, { overflow, table.unpack(spoken) }, failed).class, "context", "too much for the model")
--- The last line is Bun's own; what failed stands above it.
+-- The last line is Bun's version. The reason is above it.
 holds(finish(opencode, {}, { why = "exited", code = 1, stderr_tail = "EACCES: permission denied, mkdir '/h/.config/opencode'\n"
   .. "    at x (y:1:2)\n\nBun v1.3.14 (Linux x64 baseline)\n" }).error.message, "mkdir '/h/.config/opencode'", "Bun's last line")
 for _, text in ipairs { "Error: Unexpected error\n\nFailed query: \n        CREATE TABLE `workspace` (\n", "Error: database is locked" } do
@@ -390,7 +392,7 @@ for _, text in ipairs { "Error: Unexpected error\n\nFailed query: \n        CREA
   is(result.class .. " " .. tostring(result.error.retryable), "crashed true", "the database of a first start: " .. text)
 end
 
--- moonlet's own events.
+-- Events in moonlet's own format.
 result = finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"file","path":"x.c"}', '{"type":"error","message":"busy",'
   .. '"class":"rate","retry_after_ms":2000}' }, failed)
 is(result.class .. " " .. result.error.retry_after_ms .. " " .. result.files_changed[1], "rate 2000 x.c", "a failure told")
@@ -399,12 +401,12 @@ is(finish(moonlet, { '{"type":"done","status":"failed","message":"no","class":"a
 is(finish(moonlet, { '{"type":"error","message":"x"}', '{"type":"done","status":"ok","text":"b"}' }, done).text, "b",
   "an error that passed")
 
--- A message that carries the body of an answer.
+-- Some messages contain the body of an HTTP answer.
 is(stream.message '{"error": {"message": "inner", "type": "x"}}', "inner", "a body")
 is(stream.message '[API Error: {"error":{"message":"{\\"error\\":{\\"message\\":\\"deep\\"}}"}}]', "deep", "a body in a body")
 is(stream.message "plain { text }", "plain { text }", "no body")
 
--- A refusal that Codex hides: its log says that it could not read the last answer's item.
+-- Codex hides a refusal: its log only says that it could not parse the last item of the answer.
 local codex_log = "2026-11-23T16:15:54.27Z DEBUG codex_api::sse::responses: failed to parse ResponseItem from output_item.%s\n"
 local codex_answered = '2026-11-23T16:15:54.27Z  INFO codex_otel.trace_safe: event.name="codex.sse_event" '
   .. 'event.kind=response.completed input_token_count=1 output_token_count=1\n'
@@ -429,7 +431,8 @@ local took_all = finish(executor, { '{"type":"done","status":"failed","message":
   { why = "exited", code = 5, signal = 0 })
 is(took_all.class .. " " .. took_all.error.kind, "limit budget", "the executor took all of its turns")
 
--- Gemini takes a stream that broke off after a tool for a whole answer. Its transcript has no tokens for it.
+-- If a stream breaks off after a tool call, Gemini reports success. Its transcript then has no tokens for the
+-- answer.
 local function of_gemini(answers, lines, stderr)
   local state = gemini.begin()
   for i, tokens in ipairs(answers) do
@@ -453,7 +456,7 @@ is(of_gemini({}, half).status, "ok", "no transcript")
 is(of_gemini({ true }, { half[1], half[2], half[4] }).class, "network", "not a word after a tool, and no tokens for it")
 is(of_gemini({ true }, { half[1], half[2], (half[4]:gsub('"total_tokens":15', '"total_tokens":25')
   :gsub('"input_tokens":10', '"input_tokens":20')) }).status, "ok", "an empty answer that was counted")
--- Its own name for a refusal of a provider, whatever the words are.
+-- Gemini's own class of a provider's refusal counts, whatever the message says.
 local function limited(name, more)
   return of_gemini({}, { '{"type":"result","status":"error","error":{"type":"unknown","message":"[API Error: slow down please]"}}' },
     ("Error when talking to Gemini API Full report available at: /x.json %s: slow down please\n    at f (x.js:1:2) {\n"

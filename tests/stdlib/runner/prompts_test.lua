@@ -11,7 +11,7 @@ local function call_of(prompt, extra)
   return call
 end
 
--- No prompt is ever an argument: whatever it holds, it goes by standard input as it is.
+-- A prompt never becomes an argument. It goes to standard input unchanged.
 local hostile = { "-x --help", "$(touch /tmp/x) `id` ; rm -rf / | cat > x & 'a' \"b\" \\", "a\0b", "line\r\nline\n\n",
   "caf\u{e9} \u{1f600} \u{202e}", "--", "{prompt} %s %n ${HOME}", ("x"):rep(200000) }
 for _, runner in ipairs { codex, claude, gemini, opencode } do
@@ -30,7 +30,7 @@ for _, runner in ipairs { codex, claude, gemini, opencode } do
   end
 end
 
--- A prompt that the CLI would not take is refused before its start.
+-- A prompt that the CLI would refuse is refused before the CLI starts.
 local large = ("x"):rep(10 << 20)
 raises(function() codex.command(call_of(large)) end, "takes at most 1048576", "codex and 10 MB")
 is(#codex.command(call_of(("\u{e9}"):rep(1048576))).argv > 0, true, "codex counts characters")
@@ -43,7 +43,7 @@ raises(function() gemini.command(call_of(large)) end, "takes at most 8388608", "
 is(#opencode.command(call_of(large)).argv > 0, true, "opencode and 10 MB")
 holds(gemini.command(call_of "see @notes.txt").warnings[1], "after an @", "gemini and an @")
 
--- Words that no argument can hold.
+-- Words that cannot be arguments are refused.
 raises(function() codex.command(call_of("x", { config = { args = { "a\0b" } } })) end, "NUL", "a NUL in an argument")
 raises(function() codex.command(call_of("x", { config = { args = { ("x"):rep(1 << 18) } } })) end, "bytes long",
   "an argument that is too long")

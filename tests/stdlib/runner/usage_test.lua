@@ -27,14 +27,14 @@ is(usage.sum { usage.of { input_tokens = 1, output_tokens = 1 }, false }.partial
 is(usage.sum { false }, nil, "nothing known")
 is(show(usage.record(nil).input_tokens), show(core.json.null), "null in the record")
 
--- Claude's usage is 0 after a fall-back; modelUsage is right.
+-- Claude reports a usage of 0 after it fell back to another model; modelUsage is right.
 state = claude.begin()
 claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":0.5,"usage":'
   .. '{"input_tokens":0,"output_tokens":0},"modelUsage":{"a":{"inputTokens":10,"outputTokens":5,"cacheReadInputTokens":100,'
   .. '"cacheCreationInputTokens":20,"costUSD":0.25},"b":{"inputTokens":1,"outputTokens":2,"costUSD":0.25}}}')
 is(counts(state.usage), "131 100 7 nil 138", "two models")
 is(state.usage.cost_usd .. " " .. state.usage.cost_is, "0.5 reported", "its cost")
--- A cost without counts stays; what one model of two does not tell is not known of both.
+-- A cost without token counts is kept. A count that one of two models does not report is unknown for both.
 state = claude.begin()
 claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":0.25}')
 is(counts(state.usage) .. " " .. state.usage.cost_usd, "nil nil nil nil nil 0.25", "a cost alone")
@@ -45,13 +45,13 @@ is(counts(state.usage) .. " " .. state.usage.cost_usd, "nil nil 12 nil nil 0.5",
 is(usage.record(usage.sum { usage.of { input_tokens = 1, output_tokens = 1 }, false }).partial, true, "the record says so")
 is(usage.record(usage.of { input_tokens = 1, output_tokens = 1 }).partial, nil, "and only then")
 
--- Prices.
+-- A price list turns usage into an estimated cost.
 local table_of = { ["gpt-5"] = { input = 1, output = 10 }, ["gpt-5.3-codex"] = { input = 2, cached = 0.5, output = 20 } }
 local known = usage.of { input_tokens = 1000000, cached_input_tokens = 400000, output_tokens = 100000 }
 is(usage.priced(known, "gpt-5.3-codex", table_of).cost_usd, 0.6 * 2 + 0.4 * 0.5 + 0.1 * 20, "a name")
 is(usage.priced(known, "gpt-5.3-codex", table_of).cost_is, "estimate", "is an estimate")
 is(usage.priced(known, "gpt-5", table_of).cost_usd, 1 + 1, "without a price for the cache")
--- The model of another name costs what its own entry says, or nobody knows.
+-- A model has the price of its own entry, or an unknown cost.
 local by_name = {}
 for i, key in ipairs { "gpt-5", "gpt-5-pro", "gpt-5.3-*", "gpt-5.3-codex-*", "claude-opus-4", "claude-opus-4-", "claude-", "m*",
   "m-20250101" } do
@@ -84,7 +84,7 @@ is(known.cost_usd, nil, "the usage itself is left alone")
 raises(function() prices.check({ input = 1 }, "p") end, "p needs 'output'", "half a price")
 raises(function() prices.check({ input = -1, output = 1 }, "p") end, "p.input", "a price below nothing")
 
--- Usage before an attempt's end.
+-- Usage can be read while an attempt still runs.
 local gemini = require "moonlet.engine.runner.gemini"
 local opencode = require "moonlet.engine.runner.opencode"
 local moonlet = require "moonlet.engine.runner.moonlet"
@@ -102,7 +102,7 @@ local function tool_of_codex(i)
 end
 local began, ended = tool_of_codex(1)
 
--- Codex's log has each answer's tokens.
+-- Codex's log has the tokens of each answer.
 local opening = '2026-11-23T16:15:53.369416Z  INFO codex_otel.trace_safe: event.name="codex.conversation_starts" mcp_server_count=0'
 local answered = '2026-11-23T16:15:53.560543Z  INFO codex_otel.trace_safe: event.name="codex.sse_event" '
   .. 'event.kind=response.completed input_token_count=1000 output_token_count=50 cached_token_count=200 '
@@ -121,7 +121,7 @@ codex.log(state, answered)
 is(stream.answers(state), 2, "answers, by the log")
 is(stream.is_beyond(state, 1), true, "more than one turn")
 is(stream.is_beyond(state, 2), false, "two turns")
--- Without such a log the text gives an estimate.
+-- Without a log, usage is estimated from the text.
 state = fed(codex, { '{"type":"turn.started"}', began, ended })
 is(usage.so_far(state, 40).estimated, true, "without a log")
 is(usage.so_far(state, 40).input_tokens > 9000, true, "the program's own text counts")
@@ -132,14 +132,14 @@ state = fed(codex, { began, ended })
 is(stream.asks_beyond(state, 1), true, "a second turn is asked for")
 is(stream.asks_beyond(state, 2), false, "a second turn of two")
 
--- Claude reports the output of an answer as it stood at the beginning: its text says more.
+-- Claude reports an answer's output tokens as they were at its start, so the text gives a better estimate.
 state = fed(claude, { core.json.encode { type = "assistant", message = { id = "m1", usage = { input_tokens = 100,
   cache_read_input_tokens = 20, output_tokens = 1 }, content = core.json.array {
     { type = "text", text = ("x"):rep(400) } } } } })
 is(counts(usage.so_far(state, 4)), "120 20 100 nil 220", "Claude's answer so far")
 is(usage.so_far(state, 4).estimated, true, "its output is an estimate")
 
--- Gemini reports nothing before its end but in its transcript.
+-- Before its end, Gemini reports usage only in its transcript.
 local function answer_of(id, tokens)
   return core.json.encode { id = id, type = "gemini", content = "", tokens = tokens or core.json.null }
 end
@@ -154,7 +154,7 @@ gemini.transcript(state, answer_of("b", paid))
 is(counts(usage.so_far(state, 4)), "2000 400 100 20 2100", "two answers, one of them written twice")
 is(stream.answers(state), 2, "are two answers")
 
--- opencode reports each step at its end. Its log says when a request was sent.
+-- opencode reports usage at the end of each step. Its log has the time of each request.
 local function of_opencode(level, message)
   return ('timestamp=2026-11-22T10:03:03.241Z level=%s run=d0 message=%s session.id=s small=false'):format(level, message)
 end
@@ -178,7 +178,7 @@ is(usage.so_far(state, 400, true).input_tokens, 2000, "ended in the second reque
 opencode.log(state, of_opencode("ERROR", '"stream error"'))
 is(usage.so_far(state, 400, true).input_tokens, 1000, "a request that was refused is not charged")
 
--- moonlet's own events: usage counts for the whole attempt, and a running tool is open until its end.
+-- moonlet's own events: usage is that of the whole attempt, and a running tool stays open until its end.
 state = fed(moonlet, { '{"type":"usage","input_tokens":1000,"output_tokens":50}',
   '{"type":"tool","name":"Bash","detail":"make","status":"running"}' })
 is(counts(usage.so_far(state, 4, true)), "1000 nil 50 nil 1050", "ended in a tool of a reported answer")

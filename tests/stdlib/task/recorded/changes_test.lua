@@ -3,7 +3,7 @@ local repository = require "moonlet.engine.run.repository"
 
 local git = "git -c user.name=Case -c user.email=case@localhost "
 
---- Queries are real where there is a run.
+--- Makes a run, because git queries need one, and opens a repository.
 local function open(folder)
   a_run()
   return repository.open(scratch .. "/" .. folder)

@@ -10,7 +10,7 @@ end
 test("a real chat gives the model, the usage and the user's prompt", function()
   local found = read(read_case "gemini.jsonl")
   is(found.model, "gemini-2.5-pro", "the model")
-  -- Each answer with a tool is written twice.
+  -- Gemini writes each answer with a tool call twice; it counts once.
   is(found.usage.input_tokens, 3000, "input")
   is(found.usage.cached_input_tokens, 600, "cached")
   is(found.usage.output_tokens, 150, "output")
