@@ -1,5 +1,5 @@
-// Answers, exits 0, and leaves a daemon behind: double-forked, in a session of its own, in /,
-// ignoring TERM. With "hold" as argument the daemon keeps the pipes open.
+// Answers, exits with 0, and leaves a daemon: forked twice, in its own session, with / as working
+// directory, ignoring TERM. With the argument "hold" the daemon keeps the pipes open.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

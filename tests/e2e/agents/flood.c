@@ -1,4 +1,5 @@
-// Writes lines to descriptor argv[1] for ever, or argv[2] bytes in all, as fast as they are taken.
+// Writes lines to descriptor argv[1] as fast as the reader takes them: argv[2] bytes, or without
+// end.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
--- Twenty steps and a fan-out of paid agents, with everything that a resumed run must tell again. What
--- was observed so far stands in the prompts of the agents that come later: told otherwise by a
--- resume, they would be other steps, and paid again.
+-- Twenty steps and a fan-out of paid agents, to test that a resumed run replays everything. Prompts of later
+-- agents contain the results of earlier steps. If a resume replayed another result, the prompts would differ,
+-- and the agents would be paid for again.
 local m = require "moonlet"
 
 return m.preset {
@@ -54,8 +54,8 @@ return m.preset {
     seen("piped", table.concat(piped, " "))
 
     local n = ask(ctx, "counter", "data").data.n
-    -- Both turn out the same on the slowest machine: they are done again when a run that failed is
-    -- resumed, and what they came to stands in the prompts below.
+    -- A run that failed repeats these two blocks when it is resumed. Both have the same result even on a slow
+    -- machine, because prompts below contain it.
     local first
     pcall(ctx.scope, ctx, { name = "race" }, function(s)
       s:spawn("side", function(c) c:exec { "sleep", "30" } first = first or "tortoise" end)

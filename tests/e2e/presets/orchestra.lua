@@ -1,5 +1,5 @@
--- A preset with everything that a resumed run must tell again: commands, clock, chance, agents side
--- by side, a race, a timeout.
+-- A preset with everything that a resume must replay: commands, the clock, random numbers, parallel agents, a
+-- race and a timeout.
 local m = require "moonlet"
 
 return m.preset {

@@ -1,4 +1,4 @@
--- A small run with one of each thing that writes: an agent, a command, agents side by side, a file.
+-- A small run with one of each thing that writes: an agent, a command, parallel agents, a file.
 local m = require "moonlet"
 
 return m.preset {

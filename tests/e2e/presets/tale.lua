@@ -1,9 +1,9 @@
--- A few paid agents whose prompts say what was seen before them; `--kind` is what there is to see.
+-- A few paid agents whose prompts contain what the run observed before. `--kind` selects what it observes.
 local m = require "moonlet"
 
 local kinds = {}
 
--- The same prompt and the same name, beside and after one another: each is a step of its own.
+-- Calls with the same prompt and name, in parallel and in sequence, are separate steps.
 function kinds.twins(ctx, ask)
   ctx:phase("twins", 5)
   ctx:parallel({ 1, 2, 3 }, function(c) return ask(c, "twin") end)
@@ -17,7 +17,7 @@ function kinds.git(ctx, ask)
   return { ask(ctx, "one", facts.head .. #facts.files), ask(ctx, "two", head), ask(ctx, "three") }
 end
 
--- The change holds a secret. The prompts do not hold it, and neither do the values that are made from it.
+-- The change contains a secret. Neither the prompts nor the values that are computed from the change contain it.
 function kinds.secret(ctx, ask)
   local facts = m.facts.git(ctx, "")
   local text = ctx:read "deploy.yaml"
@@ -31,7 +31,7 @@ function kinds.secret(ctx, ask)
     ask(ctx, "three", table.concat(found, "\n")) }
 end
 
--- An agent that knows nothing of the world, and one that is told of it.
+-- The first agent sees nothing of the repository; a later agent's prompt contains a file.
 function kinds.world(ctx, ask)
   local first = ask(ctx, "blind")
   local seen = ctx:read "world.txt" .. ctx:exec { "cat", "world.txt" }.stdout

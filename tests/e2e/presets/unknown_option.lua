@@ -5,7 +5,7 @@ return m.preset {
   summary = "Misspells an option of ctx:agent.",
   needs = { agents = true },
   run = function(ctx)
-    -- No tail call: it would leave no line to name.
+    -- A tail call would drop this frame, and the error could name no line.
     local answer = ctx:agent { name = "one", promt = "Say hello." }
     return answer.text
   end,

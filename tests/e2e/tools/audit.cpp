@@ -43,14 +43,14 @@ struct Attempt {
   int number = 0;
   bool started = false, billed = false;
 
-  /// The attempt ended by itself or by its limit.
+  /// The attempt exited or reached a limit.
   bool complete() const {
     return why == "exited" || why == "signalled" || why == "wall" || why == "idle";
   }
 };
 
 struct Story {
-  std::set<std::string> repairs;  // "step@2"
+  std::set<std::string> repairs;  // such as "step@2"
   std::map<std::string, std::string> done, failed;
   int overs = 0;  // how often the run ended without success
 
@@ -98,7 +98,7 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       // Only paid steps have numbered attempts.
       if (name.find('@') == std::string::npos) continue;
       auto& list = all[record.value("step", "")];
-      list.reserve(64);  // they are pointed at
+      list.reserve(64);  // other maps point at the elements
       Attempt attempt;
       attempt.name = name;
       attempt.started = true;
@@ -112,7 +112,7 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       if (found != of_this_keeper.end()) {
         found->second->why = record.value("why", "");
         if (record.value("code", 0) != 0) found->second->why = "failed";
-        // The disk did not take its answer.
+        // The keeper could not write the answer to the disk.
         if (record.contains("out_errno")) found->second->why = "lost its answer";
       }
     }

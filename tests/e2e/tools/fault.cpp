@@ -45,7 +45,7 @@
 
 namespace {
 
-// The header of the C library has it under another name.
+// Redefines the kernel's struct, because the C library's header names it differently.
 struct SyscallInfo {
   std::uint8_t op;
   std::uint8_t pad[3];
@@ -64,7 +64,8 @@ struct SyscallInfo {
 constexpr int kEntry = 1, kExit = 2;
 constexpr auto kGetSyscallInfo = static_cast<__ptrace_request>(0x420e);
 
-/// The arguments in which a call names its file: a descriptor, or a path.
+/// The indexes of the arguments by which a system call names its file: a descriptor, or a folder
+/// and a path.
 struct Call {
   const char* family;
   const char* name;
@@ -212,7 +213,7 @@ pid_t group_of(pid_t task) {
 std::string string_at(pid_t task, std::uint64_t address) {
   std::string text;
   for (char part[64]; text.size() < PATH_MAX; address += sizeof part) {
-    // A page at most: the memory behind it may be unmapped.
+    // Reads at most up to the end of a page, because the next page may be unmapped.
     const std::size_t room = std::min<std::size_t>(sizeof part, 4096 - address % 4096);
     iovec here{part, room}, there{reinterpret_cast<void*>(address), room};
     const ssize_t got = process_vm_readv(task, &here, 1, &there, 1, 0);
@@ -300,7 +301,7 @@ class Tracer {
     const int event = status >> 16;
     if (signal == (SIGTRAP | 0x80)) return called(task);
     if (event == PTRACE_EVENT_STOP && roles_.count(task) == 0) {
-      early_.insert(task);  // the task waits until its maker has reported it
+      early_.insert(task);  // the task waits until its parent has reported it
       return;
     }
     switch (event) {
