@@ -1,4 +1,4 @@
--- Agents side by side, to see what the host and its keeper take while they run.
+-- Runs agents in parallel, to measure the memory and CPU time of the host and its keeper.
 local m = require "moonlet"
 
 return m.preset {

@@ -1,4 +1,5 @@
-// The limit of capturing: starts a command and copies its standard output from a pipe to a file.
+// The lower bound for capturing: starts a command and copies its standard output from a pipe to a
+// file.
 //   bare_capture FILE COMMAND ARG…
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-// The limit that the others are compared with: starts a command N times, W at once, with
-// posix_spawn, waits with pidfds and epoll, and reads both of its streams through pipes.
+// The lower bound for starting processes: starts a command N times, W at once, with posix_spawn,
+// waits with pidfds and epoll, and reads both output streams through pipes.
 //   bare_loop -n N -w W [-m MB] COMMAND ARG…
-// With -m it is a process of MB megabytes meanwhile, and prints the seconds of the work, without
-// the time to grow.
+// With -m the process has MB megabytes of memory meanwhile, and prints the seconds of the work
+// without the time to allocate.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +28,9 @@ struct source {
 
 struct slot {
   pid_t pid;
-  int pending;  // pidfd and two pipes that have not ended
+  int pending;  // the pidfd and the pipes that are not at their end
   size_t captured;
-  char* head;  // the first bytes of both streams; most children write none
+  char* head;  // the first bytes of the output; most children write none
   struct source process, out, err;
 };
 

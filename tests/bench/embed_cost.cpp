@@ -1,5 +1,5 @@
-// The cost of moonlet inside a program, beside plain Lua's C API: an engine, its first run, its
-// memory, and one call of a native function.
+// Measures what moonlet costs inside a program, relative to plain Lua's C API: an engine, its first
+// run, its memory, and one call of a native function.
 //   embed_cost MOONLET DIR ROUNDS CALLS
 // The contenders take turns; each time is divided by that of plain Lua in the same round. A line
 // has the median time, and the median, least and greatest of these ratios. Memory is the growth of
@@ -96,7 +96,7 @@ double seconds_of(const std::function<void()>& fn) {
 
 struct Contender {
   const char* name;
-  std::function<double()> seconds;  // of one; the first contender is the limit
+  std::function<double()> seconds;  // per operation; the first contender is the reference
 };
 
 double median(std::vector<double> values) {
@@ -143,7 +143,8 @@ void race_starts(int rounds) {
 }
 
 void race_calls(int rounds, long calls) {
-  // A run without calls is taken off; the first run of an engine takes longer.
+  // The time of a run without calls is subtracted. A warm-up run goes first, because an engine's
+  // first run takes longer.
   const auto preset = [calls](const std::string& call) {
     return [call, calls] {
       moonlet::Engine engine = open_engine();
@@ -178,7 +179,7 @@ long pss_kb() {
   fail("/proc/self/smaps_rollup tells no PSS");
 }
 
-/// Prints the growth that the first and each further of `kMany` brings, in a process of their own.
+/// Prints the memory growth of the first and of each further `open_one`, in a separate process.
 void print_growth(const char* name, const std::function<void()>& open_one) {
   std::fflush(stdout);
   const pid_t child = fork();

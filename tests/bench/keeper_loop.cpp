@@ -63,7 +63,7 @@ class Bench {
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
-  /// True when every child succeeded.
+  /// Returns true if every child succeeded.
   bool run() {
     running_.resize(static_cast<std::size_t>(work_.width));
     for (std::size_t i = 0; i < running_.size() && work_.to_start > 0; ++i) start(i);
@@ -129,7 +129,7 @@ bool parse(int argc, char** argv, Work& work) {
 }
 
 int run_bench(const Work& work) {
-  // The memory is held, not freed: the figure is for a host that is large while it starts children.
+  // The memory stays allocated, because the benchmark is of a large host that starts children.
   std::vector<char> ballast(static_cast<std::size_t>(work.megabytes) << 20, 1);
   std::string directory = work.capture;
   if (directory.empty()) {
@@ -156,7 +156,7 @@ int run_bench(const Work& work) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (work.megabytes > 0) std::printf("elapsed %.6f\n", took.count());
   close(run_dir);
-  // Captured files stay: removing a gigabyte takes time and is not part of the work.
+  // Captured files stay, because removing a gigabyte takes time and is not part of the work.
   if (work.capture.empty()) std::filesystem::remove_all(directory);
   return fine && ballast.size() == static_cast<std::size_t>(work.megabytes) << 20 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// The newest 50 of a million runs of one task, asked for as `moonlet run list` does.
+// Queries the newest 50 of a million runs of one task, as `moonlet run list` does.
 //   ledger_list DIR RUNS TIMES
 // DIR is made and filled once (in one transaction), then each question is asked TIMES times:
 // through the host's Ledger with its rows as values, and as the bare query by SQLite's C interface
@@ -125,7 +125,7 @@ int main(int argc, char** argv) {
   for (const Question& question : questions) {
     std::vector<double> host, limit;
     for (int i = 0; i <= times; ++i) {
-      // In turn, and the first time does not count.
+      // The two take turns, and the first round does not count.
       const double by_bare = seconds_of([&] { (void)bare.ask(question.where); });
       const double by_host = seconds_of([&] {
         if (auto listed = ledger.list_runs(question.filter, 50); !listed) {

@@ -22,7 +22,7 @@ extern char** environ;
 enum { kMost = 256 };
 static struct {
   long pid;
-  int seen;  // in how many looks: a child between vfork and exec is seen once at most
+  int seen;  // number of samples; a child between vfork and exec is in at most one
   long long cpu_ns;
 } known[kMost];
 static int known_count;
@@ -93,7 +93,8 @@ static void look(void) {
     ++processes;
   }
   closedir(proc);
-  // The peak counts while all of them are there, not after the keeper has gone.
+  // The peak is that of the samples with the most processes, not of those after the keeper has
+  // gone.
   if (processes > peak_processes || (processes == peak_processes && pss > peak_pss)) {
     peak_pss = pss;
     peak_rss = rss;
@@ -122,7 +123,7 @@ int main(int argc, char** argv) {
     struct timespec pause = {0, 20 * 1000 * 1000};
     nanosleep(&pause, NULL);
   }
-  // A process that has ended but was not reaped still shows its CPU time.
+  // A process that has ended but was not reaped still reports its CPU time.
   long long total = 0;
   for (int i = 0; i < known_count; ++i) {
     if (known[i].pid == pid) {

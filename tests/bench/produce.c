@@ -1,5 +1,5 @@
-// Writes BYTES of lines, as an agent's log has them, to standard output as fast as they are taken.
-//   produce BYTES [LINE-LENGTH]
+// Writes BYTES of lines, like those of an agent's log, to standard output as fast as the reader
+// takes them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// A bare loop: a program on a pseudo-terminal whose output goes to a file and to a libvterm screen.
-// The measure for sessions: pty_bare FILE COMMAND… prints bytes and milliseconds.
+// The lower bound for sessions: runs a program on a pseudo-terminal and writes its output to a file
+// and to a libvterm screen. pty_bare FILE COMMAND… prints bytes and milliseconds.
 #include <fcntl.h>
 #include <pty.h>
 #include <sys/wait.h>

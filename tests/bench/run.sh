@@ -41,15 +41,15 @@ cd "$scratch" || exit 1
 export XDG_STATE_HOME=$scratch/state
 ulimit -n "$(ulimit -Hn)"
 
-# The interpreter itself, not a wrapper that looks for it first.
+# The path of the interpreter itself, because a wrapper such as pyenv's would add its own start-up time.
 python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 bare=$tools/bare_loop
 keeper=$tools/keeper_loop
 moonlet=$build/moonlet
 on_disk=$build/bench-disk
 
-# A new repository on a disk. Old ones are put aside until the end of the suite: where many files were just
-# deleted, ext4 without a journal takes ten times as long to make new ones.
+# Makes a new repository on a disk. Old ones are kept until the end of the suite: after a mass deletion, ext4 without
+# a journal takes ten times as long to create files.
 fresh_disk() {
   if [ -e "$on_disk" ]; then
     mkdir -p "$on_disk.old"
@@ -59,7 +59,7 @@ fresh_disk() {
 }
 set_aside=0
 
-# contender NAME COMMAND…: one line of the table to come; the first is the limit.
+# contender NAME COMMAND…: adds a line to the next table. The first contender is the reference.
 contender() {
   names+=("$1")
   shift
@@ -74,8 +74,8 @@ begin() {
   printf '\n%s\n' "$1"
 }
 
-# Runs every contender in turn and prints the table. $1 is the number of tasks for CPU a task (0:
-# none), $2 a folder to make afresh before each command.
+# Runs the contenders in turn and prints the table. $1 is the number of tasks for the CPU time per task (0: no
+# column), $2 a folder that is made anew before each command.
 race() {
   local tasks=$1 folder=${2:-} round i start end elapsed
   : >"times"
@@ -95,7 +95,7 @@ race() {
         continue
       fi
       end=$EPOCHREALTIME
-      # Some print the time of the work itself, without their start.
+      # Some commands print the time of the work itself, without their start-up time.
       elapsed=$(sed -n 's/^elapsed //p' output.log | head -n 1)
       if [ -n "$elapsed" ]; then start=0 end=$elapsed; fi
       echo "$round $i $start $end" | tr , . >>"times"
@@ -212,7 +212,7 @@ peak_with() {
   cut -d ' ' -f 2 one
 }
 
-# contend_agents NAME COUNT WIDTH PROGRAM: agents of a run, in a repository that is made afresh.
+# contend_agents NAME COUNT WIDTH PROGRAM: adds a run of agents, in a repository that is made anew.
 contend_agents() {
   contender "$1" "$moonlet" run "$here/steps.lua" --repo "$scratch/run" --kind agent --count "$2" --width "$3" \
     --limit "$3" --budget agents=none --allow needs --runner "command:$4"
@@ -378,7 +378,7 @@ suite_journal() {
   added "$sleepers"
   printf '\nresume of a run with %s finished steps: seconds until its first new step begins\n' "$finished"
   for try in step exec; do time_resume "$try" "$finished"; done
-  # That many agents would take long to make.
+  # Fewer agents than steps, because they take long.
   time_resume agent $((finished / 5))
   rm -rf "$on_disk" "$on_disk.old"
 }
@@ -403,7 +403,7 @@ suite_ledger() {
   if [ -n "$quick" ]; then runs=100000; fi
   printf '\nledger: the newest 50 of %s runs\n' "$runs"
   "$tools/ledger_list" "$scratch/ledger" "$runs" 101 || say "the ledger could not be measured"
-  # As commands, in a repository where the newest 60 runs and each that failed have a folder.
+  # Measures the commands in a repository where the newest 60 runs and each failed run have a folder.
   local repo=$scratch/million
   git init -q "$repo" && (cd "$repo" && "$moonlet" run precommit-classifier >/dev/null 2>&1)
   mv "$scratch/ledger/ledger.db" "$repo/.agent/ledger.db"
@@ -421,7 +421,7 @@ suite_ledger() {
 }
 
 # --- worktrees: on a disk, beside bare git -------------------------------------------------------------
-# Prints a row: NAME, then the seconds of a round and those of its limit in lines of the file $2.
+# Prints a row for NAME. Each line of the file $2 has the seconds of a round and those of its reference.
 worktree_row() {
   awk -v name="$1" '
     function median(list, n,   i, j, t) {
@@ -440,7 +440,7 @@ seconds_of() {
   awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.4f", b - a }'
 }
 
-# Runs $1 steps of an agent that does nothing; $2 is its sandbox.
+# Runs $1 steps of an agent that does nothing. $2 is the sandbox.
 worktree_steps() {
   XDG_STATE_HOME=$on_disk.state "$moonlet" run "$here/writers.lua" --repo "$on_disk" --allow needs --count "$1" \
     --sandbox "$2" --runner "command:echo done"
@@ -471,7 +471,7 @@ suite_worktrees() {
     done
     printf '\nworktrees: a repository of %s files (x limit: of the command in brackets)\n' "$files"
     printf '  %-34s %9s %8s %8s %8s\n' "" seconds "x limit" min max
-    # The first round fills the caches of the disk.
+    # The first round fills the disk cache, and does not count.
     sed -i 1d first_ratios second_ratios
     worktree_row "first writer (git worktree add)" first_ratios
     worktree_row "second writer (git status)" second_ratios

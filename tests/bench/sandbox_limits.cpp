@@ -1,7 +1,6 @@
-// Measures how far the scripts of tests/sandbox that are to be killed get beyond their limit. Each
-// runs in a process of its own with `time` ms and `memory` MB. The output is the milliseconds from
-// the limit to the end of the command, and the growth of the process beside that of an empty
-// script.
+// Measures how far a script of tests/sandbox that is killed exceeds its limit. Each script runs in
+// a process of its own with `time` ms and `memory` MB. Prints the milliseconds from the limit to
+// the end of the command, and how much more the process grew than with an empty script.
 //   sandbox_limits MOONLET FILE.lua…
 #include <signal.h>
 #include <sys/resource.h>
@@ -32,7 +31,7 @@ Limits read_limits(const fs::path& file) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line) && line.rfind("-- ", 0) == 0;) {
     if (line.find("expect: killed") != std::string::npos) limits.killed = true;
-    // The children of the script get a moment to end.
+    // A script with children is skipped, because the end of the children takes extra time.
     if (line.find("gone:") != std::string::npos) limits.with_children = true;
     if (line.find("killed memory") != std::string::npos) limits.by_memory = true;
     if (line.find("limits:") == std::string::npos) continue;
@@ -52,7 +51,7 @@ struct Figures {
   bool limit_error = false;
 };
 
-// The child runs the whole command and reports through a pipe.
+// Runs the whole command in the child process, which reports through a pipe.
 Figures measure_here(const char* moonlet, const fs::path& file, const Limits& limits) {
   struct sigaction action {};
   action.sa_handler = moonlet::Engine::on_interrupt;

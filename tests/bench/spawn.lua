@@ -1,4 +1,4 @@
--- The same work as bare_loop, through ctx:exec.
+-- Does the same work as bare_loop through ctx:exec.
 local m = require "moonlet"
 
 return m.preset {

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   }
   for (int p = 0; p < programs; ++p) {
     double* mine = took + p * rounds;
-    // The path of the program is of no interest.
+    // The table has the name of the program without its folder.
     const char* blank = strchr(argv[2 + p], ' ');
     size_t program = blank ? (size_t)(blank - argv[2 + p]) : strlen(argv[2 + p]);
     const char* name = argv[2 + p] + program;

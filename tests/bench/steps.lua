@@ -1,16 +1,16 @@
--- Steps run side by side, to measure the journal. A last step fails unless the run has `--done`, so that there is
--- something to resume.
+-- Runs steps in parallel, to measure the journal. A last step fails unless the run has `--done`, so that the
+-- run can be resumed.
 local m = require "moonlet"
 
 local kinds = {}
 
--- A command without a journal entry costs everything but the journal.
+-- A command without a journal entry, to measure everything but the journal.
 function kinds.plain(c, args) c:exec { argv = args.argv, journal = false } end
 function kinds.exec(c, args) c:exec { argv = args.argv } end
 function kinds.step(c, _, i)
   c:step("work", { input = i }, function() return { i = i, text = "what it came to" } end)
 end
--- An agent's step waits for its records before its start and after its end.
+-- The step of an agent waits until its records are durable, before its start and after its end.
 function kinds.agent(c, _, i) c:agent { name = "work", prompt = "Piece " .. i, timeout = "120s" } end
 
 return m.preset {

@@ -1,4 +1,4 @@
--- Runs agents that do nothing, one after the other: tests/bench/run.sh subtracts those that only read.
+-- Runs agents that do nothing, in sequence. tests/bench/run.sh subtracts the time of those that only read.
 local m = require "moonlet"
 
 return m.preset {
