@@ -9,7 +9,7 @@ set(moonlet_required "")
 set(moonlet_shared_libraries "")
 set(moonlet_dependencies "")
 
-# moonlet_find(NAME HEADER LIBRARY...) makes moonlet::dep_NAME from the first library that is there.
+# moonlet_find(NAME HEADER LIBRARY...) makes moonlet::dep_NAME from the first library that exists.
 function(moonlet_find name header)
   if(MOONLET_STATIC_DEPS)
     set(archives ${ARGN})
@@ -20,7 +20,7 @@ function(moonlet_find name header)
   find_path(MOONLET_${name}_INCLUDE NAMES ${header} PATH_SUFFIXES lua5.4 lua-5.4 lua)
   mark_as_advanced(MOONLET_${name}_LIBRARY MOONLET_${name}_INCLUDE)
   if(MOONLET_SHARED)
-    # Archives are not always fit for a shared library.
+    # The shared library links shared objects, because archives may not be position-independent.
     set(shared_names ${ARGN})
     list(FILTER shared_names EXCLUDE REGEX "_a$")
     find_library(MOONLET_${name}_SHARED NAMES ${shared_names})
@@ -38,7 +38,7 @@ function(moonlet_find name header)
     INTERFACE_LINK_LIBRARIES "${MOONLET_${name}_LIBRARY}")
 endfunction()
 
-# moonlet_also(NAME LIBRARY...) adds what the library NAME itself needs.
+# moonlet_also(NAME LIBRARY...) adds libraries that the library NAME needs.
 function(moonlet_also name)
   if(TARGET moonlet::dep_${name})
     set_property(TARGET moonlet::dep_${name} APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${ARGN})
@@ -66,7 +66,7 @@ if(MOONLET_re2_INCLUDE)
   file(STRINGS "${MOONLET_re2_INCLUDE}/re2/re2.h" moonlet_re2_on_abseil REGEX "absl/" LIMIT_COUNT 1)
 endif()
 if(moonlet_re2_on_abseil)
-  # Since 2023 RE2 needs Abseil, and only RE2's own package file knows which parts of it.
+  # Since 2023 RE2 needs Abseil. Only RE2's package file knows which parts.
   find_dependency(re2 CONFIG)
   set_target_properties(moonlet::dep_re2 PROPERTIES INTERFACE_LINK_LIBRARIES re2::re2)
   list(REMOVE_ITEM moonlet_shared_libraries "${MOONLET_re2_SHARED}")

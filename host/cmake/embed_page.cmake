@@ -1,12 +1,12 @@
-# Writes a C++ file with the files of the page: cmake -D OUT=… -D ROOT=… -D FILES=a,b -P embed_page.cmake
-# FILES are below ROOT. All of them together give the hash under which they are served.
+# Writes a C++ file that contains the files of the web page: cmake -D OUT=… -D ROOT=… -D FILES=a,b -P embed_page.cmake
+# FILES are relative to ROOT. The page is served under a hash of all of them.
 string(REPLACE "," ";" names "${FILES}")
 set(all "")
 set(rows "")
 foreach(name ${names})
   file(READ "${ROOT}/${name}" text)
   string(APPEND all "${name}\n${text}")
-  # A literal holds at most 64 KB with some compilers.
+  # Some compilers limit a string literal to 64 KB.
   string(LENGTH "${text}" size)
   if(size GREATER 60000)
     message(FATAL_ERROR "${name} is too large for the page")

@@ -17,7 +17,7 @@ foreach(i RANGE ${last_kind})
   string(REGEX MATCHALL "[a-z_]+" kind_hidden "${kind_hidden}")
   list(TRANSFORM kind_hidden REPLACE "(.+)" " \\1 ")
   list(JOIN kind_hidden "" kind_hidden)
-  # run.started is kRunStarted.
+  # For example, run.started becomes kRunStarted.
   string(REPLACE "." ";" kind_words "${kind_name}")
   set(kind_constant k)
   foreach(word ${kind_words})

@@ -1,5 +1,5 @@
-# Installs what programs need: the headers <moonlet/…>, the libraries, a CMake package (moonlet::engine is the archive,
-# moonlet::shared the shared library) and a file for pkg-config. The installed folder can be moved.
+# Installs what an embedder needs: the headers <moonlet/…>, the libraries, a CMake package (moonlet::engine is the
+# archive, moonlet::shared the shared library) and a file for pkg-config. The installed folder can be moved.
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 install(DIRECTORY lua/include/moonlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES host/base/result.h ${CMAKE_CURRENT_BINARY_DIR}/generated/host/telemetry/event_types.h
@@ -29,7 +29,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/moonletConfig.cmake host/cmake/FindMoo
               ${CMAKE_CURRENT_BINARY_DIR}/moonletConfigVersion.cmake
         DESTINATION ${package})
 
-# pkg-config finds the folder from the place of the file, so it can be moved, too.
+# pkg-config computes the folder from the location of the file, so the folder can be moved.
 string(REGEX REPLACE "[^/]+" ".." up "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(CONFIGURE OUTPUT moonlet.pc @ONLY CONTENT [[
 prefix=${pcfiledir}/@up@

@@ -1,5 +1,5 @@
-# Makes an npm package that holds the installed moonlet, run by `cmake --build DIR --target moonlet_npm`: npm's bin is the
-# executable itself, so no script of npm's runs.
+# Makes an npm package from the installed moonlet; run by `cmake --build DIR --target moonlet_npm`. The package's bin
+# is the executable itself, so npm runs no script.
 #   cmake -DARCHIVE=FILE.tar.gz -DMANIFEST=package.json -DOUT=DIR -P npm.cmake
 file(REMOVE_RECURSE ${OUT}/package)
 file(MAKE_DIRECTORY ${OUT}/package)

@@ -1,6 +1,6 @@
-# Packages, by `cpack` in the build folder: a .tar.gz for one user, .deb packages (moonlet, libmoonlet1, libmoonlet-dev),
-# and with --config CPackSourceConfig.cmake the source archive, which builds without git. dpkg-shlibdeps finds what the
-# .deb packages depend on, and they lie in /usr whatever prefix the build has.
+# Packages that `cpack` makes in the build folder: a .tar.gz for one user and the .deb packages moonlet, libmoonlet1
+# and libmoonlet-dev. With --config CPackSourceConfig.cmake it makes the source archive, which builds without git.
+# dpkg-shlibdeps finds the dependencies of the .deb packages, whose prefix is always /usr.
 set(CPACK_PACKAGE_NAME moonlet)
 set(archive moonlet-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME})
 set(CPACK_PACKAGE_FILE_NAME ${archive})
@@ -17,7 +17,7 @@ find_program(DPKG_DEB dpkg-deb)
 if(DPKG_DEB AND MOONLET_SHARED)
   list(APPEND CPACK_GENERATOR DEB)
 endif()
-# Debian wants the license beside each package.
+# Debian wants the license in each package.
 foreach(part program library development)
   set(doc_of_program moonlet)
   set(doc_of_library libmoonlet1)
@@ -53,7 +53,7 @@ set(CPACK_SOURCE_IGNORE_FILES "/build/" "/\\\\.git/" "/\\\\.git$" "/\\\\.agent/"
 set(CPACK_INSTALL_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/host/cmake/source_commit.cmake)
 include(CPack)
 
-# The npm package: its bin is the executable of the archive.
+# The bin of the npm package is the executable of the archive.
 find_program(NPM npm)
 if(NPM)
   set(npm_cpu ${CMAKE_SYSTEM_PROCESSOR})

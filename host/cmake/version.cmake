@@ -1,12 +1,12 @@
-# Writes <moonlet/version.h>, and what `moonlet --version` says beside the version: the commit and the options of the
-# build. A source archive has its commit in the file COMMIT.
+# Writes <moonlet/version.h>, and the details that `moonlet --version` prints after the version: the commit and the
+# build options. A source archive has its commit in the file COMMIT.
 set(commit "")
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/COMMIT)
   file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/COMMIT commit LIMIT_COUNT 1)
 elseif(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/.git)
   execute_process(COMMAND git -C ${CMAKE_CURRENT_SOURCE_DIR} rev-parse --short HEAD
                   OUTPUT_VARIABLE commit ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
-  # A commit configures the build again.
+  # A new commit makes CMake configure the build again.
   execute_process(COMMAND git -C ${CMAKE_CURRENT_SOURCE_DIR} rev-parse --path-format=absolute --git-path logs/HEAD
                   OUTPUT_VARIABLE head ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(EXISTS "${head}")

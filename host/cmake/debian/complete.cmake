@@ -1,9 +1,9 @@
-# Run by cpack on the staged files. A .deb gets what Debian's policy wants of each package: a compressed manual page for
-# each program, a changelog in Debian's format, and the overrides of lintian with their reasons.
+# cpack runs this on the staged files. Adds what Debian's policy demands of a .deb package: a compressed manual page
+# for each program, a changelog in Debian's format, and lintian overrides with their reasons.
 if(NOT CPACK_GENERATOR STREQUAL DEB)
   return()
 endif()
-# Compresses a file as the policy says, without a time, so that two builds are equal.
+# Compresses a file as the policy demands, without a time stamp, so that builds are reproducible.
 function(compress file)
   execute_process(COMMAND gzip -9n ${file} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
@@ -20,7 +20,7 @@ foreach(page ${pages})
   endforeach()
 endforeach()
 
-# The changelog has the time of SOURCE_DATE_EPOCH, where it is set.
+# The changelog's date is SOURCE_DATE_EPOCH, if it is set.
 string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(GLOB_RECURSE licenses ${staged}/copyright)
 foreach(license ${licenses})
