@@ -1,9 +1,9 @@
 // Measures what moonlet costs inside a program, relative to plain Lua's C API: an engine, its first
 // run, its memory, and one call of a native function.
 //   embed_cost MOONLET DIR ROUNDS CALLS
-// The contenders take turns; each time is divided by that of plain Lua in the same round. A line
-// has the median time, and the median, least and greatest of these ratios. Memory is the growth of
-// the PSS of a fresh process.
+// The contenders take turns, and each time is divided by that of plain Lua in the same round. A
+// line has the median time, and the median, least and greatest ratio. Memory is the growth of the
+// PSS of a fresh process.
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>

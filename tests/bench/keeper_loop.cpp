@@ -1,4 +1,4 @@
-// The same work as bare_loop and bare_capture, through the host's Keeper.
+// Does the same work as bare_loop and bare_capture through the host's Keeper.
 //   keeper_loop -n N -w W [-m MB] [-d] [-f] [-F] COMMAND ARG…
 //                       -d: with durable records; -f: confined; -F: with restricted reads, too
 //   keeper_loop -c DIR COMMAND ARG…                     capture to DIR/captured

@@ -1,9 +1,9 @@
 // Queries the newest 50 of a million runs of one task, as `moonlet run list` does.
 //   ledger_list DIR RUNS TIMES
-// DIR is made and filled once (in one transaction), then each question is asked TIMES times:
-// through the host's Ledger with its rows as values, and as the bare query by SQLite's C interface
-// that reads every column. Prints a line for each: milliseconds (median, least, greatest), the
-// ratio to the bare query, and the question.
+// DIR is made and filled once, in one transaction. Each query then runs TIMES times: through the
+// host's Ledger, and as the bare query by SQLite's C interface that reads every column. Prints a
+// line for each: milliseconds (median, least, greatest), the ratio to the bare query, and the
+// query.
 #include <sqlite3.h>
 
 #include <algorithm>

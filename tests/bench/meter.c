@@ -1,9 +1,9 @@
-// Runs a command and measures the supervisor: the command's own process and every other process of
-// the same executable that appears meanwhile (a keeper is one), but none of the tasks it starts.
+// Runs a command and measures the supervisor: the command's own process and every later process of
+// the same executable, such as a keeper, but none of the tasks that it starts.
 //   meter FILE COMMAND ARG…
-// Writes to FILE: CPU microseconds, peak PSS in KB, peak RSS in KB while the most of its processes
-// were there, and how many those were.
-// It looks about fifty times a second, so it costs something: not for rounds that are timed.
+// Writes to FILE: CPU microseconds, peak PSS in KB and peak RSS in KB at the greatest number of its
+// processes, and that number.
+// Samples about fifty times a second, which costs time: use it only for rounds that are not timed.
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>

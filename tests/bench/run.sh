@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
 #   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|session|startup|memory|embedding|sandbox|journal|ledger|worktrees …]
-# Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
-# that of the bare loop in the same round, and the table shows the median of these ratios with the
-# least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
-# Absolute figures hold on one machine on one day: quote ratios. Not part of the tests.
+# Whole commands run in turn (A B C, A B C …), and the first round is dropped. The time of each contender is divided
+# by that of the bare loop in the same round. The table shows the median, least and greatest of these ratios. CPU time
+# and memory come from one more run of each contender under tests/bench/meter. Absolute figures are valid for one
+# machine on one day, so quote ratios. Not part of the tests.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)

@@ -10,7 +10,7 @@ function kinds.twins(ctx, ask)
   return { ask(ctx, "twin"), ask(ctx, "twin") }
 end
 
--- The preset asks git once.
+-- Prompts contain what git printed at the start of the run.
 function kinds.git(ctx, ask)
   local facts = m.facts.git(ctx, "")
   local head = ctx:exec { "git", "log", "--oneline" }.stdout

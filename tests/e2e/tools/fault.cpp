@@ -16,8 +16,8 @@
 //   --error NAME   the call fails
 //   --short N      a write takes N bytes at most
 //   --log FILE     a line for each such call: number, process, call, path; and "fired"
-// Processes that exec another program are let go. The tracing ends with this program, and the
-// remaining processes run on undisturbed.
+// Processes that exec another program are no longer traced. The tracing ends with this program, and
+// the remaining processes continue.
 #include <cstdio>
 
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))

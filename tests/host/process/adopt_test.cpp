@@ -256,7 +256,7 @@ TEST_CASE("limits hold without a host", "[process][linux]") {
 }
 
 TEST_CASE("worker, guard or both are killed while no host is there", "[process][linux]") {
-  const int victims = GENERATE(0, 1, 2);  // worker, guard, both
+  const int victims = GENERATE(0, 1, 2);  // 0 worker, 1 guard, 2 both
   const bool cgroups = GENERATE(true, false);
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+family", "+holder_daemon", "+ticks=1000"}),

@@ -1,4 +1,4 @@
-// The process tests start these: a keeper, a host that can be killed, and children that misbehave.
+// Plays a keeper, a host that can be killed, or a child that misbehaves, for the process tests.
 //   keeper …            keeper_main()
 //   host DIR TAG N      starts N children under a keeper in DIR, and waits to be killed
 //   drive DIR TAG GENERATION start|adopt CHILD...
@@ -238,7 +238,7 @@ int host(const char* folder, int count) {
   return 0;
 }
 
-// --- a host that is killed, stopped and taken over from
+// --- a host that tests kill, stop or take over from
 
 int report_fd = -1;
 

@@ -133,8 +133,8 @@ TEST_CASE("guard and worker killed together: the host sweeps by itself", "[proce
   auto operation = run.spawn(run.act("family"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 3; }));
   const pid_t guard = run.guard(), worker = run.worker();
-  // A running guard would clean up after its worker, and a running worker after its guard, so both
-  // stop first.
+  // A running guard would clean up after its worker, and a running worker after its guard, so the
+  // guard is stopped before both are killed.
   kill(guard, SIGSTOP);
   siginfo_t stopped = {};
   REQUIRE(waitid(P_PID, static_cast<id_t>(guard), &stopped, WSTOPPED) == 0);

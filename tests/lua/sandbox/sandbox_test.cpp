@@ -5,7 +5,7 @@
 //   -- limits: time=MS memory=MB   (5000, 256)
 //   -- allow: GRANT …              what the script is granted
 //   -- gone: TEXT                  no process with TEXT in its command line is left
-// After each of them the same engine runs a fixed script, whose result must be the same as ever.
+// After each script the same engine runs a fixed script, whose result must never change.
 #include <signal.h>
 #include <unistd.h>
 

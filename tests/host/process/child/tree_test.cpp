@@ -22,7 +22,8 @@ ProcessInfo process(pid_t pid, pid_t ppid, pid_t sid) { return {pid, ppid, sid, 
 
 TEST_CASE("every process below is found once, with its step") {
   const pid_t self = 10;
-  // Steps 1 (main 100) and 2 (main 200, ended); orphans 300 to 330.
+  // The main process of step 1 is 100, that of step 2 was 200 and has ended. 300 to 330 are
+  // orphans.
   std::vector<ProcessInfo> all = {
       process(1, 0, 1),      process(10, 1, 10),     process(50, 1, 50),
       process(100, 10, 100), process(101, 100, 100), process(102, 101, 102),

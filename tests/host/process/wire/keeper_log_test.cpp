@@ -124,7 +124,7 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
 
 TEST_CASE("torn, strange and foreign lines are skipped") {
   RunFolder folder;
-  append(folder, "{\"record\":\"start\",\"n\":1}\n");  // before any keeper
+  append(folder, "{\"record\":\"start\",\"n\":1}\n");  // no keeper record precedes it
   append(folder, keeper_line(record()));
   for (const std::string& bad :
        {std::string("\n"), std::string("null\n"), std::string("[1]\n"), std::string("{\"rec\n"),

@@ -85,7 +85,7 @@ TEST_CASE("the usual spellings of a value are found") {
                            "cCJzcy93XHJkIMOkKzE="}) {             // base64
     CHECK(redactor.apply(std::string("<") + form + ">") == "<[redacted:S]>");
   }
-  // base64("u:"+value) and base64("us:"+value): the value's own characters are gone.
+  // Redaction removes the value's own characters from base64 of "u:"+value and of "us:"+value.
   Redactor token({{"T", "s3cr3t-t0ken-value"}}, {});
   CHECK(token.apply("dTpzM2NyM3QtdDBrZW4tdmFsdWU=").find("M2NyM3QtdDBrZW4") == std::string::npos);
   CHECK(token.apply("dXM6czNjcjN0LXQwa2VuLXZhbHVl") == "dXM6[redacted:T]");
@@ -96,20 +96,20 @@ TEST_CASE("a value is found as encoders of JSON escape it") {
   Redactor redactor({{"S", value}}, {});
   const std::string wide = "\xc3\xa4\xf0\x9f\x98\x80";
   for (const std::string& form : {
-           // Go
+           // The escapes of Go's JSON encoder.
            "a\\u0026b\\u003cc\\u003ed'e+f/g\\\"" + wide + "\\u2028zz",
-           // Python
+           // The escapes of Python's JSON encoder.
            std::string("a&b<c>d'e+f/g\\\"\\u00e4\\ud83d\\ude00\\u2028zz"),
-           // PHP, as it is and with all its flags
+           // The escapes of PHP's JSON encoder, by default and with all its flags.
            std::string("a&b<c>d'e+f\\/g\\\"\\u00e4\\ud83d\\ude00\\u2028zz"),
            std::string(
                "a\\u0026b\\u003Cc\\u003Ed\\u0027e+f\\/g\\u0022\\u00E4\\uD83D\\uDE00\\u2028zz"),
-           // .NET
+           // The escapes of .NET's JSON encoder.
            std::string(
                "a\\u0026b\\u003Cc\\u003Ed\\u0027e\\u002Bf/g\\u0022\\u00E4\\uD83D\\uDE00\\u2028zz"),
-           // Go in Go, Go in Python
+           // Go's JSON as a string in JSON by Go or Python.
            "a\\\\u0026b\\\\u003cc\\\\u003ed'e+f/g\\\\\\\"" + wide + "\\\\u2028zz",
-           // Python in Go
+           // Python's JSON as a string in JSON by Go.
            std::string(
                "a\\u0026b\\u003cc\\u003ed'e+f/g\\\\\\\"\\\\u00e4\\\\ud83d\\\\ude00\\\\u2028zz"),
        }) {
