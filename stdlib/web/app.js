@@ -1,4 +1,4 @@
-// The page of one run: unpacks the record that it carries, checks it, and shows it.
+// The exported page of one run: unpacks the record that the page contains, checks it, and shows it.
 
 import { unpack, jsonOf } from "./archive.js";
 import { checkJournal, checkFiles } from "./chain.js";
@@ -11,7 +11,7 @@ const failedStates = new Set(["failed", "cut off", "blocked", "timeout", "cancel
 const shownOfLine = 2000, aroundByte = 300;
 const utf8 = new TextDecoder("utf-8");
 
-/** The line as text, with the altered byte marked once it is found. */
+/** Shows a damaged journal line as text, and marks its altered byte once that is found. */
 function shownLine(damage) {
   const text = (from, to) => utf8.decode(damage.bytes.subarray(Math.max(from, 0), to));
   const end = damage.bytes.length;

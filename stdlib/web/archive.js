@@ -1,4 +1,4 @@
-// The record that a page carries: a tar archive (ustar), compressed with gzip, in base64.
+// Unpacks the record in a page: a tar archive (ustar), compressed with gzip, in base64.
 
 const block = 512;
 const latin1 = new TextDecoder("latin1");
@@ -10,7 +10,7 @@ function field(bytes, at, size) {
   return end < 0 ? part : part.subarray(0, end);
 }
 
-/** The files of a tar archive: a Map of name -> Uint8Array, in their order. */
+/** Reads a tar archive into a Map of name -> Uint8Array, in the archive's order. */
 export function readArchive(bytes) {
   const files = new Map();
   for (let at = 0; at + block <= bytes.length && bytes[at] !== 0;) {
@@ -30,19 +30,19 @@ function fromBase64(text) {
   return bytes;
 }
 
-/** The files of a packed archive. */
+/** Unpacks an archive into such a Map of its files. */
 export async function unpack(text) {
   const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return readArchive(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** A file as text; "" where there is none. */
+/** Returns a file as text, or "" if it is missing. */
 export function textOf(files, name) {
   const bytes = files.get(name);
   return bytes ? utf8.decode(bytes) : "";
 }
 
-/** A file as a JSON value; null where there is none, or it cannot be parsed. */
+/** Parses a file as JSON. Returns null if it is missing or malformed. */
 export function jsonOf(files, name) {
   try {
     return JSON.parse(textOf(files, name));

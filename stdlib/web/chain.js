@@ -1,5 +1,5 @@
-// Checks the record of a run: each line of its journal names the hash of the line before, and the
-// journal names the hash of run.json, which names the hashes of the other files.
+// Checks the record of a run. Each line of its journal contains the hash of the previous line, the
+// journal contains the hash of run.json, and run.json contains the hashes of the other files.
 
 import { locateByte } from "./locate.js";
 import { sha256 } from "./sha256.js";
@@ -10,7 +10,7 @@ const form = new RegExp('^\\{"number":(\\d+),"generation":(\\d+),("rest_durable"
   '"hash":"([0-9a-f]{32})",("body":.*)$', "s");
 const first = "moonlet-journal-2";
 
-/** What of a line is hashed: all but its own hash. */
+/** Returns the hashed bytes of a line: all but its own hash. */
 function hashedBytes(parts) {
   // Latin-1 keeps each byte as one character, so that the text can be cut by characters.
   const text = `{"number":${parts[1]},"generation":${parts[2]},${parts[3] || ""}"previous":"${parts[4]}",${parts[6]}`;
@@ -30,8 +30,8 @@ function firstDifference(one, other) {
 }
 
 /**
- * The altered byte of a damaged line, as { at, was }: its place in the line, and its earlier value where
- * that is known; null when it cannot be found. A promise.
+ * Finds the altered byte of a damaged line. Resolves to { at, was }, its offset in the line and its
+ * earlier value (undefined if unknown), or to null if it cannot be found.
  */
 async function findByte(parts, previous, next) {
   if (!parts) return null;
@@ -41,14 +41,14 @@ async function findByte(parts, previous, next) {
   linked[4] = previous;
   if (hashOf(linked) === parts[5]) return { at: link + firstDifference(parts[4], previous) };
   const found = await locateByte(hashedBytes(parts), parts[5]);
-  // The field "hash" with its quotes and comma stands before the rest of the line.
+  // The hashed bytes lack the field "hash" (42 bytes), so offsets behind it shift by that.
   return found && { at: found.at < ownHash - 8 ? found.at : found.at + 42, was: found.was };
 }
 
 /**
- * Checks a journal. Gives { records, head, bodies, damage }: `bodies` are the parsed records up to
- * the damage; `damage` is null, or { line, from, to, bytes, find } of the first line that was altered;
- * `find()` looks for the altered byte in it.
+ * Checks a journal. Returns { records, head, bodies, damage }. `bodies` has the parsed records before
+ * the damage. `damage` is null, or { line, from, to, bytes, find } for the first altered line, where
+ * `find()` searches that line for its altered byte.
  */
 export function checkJournal(bytes) {
   const result = { records: 0, head: "", bodies: [], damage: null };
@@ -84,7 +84,7 @@ export function checkJournal(bytes) {
   return result;
 }
 
-/** The files that differ from the record: [{ path, why }]. */
+/** Lists the files that differ from the record: [{ path, why }]. */
 export function checkFiles(files, journal, run) {
   const altered = [];
   let recorded = "", ended = null;

@@ -1,4 +1,4 @@
-// The details of a step and of the whole run. Whatever an agent wrote is a text node.
+// Shows the details of a step and of the whole run. Text of agents only becomes text nodes, never HTML.
 
 import { el, badge, bytes, count, counted, duration, money, moment } from "./format.js";
 import { textOf, jsonOf } from "./archive.js";
@@ -20,7 +20,7 @@ function facts(pairs) {
   return list.children.length ? list : null;
 }
 
-/** A long text in a box that can be scrolled by keyboard. */
+/** Shows a long text in a box that scrolls by keyboard. */
 function box(text, label, isOpen = true) {
   if (!text) return null;
   const cut = text.length > longest;
@@ -32,7 +32,7 @@ function box(text, label, isOpen = true) {
   cut ? el("p", { class: "quiet" }, `The rest, ${bytes(text.length - longest)}, is in the record.`) : null);
 }
 
-/** A patch with its signs kept, so that it reads without colour. */
+/** Shows a patch with its + and - signs, so that it is readable without colour. */
 function patch(text, label) {
   if (!text) return null;
   const pre = el("pre", { class: "patch", tabindex: 0, role: "region", "aria-label": label });
@@ -91,7 +91,7 @@ function messageRow(message, from) {
     el("span", { class: "said" }, text));
 }
 
-/** The journal's value of a step: what a command printed, what a function returned. */
+/** Shows the journaled value of a step: a command's output or a function's result. */
 function recorded(records) {
   const end = records.filter(({ body }) => body.type === "end" || body.type === "fact").pop();
   if (!end) return [];
@@ -102,7 +102,7 @@ function recorded(records) {
   return result === null || result === undefined ? [] : [box(JSON.stringify(result, null, 2), "result")];
 }
 
-/** The details of one step. */
+/** Shows the details of one step. */
 export function stepView(step, model, files, left) {
   const about = step.about || {}, folder = step.folder;
   const records = model.records.get(step.key) || [];
@@ -136,7 +136,7 @@ export function stepView(step, model, files, left) {
     section("Left out", leftTable(missing)));
 }
 
-/** The files that are left out, as a table that is made when it is opened. */
+/** Lists the files that the page omits, in a table that is built when the reader opens it. */
 function leftTable(left) {
   if (!left.length) return null;
   const sum = left.reduce((total, file) => total + (file.bytes || 0), 0);
@@ -168,7 +168,7 @@ function costRows(model) {
     const sum = sums.get(name) || { calls: 0, input: null, output: null, cost: 0, known: false };
     const usage = step.usage || {};
     sum.calls += 1;
-    // An unknown number stays unknown.
+    // The sum stays null until a step reports a number.
     if (typeof usage.input_tokens === "number") sum.input = (sum.input ?? 0) + usage.input_tokens;
     if (typeof usage.output_tokens === "number") sum.output = (sum.output ?? 0) + usage.output_tokens;
     if (typeof usage.cost_usd === "number") {
@@ -181,7 +181,7 @@ function costRows(model) {
     sum.known ? `$${sum.cost.toFixed(4)}` : "–"]);
 }
 
-/** What the script returned. A large value lies in a file of its own. */
+/** Returns the script's result as text. A large result is in a separate file. */
 function resultText(run, files) {
   let { result } = run;
   if (result && typeof result === "object" && typeof result.$value === "string") {
@@ -191,7 +191,7 @@ function resultText(run, files) {
   return typeof result === "string" ? result : JSON.stringify(result, null, 2);
 }
 
-/** The details of the whole run. */
+/** Shows the details of the whole run. */
 export function runView(model, files, source) {
   const { run } = model;
   const validation = Array.isArray(run.validation) ? run.validation : [];

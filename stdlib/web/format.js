@@ -1,4 +1,4 @@
-// Numbers and times as people read them, and elements whose texts are text nodes only.
+// Formats numbers and times for people, and makes elements from plain text, never from HTML.
 
 export function duration(ms) {
   if (ms === null || ms === undefined) return "–";
@@ -14,7 +14,7 @@ export function count(number) {
   return number === null || number === undefined ? "–" : Number(number).toLocaleString("en");
 }
 
-/** A number with its noun. */
+/** Formats a number with its noun, as in "2 files". */
 export function counted(number, one, many = one + "s") {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
@@ -44,7 +44,7 @@ const kinds = { ok: "good", findings: "good", passed: "good", failed: "bad", "cu
   timeout: "bad", running: "accent", working: "accent", approved: "good", rejected: "bad", done: "good", lost: "bad",
   hung: "bad", ended: "quiet", cancelled: "quiet", skipped: "quiet", prepared: "quiet" };
 
-/** A state as a sign, a word and a class; the sign makes it readable without colour. */
+/** Maps a state to a sign, a word and a CSS class. The sign makes it readable without colour. */
 export function state(word) {
   return { sign: signs[word] || "·", word: String(word), kind: kinds[word] || "warn" };
 }
@@ -68,7 +68,7 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A state as an element. */
+/** Makes the element of a state. */
 export function badge(word) {
   const { sign, kind } = state(word);
   return el("span", { class: `badge ${kind}` }, el("span", { class: "sign", "aria-hidden": true }, sign), String(word));

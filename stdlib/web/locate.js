@@ -1,13 +1,14 @@
-// Finds the one byte of a line that was changed, by trying every other value at every place until the
-// hash is right again.
+// Finds the one changed byte of a line. It tries every other value at every position until the hash
+// matches.
 
 import { addBlock, firstState, paddedTail } from "./sha256.js";
 
 const longest = 3000, patience = 60000, slice = 15;
 
 /**
- * Gives { at, was }, the place in `bytes` and its earlier value; null when more than one byte differs,
- * or the line is too long to try. `hash` has the first 32 hex digits. It yields to the page.
+ * Returns the position of the changed byte and its earlier value as { at, was }. Returns null if more
+ * than one byte differs, the line is too long, or a minute has passed. `hash` has the first 32 hex
+ * digits of the correct hash. The search yields to the page regularly.
  */
 export async function locateByte(bytes, hash) {
   if (bytes.length > longest) return null;

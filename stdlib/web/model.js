@@ -1,4 +1,4 @@
-// The view of a run: its phases, steps and their times, from the files of its record.
+// Builds the model of a run from the files of its record: phases, steps, and their times.
 
 import { jsonOf, textOf } from "./archive.js";
 
@@ -9,13 +9,13 @@ function eventsOf(files) {
     try {
       events.push(JSON.parse(line));
     } catch {
-      // A line that a killed host left unfinished.
+      // A killed host may leave an incomplete line.
     }
   }
   return events;
 }
 
-/** The key of a step with its names unescaped. */
+/** Returns the key of a step with its names unescaped. */
 export function nameOf(key) {
   try {
     return decodeURIComponent(key);
@@ -34,7 +34,7 @@ function closeStep(step, data, at) {
   step.runner = data.runner ?? step.runner;
 }
 
-/** Takes an event into the model. A step that ran again after a kill has several spans. */
+/** Applies an event to the model. A step that was repeated after a kill has several spans. */
 export function applyEvent(model, event) {
   const at = Date.parse(event.ts), data = event.data || {}, { open } = model;
   if (isNaN(at)) return;
@@ -58,7 +58,7 @@ export function applyEvent(model, event) {
     open.set(event.step, step);
     if (model.known) model.known.add(event.step);
   } else if (model.known && event.type === "step.finished" && !model.known.has(event.step)) {
-    // A replayed step ends without a beginning.
+    // A replayed step has an end event but no start event.
     const step = { key: event.step, kind: data.kind || "step", from: at, phase: model.phases.length - 1, messages: [],
       cached: true, attempts: null, generation: model.resumes.length };
     closeStep(step, data, at);
@@ -83,14 +83,14 @@ function readTimes(model, events) {
   if (model.phases.length) model.phases[model.phases.length - 1].to = model.to;
 }
 
-/** Adds what run.json and the folders know of the steps. */
+/** Adds the data of run.json and of the step folders to the steps. */
 function addDetails(model, files) {
   const byKey = new Map();
   for (const step of model.steps) byKey.set(step.key, step);
   for (const entry of Array.isArray(model.run.steps) ? model.run.steps : []) {
     let step = byKey.get(entry.key);
     if (!step) {
-      // A replayed step has no time of its own.
+      // A replayed step took no time.
       step = { key: entry.key, kind: entry.kind, from: model.from, to: model.from, phase: -1, messages: [] };
       model.steps.push(step);
       byKey.set(entry.key, step);
@@ -114,7 +114,7 @@ function addDetails(model, files) {
   }
 }
 
-/** Marks the steps that determined how long the run took: back from the end, the last to finish. */
+/** Marks the critical path: backwards from the end, each step that was the last to finish. */
 export function markCriticalPath(model) {
   for (const step of model.steps) step.critical = false;
   const byEnd = model.steps.filter((step) => step.to > step.from).sort((a, b) => b.to - a.to);
@@ -126,7 +126,7 @@ export function markCriticalPath(model) {
   }
 }
 
-/** The view of a run from the files of its record and the checked journal. */
+/** Builds the model of a run from the files of its record and the checked journal. */
 export function readRun(files, journal) {
   const run = jsonOf(files, "run.json") || {};
   const from = Date.parse(run.started_at) || 0;
@@ -149,7 +149,7 @@ export function readRun(files, journal) {
   return model;
 }
 
-/** A model from the server's table of steps, which later events are applied to. */
+/** Builds a model from the server's table of steps. Later events are applied to it. */
 export function readTable(table, isLive) {
   const { from } = table;
   const model = { run: {}, from: from || Infinity, to: table.to || from, phases: [], steps: [], resumes: table.resumes,
@@ -169,7 +169,7 @@ export function readTable(table, isLive) {
   return model;
 }
 
-/** Maps times to a scale from 0 to 1 on which spans without any step are short. */
+/** Maps times to a scale from 0 to 1 that shortens long idle gaps between steps. */
 export function scaleOf(model) {
   const spans = model.steps.filter((step) => step.to > step.from).map((step) => [step.from, step.to])
     .sort((a, b) => a[0] - b[0]);

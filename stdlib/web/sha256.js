@@ -1,5 +1,5 @@
-// SHA-256 of bytes, without a promise for each of ten thousand lines. It also works where the page
-// has no secure context, as on file:// in some browsers.
+// A synchronous SHA-256, because a promise for each of ten thousand lines is slow. It also works where
+// a page has no secure context and so no crypto.subtle, as with file:// in some browsers.
 
 const rounds = new Uint32Array(64);
 const start = new Uint32Array(8);
@@ -22,7 +22,7 @@ function rotate(word, by) {
   return (word >>> by) | (word << (32 - by));
 }
 
-/** Adds the 64 bytes at `at` to a state; `words` is an Int32Array(64) for its work. */
+/** Adds the 64 bytes at `at` to a state. `words` is an Int32Array(64) as scratch memory. */
 export function addBlock(state, words, bytes, at) {
   for (let i = 0; i < 16; i++, at += 4) {
     words[i] = (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
@@ -46,12 +46,12 @@ export function addBlock(state, words, bytes, at) {
   state[4] += e; state[5] += f; state[6] += g; state[7] += h;
 }
 
-/** The state before the first block. */
+/** Returns the state before the first block. */
 export function firstState() {
   return start.slice();
 }
 
-/** The end of a message that is hashed: its bytes from `whole` on, with the padding. */
+/** Returns the end of a message with its padding: the bytes from offset `whole` on. */
 export function paddedTail(bytes, whole) {
   const rest = bytes.length - whole;
   const tail = new Uint8Array(rest % 64 < 56 ? rest - (rest % 64) + 64 : rest - (rest % 64) + 128);
@@ -63,7 +63,7 @@ export function paddedTail(bytes, whole) {
   return tail;
 }
 
-/** The SHA-256 of a Uint8Array, as 64 hex digits. */
+/** Returns the SHA-256 of a Uint8Array as 64 hex digits. */
 export function sha256(bytes) {
   const state = firstState(), words = new Int32Array(64);
   const whole = bytes.length - (bytes.length % 64);

@@ -1,5 +1,5 @@
-// The tree of a run as rows: phases, fan-outs and steps, each with its bar on the common time scale.
-// Only the rows in view are elements.
+// Shows the tree of a run as rows: phases, fan-outs and steps, each with its bar on one time scale.
+// Only visible rows have elements.
 
 import { el, state, duration, count, counted } from "./format.js";
 import { nameOf } from "./model.js";
@@ -37,7 +37,7 @@ function add(parent, parts, step) {
 
 const order = ["running", "failed", "cut off", "blocked", "timeout", "cancelled", "degraded"];
 
-/** Adds up times and states, and joins groups that hold one node only. */
+/** Adds up the times and states of a subtree, and merges each group with its only child. */
 function settle(item, depth, path, folds) {
   item.depth = depth;
   item.path = path;
@@ -69,7 +69,7 @@ function settle(item, depth, path, folds) {
   item.folded = folds.has(path) ? folds.get(path) : item.children.length > foldAbove && depth > 0;
 }
 
-/** Builds the tree of a model. `folds` says which groups the reader has folded or opened, by their paths. */
+/** Builds the tree of a model. `folds` maps the path of a group to whether the reader has folded it. */
 export function buildTree(model, folds = new Map()) {
   const root = node("", 0);
   const phases = new Map();
@@ -169,7 +169,7 @@ function axis(model, scale) {
   return line;
 }
 
-/** Makes the tree. `choose(step)` is called when a step becomes current. */
+/** Makes the element of the tree. It calls `choose(step)` when a step becomes current. */
 export function treeView(model, scale, choose) {
   const folds = new Map();
   let root = buildTree(model);
@@ -251,7 +251,7 @@ export function treeView(model, scale, choose) {
   draw();
   return {
     element,
-    /** Draws the model again after it has changed. Folds and the current row stay. */
+    /** Redraws the tree after the model has changed. Folded groups and the current row stay. */
     update(fresh) {
       scale = fresh;
       const { path, step } = current || {};

@@ -1,4 +1,4 @@
-// The server's answers: what the files of runs say, and commands of moonlet.
+// Requests to the server: they read files of runs and start commands of moonlet.
 
 export class Refused extends Error {
   constructor(status, message, hint) {
@@ -31,7 +31,7 @@ export async function get(what, values = {}) {
   return answerOf(await fetch(`/api/${what}?${query(values)}`, { credentials: "same-origin" }));
 }
 
-/** The envelope of a command that only reads. */
+/** Runs a read-only command and returns its JSON envelope. */
 export const look = (name, values) => get(`command/${name}`, values);
 
 async function post(path, body) {
@@ -39,12 +39,12 @@ async function post(path, body) {
     headers: { "Content-Type": "application/json", "X-Moonlet": "1" } }));
 }
 
-/** Starts a command that changes something, and gives its envelope. */
+/** Runs a command that changes something and returns its JSON envelope. */
 export const act = (name, values) => post(`/api/command/${name}`, values);
 
 export const login = (token) => post("/api/login", { token });
 
-/** A part of a file in the run's sidecar: { bytes, size }, where size is that of the whole file. */
+/** Reads a part of a file in the run's sidecar: { bytes, size }, with the size of the whole file. */
 export async function file(repo, run, path, from = 0, size = 200000) {
   const response = await fetch(`/api/file?${query({ repo, run, path, from, size })}`, { credentials: "same-origin" });
   if (!response.ok) return null;

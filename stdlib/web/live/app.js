@@ -1,4 +1,4 @@
-// The live page: signs in, keeps the stream of events, and shows the view that the address names.
+// The live page: signs in, keeps the event stream open, and shows the view that the URL names.
 
 import { el, count } from "../format.js";
 import { act, get, login } from "./api.js";
@@ -17,7 +17,7 @@ const head = el("div", { id: "head" }), main = el("main", { id: "view", tabindex
 const live = el("span", { class: "stream", role: "status" });
 const badge = el("span", { class: "number" });
 
-/** The token in the address becomes a cookie, and goes out of the address and the history. */
+/** Exchanges the token in the URL for a cookie, and removes it from the URL and the history. */
 async function signIn() {
   const found = /^#token=([0-9a-f]+)$/.exec(location.hash);
   if (!found) return;
@@ -68,7 +68,7 @@ function navigate() {
 const words = { answer: "answered", approve: "approved and merged", reject: "rejected", cancel: "cancelled", resume: "resumed",
   start: "started", submit: "typed", replay: "replayed", decide: "decided" };
 
-/** What a button's command is given, from its data and the fields beside it. */
+/** Collects the arguments of a button's command from its data attributes and the fields beside it. */
 async function valuesOf(button) {
   const { do: name, field, repo, point, ...values } = button.dataset;
   const around = button.closest(".item, .acts");
@@ -105,7 +105,7 @@ async function doAct(button) {
   }
   button.disabled = false;
   control.refresh();
-  // Commands that go on in the background are seen a moment later by the stream.
+  // Changes of background commands arrive a moment later through the event stream.
   dispatchEvent(new Event("moonlet-acted"));
 }
 

@@ -1,4 +1,4 @@
-// Two runs beside each other: their outcomes, and the steps at which they part.
+// Compares two runs: their outcomes, the first step that differs, and what only one of them has.
 
 import { el, badge, count, duration } from "../format.js";
 import { nameOf } from "../model.js";
@@ -25,7 +25,7 @@ function outcomes(result) {
 
 const textOf = (item) => (typeof item === "string" ? item : JSON.stringify(item));
 
-/** What only one of the runs has, of one kind. */
+/** Lists the items of one kind, such as files, that only one of the runs has. */
 function onlyIn(name, { only_first: first, only_second: second }, runs) {
   if (!first.length && !second.length) return el("p", { class: "quiet" }, `The ${name} is the same.`);
   return [[runs[0], first, "minus", "−"], [runs[1], second, "plus", "+"]].filter(([, list]) => list.length).map(([run, list, kind, sign]) =>

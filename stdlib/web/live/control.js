@@ -1,4 +1,4 @@
-// Mission Control: what needs me, what runs, what is ready, what ran, what it cost.
+// Mission Control lists what waits for the user, live runs, ready packets, past runs, and usage.
 
 import { el, count, counted, duration, money } from "../format.js";
 import { nameOf } from "../model.js";
@@ -13,7 +13,7 @@ const statuses = ["", "ok", "degraded", "failed", "blocked", "needs-human", "quo
   "interrupted", "running", "prepared"];
 const groups = ["day", "model", "preset", "runner", "change"];
 
-/** What the view knows. It stays while other views are shown, so that coming back is at once. */
+/** The data of the view. It is kept while other views are open, so that a return needs no request. */
 const known = { items: [], failure: null, runs: [], isMore: false, status: "", words: "", queue: [], sessions: [],
   usage: [], changes: null, by: "day", live: [] };
 let repos = [], container = null, pending = null, isStale = false;
@@ -150,7 +150,7 @@ function draw() {
     el("div", { class: "column side", "data-key": "second" }, queueSection(), sessionsSection(), usageSection()));
 }
 
-/** Draws only what runs, which changes many times a second. */
+/** Draws only the live runs, which change many times a second. */
 function drawLive() {
   const old = container && container.querySelector('[data-key="running"]');
   if (old) patchNode(old, liveSection(Date.now()));
@@ -195,7 +195,7 @@ async function load() {
   draw();
 }
 
-/** Loads again soon; many changes in a row are one load. */
+/** Schedules a reload. Many changes in a row cause one reload. */
 export function refresh() {
   isStale = true;
   if (pending) return;
@@ -229,7 +229,7 @@ export const inputs = {
   },
 };
 
-/** Begins once for the page. */
+/** Sets the view up. Called once per page. */
 export function begin(about) {
   repos = about;
   on("overview", (overview) => {

@@ -1,4 +1,4 @@
-// Questions before an action that needs more than a click: a replay, a decision.
+// Dialogs for actions that need more input than a click: a replay, a decision.
 
 import { el } from "../format.js";
 

@@ -1,10 +1,10 @@
-// A patch as files with numbered lines, on which a reader can comment.
+// Shows a patch as files with numbered lines, on which a reader can comment.
 
 import { el, count } from "../format.js";
 
 const mostLines = 20000;
 
-/** Reads a patch of git: [{ name, rows: [{ kind, text, line }], added, removed }]. */
+/** Parses a git patch into [{ name, rows: [{ kind, text, line }], added, removed }]. */
 export function readPatch(text) {
   const files = [];
   let file = null, line = 0, inHunk = false, oldLeft = 0, newLeft = 0;
@@ -52,7 +52,7 @@ function commentView(comment) {
     comment.outdated && comment.content ? el("pre", {}, String(comment.content)) : null);
 }
 
-/** Draws the files. `write(file, line)` is called for a line that the reader wants to comment; null: not possible. */
+/** Draws the files of a patch. `write(file, line)` starts a comment on a line; null forbids comments. */
 export function patchView(text, comments, write) {
   const files = readPatch(text);
   const left = new Set(comments);

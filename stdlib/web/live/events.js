@@ -1,4 +1,4 @@
-// The events of a run, the newest first, a page at a time.
+// Lists the events of a run, newest first, in pages.
 
 import { el, count } from "../format.js";
 import { nameOf } from "../model.js";
@@ -20,7 +20,7 @@ function row(event) {
       null, " ", textOf(event)));
 }
 
-/** The view; add(event) takes a new one. */
+/** Makes the list. Its add(event) inserts a new event. */
 export function eventsView(repo, run) {
   const list = el("ol", { class: "events", "aria-label": "events, the newest first" });
   const older = el("button", { type: "button" }, "older events");

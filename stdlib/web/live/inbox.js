@@ -38,7 +38,7 @@ async function ofRepo(repo) {
   return items;
 }
 
-/** Everything that waits in all work trees. */
+/** Loads what waits for the user in all work trees. */
 export async function gather(repos) {
   const found = await Promise.allSettled(repos.map((_, repo) => ofRepo(repo)));
   const items = found.flatMap(({ value }) => value || []);
@@ -85,7 +85,7 @@ function actions(item, isReadOnly) {
     "aria-label": "note for the record" })];
 }
 
-/** One item as a card. Beside its own run, the name of the run is left out. */
+/** Draws one item as a card. The view of a run omits the run's name on its own items. */
 export function itemView(item, isReadOnly, isBesideRun = false) {
   const id = item.session ? item.session.id : item.run.id;
   const what = item.session ? (item.session.command || item.session.runner || "") : item.run.title || item.run.preset;

@@ -1,4 +1,4 @@
-// Parts that several views use.
+// Elements that several views use.
 
 import { el, badge, count, duration } from "../format.js";
 
@@ -8,7 +8,7 @@ export function link(href, text, attributes = {}) {
   return el("a", { href, ...attributes }, text);
 }
 
-/** A button that does what `data-do` names; the page listens once for all of them. */
+/** Makes a button whose `data-do` names its action. One listener of the page serves all buttons. */
 export function button(text, act, values = {}, attributes = {}) {
   const data = Object.fromEntries(Object.entries(values).map(([name, value]) => [`data-${name}`, value]));
   return el("button", { type: "button", "data-do": act, ...data, ...attributes }, text);
@@ -24,7 +24,7 @@ export function ago(time, now = Date.now()) {
   return text;
 }
 
-/** Spent and left of a budget: a bar with its numbers, which reads without colour. What runs has reserved a part. */
+/** Draws what is used and left of a budget: numbers and a bar. Running agents have reserved a part. */
 export function meter(label, used, left, say = count) {
   const share = used + left > 0 ? used / (used + left) : 0;
   const bar = el("span", { class: `meter${share > 0.9 ? " full" : ""}`, "aria-hidden": true }, el("span", {}));
@@ -42,7 +42,7 @@ export function section(name, title, number, ...children) {
 export const stateOf = (word) => badge(word === "needs-human" ? "needs-human" : word);
 export const took = (ms) => (ms === null || ms === undefined ? "–" : duration(ms));
 
-/** A text of several lines, cut to what fits a card; the rest opens. */
+/** Puts a long text, cut to 100,000 characters, into a part that the reader can open. */
 export function lines(text, label, isOpen = false) {
   const value = String(text ?? "");
   if (!value) return null;
@@ -50,7 +50,7 @@ export function lines(text, label, isOpen = false) {
     el("pre", { tabindex: 0, role: "region", "aria-label": label }, value.slice(0, 100000)));
 }
 
-/** A message at the foot of the page, which screen readers say. */
+/** Shows a short message at the bottom of the page. Screen readers announce it. */
 export function toast(text, isBad = false) {
   const place = document.getElementById("toasts");
   const item = el("div", { class: `toast ${isBad ? "bad" : "good"}` }, isBad ? "✕ " : "✓ ", text);

@@ -1,5 +1,5 @@
-// Changes what is on the page into what it should be, so that focus, selection, scrolling and open
-// details stay. An element with data-key is found again where its place has changed.
+// Updates the page's elements in place, so that focus, selection, scroll positions and open details
+// stay. An element with data-key is recognised even if its position has changed.
 
 const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") : null);
 
@@ -9,30 +9,30 @@ function sameKind(a, b) {
 
 function patchAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    // The reader opens and closes details.
+    // Only the reader opens and closes <details>.
     if (!fresh.hasAttribute(name) && name !== "open" && name !== "style") old.removeAttribute(name);
   }
   for (const { name, value } of [...fresh.attributes]) {
     if (name !== "open" && name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  // Styles go by the object model: the page's policy allows no style attribute.
+  // The page's security policy forbids style attributes, so set styles through the DOM.
   if (fresh.style.length) old.style.cssText = fresh.style.cssText;
 }
 
-/** Makes one node what another is. */
+/** Changes `old` until it equals `fresh`. */
 export function patchNode(old, fresh) {
   if (old.nodeType !== 1) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
-  // A part that draws itself, or that the reader is writing in.
+  // Such an element draws itself, or the reader is writing in it.
   if (old.hasAttribute("data-own")) return;
   patchAttributes(old, fresh);
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(old.nodeName)) return;
   patchChildren(old, fresh);
 }
 
-/** Makes the children of `old` those of `fresh`. */
+/** Changes the children of `old` until they equal those of `fresh`. */
 export function patchChildren(old, fresh) {
   const keyed = new Map();
   for (const child of old.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
@@ -56,7 +56,7 @@ export function patchChildren(old, fresh) {
   }
 }
 
-/** Shows elements in a container. */
+/** Updates a container to show these elements. */
 export function show(container, ...children) {
   const fresh = document.createElement("div");
   fresh.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));

@@ -1,5 +1,5 @@
-// Review: the change of a packet's run with its evidence and comments, and the decision about it,
-// which is bound to the hash of what is shown.
+// The review shows the changes of a packet's run with evidence and comments, and takes the decision.
+// The decision applies only to the shown changes, by their hash.
 
 import { el, badge, duration } from "../format.js";
 import { act, look } from "./api.js";
@@ -47,7 +47,7 @@ function commentForm(repo, run, sha, file, line, done) {
   return form;
 }
 
-/** Shows the review of a run; the result ends that. */
+/** Shows the review of a run. Returns a function that closes it. */
 export function enter(head, main, { repo, run }, about) {
   let isOver = false;
   main.className = "plain review";

@@ -1,5 +1,5 @@
-// Run Detail: the steps of a run as a list, on a time line or as events, and the details of one of
-// them. It is live while the run is.
+// The page of a run: its steps as a list, timeline or events, and the details of one step. It updates
+// while the run is live.
 
 import { el, badge, bytes, count, counted, duration, money, moment } from "../format.js";
 import { readTable, applyEvent, markCriticalPath, scaleOf } from "../model.js";
@@ -26,7 +26,7 @@ async function readFiles(repo, run, folder, prefix, names) {
   return files;
 }
 
-/** A file that may be large, from its first byte on, a part at a time. */
+/** Shows a file from its start. A large file is loaded in parts. */
 function logView(repo, run, path, label) {
   const text = el("pre", { tabindex: 0, role: "region", "aria-label": label });
   const more = el("button", { type: "button" }, "more");
@@ -47,7 +47,7 @@ function logView(repo, run, path, label) {
   return view;
 }
 
-/** The details of a step: everything that its folder and the journal know. */
+/** Shows the details of a step from its folder and the journal. */
 async function stepDetails(repo, run, step, model) {
   const [about, events] = await Promise.all([get("step", { repo, run, key: step.key }),
     get("events", { repo, run, step: step.key, types: "agent.message,agent.tool,step.retried", limit: 500 })]);
@@ -60,7 +60,7 @@ async function stepDetails(repo, run, step, model) {
     try {
       step.about = JSON.parse(utf8.decode(files.get(prefix + "model.json")));
     } catch {
-      // A step that is not over has no model.json yet.
+      // An unfinished step has no model.json yet.
     }
   }
   step.messages = events.events.map((event) => ({ at: Date.parse(event.ts), type: event.type, data: event.data || {} }));
@@ -87,7 +87,7 @@ function facts(pairs) {
     value !== "–").map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
-/** The run's place among its replays, each a link. */
+/** Links the run to its parent and its replays. */
 function lineage(repo, about) {
   const parts = [];
   if (about.parent_run_id) {
@@ -116,7 +116,7 @@ function actionsOf(repo, about, state) {
   return list;
 }
 
-/** What the filters of the bar choose. */
+/** Makes the bar that filters the steps. */
 function filterBar(view) {
   const wanted = { all: () => true, failed: (step) => failedStates.has(step.status),
     agents: (step) => step.kind === "agent", retried: (step) => step.attempts > 1,
@@ -205,11 +205,11 @@ class RunPage {
     this.drawHead();
   }
 
-  /** What run.json says: slow for a run of many steps, so the page is shown before it. */
+  /** Loads run.json. That is slow for a run of many steps, so the page is shown first. */
   async load() {
     const mine = ++this.loads;
     const { run, result } = await look("run", { repo: this.repo, run: this.run });
-    // An answer to an earlier request may come later, and is older.
+    // The answer to an outdated request may arrive last. Ignore it.
     if (mine !== this.loads) return;
     const { record } = result;
     this.about = run;
@@ -243,7 +243,7 @@ class RunPage {
     document.title = document.title.replace(/^(\(\d+\) )?.*/, (_, n) => `${n || ""}${this.run} ${state}`);
   }
 
-  /** The questions and gates at which the run waits. */
+  /** Returns the questions and gates that the run waits for. */
   points() {
     if (!this.result || this.isRunning() || this.state() !== "needs-human") return [];
     return (this.result.parked || []).map((point) => ({ ...point, repo: this.repo, run: this.about }));
@@ -264,7 +264,7 @@ class RunPage {
     });
   }
 
-  /** A step that runs ends now. */
+  /** Extends the bars of running steps to the present time. */
   prepare() {
     const { model } = this, now = Date.now();
     if (this.isRunning()) {
@@ -334,7 +334,7 @@ class RunPage {
   }
 }
 
-/** Shows a run; the result ends that. */
+/** Shows a run. Returns a function that closes it. */
 export function enter(head, main, { repo, run }, about) {
   const page = new RunPage(repo, run, about);
   page.open(head, main).catch((error) => {

@@ -1,4 +1,4 @@
-// A session: its screen, why it is in its state, and a line to type into it.
+// Shows a session: its screen, the reason for its state, and a line to type into it.
 
 import { el, badge } from "../format.js";
 import { look } from "./api.js";
@@ -7,7 +7,7 @@ import { button, lines } from "./parts.js";
 
 const every = 1500;
 
-/** Shows a session; the result ends that. */
+/** Shows a session. Returns a function that closes it. */
 export function enter(head, main, { repo, run: session }, about) {
   let isOver = false, timer = null;
   main.className = "plain session";

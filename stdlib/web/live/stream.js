@@ -1,6 +1,6 @@
-// One stream of events for all tabs of a browser. The tab that holds the lock is the leader: it has
-// the connection, and passes on what comes. Each tab counts the events of its own run, so that none
-// is missed and none is taken twice when the leader, the server or the network goes away.
+// All tabs of a browser share one event stream. The tab that holds the lock is the leader: it owns the
+// connection and forwards each message. Each tab tracks the event numbers of its runs, so that it
+// misses and repeats no event when the leader, the server or the network fails.
 
 const channel = new BroadcastChannel("moonlet");
 const listeners = { event: new Set(), overview: new Set(), changed: new Set(), state: new Set() };
@@ -30,14 +30,14 @@ function takeOverview(message) {
   tell("overview", overview);
 }
 
-/** Takes an event of a run once and in order. */
+/** Passes an event of a run to the listeners, once and in order. */
 function takeEvent({ id, event }) {
   if (!inStep.has(id) || event.number <= own.get(id)) return;
   own.set(id, event.number);
   tell("event", { id, event });
 }
 
-/** The leader says from which event on it passes events on. One that lacks earlier ones asks for them. */
+/** Handles the leader's note of its first forwarded events. A tab that lacks earlier events requests them. */
 function takeStart(starts) {
   let isLate = false;
   for (const [id, last] of starts) {
@@ -64,7 +64,7 @@ function pass(message) {
   take(message);
 }
 
-/** The runs that any tab follows, each from the earliest event that one of them lacks. */
+/** Returns the runs that any tab follows, each with the last event that all its tabs have. */
 function union() {
   const all = new Map();
   for (const [name, { runs, at }] of wanted) {
@@ -88,7 +88,7 @@ function connect(all) {
   source.addEventListener("open", () => pass({ kind: "state", state: "live" }));
   source.addEventListener("error", () => {
     pass({ kind: "state", state: "waiting" });
-    // The browser gives up after an answer that is no stream; the server may come back all the same.
+    // The browser stops reconnecting after a response that is not a stream, so retry here.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => connect(union()), 1000);
   });
   source.addEventListener("message", ({ data }) => {
@@ -102,7 +102,7 @@ function connect(all) {
   source.addEventListener("changed", () => pass({ kind: "changed" }));
 }
 
-/** Connects again when a tab follows another run, or lacks events that were passed on already. */
+/** Reconnects if a tab follows another run or lacks events that were already forwarded. */
 function serve(name, runs) {
   wanted.set(name, { runs, at: Date.now() });
   const all = union();
@@ -124,7 +124,7 @@ function lead() {
   isLeader = true;
   channel.postMessage({ kind: "who" });
   want();
-  // A tab that was closed says so; one that was killed does not.
+  // A closed tab says goodbye, but a killed tab does not, so ask all tabs regularly.
   setInterval(() => channel.postMessage({ kind: "who" }), gone / 3);
   return new Promise(() => {});
 }
@@ -144,21 +144,21 @@ channel.addEventListener("message", ({ data }) => {
 });
 addEventListener("pagehide", () => channel.postMessage({ kind: "bye", tab }));
 
-/** Begins. Called once the page has its cookie. */
+/** Joins the shared stream. Called once the page has its cookie. */
 export function start() {
   navigator.locks.request("moonlet-stream", lead);
   channel.postMessage({ kind: "hello" });
   want();
 }
 
-/** Calls `fn` for each "event", "overview", "changed" or "state"; the result ends that. */
+/** Calls `fn` for each "event", "overview", "changed" or "state". Returns a function that stops it. */
 export function on(kind, fn) {
   listeners[kind].add(fn);
   if (kind === "overview") fn(overview);
   return () => listeners[kind].delete(fn);
 }
 
-/** Follows the events of a run, "0/R-007", after the event `last`; the result ends that. */
+/** Follows a run, such as "0/R-007", after the event number `last`. Returns a function that stops it. */
 export function follow(id, last) {
   own.set(id, last);
   inStep.delete(id);
