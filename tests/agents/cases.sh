@@ -1,5 +1,5 @@
-# The cases of run.sh: functions that print what is wrong. Each runs with $runner codex and claude, and with those
-# that share it (see gemini.sh); one whose name ends with a runner's, with that one alone.
+# The cases of run.sh: functions that print what is wrong. Each runs with codex and claude in $runner, and with the
+# runners that share it (see gemini.sh). A case whose name ends with a runner's name runs only with that runner.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 # --- answers -----------------------------------------------------------------------------------------
@@ -19,7 +19,7 @@ case_answer() {
   fi
 }
 
-# The findings come back unchanged, on a line of their own or by the CLI's own tool.
+# The findings are returned unchanged, whether the agent prints them as JSON or uses its tool for structured output.
 findings='{"findings": [{"file": "README.md", "line": 1, "severity": "low", "claim": "It says little."}]}'
 case_schema() {
   local reply='{"text": '$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$findings")'}'
@@ -36,7 +36,7 @@ case_schema_repaired() {
   serve '[{"do": [{"text": "Let me think."}, {"text": "{\"n\": 7}"}]}]'
   ask "prompt = 'How many?', schema = $shape"
   go
-  # Claude itself insists once before it gives up.
+  # Claude itself asks its model once more before it gives up.
   want 'code == 0' 'verdict == "ok"' 'r.data.n == 7' 'model.attempts[-1].status == "ok"' 'len(turns) == 2' \
     'len(model.attempts) == (1 if model.runner == "claude" else 2)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
 }
@@ -60,7 +60,7 @@ case_declined() {
   serve '[{"do": [{"tool": "echo new > new.txt"}, {"refused_by_model": true}]}]'
   ask 'prompt = "Do evil.", sandbox = "workspace-write"'
   go
-  # Codex shows no sign of it but in its log.
+  # Codex reports the refusal only in its log.
   want 'code == 1' 'model["class"] == "refused"' 'len(turns) == 2' 'run.files_changed == []' 'run.usage.input_tokens == 2000'
   if [ -e new.txt ]; then echo "half the work was merged"; fi
 }
@@ -84,7 +84,7 @@ case_read_only() {
   fi
 }
 
-# The host alone enforces the same limits.
+# The limits also hold if only the host's sandbox enforces them, and not the agent program's own.
 case_read_only_by_the_host() {
   serve '[{"do": [{"tool": "git diff --output=planted HEAD~1; git status --short"}, {"tool": "touch planted-too"},
     {"text": "I tried."}]}]'
@@ -95,9 +95,9 @@ case_read_only_by_the_host() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
-# The table of presets/RUNNING.md. A reader hears the project's file of HEAD, a writer with `instructions = true` the
-# user's beside it. Each is heard once, and nothing else is: not the files of the work tree, of folders below and above
-# it, or of other agents, nor what the project's settings name.
+# Checks the table of instruction files in presets/RUNNING.md. A read-only agent gets the project's file at HEAD, and a
+# writer with `instructions = true` also gets the user's file. Each file appears once in the requests. Files of the work
+# tree, of other folders or for other agents, and files named by the project's settings, do not appear.
 heard() { cat "$case"/server/request-*.json | grep -o 'HEARD-[a-z-]*' | sort | uniq -c | awk '{print $1 "x" $2}' | tr '\n' ' '; }
 forget_requests() { rm -f "$case"/server/request-*.json; }
 case_instructions() {
@@ -133,7 +133,7 @@ case_instructions() {
   want 'code == 0' 'r.text == "Read."'
   turns=2
   if [ "$runner" = codex ]; then turns=1; fi
-  # opencode has no option against the files of a folder in which it reads.
+  # opencode has no option to ignore the instruction files of a folder in which it reads.
   local nested=
   if [ "$runner" = opencode ]; then nested='1xHEARD-nested-agents '; fi
   if [ "$(heard)" != "$nested${turns}xHEARD-project-$name " ]; then echo "a reader hears $(heard)"; fi
@@ -155,7 +155,8 @@ case_instructions() {
   if [ -e "$case/hooked" ]; then echo "a hook of the project was run"; fi
 }
 
-# The home that keeps the user's AGENTS.md from Codex keeps neither its login nor a renewal of it.
+# Codex runs with another home, so that it does not read the user's AGENTS.md. It still finds the user's login there, and
+# a renewed login is saved in the user's home.
 case_login_renewed_codex() {
   serve '[{"do": [{"text": "Hello."}]}]'
   mkdir -p ~/.codex
@@ -173,7 +174,7 @@ case_login_renewed_codex() {
   if grep -q HEARD "$case/server/request-1.json"; then echo "it read the user's AGENTS.md"; fi
 }
 
-# The agent gets copies of two files, and can read no other file of the user.
+# The agent gets copies of its two input files, and cannot read other files of the user.
 case_inputs() {
   mkdir docs && echo 'how to' >docs/guide.md && echo 'the combination is 4711' >private.txt && commit more
   serve '[{"do": [{"tool": "ls -R; wc -l README.md docs/guide.md; pwd"}, {"tool": "ls '"$HOME"'/project; wc -c '"$HOME"'/project/private.txt"},
@@ -184,7 +185,7 @@ case_inputs() {
     '"private.txt" not in str(turns[1].results)' '"24 " not in str(turns[2].results[-1])' '"Landlock" in model.sandbox'
 }
 
-# The control of the case above: without the sandbox all of this can be written.
+# This case proves that the case above tests anything: without the sandbox, all of these files can be written.
 case_writes_in_a_worktree() {
   serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; touch ~/planted; pwd"},
     {"text": "Written."}]}]'
@@ -264,8 +265,8 @@ case_rate_for_ever() {
     'len(turns) <= 6' 'len(paid) == 0' '"tried 3 times" in error.message'
 }
 
-# A limit a minute hits many agents at once: they wait together, longer each time, until it is over. An agent whose
-# timeout is shorter fails.
+# A rate limit hits many agents at once. They wait together, with growing delays, until the limit is over. An agent
+# whose timeout is shorter than the wait fails.
 case_rate_burst_codex() {
   serve '[{"for": 15, "do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]},
     {"do": [{"text": "At last."}]}]'
@@ -304,7 +305,7 @@ case_connection_refused() {
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 90000'
 }
 
-# Codex waits in silence for as long as the provider asks. The host ends it and tries again.
+# Codex silently waits as long as the provider asks, here an hour. The host ends it and retries the step.
 case_soak_rate_for_an_hour() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests",
     "type": "rate_limit_error"}]}]'
@@ -348,7 +349,7 @@ case_forbidden() {
   want 'code == 1' 'model["class"] == "auth"' 'len(turns) <= 2' 'len(model.attempts) == 1'
 }
 
-# The agents run one after the other: the first is refused, and the others are not started.
+# The agents run one after the other. The login of the first is refused, and the others are not started.
 case_login_refused() {
   serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -362,7 +363,7 @@ END
     'len(turns) <= 2' 'len(models["parallel/1/a"].attempts) == 1' 'len(models["parallel/2/b"].attempts) == 0'
   local before
   before=$(wc -l <"$case/server/calls.jsonl")
-  # Other processes are refused too, until there is another key.
+  # Later runs are refused too, until the API key has changed.
   ask 'prompt = "Hello"'
   moon run "$case/ask.lua" --allow all --runner "$runner"
   want 'code == 1' 'verdict == "failed"' '"was not started" in error.message'
@@ -373,7 +374,7 @@ END
   want 'code == 0' 'r.text == "Welcome."'
 }
 
-# The agents run side by side: all are started at once, and none tries again.
+# The agents run in parallel. All are started at once with a refused login, and none is retried.
 case_login_refused_to_three() {
   serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -383,7 +384,7 @@ END
   want 'code == 1' 'verdict == "failed"' 'error.message' 'len(turns) <= 6' 'all(len(m.attempts) <= 1 for m in models.values())'
 }
 
-# This is a provider's answer for a used-up account, with the time when it opens again.
+# used_up SECONDS prints a provider's error for a used-up quota, which resets after that time.
 used_up() {
   if [ "$runner" = codex ]; then
     printf '{"status": 429, "message": "The usage limit has been reached", "type": "usage_limit_reached", '
@@ -395,7 +396,7 @@ used_up() {
   fi
 }
 
-# Such limits belong to accounts, not to keys.
+# Only accounts have such quotas, so Claude logs in with an OAuth token instead of an API key.
 by_account() {
   if [ "$runner" = claude ]; then
     unset ANTHROPIC_API_KEY
@@ -403,7 +404,7 @@ by_account() {
   fi
 }
 
-# Codex prints only the minute. The host waits until its end.
+# Codex prints the reset time without seconds, so the host waits until the end of that minute.
 case_quota() {
   local after=6
   if [ "$runner" = codex ]; then after=2; fi
@@ -474,7 +475,7 @@ case_soak_malformed_for_ever() {
   if [ "$runner" = codex ]; then
     want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3'
   else
-    # Claude asks once more, for an answer in one piece.
+    # Claude retries once without streaming.
     want 'code == 0' 'r.text == "whole"' 'run.usage.output_tokens >= 50'
   fi
 }
@@ -533,7 +534,7 @@ case_host_killed() {
   moon run resume R-001
   want 'code == 0' 'verdict == "ok"' 'r.text == "All the same."' 'len(turns) == 1' 'len(paid) == 1' \
     'len(model.attempts) == 1' 'model.usage.input_tokens == 1000'
-  # A second resume has nothing to do.
+  # A second resume asks no agent.
   moon run resume R-001
   want 'code == 0' 'len(turns) == 1'
 }
@@ -591,7 +592,7 @@ END
   if [ "$runner" = codex ]; then
     want 'code == 0' 'len(turns) == 5' 'r.said.large == "Read."'
   else
-    # Claude itself counts the last one, and does not even ask.
+    # Claude itself measures the last prompt, and sends no request because it is too long.
     want 'code == 4' 'len(turns) == 4' '"too long" in r.said.large' 'models["parallel/5/large"]["class"] == "context"'
   fi
   "$python" "$here/check.py" --prompts "$case" "$([ "$runner" = claude ] || echo large)"

@@ -62,7 +62,7 @@ def main(case, code, took, *expressions):
 
 
 def prompts(case, large):
-    """True when the server received every prompt of the case unchanged."""
+    """Returns whether the server received every prompt of the case unchanged."""
     with open(os.path.join(case, "out.json"), encoding="utf-8") as given:
         wanted = json.load(given)["result"]["prompts"]
     if large:

@@ -1,12 +1,12 @@
-# Each CLI tries to write under each option, with and without Landlock. The result is compared with the table in
-# presets/RUNNING.md. Without --soak only Codex and Claude are tried, with Landlock.
+# Each agent CLI tries to write files under each sandbox option, with and without Landlock. The result is compared with
+# the table in presets/RUNNING.md. Without --soak, only Codex and Claude run, and only with Landlock.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 ROOT=$(cd "$here/../.." && pwd -P)
 # shellcheck source=tests/e2e/tools/confinement.sh
 . "$here/../e2e/tools/confinement.sh"
 
-# try_option LANDLOCK OPTION: one run.
+# try_option LANDLOCK OPTION runs the agent once under a sandbox option.
 try_option() {
   local plain=$moonlet row
   ask "prompt = 'Attempt $2, Landlock $1', $(option_fields "$2")"
@@ -26,9 +26,9 @@ print(json.load(open(sys.argv[1]))["run"]["verdict"])' "$case/out.json")")
 try_options() {
   local option
   mkdir -p "$case/elsewhere"
-  # A script, because Gemini refuses commands that hold the output of others.
+  # The commands are in a script, because Gemini refuses commands with a command substitution.
   attempts "$case/elsewhere" >"$case/attempts.sh"
-  # Each option has a rule of its own: a rule answers with its first reply once.
+  # The server gets one rule per option, because each rule gives its first reply only once.
   serve "$("$python" -c 'import json, sys
 print(json.dumps([{"when": "Attempt " + option, "do": [{"tool": sys.argv[1]}, {"text": "Done."}]}
                   for option in sys.argv[2:]]))' "sh $case/attempts.sh" $CONFINEMENT_OPTIONS)"

@@ -1,5 +1,5 @@
-# Gemini's cases of run.sh: functions that print what is wrong. Those of cases.sh that hold for Gemini as they are
-# stand in gemini_shares, and with MOONLET_SOAK=1 in gemini_shares_soak.
+# Gemini's cases of run.sh: functions that print what is wrong. gemini_shares lists the cases of cases.sh that also run
+# with Gemini, and gemini_shares_soak those that do so only with MOONLET_SOAK=1.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 gemini_shares="answer instructions schema_repaired bad_request login_refused quota_without_a_time rate_once hang \
@@ -11,8 +11,8 @@ gemini_shares_soak="schema_never_met server_error_once soak_server_error_for_eve
   tool_leaves_a_process review review_one_fails review_two_fail review_host_killed soak_confinement \
   limit_of_the_run limit_after_a_killed_host"
 
-# The folder for temporary files is world-writable, as on most machines. The user's own settings bring hooks, retries
-# and tools that moonlet's lack.
+# Hooks in the user's and the project's settings do not run, and the agent has no web tools. The temporary folder is
+# world-writable, as on most machines.
 case_settings_gemini() {
   serve '[{"do": [{"read": "README.md"}, {"text": "Read."}]}]'
   mkdir -p ~/.gemini .gemini
@@ -34,7 +34,7 @@ END
   find ~/.gemini -mindepth 1 ! -name settings.json | sed "s/^/was left in the user's folder: /"
 }
 
-# An agent that writes does not trust the project either. It has git, redirections and all tools by a policy.
+# Gemini does not trust the project's settings even if it may write. A policy allows it git, redirections and all tools.
 case_writes_gemini() {
   serve '[{"do": [{"tool": "git log --oneline; for i in new er; do echo $i; done > new.txt && (git status --short | cat)"},
     {"write": "notes.txt", "text": "by the tool"}, {"tool": "cat > here.txt <<E\nfrom here\nE"}, {"text": "Written."}]}]'

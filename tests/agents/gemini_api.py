@@ -6,7 +6,7 @@ import re
 
 
 def texts(value):
-    """Every text of a list of contents."""
+    """Returns all texts of a list of contents."""
     for content in value:
         for part in content.get("parts", []):
             if isinstance(part.get("text"), str):

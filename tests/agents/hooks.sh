@@ -38,7 +38,7 @@ is_recorded() {
   [ -z "$(want 'code == 0' 'verdict == "ok"' "run.preset == '$preset'" "$@")" ]
 }
 
-# whole MODEL TURNS [NAME…] sets the expected facts of a run with so many answers from the server.
+# whole MODEL TURNS [NAME…] sets the expected facts of a run for which the server sent TURNS answers.
 whole() {
   local model=$1 count=$2
   shift 2
@@ -85,9 +85,9 @@ case_hook_gemini() {
   kept 'make it'
 }
 
-# opencode reports no end of a session, so each turn is a run, and the second one names the first.
-# opencode_run ARG… starts opencode. It may hang while it asks npm for the package of plugins, so a
-# second try follows one that was ended.
+# opencode reports no end of a session, so each turn becomes a run, and the second run names the
+# first. opencode_run ARG… starts opencode. It may hang while it requests its plugin package from npm,
+# so it is started once more after a timeout.
 opencode_run() {
   local try code
   for try in 1 2; do
@@ -102,7 +102,7 @@ case_hook_opencode() {
   serve '[{"do": [{"text": "ready"}]}]'
   moonlet_in_path
   mkdir -p ~/.config/opencode/plugins
-  # The first start with a plugin fetches the package of plugins. A repeated try must not be on record.
+  # The first start with a plugin downloads the plugin package. A repeated start must not be recorded.
   echo 'export const Nothing = async () => ({})' >~/.config/opencode/plugins/moonlet.js
   opencode_run hello
   moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js

@@ -1,9 +1,9 @@
-# The cases of run.sh about limits of a running agent: functions that print what is wrong. Each answer of the server
-# costs 1050 tokens, and calls a tool.
+# The cases of run.sh about the limits of running agents: functions that print what is wrong. Each answer of the model
+# server costs 1050 tokens and calls a tool.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# spend [SECONDS]: the model calls one quick tool after another, and takes that long for each answer. No two calls are
-# the same, for Gemini stops an agent that repeats itself.
+# spend [SECONDS] makes the model call one quick tool after another, with a pause before each answer. All calls differ,
+# because Gemini stops an agent that repeats itself.
 spend() {
   serve "$("$python" -c 'import json, sys
 print(json.dumps([{"do": [{"tool": "echo %d" % i, "after": float(sys.argv[1])} for i in range(300)]}]))' "${1:-0}")"
@@ -19,7 +19,7 @@ case_limit_of_a_call() {
   nothing_left
 }
 
-# Agents side by side spend from one budget, and what they have spent counts before they end.
+# Parallel agents share one budget, and their tokens count while they still run.
 case_limit_of_the_run() {
   spend
   cat >"$case/ask.lua" <<'END'
@@ -30,7 +30,7 @@ END
   go --budget tokens=12000
   want 'code == 5' 'verdict == "budget"' 'error.kind == "budget"' '[m["class"] for m in models.values()] == ["budget"] * 2' \
     'len(paid) >= 12' 'len(paid) <= 18' 'run.usage.input_tokens >= 1000 * len(paid)'
-  # The run has what was booked, and a resume asks nobody.
+  # The usage of the run equals the charged tokens, and a resume starts no agent.
   local before
   # The model server may log the last call of a killed agent a moment after the agent's end.
   sleep 1
@@ -48,7 +48,7 @@ case_limit_of_turns() {
     'run.usage.input_tokens >= 1000 * len(paid)'
 }
 
-# An agent whose host was killed spends on. The host that adopts it ends it at once.
+# An agent continues to use tokens after its host was killed. The host that adopts it ends it at once.
 case_limit_after_a_killed_host() {
   spend 0.5
   ask 'prompt = "Loop.", sandbox = "workspace-write", timeout = "150s", budget = { tokens = 5000 }'
@@ -62,7 +62,7 @@ case_limit_after_a_killed_host() {
     'run.usage.input_tokens >= 1000 * len(paid)'
 }
 
-# The tool says nothing for longer than the agent may be silent.
+# A tool is silent for longer than the agent's idle limit.
 case_quiet_tool_opencode() {
   serve '[{"do": [{"tool": "sleep 26; echo slept"}, {"text": "Done."}]}]'
   ask 'prompt = "Sleep.", sandbox = "workspace-write", idle = "18s"'

@@ -1,11 +1,11 @@
-# The real agents as main agents: they use `moonlet mcp` and the skills. Sourced by run.sh; the messages between agent and
-# server are kept in $case/mcp-in and $case/mcp-out.
+# Tests real agents as main agents, which use `moonlet mcp` and the skills. run.sh sources this file. The messages between
+# the agent and the server are saved in $case/mcp-in and $case/mcp-out.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 gemini_shares_soak+=" soak_mcp_preset soak_mcp_cancel soak_mcp_parked"
 opencode_shares_soak+=" soak_mcp_preset soak_mcp_cancel soak_mcp_parked"
 
-# main_agent_setup: presets, their rights, the server behind taps, and each agent's own setting for it.
+# main_agent_setup writes presets with their rights, a wrapper that logs the server's messages, and the agent's settings.
 main_agent_setup() {
   local port
   port=$(cat "$case/server/port")
@@ -55,7 +55,7 @@ END
   export CODEX_HOME=$case/codex ENABLE_TOOL_SEARCH=false IS_SANDBOX=1 MCP_CONNECTION_NONBLOCKING=0 GEMINI_CLI_TRUST_WORKSPACE=true
 }
 
-# main_agent PROMPT…: the agent alone, once, without moonlet around it.
+# main_agent PROMPT… runs the agent once, directly and not as a step of moonlet.
 main_agent() {
   local bin=$cache/node_modules/.bin
   case $runner in
@@ -67,10 +67,10 @@ main_agent() {
   esac >>"$case/agent-out" 2>>"$case/agent-err" </dev/null
 }
 
-# seen FILE PATTERN WHAT: complains unless a line of it has the pattern.
+# seen FILE PATTERN WHAT reports that WHAT is missing unless a line of FILE matches PATTERN.
 seen() { grep -qE -- "$2" "$case/$1" || echo "$3: $(tail -c 400 "$case/$1"; tail -c 600 "$case/agent-err")"; }
 
-# records EXPRESSION: a Python expression over the calls on record and the newest run is true.
+# records EXPRESSION checks a Python expression over the recorded calls and the newest run.
 records() {
   "$python" - "$1" <<'END'
 import glob, json, sys
@@ -81,7 +81,7 @@ if not eval(sys.argv[1]):
 END
 }
 
-# The agent lists the tools, calls a preset, is sent its progress, and its model reads the result.
+# The agent lists the tools, calls a preset and receives its progress, and the model gets the result.
 case_soak_mcp_preset() {
   serve '[{"do": [{"mcp": "preset_slow", "given": {"steps": 2}}, {"text": "Done."}]}]'
   main_agent_setup
@@ -93,7 +93,7 @@ case_soak_mcp_preset() {
   records 'len(runs) == 1 and runs[0]["verdict"] == "ok" and calls[0]["outcome"] == "done" and runs[0]["options"]["asked_by"]'
 }
 
-# An agent that is stopped in a call, or whose own limit is over, cancels the call, and the run is cancelled.
+# An agent that is stopped during a call, or reaches its own time limit, cancels the call, and moonlet cancels the run.
 case_soak_mcp_cancel() {
   serve '[{"do": [{"mcp": "preset_slow", "given": {"steps": 60}}, {"text": "Done."}]}]'
   main_agent_setup
@@ -102,7 +102,7 @@ case_soak_mcp_cancel() {
     claude) export MCP_TOOL_TIMEOUT=3000 ;;
     gemini) sed -i 's/"trust": true/"trust": true, "timeout": 6000/' "$HOME/.gemini/settings.json" ;;
     opencode)
-      # Its own limit does not cut a call; the agent is stopped instead, and the config cancels.
+      # This agent's own limit does not end a call. So the agent is stopped, and the config makes moonlet cancel the run.
       sed -i '1s/mcp = {/mcp = { vanished = "cancel",/' "$XDG_CONFIG_HOME/moonlet/config.lua"
       main_agent "count with moonlet" &
       until_true 60 test -e "$case/server/request-1.json"
@@ -120,7 +120,7 @@ case_soak_mcp_cancel() {
 
 cancelled() { records 'runs and runs[0]["verdict"] == "cancelled"' | grep -q . && return 1 || return 0; }
 
-# A gate parks where nobody can be asked, and the model reads how the user goes on.
+# A gate parks the run if no person can be asked, and the model is told how the user can continue it.
 case_soak_mcp_parked() {
   serve '[{"do": [{"mcp": "preset_ship"}, {"text": "Done."}]}]'
   main_agent_setup
@@ -129,7 +129,7 @@ case_soak_mcp_parked() {
   records 'runs[0]["verdict"] == "needs-human"'
 }
 
-# form ANSWER: the agent over its structured protocol, with a person who answers the form of the gate.
+# form ANSWER drives the agent by its structured protocol and answers the form of the gate, as a person would.
 form() {
   local args=()
   if [ "$runner" = claude ]; then args=(--mcp-config "$case/mcp.json" --strict-mcp-config --model sonnet); fi
@@ -139,11 +139,11 @@ form() {
   seen form '^turn: (completed|success)' 'the turn did not end'
 }
 
-# The person approves in the agent's own form, and the run goes on; a form that is declined leaves the gate open.
+# A person approves in the agent's own form, and the run continues. A declined form leaves the gate open.
 mcp_form() {
   serve '[{"do": [{"mcp": "preset_ship"}, {"text": "Done."}, {"mcp": "preset_ship"}, {"text": "Done."}]}]'
   main_agent_setup
-  # The tool call itself is asked about, too.
+  # The agent also asks for permission to call the tool.
   sed -i '/approval_mode/d' "$case/codex/config.toml"
   form approve
   records 'runs[0]["verdict"] == "ok" and "through" in runs[0]["answers"][0]["by"] and runs[0]["answers"][0]["value"] == "approve"'
@@ -154,7 +154,7 @@ mcp_form() {
 case_soak_mcp_form_codex() { mcp_form; }
 case_soak_mcp_form_claude() { mcp_form; }
 
-# The real Codex puts the installed skills into its request.
+# Codex includes the installed skills in its request.
 case_soak_mcp_skills_codex() {
   serve '[{"do": [{"text": "Done."}]}]'
   main_agent_setup
@@ -166,7 +166,7 @@ case_soak_mcp_skills_codex() {
   done
 }
 
-# Claude takes the plugin folder: its validator is content, and a session lists the plugin, its skills and its server.
+# Claude accepts the plugin folder: its validator reports nothing, and a session lists the plugin, its skills and server.
 case_soak_mcp_plugin_claude() {
   local plugin=$here/../../stdlib/plugin
   serve '[{"do": [{"text": "Done."}]}]'
@@ -180,7 +180,7 @@ case_soak_mcp_plugin_claude() {
   seen agent-out 'moonlet:sidecar' 'it lists no skill'
 }
 
-# The path of a newcomer: install the skills, register the server, allow a preset, and ask for a review.
+# A new user installs the skills, registers the server, allows a preset, and asks for a review.
 case_mcp_newcomer_codex() {
   serve '[{"when": "Review this change with moonlet", "do": [{"mcp": "preset_triangulated_review", "given": {"target": "worktree", "lenses": ["correctness", "tests"], "linters": ["none"]}}, {"text": "One finding."}]},
     {"do": [{"text": "{\"findings\": [{\"file\": \"README.md\", \"line\": 2, \"severity\": \"high\", \"claim\": \"It promises too much.\"}]}"}]}]'
@@ -188,7 +188,7 @@ case_mcp_newcomer_codex() {
   export CODEX_HOME=$case/codex PATH=${moonlet%/*}:$PATH
   codex_config "$(cat "$case/server/port")" >"$case/codex/config.toml"
   "$moonlet" skill install >"$case/steps"
-  # The steps that it prints, as a person would do them.
+  # Perform the steps that the command prints, as a person would.
   grep -q '^  codex mcp add moonlet -- moonlet mcp$' "$case/steps" || echo "no step registers the server"
   "$cache/node_modules/.bin/codex" mcp add moonlet -- moonlet mcp >/dev/null 2>&1 || echo "codex mcp add failed"
   printf 'default_tools_approval_mode = "approve"\nenv_vars = ["LOCAL_API_KEY"]\n' >"$case/approve"

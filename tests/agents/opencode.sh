@@ -1,6 +1,6 @@
-# opencode's cases of run.sh: functions that print what is wrong. Those of cases.sh that hold for opencode as they are
-# stand in opencode_shares, and with MOONLET_SOAK=1 in opencode_shares_soak. Each case has a HOME in which opencode was
-# never started.
+# opencode's cases of run.sh: functions that print what is wrong. opencode_shares lists the cases of cases.sh that also
+# run with opencode, and opencode_shares_soak those that do so only with MOONLET_SOAK=1. Each case has a HOME in which
+# opencode was never started.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 opencode_shares="instructions schema_repaired quota_without_a_time server_error_once login_refused \
@@ -22,7 +22,7 @@ case_answer_opencode() {
   if [ -n "$(ls -A ~/.config/opencode)" ]; then echo "it could write its own settings"; fi
 }
 
-# Agents side by side all create the same database.
+# Parallel first starts of opencode all create one database.
 case_first_starts_opencode() {
   serve '[{"do": [{"text": "All is well."}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -43,7 +43,7 @@ case_read_only_opencode() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
-# opencode would refuse a command with a folder elsewhere as a whole.
+# Unlike the shared case, the command names no folder outside of the project, because opencode would refuse all of it.
 case_writes_opencode() {
   serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; pwd"}, {"text": "Written."}]}]'
   ask 'prompt = "Write something.", sandbox = "workspace-write"'
@@ -63,7 +63,7 @@ case_soak_write_tool_opencode() {
   if [ "$(cat notes.txt)" != "by the tool" ]; then echo "notes.txt was not brought back"; fi
 }
 
-# opencode would wait for an hour in silence.
+# opencode alone would silently wait for an hour.
 case_soak_rate_for_an_hour_opencode() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests"},
     {"text": "At last."}]}]'

@@ -1,4 +1,4 @@
-"""The Chat Completions API, as opencode's provider "@ai-sdk/openai-compatible" asks it; see server.py."""
+"""The Chat Completions API for server.py, as opencode's provider "@ai-sdk/openai-compatible" uses it."""
 import itertools
 import json
 
@@ -17,7 +17,7 @@ def text_of(content):
 
 
 def delta_of(reply):
-    """What the model says, and why it stops."""
+    """Returns the model's message and its finish reason."""
     if "tool" in reply:
         name, given = "bash", {"command": reply["tool"], "description": "a test"}
     elif "write" in reply:

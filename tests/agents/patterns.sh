@@ -1,8 +1,8 @@
-# Cases of run.sh: each pattern with the real programs, and reviews whose citations are judged.
+# Cases of run.sh: each pattern with real agent programs, and reviews whose cited lines are verified.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# rules: the script for the server, from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin. A prompt with WHEN uses the shell
-# tool, if TOOL is not empty, and then gets ANSWER: JSON, by the CLI's own tool where it has one, or a text.
+# rules prints the server's script from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin. For a prompt with WHEN, the model calls
+# the shell tool with TOOL (unless empty) and answers ANSWER: a text, or JSON through the CLI's tool for it, if any.
 rules() {
   "$python" -c '
 import json, sys
@@ -16,7 +16,7 @@ for line in sys.stdin.read().splitlines():
 print(json.dumps(made))' "$runner"
 }
 
-# Writers work on files of their own, since their changes are merged one after the other.
+# Each writer changes another file, because their changes are merged one after the other.
 case_patterns() {
   local issue='{"file": "a.txt", "line": 1, "severity": "high", "claim": "It says a.", "evidence": "begin"'
   local score='{"scores": {"1": {"score": 4, "reason": "r"}, "2": {"score": 8, "reason": "r"}}, "reason": "r"}'
@@ -73,7 +73,8 @@ END
   if ! [ "$(cat fix.txt act.txt green.txt | tr '\n' ' ')" = "fixed acted green " ]; then cat fix.txt act.txt green.txt; fi
 }
 
-# A judge that leaves a candidate out is lost, a verifier's "fail" blocks, and a check without a grant costs nothing.
+# A judge that omits a candidate counts as failed, a verifier's "fail" blocks the run, and a check program without a
+# grant is refused before an agent is paid.
 case_pattern_verdicts_codex() {
   echo begin >act.txt && commit files
   serve "$(rules <<END
@@ -93,7 +94,7 @@ END
     '[v.kind for v in run.validation] == ["test", "verdict"]' 'run.validation[1].status == "failed"'
 }
 
-# Codex ends before its tool, whose sandbox leaves empty folders to mount on: they are no work of the agent.
+# Codex ends before its tool does, and its sandbox leaves empty mount points behind. They do not count as changes.
 case_tool_outlives_its_answer_codex() {
   serve '[{"do": [{"tool": "mkdir -p src; echo x >src/x; sleep 6", "arguments": {"yield_time_ms": 1000}}, {"text": "Done."}]}]'
   ask 'prompt = "Sleep.", edits = m.array { "src" }, sandbox = "workspace-write"'
@@ -102,7 +103,7 @@ case_tool_outlives_its_answer_codex() {
   ls -A | grep -E '^[.](agents|aws|codex)$'
 }
 
-# An agent that wrote a file and asks: its worktree waits, and the answer goes on in it.
+# An agent wrote a file and asks a question. Its worktree waits, and the agent continues in it after the answer.
 case_question_merges_nothing() {
   serve '[{"when": "Answer: blue", "do": [{"tool": "cat half.txt >whole.txt; echo whole >>whole.txt"}, {"text": "Done."}]},
     {"do": [{"tool": "echo half >half.txt"}, {"text": "I began.\n[QUESTION] Which colour?"}]}]'
@@ -126,7 +127,7 @@ case_edits_bind_codex() {
   [ "$(grep -c '^diff' .agent/sidecars/s1/attempt-1-changes.patch)" = 2 ] || echo "the patch lacks the work"
 }
 
-# Twenty reviews by each program, each with one honest finding and one about a file that was never opened.
+# Runs twenty reviews with each program. Each has one true finding, and one about a file that the agent never opened.
 case_soak_citations() {
   mkdir src && "$python" - "$case/rules" <<'END'
 import json, sys

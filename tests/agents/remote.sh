@@ -1,4 +1,4 @@
-# Cases on other machines, for run.sh: an sshd and a Slurm of the case's own, on the loopback.
+# Cases of run.sh on other machines: each case starts its own sshd and Slurm on the loopback interface.
 # shellcheck shell=bash
 
 # shellcheck source=tests/late/remote/sshd.sh
@@ -20,7 +20,7 @@ case_soak_remote_writer() {
   serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; pwd"}, {"text": "Written."}]}]'
   export LAB=$case/lab
   lab_sshd $((20000 + RANDOM % 12000))
-  # The account there has the agents, and a home of its own.
+  # On that machine, the account has the agents and a separate home.
   mkdir "$LAB/home"
   printf 'SetEnv HOME=%s PATH=%s\n' "$LAB/home" "$cache/node_modules/.bin:$PATH" >>"$LAB/ssh/server"
   lab_sshd_stop all

@@ -1,7 +1,7 @@
-# Cases of run.sh in which three agents review at once; see run.sh and cases.sh for the words.
+# Cases of run.sh in which three agents review in parallel. run.sh and cases.sh define the helper functions.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# finding LINE CLAIM [SECONDS]: a reviewer's answer, after some time.
+# finding LINE CLAIM [SECONDS] prints a reviewer's answer with one finding, which the server delays.
 finding() {
   local after=', "after": '${3:-0} given='{"findings": [{"file": "src/a.js", "line": '$1', "severity": "high", "claim": "'$2'", "evidence": "the line", "fix": "change it", "confidence": 0.9}]}'
   if [ "$runner" = claude ]; then
@@ -11,7 +11,7 @@ finding() {
   fi
 }
 
-# reviewed CORRECTNESS RISKS TESTS: triangulated-review, with the answer of each of the three.
+# reviewed CORRECTNESS RISKS TESTS runs triangulated-review with these answers of its three reviewers.
 to_review() {
   mkdir -p src && printf 'one\ntwo\nthree\n' >src/a.js && commit change
   serve "[{\"when\": \"one lens, correctness\", \"do\": $1}, {\"when\": \"one lens, risks\", \"do\": $2},
@@ -68,7 +68,7 @@ case_review_host_killed() {
     'run.usage.input_tokens == 3000'
 }
 
-# The host is killed again and again at any moment, and no answer is asked for twice.
+# The host is killed repeatedly at random moments, and no answer is requested twice.
 case_soak_killed_at_random() {
   local round id tries finished=0
   to_review '[{"text": "x"}]' '[{"text": "x"}]' '[{"text": "x"}]'

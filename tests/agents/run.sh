@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Drives the real Codex CLI, Claude Code, Gemini CLI and opencode, pinned in package.json, through the executable against a
-# model server of its own on 127.0.0.1.
+# Tests moonlet with the real Codex CLI, Claude Code, Gemini CLI and opencode (versions pinned in package.json). A scripted
+# model server on 127.0.0.1 answers the agents.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
-# Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why", and ends with its count. The agents are
-# installed once, into ${XDG_CACHE_HOME:-~/.cache}/moonlet-tests/agents; where that cannot be done the
-# cases are skipped. Needs git and python3. MOONLET_SOAK=1 runs the long cases too, MOONLET_JOBS says how
-# many run at once, MOONLET_KEEP=1 keeps the folders of those that fail.
+# Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why" for each case, and the counts last. The agents
+# are installed once, into ${XDG_CACHE_HOME:-~/.cache}/moonlet-tests/agents. If that fails, the cases are
+# skipped. Needs git and python3. MOONLET_SOAK=1 runs the long cases too, MOONLET_JOBS limits how many
+# cases run at once, and MOONLET_KEEP=1 keeps the folders of failed cases.
 set -uo pipefail
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [WORD]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -22,7 +22,7 @@ fi
 # --- the agents ------------------------------------------------------------------------------------
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/moonlet-tests/agents
 
-# Prints the reason why the agents are missing; installs them when the pinned versions are not there yet.
+# Installs the agents unless the pinned versions are installed already. On failure, prints the reason.
 missing() {
   local pinned
   pinned=$(sha256sum <"$here/package-lock.json")
@@ -48,8 +48,8 @@ missing() {
   done
 }
 
-# --- what cases are made of: they stand in a repository of their own, beneath their HOME -------------
-# serve RULES: starts the model server of the case with this script; see server.py.
+# --- helpers of cases: each case runs in its own repository, beneath its own HOME --------------------
+# serve RULES starts the model server of the case with this script (see server.py).
 serve() {
   mkdir -p "$case/server"
   obey "$1"
@@ -59,7 +59,7 @@ serve() {
   configure "$(cat "$case/server/port")"
 }
 
-# obey RULES: another script for the server that runs.
+# obey RULES gives the running server another script.
 obey() {
   printf '%s\n' "$1" >"$case/server/script.new" && mv "$case/server/script.new" "$case/server/script.json"
 }
@@ -69,7 +69,7 @@ stop_server() {
   server=
 }
 
-# codex_config PORT: prints Codex's own settings, with a provider at that port.
+# codex_config PORT prints a config file for Codex with a provider at that port.
 codex_config() {
   cat <<END
 model = "mock-1"
@@ -82,7 +82,7 @@ env_key = "LOCAL_API_KEY"
 END
 }
 
-# configure PORT: the user's config, with a provider at that port.
+# configure PORT writes the user's configs of moonlet and the agents, with a provider at that port.
 configure() {
   mkdir -p "$XDG_CONFIG_HOME/moonlet"
   cat >"$XDG_CONFIG_HOME/moonlet/config.lua" <<END
@@ -107,7 +107,7 @@ END
   export ANTHROPIC_BASE_URL=http://127.0.0.1:$1
 }
 
-# ask FIELDS: a script that asks one agent; FIELDS are those of ctx:agent beside its name.
+# ask FIELDS writes a script that calls ctx:agent once, with these fields and a name.
 ask() {
   cat >"$case/ask.lua" <<END
 local answer = ctx:agent { name = "ask", $1 }
@@ -115,10 +115,10 @@ return { text = answer.text, data = answer.data, files = answer.files_changed, u
 END
 }
 
-# go [ARG…]: runs the script of `ask` with the case's runner, and keeps its outcome for `want`.
+# go [ARG…] runs the script of `ask` with the case's runner, and saves the outcome for `want`.
 go() { moon run "$case/ask.lua" --allow all --runner "$runner" --task-id t1 "$@"; }
 
-# moon ARG…: moonlet with --json; `code` and `took` (in ms) say how it ended.
+# moon ARG… runs moonlet with --json. It sets `code` to the exit code and `took` to the milliseconds.
 moon() {
   local began
   began=$(date +%s%3N)
@@ -129,16 +129,16 @@ moon() {
   cp "$case/out.json" "$case/out-$runs.json"
 }
 
-# start ARG…: the same in the background; `host` is its process id.
+# start ARG… runs moonlet with --json in the background, and sets `host` to its process id.
 start() {
-  set -m # without it bash starts the job with INT ignored
-  # A shell cannot undo it when the tests themselves were started with INT ignored.
+  set -m # without job control, bash starts the background job with SIGINT ignored
+  # If the tests themselves were started with SIGINT ignored, the shell cannot reset it, but `env` can.
   env --default-signal=INT "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
   host=$!
   set +m
 }
 
-# ended SECONDS: waits for it.
+# ended SECONDS waits until $host has ended, and kills it after that time. Sets `code` and `took`.
 ended() {
   local began
   began=$(date +%s%3N)
@@ -150,12 +150,12 @@ ended() {
 
 gone() { [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]; }
 
-# want EXPRESSION…: checks Python expressions over the outcome, and prints each that is false.
+# want EXPRESSION… checks Python expressions over the outcome, and prints those that are false.
 want() { "$python" "$here/check.py" "$case" "$code" "$took" "$@"; }
 
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 
-# Prints the processes of the case: its folder is in their environment, or something in it is open.
+# Prints the case's processes: those with its folder in their environment, and moonlet with an open file in it.
 processes() {
   local entry pid
   for entry in /proc/[0-9]*; do
@@ -165,14 +165,14 @@ processes() {
   done
 }
 
-# Keepers have no environment.
+# Finds moonlet by its open files, because keepers have an empty environment.
 is_moonlet() {
   [ "$(readlink "/proc/$1/exe")" = "$moonlet" ] && find "/proc/$1/fd" -lname "$case/*" 2>/dev/null | grep -q .
 }
 
 nobody() { [ -z "$(processes)" ]; }
 
-# True when two seconds later no process of the case is left.
+# Waits up to two seconds for the processes of the case to end, then prints and kills the remaining ones.
 nothing_left() {
   local end=$((SECONDS + 2)) pid left
   while :; do
@@ -187,7 +187,7 @@ nothing_left() {
   done
 }
 
-# until_true SECONDS COMMAND…: polls.
+# until_true SECONDS COMMAND… repeats a command until it succeeds, or reports a timeout.
 until_true() {
   local end=$((SECONDS + $1 * patience))
   shift
@@ -200,7 +200,7 @@ until_true() {
   done
 }
 
-# turns N: true when the server has received at least that many requests.
+# turns N succeeds if the server has received at least N requests.
 turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "turn"')" -ge "$1" ]; }
 
 # shellcheck source=tests/agents/cases.sh
@@ -226,14 +226,14 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 # shellcheck source=tests/agents/mcp.sh
 . "$here/mcp.sh"
 
-# uses_tools NAME: true when Codex itself confines a tool in this case.
+# uses_tools NAME succeeds if a tool of this case runs in Codex's own sandbox.
 uses_tools() { declare -f "$1" | grep -qE '"tool"|rules <<|try_options' && ! declare -f "$1" | grep -q 'confine = "host"'; }
 
 # --- one case: "NAME RUNNER" -------------------------------------------------------------------------
 run_case() {
   local name=$1 title why self server='' runs=0 code=0 took=0 began=$SECONDS patience=1
   runner=$2
-  # The program takes seconds to start.
+  # The agent program takes seconds to start.
   if [ "$runner" = opencode ]; then patience=3; fi
   title=${name#case_}
   title=${title#soak_}
@@ -261,12 +261,12 @@ run_case() {
 }
 
 # --- all of them -------------------------------------------------------------------------------------
-# Claude runs these with MOONLET_SOAK=1 alone: moonlet does most of the work in them, and Codex runs them each time.
+# Claude runs these cases only with MOONLET_SOAK=1. They mostly test moonlet itself, and Codex always runs them.
 claude_soak="patterns review_all_quota review_two_fail login_refused_to_three prompts_refused read_only_by_the_host \
   host_killed_while_it_writes quota_without_a_time rate_for_ever limit_after_a_killed_host"
 
-# takes NAME RUNNER: true when the case runs with the runner: by the end of its name, or for Codex and Claude, and for
-# the runners that share it.
+# takes NAME RUNNER succeeds if the case runs with the runner: the case's name ends with the runner's, or has no such
+# ending and the runner is Codex, Claude or one that shares the case.
 takes() {
   local shares=${2}_shares shares_soak=${2}_shares_soak one
   for one in codex claude gemini opencode; do
@@ -285,7 +285,7 @@ takes() {
 
 list_cases() {
   local name runner
-  # Cases that wait for a time come first.
+  # Start the cases with long waits first.
   for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
     if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
     for runner in codex claude gemini opencode; do
@@ -310,7 +310,7 @@ if [ -n "$reason" ]; then
   exit 0
 fi
 
-# A Node.js of its own stands beside the agents where the system's is too old.
+# If the system's Node.js is too old, a newer one is installed beside the agents.
 if [ -x "$cache/node_modules/.bin/node" ]; then PATH=$cache/node_modules/.bin:$PATH; fi
 namespaces=$(unshare --user --map-root-user echo yes 2>/dev/null)
 

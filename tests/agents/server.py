@@ -53,7 +53,7 @@ def log(**entry):
 
 
 def texts(value):
-    """Every text that stands in a request."""
+    """Returns all texts of a request."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -88,7 +88,7 @@ def filled(value):
 
 
 def login(refresh, seconds):
-    """Codex's login with ChatGPT, whose tokens expire after so many seconds."""
+    """Makes Codex's login with ChatGPT, whose tokens expire after that many seconds."""
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
@@ -165,7 +165,7 @@ class Claude:
 
     @staticmethod
     def is_turn(body):
-        # Claude also asks small questions of its own, without tools.
+        # Claude also sends small requests for itself, without tools.
         return bool(body.get("tools"))
 
     @staticmethod
@@ -226,7 +226,7 @@ class Claude:
 
     @staticmethod
     def whole(reply, usage):
-        """The answer to a request that asks for no stream."""
+        """Sends an answer in one piece, for a request without streaming."""
         message = Claude.begin(usage)[0][1]["message"]
         block = Claude.block(reply)
         message.update(content=[block], stop_reason=Claude.stop_reason(reply, block))
@@ -267,7 +267,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def events(self, events):
         for kind, data in events:
-            if kind:  # Gemini's have no names
+            if kind:  # Gemini's events have no names
                 self.wfile.write(("event: %s\n" % kind).encode())
                 data = {"type": kind, **data}
             self.wfile.write(("data: %s\n\n" % json.dumps(data)).encode())
@@ -371,7 +371,7 @@ def main():
     with open(path + ".new", "w", encoding="utf-8") as out:
         out.write("%d\n" % server.server_address[1])
     os.rename(path + ".new", path)
-    # The process that started the server may have died.
+    # Exit if the process that started the server has died.
     parent = os.getppid()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while os.getppid() == parent:

@@ -1,10 +1,10 @@
-# Sessions with the real interactive programs of Codex and Claude; see run.sh and cases.sh for the words.
+# Cases of run.sh with interactive sessions of Codex and Claude. run.sh and cases.sh define the helper functions.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# s ARG…: moonlet session ARG…, its output on standard output.
+# s ARG… runs `moonlet session ARG…`.
 s() { timeout -k 5 60 "$moonlet" session "$@" 2>>"$case/err.txt"; }
 
-# shows SESSION TEXT: waits until the screen has TEXT.
+# shows SESSION TEXT waits until the session's screen contains TEXT.
 shows() {
   until_true 30 on_screen "$1" "$2" && return
   s screen "$1"
@@ -12,16 +12,16 @@ shows() {
 }
 on_screen() { s screen "$1" --history 200 | grep -qF -- "$2"; }
 
-# noted SESSION TEXT: waits until the session's events have TEXT.
+# noted SESSION TEXT waits until the session's events contain TEXT.
 noted() { until_true 30 grep -q -- "$2" ".agent/sessions/$1/events.jsonl"; }
 
-# watch SESSION: answers trust by a rule, and denies the rest.
+# watch SESSION answers the prompt for trust by a rule, and denies all other prompts.
 watch() {
   "$moonlet" session watch "$1" --answer trust=approve >>"$case/watch.txt" 2>&1 &
   watcher=$!
 }
 
-# quits SESSION: presses Ctrl-C twice, for Claude wants it again within a second, and waits for the end.
+# quits SESSION presses Ctrl-C twice, because Claude exits only on a second one within a second, and waits for the end.
 quits() {
   s submit "$1" --keys ctrl-c
   s submit "$1" --keys ctrl-c
@@ -46,7 +46,7 @@ session_story() {
   s wait "$id" --until prompt --timeout 30s >/dev/null
   until_true 30 quits "$id"
   s wait "$id" --timeout 10s >/dev/null || s explain "$id"
-  # Their bytes draw the same screen in tmux.
+  # The recorded output of the programs draws an identical screen in tmux.
   if command -v tmux >/dev/null; then
     mkdir -p "$case/compared"
     cp ".agent/sessions/$id/output-0000000000000000.log" "$case/compared/printed"
@@ -59,8 +59,8 @@ session_story() {
   s kill "$id" --grace 500ms >/dev/null
 }
 
-# resumes HISTORY PROGRAM ARG…: half of the resumes are fresh starts, or find the history gone. HISTORY is the folder that
-# the program keeps it in.
+# resumes HISTORY PROGRAM ARG… resumes sessions of a program. Half of the resumes are fresh starts or find the history
+# deleted. HISTORY is the folder with the program's history.
 resumes() {
   local history=$1 count=20 i id code wanted
   shift
@@ -120,6 +120,6 @@ case_session_claude() {
   timeout=60 settings .claude/settings.json SessionStart UserPromptSubmit PostToolUse PermissionRequest SessionEnd
   export CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS=60000
   session_story "$cache/node_modules/.bin/claude" --model sonnet
-  # The hook records a denial on the screen.
+  # The hook records a denial that the program shows on the screen.
   recorded 1 claude-session '"- denied: Bash" in r.answer'
 }
