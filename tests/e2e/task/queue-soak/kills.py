@@ -1,8 +1,8 @@
-"""Rounds of 50 packets, two hosts with a limit of 8 each, and kills of hosts; looks at what the agents said."""
+"""Runs rounds of 50 packets on two hosts (at most 8 runs each), kills hosts, and checks the starts and ends of agents."""
 import glob, json, os, random, signal, socketserver, subprocess, sys, threading, time
 
 PACKETS, LIMIT = 50, 8
-# An agent may write no log of its own outside its worktree: it says when it starts and ends, and waits to be heard.
+# The agent cannot write a log outside its worktree. So it reports its start and end over TCP, and waits for a reply.
 AGENT = """#!/bin/bash
 cat >/dev/null
 say() { exec 3<>"/dev/tcp/127.0.0.1/$PORT" && echo "$1" >&3 && read -r _ <&3; }
@@ -22,7 +22,7 @@ class Listener(socketserver.StreamRequestHandler):
 
 
 def make(rng, port):
-    """Writes the packets; returns what each depends on."""
+    """Writes the packets, and returns the dependencies of each."""
     depends = {}
     os.makedirs(".agent/tasks", exist_ok=True)
     for number in range(1, PACKETS + 1):
@@ -43,7 +43,7 @@ def start():
 
 
 def drivers():
-    """The processes of this round that drive a run of a packet; keepers are none of them."""
+    """Returns the processes of this round that drive a packet's run, without the keepers."""
     here, found = os.getcwd(), []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
@@ -87,7 +87,7 @@ def round_of(number, port):
         kill_some(rng, hosts)
     for host in hosts:
         host.wait()
-    # A packet that was interrupted when both hosts had given up on it goes on.
+    # Another host continues packets that were interrupted after both hosts had ended.
     for _ in range(20):
         if all(state == "done" for state in states().values()):
             break

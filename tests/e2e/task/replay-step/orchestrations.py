@@ -1,4 +1,4 @@
-"""Generates orchestrations, runs each, replays one step of it, and compares that with a model and with a full run."""
+"""Runs random orchestrations, replays one step of each, and compares the result with a model and with a full run."""
 import hashlib, json, os, random, subprocess, sys
 
 AGENT = "#!/bin/sh\np=$(cat)\ncase $p in *constant*) echo same;; *) printf %s \"$p\" | sha256sum | cut -c 1-16;; esac\n"
@@ -14,7 +14,7 @@ def moonlet(*words):
 
 
 def orchestration(rng):
-    """Levels of steps that run side by side; each step names steps of earlier levels, and some answer a constant."""
+    """Makes levels of parallel steps. A step's prompt uses steps of earlier levels, and some steps answer a constant."""
     steps, levels, done = [], [], []
     while len(steps) < 40:
         level = []
@@ -37,7 +37,7 @@ def answer(text):
 
 
 def model(steps, key, text):
-    """The answers and the prompts of a full run whose step `key` has another prompt."""
+    """Returns the answers and prompts of a full run in which the step `key` has another prompt."""
     answers, prompts = {}, {}
     for step in steps:
         prompts[step["name"]] = text if step["name"] == key else prompt(step, answers)
