@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs the end-to-end cases, a folder each, several at a time, and ends with its count.
+# Runs the end-to-end cases in parallel. Each case is a folder. The last line has the counts.
 #   run.sh [--build DIR] [--filter WORD] [--jobs N] [--keep] [CASE…]
-# A case is a folder <room>/<case> beside this script; CASE is that or the case's name alone. --filter
-# takes the cases whose <room>/<case> contains WORD. --jobs is three times the number of cores, for most cases wait.
+# A case is a folder <room>/<case> beside this script. CASE is <room>/<case>, or only the case's name. --filter
+# selects the cases whose <room>/<case> contains WORD. --jobs is by default three times the number of cores, because
+# most cases mainly wait.
 # A case folder holds
 #   cmd      a bash snippet, run in the case's working directory; $MOONLET is the executable (also on
 #            PATH as `moonlet`), $AGENTS the fake agents, $PRESETS the presets for cases, $TOOLS
@@ -20,13 +21,13 @@
 #   needs    what the case needs, one a line: root, user, linux (and a build with the calls that only Linux
 #            has), soak, mounts (root that may mount), namespaces (a user
 #            namespace, or root that may mount), release (the release build), normal (no sanitizer),
-#            no-tsan (no ThreadSanitizer, which holds signals back and is too slow for limits on time),
-#            program NAME; else it is skipped
-#   limit    the time that cmd may take, in seconds (120); ten times that with --soak
-# An agent of a case is confined as any other. A case that speaks of a bill, in which agents count their starts,
-# finds the file `bill` as a link into the folder $BILLS, which the user's config lets agents write.
-# After each case no process may be left, two seconds later, that belongs to it: all of them carry
-# the case's directory in their environment (PATH), working directory or executable.
+#            no-tsan (no ThreadSanitizer, which delays signals and is too slow for time limits),
+#            program NAME. Without one of them the case is skipped.
+#   limit    the time limit of cmd in seconds (120 without the file). With --soak it is ten times as long.
+# The agents of a case run in the normal sandbox. They may write only the folder $BILLS outside of it, by the user's
+# config. Cases whose files mention a bill get a link `bill` to a file there, in which agents record their starts.
+# Two seconds after a case, none of its processes may be left. They are found by the case's directory in their
+# environment (PATH), working directory or executable.
 set -uo pipefail
 
 e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -57,10 +58,10 @@ while [ $# -gt 0 ]; do
 done
 
 # --- matching output ---------------------------------------------------------------------------------
-# Turns lines into extended regular expressions that match them alone.
+# Escapes lines, so that as extended regular expressions they match only themselves.
 quoted() { sed -e 's/[][\\.*^$+?(){}|]/\\&/g' -e '$a\'; }
 
-# Puts into `patterns` the regular expressions of the expected lines.
+# Converts the expected lines with their placeholders into regular expressions, in `patterns`.
 read_patterns() {
   local line here above
   here=$(quoted <<<"$work")
@@ -77,7 +78,7 @@ read_patterns() {
   done < <(quoted <"$1")
 }
 
-# match_from I J: whether actual lines from J on match the expected ones from I on.
+# match_from I J succeeds if the actual lines from J on match the expected lines from I on.
 match_from() {
   local i=$1 j=$2
   while [ "$i" -lt ${#patterns[@]} ]; do
@@ -102,16 +103,16 @@ matches() {
 }
 
 # --- what is left ------------------------------------------------------------------------------------
-# Prints the ids of processes that belong to the case (this script's own apart).
+# Prints the ids of processes that belong to the case, except those of this script.
 leftovers() {
   local pid found
-  # The programs of the search have the directory in their environment too; they have ended by the end of it.
+  # The search finds its own programs too, but they have ended when the loop below checks them.
   found=$({
     find /proc/[0-9]* -maxdepth 1 \( -name cwd -o -name exe \) -lname "$tmp*" -print
     grep -lsF -- "$tmp" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
   } 2>/dev/null | cut -d / -f 3 | sort -un)
   for pid in $found; do
-    # A zombie has no exe.
+    # A zombie has no exe link, and does not count.
     if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -e "/proc/$pid/exe" ]; then printf '%s\n' "$pid"; fi
   done
 }
@@ -119,7 +120,7 @@ leftovers() {
 no_leftovers() {
   [ -d /proc/self ] || return 0
   local pid left
-  # Two seconds are what the contract allows.
+  # Processes may outlive a command by two seconds.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     left=$(leftovers)
     if [ -z "$left" ]; then return 0; fi
@@ -200,7 +201,7 @@ lay_bill() {
   if ! [ -e "$CASE/nogit" ]; then echo /bill >>"$work/.git/info/exclude"; fi
 }
 
-# Runs the case in folder $CASE; prints what is wrong with it.
+# Runs the case in folder $CASE, and prints its faults.
 verify_case() {
   local want=0 limit=120 status line before=
   prepare_work || { echo "the working directory could not be made" && return; }
@@ -260,7 +261,7 @@ run_one() {
       return
     fi
   fi
-  # Short, because socket paths have 108 bytes; without symbolic links, to compare with getcwd.
+  # The path is short, because socket paths have at most 108 bytes, and has no symbolic links, as in getcwd's result.
   tmp=$(cd "$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")" && pwd -P) || return
   work=$tmp/work
   OUT=$tmp/out
@@ -286,7 +287,7 @@ run_one() {
 }
 
 # --- all of them -------------------------------------------------------------------------------------
-# Builds the fake agents and tools that are programs, when their source is newer.
+# Compiles or copies the fake agents and tools whose source is newer than the result.
 build_helpers() {
   local source target failed=0
   mkdir -p "$agents" "$tools"
@@ -306,7 +307,7 @@ build_helpers() {
   return $failed
 }
 
-# Prints <room>/<case> of a case; a name that no room has stays as it is, and fails as a missing case.
+# Prints <room>/<case> for the name of a case. An unknown name is printed unchanged, and fails later as a missing case.
 with_room() {
   local paths=("$e2e"/*/"$1"/cmd) name=$1
   if [ -e "${paths[0]}" ]; then name=${paths[0]#"$e2e/"}; fi
@@ -345,7 +346,7 @@ grep -v '^ok: ' "$results"
 passed=$(grep -c '^ok: ' "$results")
 failed=$(grep -c '^FAILED: e2e: ' "$results")
 skipped=$(grep -c '^skipped: e2e: ' "$results")
-# A case that did not even report is not a passed one.
+# A case that reported no result counts as failed.
 lost=$((${#names[@]} - passed - failed - skipped))
 if [ "$lost" -ne 0 ]; then
   printf 'FAILED: e2e: %s cases gave no result\n' "$lost"

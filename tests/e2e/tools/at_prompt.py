@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Types at a program on a pseudo terminal, as a person who waits for each answer would.
+"""Types into a program on a pseudo-terminal, and waits for each reply as a person would.
 
 at_prompt.py SCRIPT COMMAND...
 A line of SCRIPT is `expect REGEX`, which waits for a text after the last one; `type TEXT` with the escapes of Python;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A person takes a session over on a pseudo-terminal, types, and gives it back: attach_session.py MOONLET"""
+"""Takes a session over on a pseudo-terminal as a person would, types, and gives it back: attach_session.py MOONLET"""
 import json
 import os
 import pty
@@ -40,7 +40,7 @@ third = run("submit", "c", "again"); print(third.returncode); run("wait", "c", "
 run("poke", "c"); print("poked", run("wait", "c", "--until", "<>", "--timeout", "5s").returncode)
 pid, fd = attach(); until(fd, b"again"); run("kill", "c", "--grace", "100ms"); print(b"has ended" in until(fd, b"has ended"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
-# The script that started a session is no writer either while a person has it; afterwards it is again.
+# While a person has a session, even the script that started it cannot write to it. Afterwards it can again.
 with open("s.lua", "w") as file:
     file.write('''local s = ctx:session { "sh", "-c", "echo up; while read l; do echo \\"<$l>\\"; done", name = "own" }
 s:expect "up"

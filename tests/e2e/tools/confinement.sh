@@ -1,17 +1,17 @@
-# Shared by the cases that try what an agent may write. To be sourced: it tries each option, and compares what came of it
-# with the table in presets/RUNNING.md.
+# Helpers of cases that test which files an agent may write. Source it. The functions try each sandbox option and compare
+# the result with the table in presets/RUNNING.md.
 # shellcheck shell=bash disable=SC2034
 
 CONFINEMENT_OPTIONS="none read-only workspace-write writes in_place --unconfined"
 
-# The shell command of the agent: a write in the work tree, in a declared folder, in .git, in HOME, and elsewhere.
-# attempts ELSEWHERE: prints it; single quotes do not occur in it.
+# attempts ELSEWHERE prints the agent's shell command. It tries to write in the work tree, in a declared folder, in .git,
+# in HOME, and in the folder ELSEWHERE. The command contains no single quotes.
 attempts() {
   printf '%s' "echo x >note.txt; mkdir -p src; echo x >src/note.txt; echo x >\$(git rev-parse --git-common-dir)/hooks/note;" \
     " echo x >~/note.txt; echo x >$1/note.txt; true"
 }
 
-# option_fields OPTION: the fields of ctx:agent.
+# option_fields OPTION prints the fields of ctx:agent for a sandbox option.
 option_fields() {
   case $1 in
     writes) echo 'writes = { "src" }' ;;
@@ -19,7 +19,7 @@ option_fields() {
   esac
 }
 
-# option_flags OPTION: the options of `moonlet run`, in the array FLAGS.
+# option_flags OPTION sets the array FLAGS to the options of `moonlet run` for a sandbox option.
 option_flags() {
   FLAGS=()
   case $1 in
@@ -28,7 +28,8 @@ option_flags() {
   esac
 }
 
-# outcome ELSEWHERE VERDICT: a row of the table behind its first three cells, from what was written. Removes it.
+# outcome ELSEWHERE VERDICT prints a row of the table without its first three cells, according to the files that the
+# agent wrote, and removes those files.
 outcome() {
   local tree=no
   if [ -e note.txt ]; then tree=yes; elif [ -e src/note.txt ]; then tree='`src/`'; fi
@@ -39,7 +40,7 @@ outcome() {
 
 is_there() { if [ -e "$1" ]; then echo yes; else echo no; fi; }
 
-# expected RUNNER LANDLOCK OPTION: the end of the row in the guide.
+# expected RUNNER LANDLOCK OPTION prints the guide's row without its first three cells.
 expected() {
   awk -F ' [|] ' -v runner="$1" -v landlock="$2" -v option="$3" '
     /^<!-- confinement -->/ { inside = !inside }
@@ -50,7 +51,7 @@ expected() {
   ' "$ROOT/presets/RUNNING.md"
 }
 
-# compare RUNNER LANDLOCK OPTION ROW: prints the difference.
+# compare RUNNER LANDLOCK OPTION ROW prints ROW and the guide's row if they differ.
 compare() {
   local row
   row=$(expected "$1" "$2" "$3")

@@ -1,8 +1,8 @@
-# Rounds of kills: a long run of paid agents is killed, resumed until its end, and audited. To be
-# sourced by cases; they set `preset`, and its arguments `agents` and `pause`.
+# Helpers of crash tests: in each round, a long run of paid agents is killed, resumed until it ends,
+# and audited. Cases source this file and set `preset` and its arguments `agents` and `pause`.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# new_round NAME: a repository of its own; $BILL is its bill, which agents may write, $round its folder.
+# new_round NAME makes a repository in $round, and an empty bill file $BILL that its agents may write.
 new_round() {
   round=$TMPDIR/rounds/$1
   mkdir -p "$round" && cd "$round" && git init -q . || exit 99
@@ -10,18 +10,18 @@ new_round() {
   : >"$BILL"
 }
 
-# next_command: puts the command that resumes the round's run, or begins it, into `words`.
+# next_command sets `words` to the command that starts the round's run, or resumes it once it exists.
 next_command() {
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
   words=(moonlet run resume "$run" --json)
   if ! [ -e ".agent/runs/$run/run.json" ]; then
-    # A folder without run.json never became a run.
+    # A run that was killed before it had run.json cannot be resumed.
     words=(moonlet run "$PRESETS/$preset.lua" --allow needs --agents "$agents" --pause "$pause" --json
       --runner "command:$AGENTS/paid")
   fi
 }
 
-# drive [WRAPPER…]: runs that command; the exit code is in $code.
+# drive [WRAPPER…] runs the next command, and sets $code to its exit code.
 drive() {
   next_command
   "$@" "${words[@]}" >envelope 2>err
@@ -30,15 +30,15 @@ drive() {
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
 }
 
-# drive_killed VICTIM MS: does the same, and kills after MS milliseconds: the host, the keeper's worker, the guard, or
-# all.
+# drive_killed VICTIM MS runs the next command, and kills a process of it after MS milliseconds: the host, the keeper's
+# worker (keeper), the guard, or all of them.
 drive_killed() {
   local host guard='' worker='' victims
   next_command
   "${words[@]}" >envelope 2>err &
   host=$!
   sleep "0.$(printf %03d "$2")"
-  # A run without a keeper gets it in a moment.
+  # A new run starts its keeper after a moment, so wait for it.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     run=$(ls .agent/runs | tail -n 1)
     read -r guard worker < <(tail -n +1 ".agent/runs/$run/keeper.log" |
@@ -58,7 +58,7 @@ drive_killed() {
   if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
 } 2>/dev/null
 
-# True when no process of the round lives, judged by its environment; $spared does not count.
+# Reports processes that have the round's bill in their environment after two seconds, except the process $spared.
 none_left() {
   local entry left='' try
   for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -75,13 +75,13 @@ none_left() {
   echo "processes are left:$left"
 }
 
-# settle [--once]: resumes until the end and prints each difference from an undisturbed run.
+# settle [--once] resumes the run until it ends, and prints each difference from an undisturbed run.
 settle() {
   local try
   for try in 1 2 3 4 5 6; do
     drive
     [ "$code" -ne "$expected" ] || break
-    # Another try repeats the steps that were lost with a keeper.
+    # Another resume repeats the steps whose keeper was killed.
     [ -z "${1:-}" ] || break
   done
   if [ "$code" -ne "$expected" ]; then
@@ -90,7 +90,7 @@ settle() {
     tail -n 3 err
     return
   fi
-  # A run that was killed after its record was complete has printed no result.
+  # A run that was killed after its last record has printed no result.
   [ -e final ] || cp "$TMPDIR/undisturbed" final
   "$TOOLS/json_get" final /result/sure >sure
   cmp -s sure "$TMPDIR/sure" || { echo "another result:" && head -c 400 sure; }
@@ -100,7 +100,7 @@ settle() {
   none_left
 }
 
-# checked NAME COMMAND…: runs the round NAME; prints its name and its failures, if there are any.
+# checked NAME COMMAND… runs COMMAND as the round NAME. If it prints faults, prints the name and the faults.
 checked() {
   local name=$1 problems
   shift
@@ -112,13 +112,13 @@ checked() {
   rm -rf "$TMPDIR/rounds/$name"
 }
 
-# side_by_side N: waits until fewer than N rounds run.
+# side_by_side N waits until fewer than N background rounds run.
 side_by_side() {
   while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 }
 
-# The result of an undisturbed run is in $TMPDIR/sure, and its exit code in $expected: 4 where an agent fails on
-# purpose.
+# Runs the preset without kills. Saves the result in $TMPDIR/sure and sets $expected to the exit code, which is 4 if an
+# agent fails on purpose.
 undisturbed() {
   new_round undisturbed
   drive
@@ -128,7 +128,7 @@ undisturbed() {
   "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
 }
 
-# kill_at N COMMAND…: runs COMMAND, and kills it with -9 when the bill has N lines.
+# kill_at N COMMAND… runs COMMAND, and kills it with -9 once the bill has N lines.
 kill_at() {
   local lines=$1 host _
   shift
@@ -142,7 +142,7 @@ kill_at() {
   wait "$host"
 } 2>/dev/null
 
-# tale KIND OPTION…: the command of a run of presets/tale.lua, in `words`.
+# tale KIND OPTION… sets `words` to the command that runs presets/tale.lua.
 tale() {
   words=(moonlet run "$PRESETS/tale.lua" --allow needs --kind "$1" --json --runner "command:$AGENTS/paid")
 }

@@ -1,11 +1,12 @@
-# Shared by the cases of moonlet-executor. To be sourced: a model server that obeys script.json, and the executor.
+# Helpers of the cases of moonlet-executor. Source it. The functions start the executor and a model server, which answers
+# by script.json.
 # shellcheck shell=bash
 unset OPENAI_API_KEY REASONING_EFFORT MAX_ITERS STATE_DIR REPO_ROOT OPENAI_MODEL
 # The folder is outside of the repository in which the executor works.
 SERVED=$(dirname "$PWD")/served
 EXECUTOR=$(dirname "$MOONLET")/moonlet-executor
 
-# serve [--chat | --responses]: starts the server anew; it ends with the shell.
+# serve [--chat | --responses] restarts the server. The server ends with the shell.
 serve() {
   rm -rf "$SERVED/port" "$SERVED/requests.jsonl" "$SERVED/stop"
   mkdir -p "$SERVED"
@@ -19,12 +20,12 @@ stop_serving() {
   touch "$SERVED/stop"
   wait "$SERVER"
 }
-# replies JSON: sets the next replies.
+# replies JSON sets the next replies of the server.
 replies() { mkdir -p "$SERVED" && printf '%s' "$1" >"$SERVED/script.json"; }
-# requests [FILTER]: prints the number of requests that the server received.
+# requests [FILTER] prints how many requests that match FILTER the server has received.
 requests() { grep -c "${1:-.}" "$SERVED/requests.jsonl"; }
 
-# Drops the warning of places where no mounts are possible, such as a container.
+# Removes the executor's warning that mounts are impossible, as in a container.
 unwarned() { grep -v 'no mounts are possible here'; }
 
 plan() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Changes something between a forecast and the resume that is bound to it: nothing may be started.
+"""Changes something between a forecast and a resume with the forecast's hash, and checks that the resume starts nothing.
 
     forecast_changes.py COUNT      works in the present folder; exit code 1 after a fault
 """
@@ -61,7 +61,7 @@ def set_up():
 
 
 def changes(count):
-    """Each is (what, path, text, further options)."""
+    """Lists the changes to try as (what, path, text, further options)."""
     kinds = [
         ("the preset", "presets/review/init.lua", lambda i: PRESET + f"-- {i}\n"),
         ("a prompt's file", "presets/review/prompts/reviewer.md", lambda i: f"Look {i} times at {{{{artifact}}}} as {{{{lens}}}}.\n"),

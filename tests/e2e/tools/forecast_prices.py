@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares forecast prices with what resumes then cost, on agents whose costs vary by more than ten times.
+"""Compares forecast costs with the costs of the resumes. The costs of the agents differ by a factor of more than ten.
 
     forecast_prices.py COUNT SEED made-up|recorded      works in the present folder; exit code 1 if fewer than 95 % lie in their range
 """
@@ -11,10 +11,10 @@ import sys
 
 MOONLET = os.environ["MOONLET"]
 KIND = sys.argv[3]
-# Made-up dollars of one agent call each: most are cheap, some cost ten times as much.
+# Made-up costs of agent calls in USD. Most calls are cheap, and some cost ten times as much.
 COSTS = [0.021, 0.024, 0.026, 0.031, 0.033, 0.034, 0.038, 0.041, 0.043, 0.047, 0.052, 0.055, 0.058, 0.064, 0.071, 0.078,
             0.086, 0.094, 0.105, 0.118, 0.131, 0.149, 0.172, 0.214]
-# The costs come from 19 recorded calls of Claude Code: most made one request, some made several.
+# Costs in USD of 19 recorded calls of Claude Code. Most made one request, and some made several.
 RECORDED = [0.007295] * 12 + [0.01459] * 5 + [0.02918, 0.004377]
 SCRIPT = """
 local function ask(c, name)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares forecasts with what the resume then does, over random runs.
+"""Compares the forecasts of random runs with what their resumes do.
 
     forecast_runs.py COUNT SEED      a fault prints the seed of its run; exit code 1
 
@@ -34,8 +34,8 @@ class Script:
     def __init__(self, rng):
         self.rng, self.names, self.count = rng, [], 0
         self.stages = [self.stage() for _ in range(rng.randint(1, 4))]
-        self.edited = None  # the agent whose prompt is another one
-        self.absent = rng.choice(self.names) if rng.random() < 0.15 else None  # the agent that is not installed
+        self.edited = None  # the name of the agent whose prompt was edited
+        self.absent = rng.choice(self.names) if rng.random() < 0.15 else None  # an agent whose program is not installed
 
     def name(self):
         self.count += 1
@@ -109,7 +109,7 @@ def snapshot():
     found = {}
     for folder, _, names in os.walk(".agent"):
         for name in names:
-            # The index over the runs is read, and SQLite opens its own files for that.
+            # A forecast reads the ledger, and SQLite changes files of its own for that.
             if name.startswith("ledger.db") or name in ("stdout.log", "stderr.log", "keeper.log", "exit.json"):
                 continue
             path = os.path.join(folder, name)
@@ -121,7 +121,7 @@ def snapshot():
 
 
 def start(run, wait_for, limits):
-    """Starts the run, and kills its host when enough agents have begun."""
+    """Starts the run, and kills its host once enough agents have started."""
     host = subprocess.Popen([MOONLET, "run", "s.lua", "--allow", "all", "--json", *limits], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
@@ -162,7 +162,7 @@ def modes(names, rng, failing):
 
 
 def compare(run, made, before, after):
-    """What the resume did, by its journal, against the forecast."""
+    """Compares the journal of the resume with the forecast, and returns the faults."""
     faults = []
     begun, adopted, ended = [], set(), {}
     for item in after[len(before):]:

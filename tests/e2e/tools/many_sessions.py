@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A hundred sessions, one of which floods: the time that the others need to answer, and the memory of their keepers.
+"""Starts a hundred sessions, one of which prints endlessly. Measures the others' response times and the keepers' memory.
 
     many_sessions.py MOONLET [COUNT]
 """
@@ -18,7 +18,7 @@ def session(*words):
 
 
 def keeper_pids(name):
-    """The guard and the worker of a session."""
+    """Returns the pids of the guard and the worker of a session."""
     with open(f".agent/sessions/{name}/keeper.log", encoding="utf-8") as log:
         record = json.loads(log.readline())
     return [record["guard"], record["worker"]]

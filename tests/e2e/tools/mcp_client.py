@@ -110,7 +110,7 @@ def text(result):
 
 
 def kind(result):
-    """The kind of a tool's error, or None."""
+    """Returns the kind of a tool's error, or None."""
     if "error" in result:
         return "protocol %d" % result["error"]["code"]
     return result["structuredContent"]["error"]["kind"] if result["isError"] else None
@@ -132,6 +132,6 @@ def config(text_):
 
 
 def record():
-    """The calls on record: (tool, outcome)."""
+    """Returns the recorded calls as (tool, outcome)."""
     with open(".agent/mcp.jsonl", encoding="utf-8") as lines:
         return [(entry["tool"], entry["outcome"]) for entry in map(json.loads, lines)]

@@ -47,7 +47,7 @@ def params(method):
 
 
 def message(number):
-    """A line, and the id that must be answered if it is one."""
+    """Returns a random message, and the id that must be answered, if any."""
     roll = RANDOM.random()
     if roll < 0.62:
         method = RANDOM.choice(METHODS)
@@ -85,7 +85,7 @@ class Client:
             self.answers[key] = self.answers.get(key, 0) + 1
 
     def send(self, data):
-        """In parts, as a slow client would."""
+        """Sends bytes in parts, as a slow client would."""
         while data:
             size = RANDOM.choice([1, 7, 100, 4096, len(data)])
             self.server.stdin.write(data[:size])
@@ -108,7 +108,7 @@ def one_client(first, count):
         made, id_ = message(number)
         if RANDOM.random() < 0.01:
             made, id_ = "x" * (5 << 20), None
-        # Beside a lone surrogate or a number of more than 64 bits the id cannot be read.
+        # In a message with a lone surrogate or a number over 64 bits, the server cannot read the id.
         if "\\ud800" in json.dumps(made) or str(2**70) in json.dumps(made):
             id_ = None
         if id_ is not None:
@@ -122,7 +122,7 @@ def one_client(first, count):
         if isinstance(made, dict) and made.get("method") == "notifications/cancelled":
             cancelled.add(json.dumps(made["params"]["requestId"]))
             cancelled.add(json.dumps("s%s" % made["params"]["requestId"]))
-    # A client that vanishes does not wait for an answer; the server must end.
+    # Some clients disconnect without waiting for answers, and the server must end.
     if RANDOM.random() < 0.2:
         wanted = {}
     deadline = time.time() + 60

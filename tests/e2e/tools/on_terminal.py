@@ -93,7 +93,7 @@ def main():
         words = words[2:]
     pid, fd = pty.fork()
     if pid == 0:
-        # The size must be there before the first look at it.
+        # Set the size before the program can query it.
         set_size(0, size)
         os.execvp(words[1], words[1:])
     screen = Screen(*set_size(fd, size))

@@ -1,5 +1,5 @@
-# Shared by the cases of routing: a config with the user's runners `swift` and `strong`, programs that append their
-# arguments to $bill. To be sourced.
+# Helpers of the cases of routing. Source it. It defines the user's runners `swift` and `strong`, whose programs append
+# their arguments to $bill.
 # shellcheck shell=bash
 mkdir -p "$HOME/.config/moonlet" "$HOME/.swift" "$TMPDIR/bin"
 bill=$HOME/.swift/bill
@@ -12,7 +12,7 @@ for name in swift strong; do
       state_dirs = { '$HOME/.swift' } } end }" \
     >"$HOME/.config/moonlet/$name.lua"
 done
-# config ROUTES [MORE]: writes the user's config with these routes, and MORE beside the runners
+# config ROUTES [MORE] writes the user's config with the runners, these routes, and further fields.
 config() {
   echo "return {
     runners = { swift = { file = 'swift.lua', program = '$TMPDIR/bin/swift' },

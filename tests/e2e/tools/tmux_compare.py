@@ -51,7 +51,7 @@ def session_screen(name):
 
 
 def settled(take):
-    """The screen once it stands still."""
+    """Returns the screen once it no longer changes."""
     last, same = None, 0
     for _ in range(100):
         now = take()
@@ -93,18 +93,18 @@ def play(name):
             cols, rows = ((100, 30), (70, 20))[i]
             tmux("resize-window", "-t", "t", "-x", str(cols), "-y", str(rows))
             session("screen", name, "--resize", f"{cols}x{rows}")
-            if name in ("bash", "python3"):  # tmux wraps long lines anew, libvterm 0.1 does not
+            if name in ("bash", "python3"):  # tmux rewraps long lines after a resize, and libvterm 0.1 does not
                 tmux("send-keys", "-t", "t", "C-l")
                 session("submit", name, "--keys", "ctrl-l")
             wrong += compare(name, f"resized to {cols}x{rows}")
     session("kill", name, "--grace", "100ms")
     tmux("kill-server")
-    ENDED.append(name)  # the next server gets a socket of its own
+    ENDED.append(name)  # so that the next tmux server gets another socket
     return wrong
 
 
 def feed_log(path, size):
-    """Shows recorded bytes on both; their answers to its questions go nowhere."""
+    """Prints recorded bytes on both terminals. The terminals' replies to queries in the bytes are discarded."""
     cols, rows = size.split("x")
     argv = ["sh", "-c", f"stty raw -echo; cat '{path}'; sleep 60"]
     tmux("new-session", "-d", "-x", cols, "-y", rows, "-s", "t", *argv)
@@ -117,13 +117,13 @@ def feed_log(path, size):
 
 
 def bytes_of(text):
-    """The bytes that \\e, \\r, \\n, \\t, \\b, \\\\ and \\xNN stand for."""
+    """Returns the text as bytes, with the escapes \\e, \\r, \\n, \\t, \\b, \\\\ and \\xNN decoded."""
     names = {b"e": b"\x1b", b"r": b"\r", b"n": b"\n", b"t": b"\t", b"b": b"\b", b"\\": b"\\"}
     return re.sub(rb"\\(x..|.)", lambda found: names.get(found[1]) or bytes([int(found[1][1:], 16)]), text.encode())
 
 
 def comes_to(rows, cursor):
-    """Waits until tmux shows this; what it shows else."""
+    """Waits until tmux shows these rows and this cursor. Returns None, or after five seconds what tmux shows."""
     until = time.monotonic() + 5
     while True:
         row, col = map(int, tmux("display-message", "-p", "#{cursor_y},#{cursor_x}").split(","))
@@ -135,7 +135,7 @@ def comes_to(rows, cursor):
 
 
 def play_sequences(path):
-    """The facts of a file, but those in brackets."""
+    """Feeds tmux the escape sequences of a file of facts, and compares the screens. Facts in brackets are skipped."""
     fifo, wrong = os.path.abspath("sequences"), 0
     os.mkfifo(fifo)
     tmux("new-session", "-d", "-x", "20", "-y", "6", "-s", "t", "sh", "-c", f"stty raw -echo; exec cat '{fifo}'")
