@@ -1,4 +1,4 @@
-"""Checks the calls in Lua files against the annotations: fields that exist, required ones present, results' fields.
+"""Checks the calls in Lua files against the annotations: unknown fields, missing required fields, and fields of results.
 
 check(root, folders, entries) gives a list of problems and the number of names that it looked at. It reads tokens, not
 scopes: a variable has the type of its last declaration above.
@@ -35,7 +35,7 @@ def tokens_of(text):
 
 
 def closing(tokens, at):
-    """The index of the bracket that closes the one at `at`."""
+    """Returns the index of the bracket that closes the one at `at`."""
     depth = 0
     for i in range(at, len(tokens)):
         if tokens[i].kind == "op":
@@ -46,7 +46,7 @@ def closing(tokens, at):
 
 
 def split(tokens, start, end):
-    """The parts between commas at the top of tokens[start:end], as (from, to)."""
+    """Splits tokens[start:end] at top-level commas, and returns the parts as (from, to)."""
     parts, begun, depth, blocks, i = [], start, 0, 0, start
     while i < end:
         token = tokens[i]
@@ -56,7 +56,7 @@ def split(tokens, start, end):
                 parts.append((begun, i))
                 begun = i + 1
         elif token.kind == "name":
-            # `while` and `for` have their `do`, `if` its `then`; `elseif` has a `then` without an end.
+            # Count what an `end` closes. `while` and `for` open by their `do`. `elseif` and `then` open nothing.
             blocks += (token in ("function", "do", "repeat", "if")) - (token in ("end", "until"))
         i += 1
     if begun < end:
@@ -78,7 +78,7 @@ class Checker:
         return {**found, **{field["name"]: field["type"] for field in entry["fields"]}}
 
     def record_in(self, type_text):
-        """The type with fields that a type mentions outside of functions; None without one."""
+        """Returns the first type with fields in a type expression, ignoring function types, or None."""
         plain = re.sub(r"fun\([^)]*\)(?:\s*:\s*[\w.]+)?|table<[^>]*>", "", type_text)
         for name in re.findall(r"moonlet\.[\w.]+", plain):
             if self.fields(name) and not plain[plain.index(name) + len(name):].startswith("[]"):
@@ -105,7 +105,7 @@ class Checker:
                 self.problem(path, tokens[at], f"{record} needs '{name}'")
 
     def check_call(self, path, tokens, at, entry):
-        """tokens[at] opens the arguments of a call of `entry`. Gives the index behind the call."""
+        """Checks a call of `entry` whose arguments open at tokens[at]. Returns the index after the call."""
         params = entry["params"]
         if tokens[at].kind == "string":
             return at + 1
@@ -122,7 +122,7 @@ class Checker:
         return end + 1
 
     def entry_at(self, tokens, i, aliases):
-        """The entry that the name at tokens[i] begins, and the index behind it."""
+        """Returns the reference entry whose name begins at tokens[i], and the index after that name."""
         if i > 0 and tokens[i - 1] in (".", ":"):
             return None, i
         base = aliases.get(str(tokens[i]))

@@ -39,7 +39,7 @@ class Block:
 
 
 def blocks_of(text):
-    """The fenced blocks in their order; `follows` is True where only blank lines and a word of prose stand between."""
+    """Returns the fenced blocks in order. `follows` is True if only blank lines separate a block from the one before."""
     found, lines, i, last_end = [], text.split("\n"), 0, None
     while i < len(lines):
         if lines[i].startswith("<!-- moonlet doc"):
@@ -55,7 +55,7 @@ def blocks_of(text):
 
 
 class Place:
-    """A fresh repository, a HOME and a PATH."""
+    """Makes a fresh repository with its own HOME and PATH."""
 
     def __enter__(self):
         self.top = tempfile.mkdtemp(prefix="moonlet-guide.")
@@ -96,7 +96,7 @@ class Place:
 
 
 def shell_of(text):
-    """The commands of a block, each with the exit code that it names."""
+    """Returns the commands of a block, each with its expected exit code."""
     lines, text = [], text.replace("\\\n", " ")
     for line in text.split("\n"):
         code = re.search(r"#\s*exit (\d+)\s*$", line)
@@ -178,7 +178,7 @@ def run_page(path):
 
 
 def run_example(name):
-    """The tests of an example, in a repository of its own."""
+    """Runs the tests of an example in a separate repository."""
     with Place() as place:
         shutil.copytree(f"{ROOT}/examples/{name}", f"{place.work}/presets/{name}")
         record = "--record --allow agents" if os.environ.get("MOONLET_UPDATE") else ""

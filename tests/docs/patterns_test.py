@@ -21,7 +21,7 @@ GUIDE = os.path.join(ROOT, "presets/PATTERNS.md")
 BEGIN, END = "<!-- verdicts: tests/docs/patterns_test.py -->\n", "<!-- end of verdicts -->\n"
 CODES = {"ok": 0, "failed": 1, "degraded": 4, "blocked": 6}
 
-# Answers by the task that the prompt names. LOST names the workers that crash, PASS is the verifier's word.
+# The agent answers by the task that its prompt names. LOST names the workers that crash, and PASS is the verifier's answer.
 AGENT = r"""#!/bin/sh
 prompt=$(cat)
 case $prompt in
@@ -49,7 +49,7 @@ echo "$answer"
 """
 
 DRAFTS = '{ "one", "two", "three", "four" }'
-# pattern -> its options, and for each column the change of the agents; None: it cannot happen there.
+# Maps each pattern to its options, and each column of the table to the agents' misbehaviour. A missing column cannot happen.
 LOST, ALL, LAST, FAIL, CHECK, SCOPE = range(6)
 HEADS = ["one of several workers is lost", "too many of them, or the only one", "the judge, merge or verifier is lost",
          'the verifier says "fail"', "a check fails", "a writer leaves its scope"]
@@ -80,13 +80,13 @@ PATTERNS = {
     "tournament": ('{ candidates = %s, criteria = { "short" } }' % DRAFTS, {
         LOST: {"lost": "*round-1*match-1*"}, ALL: {"lost": "judge:*"}}),
 }
-# Judges that lose their answer in another way: they leave a candidate out.
+# These judges fail in another way: their answer omits a candidate.
 INCOMPLETE = '\'{"scores": {"1": {"score": 2, "reason": "r"}}, "reason": "r"}\''
 SCORES = '\'{"scores": {"1": {"score": 2, "reason": "r"}, "2": {"score": 8, "reason": "r"}}, "reason": "r"}\''
 
 
 def run(folder, pattern, options, change):
-    """The verdict of one run in a fresh repository."""
+    """Returns the verdict of one run in a fresh repository."""
     repo, home = os.path.join(folder, "repo"), os.path.join(folder, "home")
     os.makedirs(repo)
     os.makedirs(home)
@@ -105,7 +105,7 @@ def run(folder, pattern, options, change):
     os.chmod(agent, 0o755)
     script = os.path.join(folder, "p.lua")
     with open(script, "w", encoding="utf-8") as out:
-        # In a scope each step has a folder of its own, whose name tells the agent who it is.
+        # In a scope, each step has its own folder. Its name tells the agent which worker it is.
         out.write("return ctx:scope({ name = 'in' }, function(c) return m.patterns.%s(c, %s) end)\n" % (
             pattern, options.replace("CHECK", change.get("check", "true"))))
     env = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "MOONLET_"))}

@@ -21,7 +21,7 @@ WORD = sys.argv[2] if len(sys.argv) > 2 else ""
 AGENT = os.path.join(ROOT, "tests/docs/agent")
 BUILTIN_TYPES = {"any", "nil", "boolean", "string", "integer", "number", "table", "function", "userdata", "fun",
                  "self", "true", "false", "T", "R", "A", "B", "C", "thread"}
-# Groups of names that this test knows how to reach; a new one must be added to PROBES.
+# The groups of names that PROBES can reach. Add a new group to PROBES.
 PROBES = """
 local found = {}
 local function names_of(t)
@@ -70,7 +70,7 @@ class Failed(Exception):
 
 
 def moonlet(*words, cwd=None, code=0):
-    """What it prints; `code` is the exit code that it must end with, or several."""
+    """Runs moonlet and returns its output. `code` is the required exit code, or a tuple of allowed ones."""
     run = subprocess.run([MOONLET, *words], cwd=cwd, capture_output=True, text=True, timeout=300)
     if run.returncode not in (code if isinstance(code, tuple) else (code,)):
         raise Failed(f"moonlet {' '.join(words)[:200]} ended with {run.returncode}\n{run.stdout[-3000:]}{run.stderr[-3000:]}")
@@ -82,7 +82,7 @@ def reference():
 
 
 class Repository:
-    """A fresh repository with two files in src/, one of them changed, and a preset's prompt."""
+    """Makes a fresh repository with two files in src/, one of them changed, and the prompt file of a preset."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="moonlet-docs.")
@@ -122,7 +122,7 @@ def registered():
 def names_have_annotations():
     documented = {entry["name"] for entry in reference() if entry["kind"] != "type"} - {"ctx", "m", "args"}
     names = set(registered())
-    # Data is handed out as a copy, so that a module that is required does not show it as that of m.
+    # Tables of data are copied, so a field of a required module is not identical to the field of m. Ignore those.
     names -= {name for name in names if name.startswith("moonlet.") and "m." + name[8:] in names}
     missing = sorted(names - documented)
     gone = sorted(documented - names)
@@ -131,7 +131,7 @@ def names_have_annotations():
                      + "".join(f"{name} has an annotation and is not registered\n" for name in gone))
 
 
-# Calls that reach the closed record of a function with an unknown key. The hint lists the known ones.
+# Each call passes an unknown key to a function that rejects unknown keys. The error's hint lists the known keys.
 RECORDS = {
     "moonlet.AgentCall": "ctx:agent { KEY }", "moonlet.CallBudget": "ctx:agent { prompt = 'x', budget = { KEY } }",
     "moonlet.FanOutOptions": "ctx:parallel({}, print, { KEY })", "moonlet.AnyOptions": "ctx:any({}, print, { KEY })",
@@ -199,7 +199,7 @@ def fields_are_known():
 
 
 def records_are_probed():
-    """Each type that a function takes as a table of options stands in RECORDS, unless nothing checks its keys."""
+    """Checks that RECORDS has each type of options whose keys are checked."""
     unchecked = {"moonlet.facts.Options", "moonlet.git.RunOptions", "moonlet.findings.Origin", "moonlet.secrets.Options",
                  "moonlet.findings.PageOptions", "moonlet.ExecResult",
                  "moonlet.merge.Result", "moonlet.Finding", "moonlet.LostBranch", "moonlet.prompt.Data", "moonlet.facts.File", "moonlet.facts.Git", "moonlet.Ctx",
@@ -216,7 +216,7 @@ CONSTANTS = {"core.json.null", "core.process.default_cap", "core.process.largest
 
 
 def primitives_have_annotations():
-    """The functions of core, as C++ registers them, against stdlib/meta/core.lua."""
+    """Compares the functions of core that C++ registers with stdlib/meta/core.lua."""
     registered = set()
     files = [os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(ROOT + "/lua/core")
              for name in names if name.endswith(".cpp")]
@@ -265,7 +265,7 @@ def each_has_an_example():
 
 
 def body_of(example):
-    """The Lua of an example; a line that ends with `--> VALUE` becomes a comparison."""
+    """Returns an example as Lua code. A line that ends with `--> VALUE` becomes a comparison."""
     lines = []
     for line in example.split("\n"):
         found = re.match(r"^(\s*)(.*?)\s*--> (.*)$", line)
@@ -351,7 +351,7 @@ def wrong_calls_are_seen():
 
 
 def reference_and_types_are_installed():
-    """The reference is installed as a page; moonlet finds the types below its prefix, and the engine is not among them."""
+    """Checks an installation: it has the reference, and moonlet finds the types in it, without those of the engine."""
     with tempfile.TemporaryDirectory() as top:
         install = subprocess.run(["cmake", "--install", os.path.dirname(MOONLET), "--prefix", top + "/prefix"],
                                  capture_output=True, text=True, check=False)

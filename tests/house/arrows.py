@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the arrows between the rooms of the house and refuses one that runs backwards.
+"""Lists the dependencies between the folders of the source tree ("rooms"), and refuses those that are not allowed.
 
     arrows.py [--root DIR] [--draw]
 
@@ -13,12 +13,12 @@ import os
 import re
 import sys
 
-# The rooms of the engine in Lua, each above those that it may use.
+# The rooms of the Lua engine. Each may use only the rooms before it in this list.
 ENGINE = ["stdlib/engine/" + room for room in
           ("base", "journal", "budget", "context", "runner", "workspace", "load", "remote", "effects",
            "agent", "session", "run", "repl", "task", "mcp", "export")]
 
-# room -> the rooms it may use. A room covers its folder and every folder below that has no entry.
+# Maps each room to the rooms that it may use. A room covers its folder and all subfolders without an entry.
 RULES = {
     "host/cmake": [],
     "host/base": [],
@@ -79,7 +79,7 @@ RULES = {
 MOST_FILES = 26
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 REQUIRE = re.compile(r'require\s*\(?\s*"moonlet(?:\.([a-z0-9_.]+))?"')
-# The command line is a client of the public headers: it includes them, the system's and the standard library's.
+# The command line may include only the public headers, system headers, and those of the standard library.
 CLIENT = "lua/main.cpp"
 INCLUDE_OF_CLIENT = re.compile(r'^\s*#\s*include\s*([<"][^>"]+)', re.M)
 PUBLIC = re.compile(r'<(moonlet/\w+\.h|\w+|(fcntl|limits|poll|signal|unistd)\.h)$')
@@ -87,7 +87,7 @@ TOPS = ("host", "lua", "stdlib", "presets")
 
 
 def room_of(path, rooms):
-    """The innermost room that holds `path`, or None."""
+    """Returns the innermost room that contains `path`, or None."""
     folder = os.path.dirname(path)
     while folder and folder not in rooms:
         folder = os.path.dirname(folder)
@@ -120,7 +120,7 @@ def allowed(source, target, rules):
 
 
 def circles(rules):
-    """Rooms that reach themselves by the allowed arrows."""
+    """Returns the rooms that depend on themselves through allowed dependencies."""
     def targets(room):
         for other in rules:
             if other != room and allowed(room, other, rules):
@@ -138,7 +138,7 @@ def circles(rules):
 
 
 def check(root, rules, most_files):
-    """Returns the problems and the arrows that were found, each with how often."""
+    """Returns the problems, and the found dependencies with their counts."""
     problems, arrows, count = [], {}, {}
     tree = dict(read_tree(root))
     for path, text in tree.items():
@@ -151,7 +151,7 @@ def check(root, rules, most_files):
             problems += [f"{path} includes {name[1:]}, which is no public header"
                          for name in INCLUDE_OF_CLIENT.findall(text) if not PUBLIC.match(name)]
         for used in uses_of(path, text):
-            # A name that ends with a dot is completed while the program runs.
+            # The program appends the rest of a name that ends with a dot at run time.
             if used.startswith("stdlib/") and used not in tree and not used.endswith("/.lua"):
                 problems.append(f"{path} requires {used}, which is not there")
             target = room_of(used, rules)

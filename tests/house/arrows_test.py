@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The test of arrows.py: small trees with one fault each, and the word that each must bring."""
+"""Tests arrows.py on small source trees with one fault each. Each fault must cause its message."""
 import os
 import sys
 import tempfile
@@ -16,7 +16,7 @@ SOUND = {
     "stdlib/engine/journal/lines.lua": 'local git = require "moonlet.git"\n',
     "stdlib/engine/run/run.lua": 'local lines = require("moonlet.engine.journal.lines")\n',
 }
-# Each fault: files that are added to the sound tree, or replace files of it; and the check's message.
+# Each fault has files that are added to the correct tree or replace its files, and the expected message.
 FAULTS = [
     ({"host/base/fd.h": '#include "host/process/spawn.h"\n'}, "host/base may not use host/process"),
     ({"stdlib/engine/journal/lines.lua": 'require "moonlet.engine.run.run"\n'},

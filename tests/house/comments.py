@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the comments that open without their subject and refuses a folder that has too many of them.
+"""Counts the comments that begin without their subject, and fails if a folder has too many of them.
 
     comments.py [--root DIR] [--list] [FOLDER...]
 
@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-# folder -> the greatest share of blocks that may open so, in percent. Lower a limit, never raise it.
+# Maps each folder to the highest allowed share of such comments in percent. Lower a limit, never raise it.
 LIMITS = {
     "host": 0.3,
     "lua": 0.4,
@@ -24,11 +24,11 @@ LIMITS = {
 HEADLESS = re.compile(
     r"(?:what|whatever|who|whoever|whom|whose|of|where|wherever|whether|those|nobody|nothing)\b(?![(:=`])"
     r"|(?:one|ones) (?:that|which|who|whose|of which)\b", re.I)
-# ending of a file -> its marker of a comment. A file without an ending is a script when it begins with #! or is a
+# Maps a file extension to its comment marker. A file without an extension is a script if it begins with #! or is a
 # snippet of an end-to-end case.
 MARKERS = {".h": "//", ".cpp": "//", ".lua": "--", ".sh": "#", ".py": "#", "": "#"}
 SNIPPETS = {"cmd", "setup", "check"}
-# A marker in quotes is text: the quoted parts of a line are skipped before the marker is looked for.
+# A marker inside quotes begins no comment, so the pattern skips the quoted parts of a line.
 QUOTED = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
 COMMENT = {
     "//": re.compile(rf"(?:{QUOTED}|[^\"'/]|/(?!/)|['\"])*?(//[/!]?<?)(.*)$"),
@@ -49,7 +49,7 @@ def blocks(text, marker):
         if not found:
             continue
         said = found[2].strip()
-        # Banners, annotations (@param) and orders to a linter are no prose.
+        # Skip banners, annotations (@param) and linter directives, because they are not prose.
         if not re.search(r"\w", said) or said.startswith(("@", "---", "===", "luacheck:", "shellcheck ")):
             if words:
                 yield start, " ".join(words)

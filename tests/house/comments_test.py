@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The test of comments.py: comments that open well or without their subject, in each language."""
+"""Tests comments.py with comments that begin with or without their subject, in each language."""
 import os
 import sys
 import tempfile
 
 import comments
 
-# A file, and the openings without a subject that it has.
+# Maps each file to its text and its number of comments without a subject.
 FILES = {
     "host/sound.h": ("/// The rows of a run.\nint rows;  ///< their number\n// A row that nobody reads is dropped.\n", 0),
     "host/own.cpp": ("// What a run left.\nint a;  // of the run\n// whoever asks\n", 3),

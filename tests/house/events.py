@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the list of events with the events that are emitted, both ways.
+"""Compares the list of documented events with the events that the code emits.
 
     events.py [--root DIR]
 
@@ -13,13 +13,13 @@ import re
 import sys
 
 LIST = "host/telemetry/kinds.json"
-# A call of core.event.emit(kind, step, fields), run.emit(kind, fields) or a function that passes them on.
+# Matches a call of core.event.emit(kind, step, fields), run.emit(kind, fields), or a wrapper of these.
 CALL = re.compile(r"\b((?:core\.event|run)\.emit)\(|\b(?:emit|tell)\(")
 NAME = re.compile(r'"([a-z]+(?:\.[a-z]+)?)"')
 
 
 def body_of(text, start, open_, close):
-    """The text between the bracket at `start` and the one that closes it, and where that stands."""
+    """Returns the text between the bracket at `start` and its closing bracket, and the index of the latter."""
     depth, at, quote = 0, start, None
     while at < len(text):
         c = text[at]
@@ -43,7 +43,7 @@ def body_of(text, start, open_, close):
 
 
 def parts_of(text):
-    """Splits at the commas that stand in no bracket and no quotes."""
+    """Splits at commas outside of brackets and quotes."""
     parts, depth, quote, last, at = [], 0, None, 0, 0
     while at < len(text):
         c = text[at]
@@ -66,16 +66,16 @@ def parts_of(text):
 
 
 def listed(text):
-    """name -> the names of its fields"""
+    """Maps the name of each listed event to the names of its fields."""
     return {kind["name"]: {field.rstrip("?") for field in kind["fields"]} for kind in json.loads(text)["kinds"]}
 
 
 def emitted(text, known):
-    """Yields each kind that a file emits, with the fields of the table that goes with it."""
+    """Yields each kind of event that a file emits, with the fields in its table."""
     for match in CALL.finditer(text):
         arguments, _ = body_of(text, match.end() - 1, "(", ")")
         parts = parts_of(arguments)
-        # The kind stands before the fields; `a and "b" or "c"` gives two.
+        # The kind comes before the fields. An expression like `a and "b" or "c"` yields two kinds.
         first = next((i for i, part in enumerate(parts) if part.strip().startswith("{")), len(parts))
         kinds = [name for name in NAME.findall(" ".join(parts[:first])) if match[1] or name in known]
         if not kinds:

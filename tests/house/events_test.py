@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The test of events.py: a list, and what is emitted beside it."""
+"""Tests events.py with a list of events and with code that emits other events."""
 import os
 import sys
 import tempfile
@@ -10,7 +10,7 @@ LIST = '''{"kinds": [
   {"name": "phase", "about": "A phase, {of} \\" a run.", "fields": {"name": "its name", "planned?": "steps"}},
   {"name": "log", "about": "A line.", "fields": {"text": "it"}}]}'''
 GOOD = 'run.emit("phase", { name = f(a, "b"), planned = n })\nrun.emit(x and "log" or "phase", { text = "a, b = c" })\n'
-# A file, and a word of each fault that it must have.
+# Each entry has the text of a file, and a word from each expected fault.
 FILES = [
     (GOOD, []),
     (GOOD + 'run.emit("phase", { step = key, title = 1 })', ["title of phase"]),
@@ -32,7 +32,7 @@ def main():
             write(root, events.LIST, LIST)
             write(root, "stdlib/a.lua", text)
             found = events.check(root)
-            # The second emit of GOOD may be a phase too: its text is none of a phase's fields.
+            # The second emit in GOOD may also emit a phase, and `text` is not a field of a phase event.
             found = [fault for fault in found if "text of phase" not in fault]
             if len(found) != len(expected) or any(not any(word in fault for fault in found) for word in expected):
                 wrong.append(f"{text!r}: {found}")
