@@ -1,5 +1,5 @@
-# Tests real agents as main agents, which use `moonlet mcp` and the skills. run.sh sources this file. The messages between
-# the agent and the server are saved in $case/mcp-in and $case/mcp-out.
+# Tests real agents as main agents, which use `moonlet mcp` and the skills. run.sh sources this file. The messages
+# between the agent and the server are saved in $case/mcp-in and $case/mcp-out.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 gemini_shares_soak+=" soak_mcp_preset soak_mcp_cancel soak_mcp_parked"

@@ -1,8 +1,8 @@
 # Cases of run.sh: each pattern with real agent programs, and reviews whose cited lines are verified.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# rules prints the server's script from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin. For a prompt with WHEN, the model calls
-# the shell tool with TOOL (unless empty) and answers ANSWER: a text, or JSON through the CLI's tool for it, if any.
+# rules prints the server's script from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin. For a prompt with WHEN, the model
+# calls the shell tool with TOOL (unless empty) and answers ANSWER: a text, or JSON through the CLI's tool for it, if any.
 rules() {
   "$python" -c '
 import json, sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests moonlet with the real Codex CLI, Claude Code, Gemini CLI and opencode (versions pinned in package.json). A scripted
-# model server on 127.0.0.1 answers the agents.
+# Tests moonlet with the real Codex CLI, Claude Code, Gemini CLI and opencode, whose versions package.json pins. A
+# scripted model server on 127.0.0.1 answers the agents.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
 # Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why" for each case, and the counts last. The agents
 # are installed once, into ${XDG_CACHE_HOME:-~/.cache}/moonlet-tests/agents. If that fails, the cases are
