@@ -21,7 +21,7 @@ GUIDE = os.path.join(ROOT, "presets/PATTERNS.md")
 BEGIN, END = "<!-- verdicts: tests/docs/patterns_test.py -->\n", "<!-- end of verdicts -->\n"
 CODES = {"ok": 0, "failed": 1, "degraded": 4, "blocked": 6}
 
-# The agent answers by the task that its prompt names. LOST names the workers that crash, and PASS is the verifier's answer.
+# The agent answers by the task in its prompt. LOST names the workers that crash, and PASS is the verifier's answer.
 AGENT = r"""#!/bin/sh
 prompt=$(cat)
 case $prompt in
@@ -49,7 +49,7 @@ echo "$answer"
 """
 
 DRAFTS = '{ "one", "two", "three", "four" }'
-# Maps each pattern to its options, and each column of the table to the agents' misbehaviour. A missing column cannot happen.
+# Maps each pattern to its options and, for each column of the table, to the agents' fault. A missing column cannot happen.
 LOST, ALL, LAST, FAIL, CHECK, SCOPE = range(6)
 HEADS = ["one of several workers is lost", "too many of them, or the only one", "the judge, merge or verifier is lost",
          'the verifier says "fail"', "a check fails", "a writer leaves its scope"]

@@ -1,4 +1,4 @@
-"""Runs rounds of 50 packets on two hosts (at most 8 runs each), kills hosts, and checks the starts and ends of agents."""
+"""Runs rounds of 50 packets on two hosts with a limit of 8, kills hosts, and checks the starts and ends of agents."""
 import glob, json, os, random, signal, socketserver, subprocess, sys, threading, time
 
 PACKETS, LIMIT = 50, 8
