@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Reads exported runs with the programs that people read them with: Chromium, speedscope, axe-core and
-# protobuf's JSON reader; and kills exports and imports.
+# Opens exported runs in programs that people use for them: Chromium, speedscope, axe-core and
+# protobuf's JSON reader. Also kills exports and imports.
 #   export.sh MOONLET
 # The npm packages are installed once, into ${XDG_CACHE_HOME:-~/.cache}/moonlet-tests/export. Screenshots
-# of the pages lie in $MOONLET_SHOTS, or nowhere.
+# of the pages are saved in $MOONLET_SHOTS, if it is set.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 moonlet=$(realpath "$1")
@@ -122,7 +122,7 @@ else
 fi
 
 # --- kills -------------------------------------------------------------------------------------------
-# A killed export leaves no file, or a whole one; a killed import leaves no run, or a whole one.
+# A killed export leaves a complete file or none, and a killed import leaves a complete run or none.
 "$moonlet" export 1 --as record -o "$work/whole.record" >/dev/null
 "$moonlet" export 3 --as record -o "$work/large.record" >/dev/null
 bad=0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `moonlet mcp` under 10,000 hostile messages, under the conformance suite of the protocol, with the real agents, and the
-# plugin folder under its validators. What npm cannot provide is skipped by name.
+# Tests `moonlet mcp` with 10,000 hostile messages, with the protocol's conformance suite, and with real agents, and
+# validates the plugin folder. Cases whose npm packages cannot be installed are skipped by name.
 #   mcp.sh MOONLET [WORD]
 set -uo pipefail
 
@@ -26,7 +26,7 @@ git init -q .
 echo 'return require "moonlet".preset { name = "x", summary = "Answers.", run = function() return "x" end }' >presets/x.lua
 echo 'return { mcp = { presets = { "x" } } }' >"$HOME/.config/moonlet/config.lua"
 
-# try NAME COMMAND…: counts it; its output is shown where it fails.
+# try NAME COMMAND… runs a command as a case, and prints its output if it fails.
 try() {
   local name=$1
   shift
@@ -47,7 +47,7 @@ skip() {
   echo "skipped $1: $2"
 }
 
-# conforms REVISION: the suite behind the bridge fails what is expected to fail, and nothing else.
+# conforms REVISION runs the conformance suite through the bridge. Only the expected tests may fail.
 conforms() {
   local status bridge
   rm -f "$work/port"
@@ -86,7 +86,7 @@ for revision in 2025-11-25 2026-07-28; do
 done
 if [ -n "$reason" ]; then skip "skills-ref" "$reason"; else try "skills-ref" valid_skills; fi
 
-# The real agents have a suite of their own, which counts its cases.
+# The tests with real agents are a separate suite, which counts its own cases.
 if [[ "real agents" == *"$word"* ]]; then
   HOME=$home MOONLET_SOAK=1 "$root/tests/agents/run.sh" "$MOONLET" mcp- >"$work/agents" 2>&1
   sed '$d' "$work/agents"

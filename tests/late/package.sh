@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests moonlet as a part of other programs in C++, C and Python: each case is a project outside of
-# this tree, which takes moonlet from a moved installation, by FetchContent or by add_subdirectory,
-# and must link no libcurl and get nothing of moonlet's own build.
+# Tests moonlet as a part of other programs in C++, C and Python. Each case is a project outside of
+# this tree, which finds moonlet in a moved installation, by FetchContent or by add_subdirectory. It
+# must not link libcurl, and must not inherit options of moonlet's build.
 #   package.sh MOONLET     the built executable, whose build folder is installed
 set -uo pipefail
 
@@ -19,7 +19,7 @@ if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache;
 # shellcheck source=tests/late/packages/check.sh
 . "$root/tests/late/packages/check.sh"
 
-# project FOLDER: a program whose CMake lines, which bring moonlet::engine in, come from standard input.
+# project FOLDER makes a CMake project of a program. Standard input has the lines that provide moonlet::engine.
 project() {
   mkdir "$1"
   {
@@ -28,19 +28,19 @@ project() {
     cat
     echo "add_executable(embed \"$root/examples/embed/main.cpp\")"
     echo 'target_link_libraries(embed PRIVATE moonlet::engine)'
-    # The names of a project's own targets may be common words.
+    # A project may have targets with common names, which moonlet's targets must not clash with.
     echo 'add_custom_target(printed)'
   } >"$1/CMakeLists.txt"
 }
 
-# configure FOLDER [OPTION…]: into FOLDER/built
+# configure FOLDER [OPTION…] configures a project into FOLDER/built.
 configure() {
   local folder=$1
   shift
   cmake -S "$folder" -B "$folder/built" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON "$@"
 }
 
-# No option, definition or include path of moonlet's own reaches the program.
+# Checks that no compiler option, definition or private include path of moonlet is used for the program.
 gets_nothing_of_ours() {
   local command
   command=$(grep '"command".*-o CMakeFiles/embed.dir' "$1/built/compile_commands.json")
@@ -56,7 +56,7 @@ adds_no_test_or_file() {
     cmake --install "$1/built" --prefix "$scratch/nothing" && ! [ -e "$scratch/nothing" ]
 }
 
-# Any file that includes curl stops the compiler.
+# This header makes the compiler fail if a file includes curl.
 mkdir -p no-curl/curl
 echo '#error "this includes curl"' >no-curl/curl/curl.h
 builds_without_curl() {
@@ -66,20 +66,20 @@ builds_without_curl() {
 
 fresh_repository() { rm -rf repository && git init -q repository && : >repository/a.txt; }
 
-# envelope_is EXPRESSION: a Python expression over `e`, the envelope in the file of that name
+# envelope_is EXPRESSION checks a Python expression over `e`, the JSON in the file `envelope`.
 envelope_is() {
   cat envelope
   python3 -c 'import json, sys; e = json.loads(open("envelope").readline()); assert eval(sys.argv[1])' "$1"
 }
 
-# runs PROGRAM FOLDER: the program runs a preset with the moonlet of FOLDER as its keeper.
+# runs PROGRAM FOLDER lets the program run a preset, with the moonlet in FOLDER as its keeper.
 runs() {
   fresh_repository
   PATH=$2:$PATH "$1" repository precommit-classifier >envelope
   envelope_is 'e["ok"] is True'
 }
 
-# prints_types PROGRAM…: each event is printed, beginning with run.started.
+# starts_and_finishes FILE checks that a program has printed the first and the last event of a run.
 starts_and_finishes() { grep -q 'run.started' "$1" && grep -q 'run.finished' "$1"; }
 
 echo "find_package, from an installation that was moved"
@@ -96,7 +96,7 @@ check "a program with the package links without curl" builds_without_curl found
 check "a program with the package runs a preset" runs found/built/embed "$scratch/moved/bin"
 
 echo "programs in C++, C and Python, with the archive and the shared library"
-# The example's own CMake project, linked as the second word says.
+# example NAME LIBRARY builds the example's own CMake project with moonlet::LIBRARY.
 example() { configure_example "$1" "$2" && cmake --build "$1-$2"; }
 configure_example() {
   cmake -S "$root/examples/$1" -B "$1-$2" -DCMAKE_PREFIX_PATH="$scratch/moved" -DMOONLET_LIBRARY="moonlet::$2"
@@ -107,7 +107,7 @@ if compgen -G 'moved/lib*/libmoonlet.so.1' >/dev/null || compgen -G 'moved/lib/*
 fi
 lib=$(dirname "$(find "$scratch/moved" -name 'libmoonlet.a')")
 export LD_LIBRARY_PATH=$lib
-# The programs are their own keepers: no moonlet is in PATH or beside them.
+# Each program acts as its own keeper, because no moonlet is in PATH or beside the program.
 runs_native() {
   fresh_repository
   "$1" repository >envelope 2>events
@@ -125,7 +125,7 @@ closes_no_ticket_twice() {
   EMBED_ARGUMENTS='{"pause": "2s"}' "$1" repository >envelope 2>events &
   local program=$! tries=0
   until grep -q '^closing .*"id":1' events || [ $((tries += 1)) -gt 300 ]; do sleep 0.02; done
-  sleep 0.5 # the answer is on record by then
+  sleep 0.5 # by then, the answer is in the journal
   kill -9 "$program"
   wait "$program" 2>/dev/null
   "$1" --resume R-001 repository >envelope 2>>events
@@ -197,8 +197,8 @@ END
   # shellcheck disable=SC2046
   cc -o init init.c $(pkg-config --cflags --libs moonlet) && ./init
 }
-# A declaration that goes or changes is another ABI: then the soname changes, too. A new one is a new line in
-# c_interface, and a struct may grow at its end, with a new version.
+# A removed or changed declaration breaks the ABI, and requires a new soname. A new declaration needs a new line in
+# c_interface. A struct may get new fields at its end, with a new version.
 declares_what_is_listed() {
   local header=moved/include/moonlet/moonlet.h
   {

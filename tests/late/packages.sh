@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the packages that cpack makes of a finished build, each as its user has it: the archive is
-# unpacked into ~/.local, the npm package is installed from its file, the Debian packages are
-# unpacked into a folder, and installed in a Debian 12 of their own. Nothing of the machine changes.
+# Tests the packages that cpack makes of a finished build, each as users install it: the archive is
+# unpacked into ~/.local, the npm package is installed from its file, and the Debian packages are
+# unpacked into a folder and installed in a separate Debian 12. The machine itself does not change.
 #   packages.sh MOONLET     the built executable, whose build folder is packed
 set -uo pipefail
 
@@ -21,12 +21,12 @@ skip() {
   skipped=$((skipped + 1))
   printf 'skipped: tests/late/packages: %s (%s)\n' "$1" "${2:-$missing is missing}"
 }
-# has PROGRAM…: whether all are installed. The first that is not is named in `missing`.
+# has PROGRAM… succeeds if all programs are installed, or sets `missing` to the first one that is not.
 has() {
   for missing; do command -v "$missing" >/dev/null || return 1; done
 }
 
-# holds PREFIX: what each package of the program must have.
+# holds PREFIX checks that an unpacked package of moonlet has all its files.
 programs=(moonlet)
 for program in executor web keeper; do
   if [ -x "$build/moonlet-$program" ]; then programs+=("moonlet-$program"); fi
@@ -44,13 +44,13 @@ holds() {
   done
   return $ok
 }
-# runs PROGRAM: it runs a preset to its end. Its keeper is what lies beside it.
+# runs PROGRAM lets the program run a preset, with the keeper beside it.
 runs() {
   rm -rf repository && git init -q repository && : >repository/a.txt || return 1
   (cd repository && "$1" run precommit-classifier && "$1" --version)
 }
 
-# The archive goes into a ~/.local that has other files, and its own list takes it out again.
+# The archive is unpacked into a ~/.local with other files, and removed again by its list of files.
 everything() { (cd home && find . -printf '%p %y %s\n' | sort); }
 install_archive() {
   mkdir -p home/.local/bin home/.local/share/man/man1 home/.local/lib/empty &&
@@ -90,7 +90,7 @@ else
 fi
 
 echo "the Debian packages"
-# Lintian does not take the maintainer of an unpublished package, whose address is on localhost.
+# Lintian rejects the maintainer of an unpublished package, whose address is on localhost.
 make_debs() {
   cpack --config "$build/CPackConfig.cmake" -G DEB -B "$scratch/debs" \
     -D CPACK_PACKAGE_CONTACT="moonlet <moonlet@debian.org>"
@@ -105,7 +105,7 @@ library_is_found() {
     dpkg-deb -I debs/libmoonlet1_*.deb shlibs | grep 'libmoonlet 1 libmoonlet1'
 }
 
-# The same packages with a higher version, as the next release has them.
+# Builds the packages again with a higher version, as for the next release.
 raise_version() {
   local deb version
   mkdir -p trial/old trial/new && cp debs/*.deb trial/old || return 1
@@ -167,7 +167,7 @@ fi
 
 echo "the source archive and its Homebrew formula"
 make_source() { cpack --config "$build/CPackSourceConfig.cmake" -B "$scratch/source"; }
-# A source archive is for a machine without git: it says itself which commit it is.
+# A source archive must build without git, so it contains the id of its commit.
 source_is_whole() {
   tar -tzf source/moonlet-*.tar.gz >listed && grep -q '^[^/]*/COMMIT$' listed &&
     grep -q '^[^/]*/CMakeLists.txt$' listed && ! grep -E '^[^/]*/(build|\.git|\.agent)/' listed

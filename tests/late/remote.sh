@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Steps on another machine: an sshd of the test's own on the loopback, and a Slurm of four nodes.
-# What a missing package prevents is skipped by name.
+# Tests steps on other machines: an sshd on the loopback interface, and a Slurm cluster of four nodes, both started by
+# the test. Cases that need a missing package are skipped by name.
 #   remote.sh MOONLET [WORD]
 #   remote.sh MOONLET --soak ssh|slurm|snakemake [COUNT [SEED]]   faults at random; see remote/faults.py
 #   remote.sh MOONLET --figures                          an array of 1,000 steps against bare sbatch, and its resume
@@ -94,7 +94,7 @@ put_shim() {
 run_soak() {
   local tool
   mkdir -p "$LAB/far" "$LAB/tmp"
-  # Only a disk of its own can be filled.
+  # The test can only fill a separate disk.
   mount -t tmpfs -o size=32m,mode=700 none "$LAB/far" 2>/dev/null || true
   export TMPDIR=$LAB/tmp
   if [ "$soak" = ssh ]; then
@@ -204,7 +204,7 @@ a_cancel_ends_the_tree() {
 # shellcheck source=tests/late/remote/slurm_cases.sh
 . "$here/remote/slurm_cases.sh"
 
-# Usage: wants KIND OTHER. Succeeds unless the word on the command line names cases of the other kind.
+# Usage: wants KIND OTHER. Succeeds unless the word on the command line selects only cases of the kind OTHER.
 wants() { [ -z "$word" ] || [[ "$1: $word" == *"$1"* && $word != "$2"* ]]; }
 
 if ! wants ssh slurm; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tries the page of `moonlet web`: attacks on its server, and what a person does with it in Chromium.
+# Tests the page of `moonlet web`: attacks its server, and uses the page in Chromium as a person would.
 #   web.sh MOONLET [WORD]
-# The npm packages are those of export.sh. Screenshots lie in $MOONLET_SHOTS, or nowhere.
+# It uses the npm packages of export.sh. Screenshots are saved in $MOONLET_SHOTS, if it is set.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 moonlet=$(realpath "$1")

@@ -15,7 +15,7 @@ const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
   "--disable-component-update", "--disable-sync"];
 const sizes = [[1440, 900], [820, 1180], [390, 844]];
 const changes = 500;
-// A loaded machine is many times slower; the figures are printed.
+// The limits are generous, because a loaded machine is many times slower. The measured times are printed.
 const patience = 120000, slowestPaint = 5000;
 
 function check(isTrue, why) {
@@ -41,7 +41,7 @@ async function openPage(file, options = {}) {
   return page;
 }
 
-/** The parts of an exported page: its record as a tar archive, and the text around it. */
+/** Splits an exported page into its record, as a tar archive, and the HTML around it. */
 function openRecord(html) {
   const [, before, packed, after] = /^([^]*id="record">)([^<]*)(<\/script>[^]*)$/.exec(html);
   const tar = gunzipSync(Buffer.from(packed, "base64"));
@@ -200,7 +200,7 @@ const cases = {
   async "speedscope reads the trace with its slices and lanes"() {
     const expected = JSON.parse(readFileSync(join(work, "trace.expected"), "utf8"));
     const page = await browser.newPage({ acceptDownloads: true });
-    // Its own command line hands a file over as a script, too.
+    // Pass the trace as a script, as speedscope's own command line does.
     const trace = readFileSync(join(work, "trace.json")).toString("base64");
     writeFileSync(join(work, "trace.js"), `speedscope.loadFileFromBase64("trace.json", "${trace}")`);
     const index = join(modules, "node_modules/speedscope/dist/release/index.html");

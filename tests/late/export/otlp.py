@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Parses each line of an OTLP file by protobuf's own JSON reader against the public .proto files.
+"""Parses each line of an OTLP file with protobuf's JSON reader and the public .proto files.
 
     otlp.py PROTO-DIR BUILD-DIR FILE…
 

@@ -1,8 +1,8 @@
-# The npm packages of the suites in a browser, installed once into $cache. Source it.
+# Installs the npm packages of the browser suites once, into $cache. Source it.
 # shellcheck shell=bash disable=SC2154
 packages=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)/package.json
 
-# Prints the reason why the browser's suite cannot run; installs the npm packages when they are missing.
+# Installs the npm packages if they are missing. If the browser suites cannot run, prints the reason.
 missing() {
   local program pinned
   for program in /usr/bin/chromium node npm; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the Debian packages in a Debian system that has nothing else. tests/late/packages.sh puts this script into that
-# system with the packages in `old/`, the same ones with a higher version in `new/`, and the examples of programs.
-# Prints "ok NAME" or "FAIL NAME" for each case, and "done" at the end; the output of a failed one is indented.
+# Tests the Debian packages in a minimal Debian system. tests/late/packages.sh copies this script into that system, with
+# the packages in `old/`, the packages with a higher version in `new/`, and example programs. Prints "ok NAME" or
+# "FAIL NAME" for each case, the output of a failed case indented, and "done" at the end.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 export HOME=$PWD/home DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -18,7 +18,7 @@ check() {
   fi
 }
 
-# All files of the system, without those that apt and dpkg keep for themselves.
+# Lists all files of the system, except those that apt and dpkg manage for themselves.
 files() {
   find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path "$PWD" -o -path /tmp -o -path /var/cache \
     -o -path /var/lib/apt -o -path /var/log -o -path '/var/lib/dpkg/*-old' \) -prune -o -print | sort
@@ -26,7 +26,7 @@ files() {
 
 install_packages() { apt-get -q -y install --no-install-recommends "$@"; }
 
-# The installed version of each package is the one of its file in the folder $1.
+# Checks that the installed version of each package equals that of its file in the folder $1.
 has_version_of() {
   local deb name
   for deb in "$1"/*.deb; do
@@ -45,8 +45,8 @@ runs_a_preset() {
 has_manual_page() { gzip -dc /usr/share/man/man1/moonlet.1.gz | grep "^\.Dt MOONLET 1"; }
 completes() { (. /usr/share/bash-completion/completions/moonlet && complete -p moonlet); }
 
-# The C programs link the shared library. CMake gives the C++ program the archive, and so needs every library that
-# libmoonlet-dev depends on.
+# The C programs link the shared library. The C++ program links the static one by CMake, and so needs every library
+# that libmoonlet-dev depends on.
 by_pkg_config() {
   local program
   for program in first main; do

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Stands for `ssh`, `sbatch`, `squeue` or `sacct` in front of the real one. LAB/fault, one line "VERB
-# ACTION BYTES", makes it strike once at the call VERB; LAB/lie says what squeue and sacct answer.
+# Replaces `ssh`, `sbatch`, `squeue` or `sacct`, and calls the real one. A line "VERB ACTION BYTES" in
+# LAB/fault injects one fault into the next call VERB. LAB/lie makes squeue and sacct print false answers.
 #   shim.sh LAB TOOL REAL WORD…
 lab=$1 tool=$2 real=$3
 shift 3
 
-# --- what the scheduler says while LAB/lie is there
+# --- false answers of the scheduler while LAB/lie exists
 lie=$(cat "$lab/lie" 2>/dev/null)
 case $tool.$lie in
   squeue.empty | sacct.empty) exit 0 ;;
@@ -17,7 +17,7 @@ case $tool.$lie in
   squeue.) "$real" "$@" >"$lab/stale.new.$$" && mv "$lab/stale.new.$$" "$lab/stale" ;;
 esac
 
-# --- a fault that strikes once
+# --- a single fault
 words=$*
 verb=$tool
 case $tool:$words in

@@ -1,5 +1,5 @@
-# Starts a Slurm of four nodes for a test: every daemon runs as this user, on the loopback, without
-# systemd and cgroups. Source it with LAB, an existing folder. It sets SLURM_CONF.
+# Starts a Slurm cluster of four nodes for a test. All daemons run as this user, on the loopback interface,
+# without systemd and cgroups. Source it with LAB set to an existing folder. It sets SLURM_CONF.
 # shellcheck shell=bash
 
 # lab_slurm FIRST_PORT

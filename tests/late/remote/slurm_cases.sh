@@ -73,7 +73,7 @@ a_cancelled_job_ends_its_tree() {
   wait_for no_jobs
 }
 
-# Usage: with_first_sbatch SCRIPT. Runs x.lua, and SCRIPT in place of the first sbatch. $real is the real one.
+# Usage: with_first_sbatch SCRIPT. Runs x.lua with SCRIPT in place of the first sbatch. $real is the real sbatch.
 with_first_sbatch() {
   local real status=0
   real=$(command -v sbatch)

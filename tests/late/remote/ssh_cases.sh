@@ -72,7 +72,7 @@ a_killed_keeper_is_a_lost_step() {
   kill -9 "$guard" "$worker"
   wait $host && return 1
   grep -qi "lost\|keeper died" out || { cat out; return 1; }
-  # A zombie has ended; the init of a container may never reap it.
+  # A zombie counts as ended, because the init process of a container may never reap it.
   [[ $(ps -o stat= -p "$pid" 2>/dev/null) != [!Z]* ]]
 }
 
@@ -170,8 +170,8 @@ usage_is_counted_by_machine() {
   no_attempts
 }
 
-# Usage: hostile_ssh SCRIPT. Replaces ssh by a program that runs SCRIPT first, and the real ssh unless SCRIPT exits.
-# $call is "keeper" for a call of the keeper, and "changes" where an agent's changes are fetched.
+# Usage: hostile_ssh SCRIPT. Replaces ssh by a program that runs SCRIPT, and then the real ssh unless SCRIPT exits.
+# $call is "keeper" for a call of the keeper, and "changes" for a call that fetches an agent's changes.
 hostile_ssh() {
   mv "$LAB/bin/ssh" "$LAB/bin/ssh.kept"
   printf '%s\n' '#!/bin/bash' 'case "$*" in *moonlet-keeper-*) call=keeper ;; *GIT_INDEX_FILE*) call=changes ;; *) call= ;; esac' \
@@ -372,7 +372,7 @@ a_full_disk_fails_the_step() {
   doctor_says bad "No space left"
   rm "$full/fill"
   first_step "free again" 0 "done"
-  # The keeper is there now.
+  # The keeper is installed on the machine now.
   { head -c 40m /dev/zero >"$full/fill"; } 2>/dev/null || true
   first_step "nothing is free again" 1 "No space left"
   rm "$full/fill"

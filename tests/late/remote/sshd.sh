@@ -1,5 +1,5 @@
-# Starts an sshd of the test's own on the loopback, without root. Source it with LAB, an existing
-# folder. It puts an `ssh` in front of PATH that finds this server as the host `far`.
+# Starts an sshd for a test on the loopback interface, without root. Source it with LAB set to an existing
+# folder. It puts an `ssh` first in PATH that knows this server as the host `far`.
 # shellcheck shell=bash disable=SC2034
 
 # Makes a network namespace for the server that lab_sshd starts next, and a link to it. Fails if this user
@@ -69,7 +69,7 @@ lab_sshd_start() {
   return 1
 }
 
-# Ends the server; with `all` its sessions too, which sshd serves by processes of its own.
+# Ends the server. With `all` it also ends the sessions, which are separate processes of sshd.
 lab_sshd_stop() {
   local pid children
   pid=$(cat "$LAB/ssh/pid" 2>/dev/null) || return 0
