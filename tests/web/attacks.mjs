@@ -16,7 +16,7 @@ export async function prepare({ work, moonlet }) {
 
 export async function finish(t) { await t.server.kill("SIGTERM"); }
 
-/** Sends bytes; gives { status, text } when the server closes or has answered, and { status: 0 } without an answer. */
+/** Sends bytes. Resolves to { status, text } of the response, or to { status: 0 } if there is none. */
 function send(t, bytes, limit = 15000) {
   return new Promise((done) => {
     const socket = connect(t.server.port, "127.0.0.1");

@@ -10,7 +10,7 @@ export function check(isTrue, why) {
   if (!isTrue) throw new Error(why);
 }
 
-/** Waits until `fn` gives something true. */
+/** Waits until `fn` returns a true value. */
 export async function until(fn, what, limit = patience) {
   const end = Date.now() + limit;
   for (;;) {
@@ -21,7 +21,7 @@ export async function until(fn, what, limit = patience) {
   }
 }
 
-// It answers with its prompt; its first word may ask for more.
+// The agent answers with its prompt. Words in the prompt, such as wait-for, make it do more.
 const agent = `#!/bin/sh
 said=$(cat)
 case $said in *wait-for*) name=$(echo "$said" | sed -n 's/.*wait-for \\([a-z0-9-]*\\).*/\\1/p'); until [ -e "$GO/$name" ]; do sleep 0.05; done ;; esac
@@ -32,7 +32,7 @@ echo "a line of the log" >&2
 `;
 
 export class Tree {
-  /** Makes a git work tree below `work`, with an agent beside it. */
+  /** Makes a git work tree in the folder `work`, and an agent program. */
   constructor(moonlet, work, name) {
     this.moonlet = moonlet;
     this.dir = join(work, name);
@@ -50,7 +50,7 @@ export class Tree {
     git("commit", "-q", "-m", "first");
   }
 
-  /** Runs a command; gives its envelope, whatever its exit code. */
+  /** Runs a moonlet command. Resolves to its JSON envelope, even if the command fails. */
   run(...words) {
     return new Promise((done, fail) => {
       const end = words.includes("--") ? words.indexOf("--") : words.length;
@@ -66,12 +66,12 @@ export class Tree {
 
   script(name, text) { writeFileSync(join(this.dir, `${name}.lua`), text); }
 
-  /** Runs a script of this tree with its agent. */
+  /** Runs a script of this work tree with the agent program. */
   start(name, ...words) {
     return this.run("run", `${name}.lua`, "--allow", "all", "--runner", `command:${this.agentPath}`, ...words);
   }
 
-  /** Lets an agent go on that waits for `name`. */
+  /** Lets an agent that waits for `name` continue. */
   release(name) { writeFileSync(join(this.go, name), ""); }
 
   read(path) { return existsSync(join(this.dir, path)) ? readFileSync(join(this.dir, path), "utf8") : null; }
@@ -83,7 +83,7 @@ export class WebServer {
     this.words = words;
   }
 
-  /** Starts `moonlet web` and reads its address. */
+  /** Starts `moonlet web` and reads its URL. */
   async start() {
     this.process = spawn(this.tree.moonlet, ["web", ...this.words], { cwd: this.tree.dir, env: this.tree.env,
       stdio: ["ignore", "pipe", "pipe"] });
@@ -109,14 +109,14 @@ export class WebServer {
     return this.ended;
   }
 
-  /** The memory of the server in KB: now, and the most so far. */
+  /** Returns the memory of the server in KB: now, and its peak. */
   memory() {
     const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
     return { now: Number(/VmRSS:\s+(\d+)/.exec(status)[1]), most: Number(/VmHWM:\s+(\d+)/.exec(status)[1]) };
   }
 }
 
-/** Starts a server of the repository, and a browser context with these options. finish() ends both. */
+/** Starts a server for the work tree and a browser context with these options. finish() ends both. */
 export async function begin(browser, tree, options = {}) {
   const server = await new WebServer(tree, "--port", "0").start();
   const context = await browser.newContext(options);
@@ -129,7 +129,7 @@ export async function finish({ server, context }) {
   await server.kill("SIGTERM");
 }
 
-/** Opens the page at `hash`; problems are collected in page.problems. */
+/** Opens the page at the URL fragment `hash`. Errors of the page are collected in page.problems. */
 export async function openPage(context, server, hash = "#/") {
   const page = await context.newPage();
   page.problems = [];

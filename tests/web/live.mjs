@@ -1,5 +1,5 @@
-// The stream of events: many tabs, a server that is killed, how soon an event is seen, and how much
-// memory that takes.
+// These cases test the event stream: many tabs, a killed server, the delay until an event is drawn, and the
+// server's memory.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, until, openPage, patience, Tree, WebServer, idOf, begin, finish } from "./harness.mjs";
@@ -35,7 +35,7 @@ async function count(t, name, times, pause) {
   return idOf(await t.tree.start(name, "--background"));
 }
 
-/** Notes the events that the page takes in window.seen: [number, ms until it was drawn]. */
+/** Records the events that the page receives in window.seen: [number, ms until it was drawn, type]. */
 async function listen(page) {
   await page.evaluate(async () => {
     const app = document.querySelector('script[type="module"]').src;
@@ -55,7 +55,7 @@ async function eventsOf(t, run) {
   return readFileSync(join(dir, "events.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
 }
 
-/** Opens the run before its first events can be missed, by reloading the table; gives the number it began after. */
+/** Opens the page of a run, and records its events from then on. */
 async function follow(t, context, server, run) {
   const page = await openPage(context, server, `#/0/${run}`);
   await page.locator(".row").first().waitFor();
@@ -75,7 +75,7 @@ export const cases = {
       const [, local, , state] = line.trim().split(/\s+/);
       return state === "01" && parseInt((local || "").split(":")[1], 16) === t.server.port;
     }).length;
-    // The browser closes its idle connections for requests after a while; the stream stays.
+    // After a while, the browser closes the idle connections of its requests. The stream's connection stays.
     await until(() => streams() === 1, "one connection of the browser", 90000);
     for (const page of pages) {
       await page.waitForFunction(() => document.querySelector(".stream").dataset.state === "live");

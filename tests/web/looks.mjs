@@ -1,5 +1,5 @@
-// How the page looks at three widths in light and dark, what axe-core finds, and texts of agents that
-// try to be more than text.
+// These cases test the page's look at three widths in light and dark mode, its accessibility with axe-core,
+// and that hostile text of agents stays plain text.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, openPage, patience, Tree, WebServer, idOf } from "./harness.mjs";
@@ -101,7 +101,7 @@ export const cases = {
     const found = [];
     for (const [width, height] of sizes) {
       for (const colorScheme of ["light", "dark"]) {
-        // axe's script is put in by the debugger; the page itself allows none.
+        // The debugger injects axe's script, because the page's security policy forbids foreign scripts.
         const context = await t.browser.newContext({ viewport: { width, height }, colorScheme, bypassCSP: true });
         context.setDefaultTimeout(patience);
         const page = await openPage(context, t.server);

@@ -1,4 +1,4 @@
-// Figures: a run of 10,000 steps, 1,000 runs, the size of the page.
+// These cases measure a run of 10,000 steps, a list of 1,000 runs, and the size of the page.
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import { check, openPage, Tree, idOf, begin, finish } from "./harness.mjs";
@@ -21,7 +21,7 @@ export async function prepare({ browser, work, moonlet }) {
 
 export { finish };
 
-// A loaded machine is many times slower; the figures are printed.
+// The limits are generous, because a loaded machine is many times slower. The measured figures are printed.
 const patient = 5000;
 
 export const cases = {

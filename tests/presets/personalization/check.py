@@ -41,7 +41,7 @@ def fill(corpus, target):
 
 
 def private_values(corpus):
-    """(class, text) of all that must not occur, whole and in telling pieces."""
+    """Returns (class, text) for each private text, and for each part of it that reveals it."""
     with open(os.path.join(HERE, f"{corpus}.private"), encoding="utf-8") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):
@@ -61,7 +61,7 @@ def artifacts(top):
 
 
 def forms_of(value):
-    """A value as it is, and as it looks encoded."""
+    """Returns a value, and its encoded forms."""
     data = value.encode()
     yield value
     yield value.lower()
@@ -71,7 +71,7 @@ def forms_of(value):
         yield data.hex()
         yield value[::-1]
     if len(data) >= 9:
-        # The middle of its base64, whatever stands before it.
+        # The middle of its base64 form, at each of the three alignments.
         for skip in range(3):
             part = data[skip:]
             yield base64.b64encode(part[:len(part) // 3 * 3]).decode()

@@ -1,4 +1,4 @@
-"""The secrets of a corpus. They are put together here, from pieces and a fixed seed, so that no file of the
+"""Makes the secrets of a corpus from pieces and a fixed seed, so that no file of the
 repository holds anything that looks like a live credential."""
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Splits cases.txt into one folder a case, and compares what the preset said with what a case wants."""
+"""Splits cases.txt into one folder per case, and compares the preset's answer with the expected one."""
 import json
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Helpers of run.sh: writes the files of a case, and looks at what a review gave."""
+"""Helps run.sh: writes the files of a case, and checks the result of a review."""
 import json
 import os
 import random

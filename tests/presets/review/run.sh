@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests findings, merge, linters, diff checks and the preset triangulated-review through the
-# executable.
+# Tests findings, their merge, linters, diff checks and the preset triangulated-review by running
+# moonlet.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
 # Prints "ok NAME" or "FAIL NAME: why" and exits with 1 if a case failed. Needs git and python3.
 set -u

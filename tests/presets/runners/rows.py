@@ -1,4 +1,4 @@
-"""The result of recordings.lua as the lines of recordings.tsv: rows.py OUT.json"""
+"""Converts the result of recordings.lua to lines of recordings.tsv: rows.py OUT.json"""
 import hashlib
 import json
 import sys
