@@ -2,7 +2,7 @@
 # Installs what is missing, builds moonlet, and has the preset triangulated-review check uncommitted
 # changes of the current repository with linters and diff checks. It needs no model and no key, and
 # costs nothing. If nothing is uncommitted, it reviews a demo change with planted faults, repeats
-# the review with mock reviewers, and prints the command for a repository of yours.
+# the review with mock reviewers, and prints the command for your own repository.
 # `--build-only` stops after the build. Other arguments, such as --json, go to `moonlet run`; with
 # them, it reviews the last commit if nothing is uncommitted.
 set -euo pipefail
@@ -21,7 +21,7 @@ in_work_tree() { [ "$(git -C "$1" rev-parse --is-inside-work-tree 2>/dev/null)" 
 
 is_clean() { [ -z "$(git -C "$1" status --porcelain 2>/dev/null)" ]; }
 
-# Makes a repository with a small change whose faults linters and diff checks find.
+# Makes a repository with a small change that has faults for linters and diff checks.
 make_demo() {
   local demo
   demo=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-demo.XXXXXX")

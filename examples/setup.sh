@@ -1,4 +1,4 @@
-# Finds and installs missing packages, configures and builds, for quickstart.sh and tests/run.sh.
+# Installs missing packages, configures and builds moonlet, for quickstart.sh and tests/run.sh.
 # Source it from bash (3.2 or later) with `root` set to the checkout. Its own messages go to
 # standard error, so that standard output carries only the output of other programs. The output of
 # apt, cmake and the compiler goes to a log.
@@ -51,11 +51,11 @@ moonlet_logged() {
   return "$status"
 }
 
-# Lists one dependency per line: a check, then the package for apt, dnf, pacman and brew. `cmd:`
-# checks for any of these programs, `inc:` for any of these headers. It does not check packages, so
-# a library built by hand counts too. `may:` marks an optional program; with `review` the linters of
-# the quickstart, with `tests` also what single tests need, with `late` what the late suites need.
-# `-` means that there is no such package.
+# Lists one dependency per line: a check, then its package for apt, dnf, pacman and brew, or `-` if
+# there is none. `cmd:` checks for any of the named programs, and `inc:` for any of the named
+# headers. Packages are not checked, so a library built by hand counts too. `may:` marks an optional
+# program: `review` adds the linters of the quickstart, `tests` also the programs that single tests
+# need, and `late` those of the late suites.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -

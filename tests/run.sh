@@ -11,10 +11,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=examples/setup.sh
 . "$root/examples/setup.sh"
 
-# A version manager puts a script in place of python3 that looks for it anew each time.
+# A version manager may replace python3 by a slow script that searches for it on each start, so bypass that.
 if python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null); then PATH=${python%/*}:$PATH; fi
 
-# A live view is not drawn for a CI job, and some tests look at one.
+# moonlet draws no live view in CI jobs, and some tests need one.
 unset CI NO_COLOR
 
 preset=release
@@ -81,7 +81,7 @@ fail() {
   if [ $# -gt 1 ]; then sed 's/^/    /' "$2" | head -n 60; fi
 }
 
-# check NAME COMMAND…: one test that is one command.
+# check NAME COMMAND… runs a command as one test.
 check() {
   local name=$1
   shift
@@ -90,8 +90,8 @@ check() {
 }
 
 # --- Catch2 programs, counted by test case from the XML report --------------------------------------
-# Prints one line a test case: "pass NAME" or "FAIL NAME", and after a failure what was expected,
-# indented. A case that never reported its result (the program crashed in it) is a failure too.
+# Prints one line per test case: "pass NAME" or "FAIL NAME", and after a failure the expectation,
+# indented. A case without a result, because the program crashed in it, is a failure too.
 read_report() {
   awk '
     function plain(text) {
@@ -129,9 +129,9 @@ read_report() {
 }
 
 # --- programs that run side by side ------------------------------------------------------------------
-# begin NAME COMMAND…: starts a program once fewer than $jobs run. Its output goes to $scratch/NAME.out
-# and NAME.err, its exit code to NAME.status. The code is not read with a late `wait`: bash forgets a
-# child that has ended when the system gives its process id to another child.
+# begin NAME COMMAND… starts a program once fewer than $jobs run. Its output goes to $scratch/NAME.out
+# and NAME.err, and its exit code to NAME.status. A late `wait` could miss the code, because bash
+# forgets an ended child when the system reuses its process id for another child.
 begin() {
   local name=$1
   shift
@@ -149,8 +149,8 @@ begin() {
   printf '%s' $! >"$scratch/$name.pid"
 }
 
-# Waits for the program and puts its output together in NAME.log; returns its exit code, 127 when nothing
-# recorded one.
+# Waits for the program, and joins its output in NAME.log. Returns its exit code, or 127 if none was
+# recorded.
 ended() {
   local status=127
   while ! [ -e "$scratch/$1.status" ] && kill -0 "$(<"$scratch/$1.pid")" 2>/dev/null; do sleep 0.1; done
@@ -159,28 +159,28 @@ ended() {
   return "$status"
 }
 
-# The test cases of a Catch2 program that match $1, one a line. Catch2 2 knows the first option, Catch2 3
-# the second.
+# Lists the test cases of a Catch2 program that match $1, one per line. The first option works in Catch2 2,
+# and the second in Catch2 3.
 cases_of() {
   local wanted=$1 list
   shift
-  # The exit code says nothing here: Catch2 2 ends with the number of cases.
+  # Ignore the exit code, which is the number of cases in Catch2 2.
   list=$("$@" --list-test-names-only "$wanted" 2>/dev/null | grep .)
   if [ -z "$list" ]; then
-    # Catch2 2 comes here when no case matches, and says so in two lines.
+    # If no case matches, Catch2 2 prints two lines that say so.
     list=$("$@" --list-tests --verbosity quiet "$wanted" 2>/dev/null | grep . |
       grep -vxE 'Matching test cases:|0 matching test cases')
   fi
   if [ -n "$list" ]; then printf '%s\n' "$list"; fi
 }
 
-# begin_catch PROGRAM [LAUNCHER…]: starts the program, beside the others, because most cases wait for
-# processes.
+# begin_catch PROGRAM [LAUNCHER…] starts the program in parallel to the others, because most cases wait
+# for processes.
 begin_catch() {
   local program=$1 name=${1##*/} limit=900 wanted='~[.]'
   shift
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
-  # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
+  # Tests tagged [linux] need system calls of Linux, so the build for other systems skips them.
   if [ "$preset" = posix ]; then wanted+='~[linux]'; fi
   if [ -n "$filter" ]; then wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
   cases_of "$wanted" "$@" "$program" </dev/null >"$scratch/$name.cases"
@@ -209,7 +209,7 @@ count_catch() {
       *) printf '%s\n' "$line" ;;
     esac
   done < <(read_report "$scratch/$name.xml")
-  # A sanitizer's report, a crash outside a case, or the time limit shows only in the exit code.
+  # Only the exit code reveals a sanitizer's report, a crash outside of a case, or a timeout.
   if [ "$bad" -gt 0 ]; then
     sed 's/^/    /' "$scratch/$name.log" | head -n 60
   elif [ "$status" -ne 0 ] || [ "$cases" -ne "$(grep -c '' "$scratch/$name.cases")" ]; then
@@ -220,7 +220,7 @@ count_catch() {
 launcher=()
 begin_unit_tests() {
   local program
-  # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
+  # gcc's ThreadSanitizer cannot map its shadow memory with the address randomization of new kernels.
   if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
   for program in host_tests lua_tests executor_tests web_tests; do
     say "build/$preset/tests/$program"
@@ -239,8 +239,8 @@ count_unit_tests() {
   count_counting tests/stdlib stdlib
 }
 
-# --- programs that count for themselves: they end with "N passed, N failed[, N skipped]" ------------
-# Counts what the program NAME, begun as PART, has counted.
+# --- programs that count their cases: the last line is "N passed, N failed[, N skipped]" ------------
+# Adds the counts in the last line of the program NAME, which was started as PART.
 count_counting() {
   local name=$1 part=$2 status last
   ended "$part"
@@ -272,7 +272,7 @@ count_cases() {
   ended "$part"
   status=$?
   while IFS= read -r line; do
-    # Some of these programs know no single cases.
+    # Some of these programs cannot select single cases.
     case $line in
       'ok '* | 'FAIL '*) wanted "${line#* }" || continue ;;
     esac
@@ -302,7 +302,7 @@ begin_presets() {
     say "tests/presets/$name"
     begin "cases-$name" "$program" "$build/moonlet" ${filter:+"$filter"}
   done
-  # The descriptions and tests of the presets themselves.
+  # Run the descriptions and tests of the built-in presets.
   for folder in "$root"/presets/*/tests; do
     name=$(basename "$(dirname "$folder")")
     if ! [ -d "$folder" ] || ! wanted "$name"; then continue; fi
@@ -334,7 +334,7 @@ formatted() {
     -type f -print | sort | xargs "$clang_format" --dry-run -Werror)
 }
 
-# The set-up knows every program that an end-to-end case needs, so that a fresh machine skips none for want of it.
+# The set-up lists every program that an end-to-end case needs, so that a fresh machine skips no case.
 needs_installed() {
   local need known status=0
   known=$(moonlet_needs tests | awk '{ sub(/^[a-z]*:/, "", $1); print $1 }' | tr , '\n')
@@ -347,7 +347,7 @@ needs_installed() {
   return "$status"
 }
 
-# A case lies in a room, under a name that no other room has, and a room holds at most 45 of them.
+# Each case is in a folder of tests/e2e (a room), its name occurs in no other room, and a room has at most 45 cases.
 cases_in_rooms() {
   local problems
   problems=$(
@@ -382,7 +382,7 @@ filter_without_match() {
   [ -z "$(cases_of '~[.]*no-case-has-this-name*' "$build/tests/host_tests")" ]
 }
 
-# The scripts that name bash in their first line; the others are parts of one.
+# Lists the scripts with bash in their first line. The others are sourced by one of them.
 linted_shell() {
   (cd "$root" && grep -rlE '^#!.*bash' .ci examples tests --include=run --include='*.sh' | sort |
     xargs shellcheck -x --severity=warning)
@@ -395,7 +395,7 @@ events_are_listed() { python3 "$root/tests/house/events.py"; }
 unlisted_events_are_seen() { python3 "$root/tests/house/events_test.py"; }
 openings_are_seen() { python3 "$root/tests/house/comments_test.py"; }
 
-# The header of the preset posix lets a plain file through, and stops one that uses a call of Linux.
+# The header that the build preset posix includes accepts a portable file, and rejects a file with a Linux call.
 refuses_linux_calls() {
   local compiler flags=(-std=c++20 -fsyntax-only -include "$root/host/cmake/plain_posix.h" -x c++ -)
   compiler=$(command -v c++ || command -v g++ || command -v clang++)
@@ -415,7 +415,7 @@ run_house_rules() {
   check "end-to-end cases stand in rooms" cases_in_rooms
   check "the set-up installs what the cases need" needs_installed
   check "--filter passes a suite without a match" filter_without_match
-  # Other versions of clang-format lay the same code out differently.
+  # Other versions of clang-format format the code differently.
   local clang_format
   clang_format=$(command -v clang-format-14 || echo clang-format)
   if [[ $("$clang_format" --version 2>/dev/null) == *"version 14."* ]]; then
@@ -444,7 +444,7 @@ moonlet_build "$preset"
 build=$root/build/$preset
 
 run_house_rules
-# All of these wait for processes most of their time, the real agents most of all. Sanitizers say nothing of agents.
+# These suites mostly wait for processes, so they run in parallel. With sanitizers, the real agents are not tested.
 with_agents=
 if [ "$preset" != asan ] && [ "$preset" != tsan ]; then
   with_agents=1
