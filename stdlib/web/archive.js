@@ -30,7 +30,7 @@ function fromBase64(text) {
   return bytes;
 }
 
-/** Unpacks an archive into such a Map of its files. */
+/** Unpacks the base64 text of a record into a Map of name -> Uint8Array. */
 export async function unpack(text) {
   const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return readArchive(new Uint8Array(await new Response(stream).arrayBuffer()));

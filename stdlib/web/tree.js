@@ -77,7 +77,7 @@ export function buildTree(model, folds = new Map()) {
     let parent = root;
     const inside = model.phases[step.phase];
     if (inside) {
-      // A resumed run goes through its phases again.
+      // A resumed run repeats its phases, so steps of equally named phases share one group.
       if (!phases.has(inside.name)) {
         const phase = node(inside.name, 1);
         phase.isPhase = true;

@@ -63,7 +63,7 @@ case_soak_write_tool_opencode() {
   if [ "$(cat notes.txt)" != "by the tool" ]; then echo "notes.txt was not brought back"; fi
 }
 
-# opencode alone would silently wait for an hour.
+# Without moonlet, opencode would silently wait for an hour.
 case_soak_rate_for_an_hour_opencode() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests"},
     {"text": "At last."}]}]'

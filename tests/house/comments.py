@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-# Maps each folder to the highest allowed share of such comments in percent. Lower a limit, never raise it.
+# Maps each folder to the allowed percentage of comments without a subject. Lower a limit, never raise it.
 LIMITS = {
     "host": 0.3,
     "lua": 0.4,

@@ -64,7 +64,7 @@ function pass(message) {
   take(message);
 }
 
-/** Returns the runs that any tab follows, each with the last event that all its tabs have. */
+/** Returns each run that a tab follows, with the number of the last event that all its followers have. */
 function union() {
   const all = new Map();
   for (const [name, { runs, at }] of wanted) {
