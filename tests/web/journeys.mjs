@@ -222,9 +222,10 @@ export const cases = {
     await page.locator(".row").nth(2).waitFor();
     const rows = page.locator(".row");
     check(await rows.count() === 3, `${await rows.count()} rows`);
-    const width = (row) => row.locator(".bar").evaluate((bar) => bar.getBoundingClientRect().width / bar.parentElement.clientWidth);
-    check(await width(rows.first()) > 0.15, "the idle time stretches the axis");
-    check(await page.locator(".axis .idle").count() === 1, "the idle time is not marked");
+    const idle = await page.locator(".axis .idle").evaluateAll((gaps) =>
+      gaps.map((gap) => gap.getBoundingClientRect().width / gap.parentElement.clientWidth));
+    check(idle.length >= 1, "the idle time is not marked");
+    check(Math.max(...idle) < 0.05, `an idle time takes ${Math.max(...idle)} of the axis`);
     await page.getByLabel("attempt of the run").selectOption({ label: "after resume 1" });
     await page.getByText("1 of 3 steps").waitFor();
     await page.getByRole("button", { name: "failed" }).click();
