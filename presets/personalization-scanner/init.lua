@@ -115,7 +115,7 @@ local function scope_of(text)
   return any(low, REPOSITORY) and "repository" or "project"
 end
 
---- Answers without an agent, by sentences whose wording states a preference.
+--- Finds preferences without an agent, by the wording of sentences.
 local function offline(ctx)
   local inputs, candidates = read(ctx), {}
   ctx:phase("scan", #inputs)

@@ -48,7 +48,7 @@ function M.invents(text, prompt)
   return false
 end
 
---- Checks the evidence of a preference. Returns its valid places in addition to `known`.
+--- Returns `known` and the valid places in the evidence of a preference, without duplicates.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?

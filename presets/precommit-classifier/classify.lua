@@ -182,7 +182,7 @@ local function reasons_of(findings)
 end
 
 --- Returns the review path of a change and the reasons for it.
---- `floor` is the least careful path that an agent may choose.
+--- An agent may not choose a path that is less careful than `floor`.
 ---@param facts moonlet.facts.Git       with `survey`
 ---@param there table<string, boolean>  files of the repository after the change
 ---@return {path: string, floor: string, reasons: string[], hard: string[], skills: table}

@@ -13,7 +13,8 @@ local M = {}
 local KINDS = { "typecheck", "lint", "test", "build" }
 local OWN_KINDS = { docs = "lint", skills = "custom" }
 
---- Reports whether a file declares checks, locks or skills, for the `survey` of `facts.git`.
+--- Reports whether a file may declare checks, locked dependencies or skills.
+--- m.facts.git calls this function as its option `survey`.
 function M.wanted(name, path)
   return data.wanted[name] or find(path, "^%.github/workflows/") ~= nil
     or path == ".gitlab-ci.yml" or paths.lock(name) ~= nil or lower(name) == "skill.md"
@@ -38,7 +39,7 @@ local function first_of(names, known)
   end
 end
 
--- Returns the test scripts of a package.json that end by themselves.
+-- Returns the names of the scripts in a package.json, without watchers and placeholders.
 local function scripts_of(s, path)
   local ok, value = pcall(m.json.decode, s.text(path) or "")
   local list = {}
@@ -132,7 +133,7 @@ local function from_targets(s, dir, kind)
   local targets, program = targets_of(file, s.text(join(at, file)) or "")
   local name = first_of(data.targets[1][kind], targets)
   if not name then return false end
-  -- If a makefile above enters this folder, its target runs this check, too.
+  -- Prefer a makefile in a parent folder if it enters this folder and so runs this check, too.
   local up, outer = climb(parent_of(at), function(folder) return s.first(folder, files) end)
   local is_entered = up and enters(s.text(join(up, outer)) or "", up == "" and at or at:sub(#up + 2))
   return is_entered and from_targets(s, up, kind) or s.emit(kind, program .. name, at)
@@ -221,7 +222,8 @@ local function is_checked(d)
     and not find(d.path, "^%.github/")
 end
 
--- Returns the check of one kind for a file: a script, a target, or the command of its manifest.
+-- Returns the check of one kind for a file. Tries the scripts of package.json, then the targets of
+-- a makefile, then the standard command for the file's manifest.
 local function check_file(s, d, kind)
   local is_node = data.node[1].languages[d.language or ""]
   return is_node and from_package(s, d.dir, kind) or from_targets(s, d.dir, kind)

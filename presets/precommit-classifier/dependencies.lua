@@ -28,8 +28,8 @@ local function names_dependency(file)
   return false
 end
 
--- Reports whether a lock file only changes to other versions, from sources that it named before.
--- `cargo update`, `npm update` and update bots change nothing else.
+-- Reports whether a lock file only updates versions, without a new download source.
+-- `cargo update`, `npm update` and update bots make only such changes.
 local function is_update(file)
   local moved, known, added = { ["+"] = false, ["-"] = false }, {}, {}
   for _, part in ipairs(file.parts) do

@@ -14,7 +14,7 @@ local schema = s.object {
   reinstall = s.object { needed = s.boolean(), skills = s.list(s.string()) },
 }
 
--- Reads the facts of the change, and classifies the change by the tables only.
+-- Reads the facts of the change, and classifies the change by table.md, without an agent.
 local function survey(ctx, args)
   ctx:phase("facts", 1)
   local facts = m.facts.git(ctx, args.target, { survey = commands.wanted })
@@ -132,7 +132,7 @@ local function report(ctx, result, facts)
   return result
 end
 
---- Classifies the change by the tables only, without an agent.
+--- Classifies the change by table.md, without an agent.
 local function offline(ctx, args)
   local facts, _, ruled = survey(ctx, args)
   return report(ctx, ruled, facts)

@@ -7,12 +7,12 @@ local find, lower, match = string.find, string.lower, string.match
 local M = {}
 
 local plain = data.plain[1]
--- Maps each kind of file to the reason for its base level of review.
+-- Maps each kind of file to its description in the reasons for a review path.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product",
   binary = "binary file" }
 
--- Reports whether a path is in one of the folders. "^ci" matches only at the top.
+-- Reports whether a path is in one of the folders. "^ci" matches only at the repository's top.
 local function in_any(path, dirs)
   local low = "/" .. lower(path) .. "/"
   for _, dir in ipairs(dirs or {}) do
@@ -30,7 +30,8 @@ local function any_word(words, wanted)
   return false
 end
 
--- Words count only in paths of code and configuration. A page about authentication is not risky.
+-- Reports whether the path of code or configuration contains a risky word.
+-- Other files are not risky, such as a page about authentication.
 local function by_words(row, d)
   if d.kind ~= "code" and d.kind ~= "config" or d.generated
     or plain.languages[d.language or ""] or in_any(d.dir, plain.dirs) then
@@ -66,7 +67,7 @@ function M.reasons(d)
   return list
 end
 
---- Returns the lowest level of a file and the reason.
+--- Returns the level of review that the kind of a file requires at least, and the reason.
 ---@param d moonlet.paths.Description
 ---@return string level, string why
 function M.base(d)

@@ -35,7 +35,7 @@ local function survey(ctx, facts)
       gone[dir_of(file.old_path)] = file.status == "renamed" or nil
     end
   end
-  -- Skills with equal names are told apart by their folders.
+  -- If several skills have the same name, name each after its folder.
   for _, root in ipairs(order) do
     if count[names[root]] > 1 then names[root] = root end
   end
@@ -53,7 +53,8 @@ local function root_of(path, names)
   return own and dir or nil
 end
 
--- Many products have an installer, so an installer counts only if its path or its text mentions skills.
+-- Reports whether a file installs skills. Many products have an installer, so its path or its text
+-- must mention skills.
 local function installs_skills(ctx, path)
   local stem = lower(match(path, "([^/.]*)[^/]*$"))
   if dir_of(path) ~= "" and not INSTALLER_DIRS[dir_of(path)] then return false end
@@ -71,13 +72,14 @@ local function users_of(ctx, path, order)
   for _, root in ipairs(order) do
     local parent = root ~= "" and dir_of(root) or ""
     if parent ~= "" and path:sub(1, #parent + 1) == parent .. "/" then
-      -- Documentation of a collection of skills is not installed with a skill.
+      -- The tests and the documentation of a collection of skills are not installed.
       return not d.test and not (d.kind == "docs" and d.dir == parent) and order or nil
     end
   end
 end
 
---- Finds changed files of skills (`of`) or shared by several (`shared`), and skills to reinstall.
+--- Finds the changed files of single skills (field `of`), the changed files that several skills use
+--- (`shared`), and the names of the skills to reinstall.
 ---@return {of: table, shared: table, needed: boolean, names: string[], why: string[]}
 function M.find(ctx, facts)
   local names, order, gone = survey(ctx, facts)

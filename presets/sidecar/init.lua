@@ -47,7 +47,7 @@ local function inspect_of(task, inputs)
   return list
 end
 
--- Returns the allowed changes as text, or nil if there are none.
+-- Returns the text that says what the agent may change, or nil if it is missing or says "none".
 local function edits_in_words(args, task)
   local allowed = args.edits or task.edits
   if allowed and allowed:lower():match("^%s*no[nte]*%w*%W*$") then return nil end
@@ -119,7 +119,7 @@ local function answer_of(ctx, args, reply, before)
         m.git.show_path(args.output, 120)),
       hint = "read output.md for what it says instead" }, 0)
   end
-  -- Cleaning binary data may make it many times longer, so truncate it before and after.
+  -- Cleaning makes binary data longer, so truncate the answer before and after cleaning.
   return clip((redaction.redact(m.prompt.clean(reply.text:sub(1, 32 * answer_cap)))), answer_cap)
 end
 
@@ -168,7 +168,7 @@ return m.preset {
     if not task.task then
       invalid(source .. " has headings, but no task", "write it above them, or under # Task")
     end
-    -- Raises an error if the prompt exceeds its budget. Parts of the material may be dropped.
+    -- Raises an error if the prompt exceeds its token budget even without its optional material.
     m.prompt.fit(prompt_of(args, task, look.inputs), look.prompt_tokens)
   end,
 

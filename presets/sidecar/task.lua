@@ -1,4 +1,4 @@
---- Reads the task of a sidecar from a text or a file, and warns about weak tasks.
+--- Reads the task of a sidecar from a text or a file, and warns if the task is vague or too broad.
 local m = require "moonlet"
 local text_of = require "moonlet.text"
 

@@ -1,6 +1,6 @@
 local m = require "moonlet"
 
---- Decodes the packet from its JSON.
+--- Decodes the task packet, which the argument `packet` contains as JSON.
 local function packet_of(args)
   if not args.packet then
     error({ kind = "invalid", message = "the preset task runs a packet, and none is named",
@@ -72,7 +72,7 @@ return m.preset {
   budget = { tokens = 5000000, agents = 8, wall = "2h" },
 
   check = function(look, args)
-    -- Raises an error if the prompt exceeds its budget. Parts of the material may be dropped.
+    -- Raises an error if the prompt exceeds its token budget even without its optional material.
     m.prompt.fit(prompt_of(args), look.prompt_tokens)
   end,
 

@@ -1,4 +1,4 @@
---- Has candidates, each of which is a file, meet in pairs. This command runs it:
+--- Compares candidates, each of which is a file, in pairs. This command runs it:
 ---   moonlet run tournament --candidates drafts/a.md,drafts/b.md,drafts/c.md --criteria "it is short"
 local m = require "moonlet"
 

@@ -64,7 +64,7 @@ local function read_lenses(names)
   return list
 end
 
--- These targets need git. A path or a glob is read as files.
+-- These targets need a git repository. Other targets may be paths or globs, which need none.
 local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 
 --- Checks the arguments without the repository, and returns the lenses by their short names.

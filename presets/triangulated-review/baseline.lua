@@ -11,7 +11,7 @@ local function key(item)
     item.evidence ~= "" and given(item.evidence) or given(item.claim) }, "\0")
 end
 
---- Counts how often each finding occurs in a baseline file.
+--- Counts how often each known finding occurs in the baseline file.
 ---@param path string?  "" or nil without a baseline
 ---@return table<string, integer>
 function M.read(ctx, path)
@@ -48,7 +48,7 @@ function M.hide(list, counts)
   return kept, hidden
 end
 
---- Writes all findings as the new baseline.
+--- Writes all findings to the file `path`, which becomes the new baseline.
 ---@param path string?
 ---@param list table[]
 function M.write(ctx, path, list)

@@ -138,7 +138,7 @@ function M.of(facts)
   return change
 end
 
---- Returns a line as evidence: short, printable, without secrets.
+--- Formats a line for the field `evidence` of a finding: short, printable and without secrets.
 function M.quoted(line)
   local secrets = require "moonlet.secrets"
   local short = m.findings.clip(text.trim(line:sub(1, 1000)), 200)

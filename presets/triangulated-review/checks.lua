@@ -62,7 +62,7 @@ local function ignored(file, n, name)
   return false
 end
 
--- Makes a function that collects the findings of the checks.
+-- Returns an empty list, and a function with which the checks add findings to the list.
 local function reporter(on)
   local list, counts, by_name = {}, {}, M.all()
   ---@param file review.File?  nil for a finding about the whole change
@@ -94,7 +94,7 @@ function M.run(ctx, change, words)
   local list, report = reporter(on)
   local notes, _, _, groups = {}, M.all()
   for _, group in ipairs(groups) do
-    -- If a check fails, the findings of the other checks remain.
+    -- If a check raises an error, continue with the other checks and keep all findings.
     local ok, err = pcall(group.look, change, report, ctx)
     if not ok then
       local why = type(err) == "table" and rawget(err, "message") or err

@@ -24,7 +24,7 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- Returns the paths whose blobs fit the limits of one file and of all files.
+-- Returns the paths and ids of the blobs that are small enough, each by itself and all together.
 local function small_blobs(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
@@ -40,7 +40,8 @@ local function small_blobs(ctx, paths_asked, ids)
   return list, small
 end
 
--- Reads blobs as texts by their ids, because git would search a tree for each path.
+-- Reads blobs by their ids and returns their texts by path.
+-- Git would search a tree for each blob that is named by a path.
 local function read_blobs(ctx, ids, wanted)
   local known = {}
   for _, path in ipairs(wanted) do
@@ -97,7 +98,8 @@ local function totals(facts)
   facts.totals = t
 end
 
--- Reads a whole file as if all of it were new: { file, text, shown, cut }, or nil and a reason.
+-- Reads a whole file as if the change had added it. Returns { file, text, shown, cut }, or nil and
+-- a reason.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -193,7 +195,8 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
---- Adds `tree`, `texts` and `subjects` to the facts. For a path, whole files replace the changes.
+--- Adds `tree`, `texts` and `subjects` to the facts. If the target is a path, puts whole files in
+--- place of the changes.
 ---@return moonlet.facts.Git
 function M.complete(ctx, facts)
   facts.tree, facts.blobs = tree_of(ctx, facts.target)
@@ -240,7 +243,7 @@ local function without_git(ctx, target, why)
   return whole_files(ctx, facts, list)
 end
 
---- Returns the facts about the target of a review, completed with the texts that checks need.
+--- Returns the facts about the target of a review, including the texts that checks need.
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)

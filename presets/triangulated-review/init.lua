@@ -9,7 +9,8 @@ local reviewers = require "reviewers"
 local settings = require "linters.settings"
 local target = require "target"
 
--- Collects what needs no agent: the change, and the findings of linters and diff checks.
+-- Collects the parts of a review that need no agent: the change, and the findings of linters and
+-- of diff checks.
 local function look(ctx, args)
   ctx:phase("facts", 1)
   local facts = target.facts(ctx, args.target)

@@ -117,7 +117,7 @@ local function sentence(checked)
   return text
 end
 
--- If only linters and checks ran and found nothing, recommends an agent as the next action.
+-- If only linters and checks ran and found nothing, suggests a review by an agent as the next step.
 local function recommend_agent(result)
   if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
   local failed = {}
@@ -156,7 +156,7 @@ local function notes_of(reviews)
   return notes
 end
 
---- Completes a result and writes the files for people and programs.
+--- Completes a result, and writes findings.md for people and findings.json for programs.
 ---@param result table   the result of m.merge.findings
 ---@param known table
 ---@param lenses string[]
@@ -168,7 +168,7 @@ function M.finish(ctx, result, known, lenses)
   return result
 end
 
---- Returns the result of a review without changes to review.
+--- Returns the result of a review whose target contains no change.
 ---@param known table
 ---@param lenses string[]
 function M.nothing(ctx, known, lenses)

@@ -55,7 +55,8 @@ local function finding_lines(known)
   return table.concat(lines, "\n")
 end
 
---- Returns a prompt's material: the diff or files, findings of linters and checks, and inputs.
+--- Returns the material of a reviewer's prompt: the diff or the files under review, the findings of
+--- linters and checks, and the user's input files.
 ---@param known table    facts and findings that needed no model
 ---@param inputs table[]?
 ---@return table[] data  the `data` of m.prompt.reviewer

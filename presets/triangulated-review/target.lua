@@ -4,7 +4,8 @@ local gather = require "gather"
 
 local M = {}
 
---- Returns the facts about the target; default: the uncommitted change, else the last commit.
+--- Returns the facts about the target.
+--- If the target is empty, it is the uncommitted change, or else the last commit.
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)
@@ -34,7 +35,7 @@ end
 
 local most_files = 200
 
--- Returns the line counts of unchanged files that findings name.
+-- Returns the line counts of the reviewed files, and of unchanged files that have findings.
 local function line_counts(ctx, facts, reviews, known)
   local texts, wanted, asked = facts.texts or {}, {}, {}
   for _, review in ipairs(reviews) do
@@ -55,7 +56,7 @@ local function line_counts(ctx, facts, reviews, known)
   return lengths
 end
 
---- Returns the options for merging reviews: the known paths and their line counts.
+--- Returns the options of m.merge.findings: the known paths, and the line counts of files.
 ---@param reviews table[]
 ---@return moonlet.merge.Options
 function M.merge_options(ctx, facts, reviews)

@@ -1,5 +1,5 @@
---- Reports removed public names that are still used or exported, or that belong to a library's interface.
---- library.
+--- Reports removed public names that are still used or exported, or that belong to a library's
+--- interface.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
@@ -51,7 +51,8 @@ local function internal(file)
   return file.d.name:find "^_[^_]" ~= nil
 end
 
--- In JavaScript, only the entry module of a package usually exports its interface.
+-- Reports whether a file may define a package's public names.
+-- In JavaScript, usually only the entry module does.
 local function is_entry(file)
   local language = file.d.language
   if language ~= "javascript" and language ~= "typescript" then return true end
@@ -77,7 +78,7 @@ local function added_words(change)
   return words, again
 end
 
--- Returns the lines of a file that still define or export a name in any form.
+-- Reports whether an unchanged line of a file still defines, imports or exports a name.
 local function still_there(file, name)
   local word = "%f[%w_$]" .. text.plain(name) .. "%f[^%w_$]"
   for n, line in pairs(file.lines) do

@@ -47,7 +47,7 @@ local DUMPS = {
   go = { "^%s*(spew%.Dump)%(", "^%s*(debug%.PrintStack)%(" }, elixir = { "^%s*(IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
--- These patterns match a line that only prints.
+-- These patterns match a statement that prints, by language.
 local PRINTS = {
   python = "^%s*print%(", javascript = "^%s*console%.%a+%(", typescript = "^%s*console%.%a+%(",
   go = "^%s*fmt%.Print%a*%(", java = "^%s*System%.%a+%.print%a*%(", cpp = "^%s*f?printf%(",
@@ -158,7 +158,7 @@ local function comments(file, n, line, left, report)
   if said then report("not-for-others", file, n,
     ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
-  -- The change also removed a TODO, so the new TODO may only be rewritten and is not reported.
+  -- Ignore one new TODO for each removed one, because it is probably the old one in other words.
   if word and left > 0 then return left - 1 end
   if word then
     report("todo-added", file, n, ("A new %s says that something is not finished."):format(word),

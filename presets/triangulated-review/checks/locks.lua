@@ -37,7 +37,8 @@ local MANIFESTS = {
 local NOT_VERSIONS = { version = true, node = true, npm = true, yarn = true, pnpm = true,
   bun = true }
 
--- Reports whether line n is in a dependency section. Without a known heading, returns true.
+-- Reports whether line n is in a section of dependencies.
+-- If no known heading is above the line, returns true.
 local function in_section(file, n, manifest)
   for i = manifest.head and n or 0, 1, -1 do
     local name = (file.lines[i] or ""):match(manifest.head)
@@ -57,7 +58,7 @@ local function declaration(file, manifest)
   for _, n in ipairs(file.added) do
     local line = file.lines[n]
     local name = line:match(manifest.line)
-    -- A package inside of this repository needs no entry in the lock file.
+    -- A dependency on a package of this repository needs no entry in the lock file.
     local own = line:find "%f[%w]path%s*=" or line:find("workspace", 1, true)
     if name and not NOT_VERSIONS[name] and not own and not before[without_end(line)]
       and in_section(file, n, manifest) then
@@ -157,7 +158,8 @@ local function go(change, report)
   end
 end
 
--- Adds to the change the set of all changed paths, and the texts of unchanged manifests whose lock file changed.
+-- Adds two fields to the change: the set of all changed paths, and the texts of each unchanged
+-- package.json whose lock file changed.
 local function complete(change, ctx)
   change.binary_changed, change.more_texts = {}, {}
   local wanted = {}

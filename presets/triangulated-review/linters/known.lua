@@ -51,10 +51,10 @@ return {
       "--suppress=unknownMacro", "--suppress=internalAstError",
       "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
       "{files}" } },
-  -- luacheck's settings are Lua code, so they are not loaded.
-  -- If settings exist, only globals that a function sets are reported.
+  -- luacheck's settings are Lua code, so do not load them. If the repository has such settings,
+  -- report a global only if a function sets it, because the settings may declare other globals.
   -- moonlet gives the scripts in presets/ the globals ctx, m and args.
-  -- luacheck's warnings about white space and a second `local ok, err` are matters of taste.
+  -- Ignore matters of style: white space, and a second `local ok, err` in the same scope.
   { name = "luacheck", default = true, files = { "*.lua" }, reads = "lines",
     found = { 1, 2 }, settings = { ".luacheckrc" },
     with_settings = { "--ignore", "112", "113", "122", "131", "142", "143", "--allow-defined-top",

@@ -1,7 +1,7 @@
 --- Parses the output of linters to findings with file, line, severity, rule and claim.
 local m = require "moonlet"
 
-local M = { most = 1000 }  -- most findings of one linter
+local M = { most = 1000 }  -- maximum number of findings of one linter
 
 
 local WORDS = { error = "high", fatal = "high", ["fatal error"] = "high", warning = "medium",

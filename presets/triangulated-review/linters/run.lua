@@ -7,7 +7,7 @@ local readers = require "linters.readers"
 local M = {}
 
 local cap = 4 << 20
-local most_files = 200  -- most files per command line
+local most_files = 200  -- maximum number of files per command line
 local most_bytes = 60000
 
 ---@class review.Linted
@@ -142,7 +142,7 @@ local function run_one(ctx, linter, argv, timeout)
   argv.env = { NO_COLOR = "1", MOONLET_WORKER = "1", PYTHONDONTWRITEBYTECODE = "1" }
   local ok, result = pcall(ctx.exec, ctx, argv)
   if not ok and result.kind == "denied" and linter.default then
-    argv.network = nil -- Linux before 6.7 cannot block the network; these linters do not use it
+    argv.network = nil -- Linux before 6.7 cannot block the network, which these linters do not use
     ok, result = pcall(ctx.exec, ctx, argv)
   end
   if not ok then return "", m.findings.visible(tostring(result.message or result)) end
@@ -172,7 +172,7 @@ local function excepted(linter, item)
   return false
 end
 
--- Converts a linter's finding to the form of a reviewer's finding.
+-- Converts a linter's finding to the format of reviewers' findings.
 local function finding_of(linter, item, file)
   local rule = item.rule and (linter.name .. "-" .. item.rule):sub(1, 60) or linter.name
   return { rule = rule:gsub("[^%w-]", "-"), file = item.file, line = item.line or m.null,
@@ -181,7 +181,7 @@ local function finding_of(linter, item, file)
     fix = linter.help and item.rule and "See " .. linter.help:format(item.rule) or "" }
 end
 
---- Keeps the findings on touched lines and counts the others.
+--- Keeps the findings on lines that the change touches, and counts the other findings.
 ---@param linter table
 ---@param items table[]
 ---@param change review.Change
