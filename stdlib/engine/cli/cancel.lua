@@ -1,4 +1,5 @@
---- `moonlet cancel R-007` ends a run and its orphans, even if another process drives it.
+--- `moonlet cancel R-007` ends a run and its orphaned processes, even if another process executes
+--- the run.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
@@ -25,7 +26,7 @@ local poll_ms = 50
 local function ask_holder(home, id, limit)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
-    -- Repeat the request, because a new host discards requests made to its predecessor.
+    -- Repeat the request to cancel, because a new host discards requests made to its predecessor.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
@@ -38,13 +39,14 @@ end
 --- Reports whether the run is unfinished, or waits for a person or a quota.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- Copies the fields with the hashes of the run's files, before the caller changes the record.
+--- Copies the fields with the hashes of the run's files. `seal.altered` needs the old hashes after
+--- the caller has changed the record.
 local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Writes the record `text` into the ledger. If another host has replaced run.json meanwhile, writes
---- that record.
+--- Writes the record `text` into the ledger. If another host has replaced run.json meanwhile,
+--- writes the text of the new run.json.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)
@@ -111,7 +113,7 @@ local function clean_up(home, id, rec)
   return true
 end
 
---- Returns the place in which an interrupted merge of the run is rolled back; nil if the run's work
+--- Returns what `interrupted_merge` needs to roll back a merge of the run, or nil if the run's work
 --- tree is gone.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
@@ -159,7 +161,7 @@ local function tell_left(home, id)
 end
 
 --- Ends a run without a host, ends the processes under its keeper, and closes its record.
---- Returns the new record, or nil if a new host drives the run and must be asked instead.
+--- Returns the new record. Returns nil if a new host executes the run; then that host must end it.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end

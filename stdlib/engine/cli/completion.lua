@@ -98,7 +98,7 @@ local function add_runs(add, word, verb)
   end
 end
 
---- Adds the steps of a run.
+--- Passes the name and the status of each step of a run to `add`.
 local function add_steps(add, run)
   pcall(function()
     local home = repository.open(nil)
@@ -148,8 +148,8 @@ local function add_options(add, known)
   end
 end
 
---- Adds the values of an option: its declared choices, the names of existing things such as runs, or
---- the alternatives in its help ("a|b").
+--- Passes the possible values of an option to `add`: the declared choices, the names of existing
+--- things such as runs, or the alternatives in the option's help ("a|b").
 local function add_values(add, name, option)
   if option.choices then
     for _, choice in ipairs(option.choices) do add(choice) end

@@ -14,9 +14,10 @@ M.known = options.with_common {
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
-local tries = 5  -- repeats if a process resumes the run before the write
+local tries = 5  -- maximum number of tries; a try fails if the run is resumed before the write
 
---- Indents all lines of a reason after the first, so that none looks like a field of decision.md.
+--- Indents each line of a reason after the first.
+--- Without the indent, a line could look like a field of decision.md.
 local function shown(why)
   local lines = {}
   for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
@@ -38,7 +39,7 @@ local function put_decision(home, run, decision, why, by)
     local done
     done, err = seal.change(home, id, store.hash(rec), { type = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
-    -- The decision is valid even if the journal is damaged.
+    -- The decision is valid even if it could not be added to the journal.
     if done and err then
       core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
         core.text.printable(err.message, 400)))

@@ -52,7 +52,7 @@ local function percent(bytes)
   return (bytes:gsub(".", function(char) return ("%%%02X"):format(char:byte()) end))
 end
 
---- Programs that read these formats store line numbers in 32 bits.
+--- Programs that read SARIF or GitHub's commands store line numbers in 32 bits.
 local most_lines = 0x7fffffff
 
 local function line_of(item)
@@ -60,7 +60,7 @@ local function line_of(item)
   return line and line > 0 and line <= most_lines and line or nil
 end
 
---- Collects the findings of a result with their state: nil, "refuted" or "suppressed".
+--- Collects the findings of a result. Their field `settled` is "refuted", "suppressed" or nil.
 local function collect(result)
   local list = {}
   local function add(name, settled)
@@ -244,7 +244,7 @@ local function sarif_text(list, envelope)
   }, 2) .. "\n"
 end
 
---- Formats, for standard error, what a review has checked and what limited it.
+--- Formats the scope and the notes of a review for standard error.
 --- Without this text, a review that read nothing would look like one that found nothing.
 ---@param result any  a review's result; its `checked` has `text` and `notes`
 ---@return string

@@ -17,7 +17,8 @@ local shared_types = "/.local/share/moonlet/lua"  -- below HOME
 local globals = { "ctx", "m", "args" }
 local first_preset = "hello"
 
---- Returns the folder with the type definitions, of an installation or of a build folder.
+--- Returns the folder with the type definitions, which is in the installation or in the build
+--- folder.
 local function types_folder()
   local program, why = core.system.keeper_program()
   program = program and (core.system.real_path(program) or program)
@@ -31,7 +32,7 @@ local function types_folder()
     or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
 end
 
---- Copies the Lua files that are missing or differ, without the engine.
+--- Copies the library's Lua files that are missing or differ. Skips the folder `engine`.
 local function copy(from, to)
   local source, target = core.file.root(from), nil
   for _, entry in ipairs(source and core.file.list(source, ".") or {}) do

@@ -38,8 +38,8 @@ local function is_over(home, id)
   return rec.ended or not core.runs.holder(home.handle, id)
 end
 
---- Passes new output to `take` until `is_done` returns true and everything is read, or until the reader
---- of standard output has gone.
+--- Passes new output to `take` until `is_done` returns true and everything is read, or until the
+--- reader of standard output closes the pipe.
 local function drain(readers, is_done, take)
   while not core.system.reader_is_gone() do
     local over, some = is_done(), false

@@ -6,7 +6,7 @@ local traces = require "moonlet.engine.context.traces"
 
 local M = {}
 
---- The output format is detected before options are parsed, because their errors need it.
+--- Set before the options are parsed, because an error in the options needs the output format.
 local output = { json = false, events = false }
 
 --- Wraps a text for a terminal.
@@ -125,7 +125,7 @@ function M.main(words)
   return code, encoded or core.json.encode_record(envelope)
 end
 
---- Carries out a request of the embedding program. Prints nothing and asks no person.
+--- Carries out a request of the embedding program. Prints nothing and never prompts the user.
 ---@param verb "run"|"resume"|"answer"
 ---@param target string      a preset, a file or a packet; or the id of a run
 ---@param arguments table    arguments by name or as a list; or the text of an answer
@@ -165,7 +165,8 @@ function M.killed(message, at, kind, hint)
     return 2, core.json.encode_record(envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- If the user's config did not terminate, name it in the error. Nothing has been started.
+    -- If the user's config did not terminate, name the config in the error.
+    -- The exit code is 2, because no run has started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then
       envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"

@@ -21,7 +21,7 @@ local common = {
   help = { help = "this text" },
 }
 
---- Reports whether nearly all verbs have this option.
+--- Reports whether `name` is an option that nearly all verbs have.
 function M.is_common(name) return common[name] ~= nil end
 
 --- Adds the options that all verbs about a repository have.
@@ -193,7 +193,7 @@ function M.of_table(given, known)
   return found
 end
 
---- Writes options of a table as words, for a verb that reads words.
+--- Converts a table of options to words of a command line, for a verb that parses such words.
 function M.words_of(given)
   local words, keys = {}, {}
   for key in pairs(given) do keys[#keys + 1] = tostring(key) end
@@ -270,7 +270,7 @@ function M.day(text, name)
   return text
 end
 
---- Returns how the events of a run are displayed.
+--- Returns the display mode for the events of a run: "events", "none", "plain" or "live".
 ---@param found table   options of the command line
 function M.display(found, output)
   if output.events then return "events" end

@@ -43,7 +43,7 @@ local function list(home)
   local found, names = loader.all(home)
   local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
-    found[name].unhashed = true  -- no hash needed, because a list runs no preset
+    found[name].unhashed = true  -- do not compute the hash, because a list runs no preset
     local row = describe(found[name])
     local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
     if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end
@@ -93,7 +93,7 @@ local function of_repository(home)
 end
 
 --- Calls `act` with the named preset, or with each preset of the repository.
---- An error in a preset fails only that preset.
+--- If `act` raises an error for one of these presets, the other presets still follow.
 --- Returns the results, the text that is still to be printed, and whether all passed.
 local function each(home, name, tell, act)
   if name then return act(name) end

@@ -24,7 +24,7 @@ local function sorted(set)
   return names
 end
 
---- Has functions that supply words for completion, and the output of the prompt's commands.
+--- Contains the functions that supply words for completion and the output of the prompt's commands.
 local words = {}
 local null = core.json.null
 
@@ -102,7 +102,7 @@ function words.argument_names(command, run)
   return table.move(steps, 1, #steps, #ids + 1, ids)
 end
 
---- Builds the source of an interactive run.
+--- Builds the source of an interactive run, which has no file.
 local function source_of(json)
   local state = state_dir.path()
   if state then core.file.make_root(state) end
@@ -163,7 +163,7 @@ function M.main(given, output)
   end
   local envelope, code = require("moonlet.engine.cli." .. (resumed and "resume" or "run")).main(rest, output)
   if output.json or not envelope then return envelope, code end
-  -- Each line has already printed its value or error.
+  -- The prompt has already printed the value or error of each line.
   local id = envelope.run ~= null and envelope.run.id
   if id and envelope.run.verdict == "needs-human" then
     core.system.print(2, ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))

@@ -61,7 +61,7 @@ local function source_of(home, rec)
   if store.is_prompt(rec) then require "moonlet.engine.cli.repl" end
   if rec.path == core.json.null or not rec.path then return loader.find(home, rec.target) end
   local source = loader.file(repository.moved(home, rec, rec.path))
-  -- Keep the origin, because Lua errors start with it, and a prompt may contain such an error.
+  -- Keep the recorded file name. Lua errors start with it, and a prompt may contain such an error.
   if type(rec.origin) == "string" then source.origin = rec.origin end
   return source
 end
@@ -110,7 +110,7 @@ function M.plan(home, id, rec, found)
   return plan
 end
 
---- Builds the result of a run that needs no resume.
+--- Builds the results of `moonlet resume` for a run that has already ended.
 local function already(home, id, rec)
   require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
@@ -125,7 +125,7 @@ function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
---- Reports whether the provider of a parked run can be asked again.
+--- Reports whether a run waited for its provider's quota and can continue now.
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
 --- Drives a plan that was made from the record of a run.

@@ -21,7 +21,7 @@ local function tell_of_swept(home)
 end
 
 --- Calls a function that makes a plan.
---- Marks its errors as mistakes in the request, because no process was started.
+--- Marks its errors as mistakes of the caller, because no process has been started yet.
 local function planned(make, ...)
   local ok, plan, help = pcall(make, ...)
   if ok then return plan, help end
@@ -50,7 +50,7 @@ function M.main(words, output, consent)
   return M.start(plan, words, output, consent)
 end
 
---- Drives a plan in the mode that its command line requests.
+--- Executes a plan in this process or in a background process, as its options require.
 function M.start(plan, words, output, consent, origin)
   if plan.background then return detached.leave(plan.home, words, output.json) end
   core.event.display(plan.display)
@@ -69,7 +69,7 @@ function M.start(plan, words, output, consent, origin)
   return drive(plan)
 end
 
---- Makes the run of a plan and drives it to its end.
+--- Creates the run of a plan and executes it to its end.
 function M.drive(plan)
   -- A background run prints its id as one line before all events, because its reader waits for it.
   function plan.begun(run)

@@ -36,7 +36,7 @@ M.known = options.with_common {
 local null = core.json.null
 
 local batch = 500
-local most_newer, most_looks = 20, 1000  -- limits of the ids that left_out() checks
+local most_newer, most_looks = 20, 1000  -- limit how many ids left_out() checks
 
 --- Reports whether the filter accepts a run in this state.
 local function fits(wanted, state)
@@ -85,7 +85,7 @@ local function tell_unreadable(home, root, ids)
   core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
 end
 
---- Returns the ids that an unfiltered list does not have: removed runs, and runs that the ledger lacks.
+--- Returns ids that an unfiltered list lacks: those of removed runs, and of runs not in the ledger.
 local function left_out(rows, wanted)
   local listed, ids = {}, {}
   for _, row in ipairs(rows) do listed[row.id] = true end

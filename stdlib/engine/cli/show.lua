@@ -135,7 +135,7 @@ local function step_text(root, home, rec, word)
   return table.concat(lines, "\n") .. "\n", step
 end
 
---- Formats the steps as rows of a page.
+--- Formats the steps as rows for the terminal.
 local function step_rows(rec, steps, out)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do

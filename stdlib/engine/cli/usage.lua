@@ -89,7 +89,7 @@ local function changes_text(changes)
   return ("%s, %.4f USD for each that was merged"):format(text, changes.per_merged_usd)
 end
 
---- Reports steps that used a more expensive model because their calls name none.
+--- Reports steps whose call names no model and that used a more expensive one than their siblings.
 local function add_inherited(notes, inherited)
   for i, item in ipairs(inherited) do
     if i > most_inherited then

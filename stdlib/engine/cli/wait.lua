@@ -59,7 +59,7 @@ function M.main(words, output)
       id, rec = store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text, about = pcall(go_on, home, id, rec, output)
-      -- If several commands wait, one of them drives the run and the others keep waiting.
+      -- If another process has resumed the run first, keep waiting.
       if not drove and not store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end

@@ -1,5 +1,5 @@
---- Loads a text that was typed at the prompt as Lua: as an expression or as statements. Detects an
---- incomplete text.
+--- Loads a text from the prompt as Lua code: first as an expression, otherwise as statements.
+--- Detects an incomplete text.
 local M = {}
 
 local longest, longest_shown = 64 << 10, 200

@@ -31,7 +31,7 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- Returns the preset's `needs`: the rights that the successful lines have used.
+--- Returns the text of the preset's field `needs`: all rights that the successful lines used.
 local function needs_text(session)
   local used = { run = {}, read = {}, write = {}, env = {}, agents = {} }
   for _, line in ipairs(session.lines) do
@@ -70,7 +70,7 @@ local function result_text(session, names)
   return ("return { %s }"):format(table.concat(fields, ", "))
 end
 
---- Returns an earlier line as statements, or nil for an expression without a side effect.
+--- Converts a line to statements of the preset. Returns nil for an expression that calls nothing.
 local function statement_text(session, line, text)
   local value = text:match("^%s*return%f[^%w_]%s*(.*)$") or text
   if input.is_expression(session.environment, value) then

@@ -92,7 +92,7 @@ local function present(session, line)
   end
 end
 
---- Turns the terminal's display of running agents on while a line runs, and off while a person answers.
+--- Shows the running agents on the terminal during a line, and hides them while a person answers.
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
@@ -209,7 +209,7 @@ local function announce(session, line, ok, err)
   say(session, ("[%d] %s"):format(line.number, ok and text or error_of(session, err)))
 end
 
---- Starts a line as a task, which ends after all tasks that the line started.
+--- Starts an entered line as a task. The task ends after all tasks that the line started.
 local function start(session, line)
   local state = session.state
   local key = context.key(state, tostring(line.number))
@@ -219,7 +219,7 @@ local function start(session, line)
     local ok, err = pcall(scope.body, session.run, key,
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
         line.scope, session.ctx = context.of(ctx).scope, ctx
-        -- The user pressed Ctrl-C before the line had a scope.
+        -- Ctrl-C was pressed before this line had a scope to cancel, so interrupt the line now.
         if session.interrupted or line.interrupted then
           session.interrupted, line.interrupted = nil, nil
           session.interrupt()
@@ -240,8 +240,8 @@ local function start(session, line)
   end)
 end
 
---- Waits until the code of the line has returned. Tasks that the line started may continue.
---- The wait only joins tasks, so the run can park during the wait.
+--- Waits until the Lua code of an entered line has returned. Tasks that it started may still run.
+--- The wait only joins tasks and yields, so that the run can park meanwhile.
 local function wait_for(session, line)
   while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end
@@ -265,9 +265,8 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
---- Returns the reason why a resumed run skips a recorded line, or nil. It skips a line that was
---- interrupted, and a line that ended the prompt if the person does not want to run that line
---- again.
+--- Returns the reason why a resumed run skips a recorded line, or nil. An interrupted line is
+--- skipped. A line that ended the prompt is skipped unless the person wants to evaluate it again.
 local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end

@@ -53,7 +53,7 @@ local function shown(value, indent, depth, seen)
   if simple then return simple end
   if seen[value] then return "(above)" end
   local meta = getmetatable(value)
-  -- A handle such as ctx has no fields, so print its name. A closed record has fields.
+  -- A handle such as ctx has a hidden metatable and no fields, so print only its name.
   if meta ~= nil and type(meta) ~= "table" and next(value) == nil then
     local name = tostring(value):gsub(": %w+$", "")
     return name == "moonlet.array" and "list of 0 {}" or ("(%s)"):format(name)

@@ -40,7 +40,7 @@ function M.split_type(text)
   local at = 1
   while at <= #text do
     if text:find("^%s", at) then
-      -- A union continues after spaces, and so do the results of a function.
+      -- The type continues if the space is beside a union's "|" or before a function's results.
       if not text:find("^%s+|", at) and not text:sub(1, at - 1):find "[|,:]$" then break end
       at = text:find("%S", at)
     elseif text:find("^,%s", at) and not text:sub(1, at - 1):find "%)%s*:[^,]*$" then
@@ -159,7 +159,8 @@ local function settle_text(entry)
   entry.lines = nil
 end
 
---- Names an entry by the line of code after its block; nil if it is not public.
+--- Sets the name and the kind of an entry from the line of code below its comment.
+--- Returns nil if the name is not public.
 local function name_by_code(entry, code, prefix_of)
   local base, name, params = code:match "^function ([%w_.]+[.:])([%w_]+)%s*%(([^)]*)%)"
   if not base then base, name = code:match "^([%w_.]+%.)([%w_]+)%s*=" end

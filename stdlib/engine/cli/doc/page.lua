@@ -30,7 +30,7 @@ local function value_lines(values, by)
   return table.concat(lines, "\n")
 end
 
---- Lists the parts of an entry in order: {title, text}.
+--- Returns the sections of a reference entry in order, each as {title, text}.
 local function sections(entry, by)
   local list = {}
   local function add(title, text) list[#list + 1] = { title, text } end

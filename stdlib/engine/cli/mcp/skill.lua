@@ -139,7 +139,7 @@ local function list(found, rest)
   return envelope("list", rows, table.concat(lines, "\n") .. "\n")
 end
 
---- Lists the steps that a person still has to take.
+--- Returns the instructions with which the user makes moonlet available to an agent.
 local function further_steps()
   local ok, config = pcall(function() return require("moonlet.engine.load.config").current() end)
   local lines = { "Register the tools with your agent, once:",

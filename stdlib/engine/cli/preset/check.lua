@@ -43,7 +43,7 @@ local function example_list(one)
   return list
 end
 
---- Makes up values for the required arguments and for the optional argument `also`.
+--- Makes up values for the required arguments, and for the optional argument whose name is `also`.
 local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
@@ -156,7 +156,7 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
---- Removes the temporary folder of the current dry run. Set by once().
+--- Removes the temporary folder of the current dry run. `once` sets this function.
 M.clean_up = nil
 
 --- Executes the preset in a temporary folder.
@@ -249,7 +249,8 @@ function M.check(home, target)
   return result, text, #problems == 0
 end
 
---- Returns the envelope of a check that was stopped because the preset did not terminate.
+--- Returns the result of `moonlet preset check` as an envelope, after the preset was killed because
+--- it did not terminate.
 function M.killed(err)
   if M.clean_up then M.clean_up() end
   local result, text = result_of(M.begun, core.json.array { problem(err) }, core.json.array {}, nil)

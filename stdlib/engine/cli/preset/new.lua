@@ -93,8 +93,8 @@ local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
   args = { "--files", "a.py,b.py" },
   result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
 
---- Returns the test case tests/mock.lua of a built-in preset, or else its shortest test that passes
---- with a cassette.
+--- Returns the test case in tests/mock.lua of a built-in preset. Without that file, returns the
+--- passing cassette test with the shortest arguments.
 local function example_of(pattern)
   local best, least
   for path, text in pairs(core.script.tests()) do
@@ -138,8 +138,8 @@ local function add_pattern(files, name, pattern, text)
   local first = 'local m = require "moonlet"\n'
   files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
     "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
-  -- Copy the prompt of each role that the pattern uses. m.prompt.judge builds the prompt of a judge,
-  -- and m.pattern.judge starts a judge.
+  -- The pattern names a role as in m.prompt.judge, which builds the prompt of a judge, or as in
+  -- m.pattern.judge, which starts a judge. Copy the prompt of each role.
   for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
     if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
   end
@@ -178,7 +178,8 @@ local function files_of(name, pattern)
   return files, example
 end
 
---- Formats an example's arguments as words. Files of this repository replace the example's files.
+--- Formats an example's arguments for the command line. Replaces the names of the example's files
+--- by `paths`, which are files of this repository.
 local function words_here(example, paths)
   local words, names = {}, {}
   for path in pairs(example.files or {}) do names[#names + 1] = path end

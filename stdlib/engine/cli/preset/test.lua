@@ -73,7 +73,7 @@ git("add", "--all", "--", ".", ":(exclude).agent", ":(exclude).git-setup.lua")
 git("commit", "--quiet", "--allow-empty", "-m", "begin")
 ]]
 
---- Executes a command line in this process and returns its envelope.
+--- Runs a command line in this process. Returns its JSON output as a table, and its exit code.
 local function run(words, consent)
   local output = {}
   local ok, envelope, code = pcall(require("moonlet.engine.cli." .. words[1]).main, words, output, consent)
@@ -104,7 +104,7 @@ local function answer_all(case, place, envelope, code)
   return envelope, code, #(case.answers or {}) - given
 end
 
---- Formats the errors of failed steps, which explain a wrong result.
+--- Formats the errors of failed steps, because they may explain a wrong result.
 --- Errors with equal beginnings (up to the step's name) are merged and counted.
 --- Errors that the run's own error already contains are left out.
 local function step_errors(told, of_run)
@@ -228,7 +228,7 @@ local function check_case(case, allowed, again)
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
-      -- run/inputs.lua may run an input of any other form as a command.
+      -- Accept only inputs that run/inputs.lua never runs as a command.
       local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
         or case.files and case.files[value] or case.change and case.change[value]
       if not is_plain and not allowed.agents and not allowed.all then
@@ -439,8 +439,9 @@ local function problems_of_file(tests, root, entry, case_name, again)
   return ok and problems or { words_of_error(manifest.error(problems)) }
 end
 
---- Returns the rights of --allow and the consent mark for the preset's needs.
---- Raises an error if these needs are not accepted.
+--- Returns the rights of --allow, a fingerprint of the consent to the preset's needs, and the
+--- preset.
+--- Raises an error if the user has not accepted these needs.
 local function consent_of(home, source, allow)
   local allowed, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do

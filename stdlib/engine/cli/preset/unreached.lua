@@ -1,7 +1,7 @@
 --- Finds calls of ctx in a preset that a dry run did not reach. Their needs are not checked.
 local M = {}
 
---- Lists the verbs of ctx that start or decide something.
+--- Lists the methods of ctx that start work, ask a person or write files.
 local verbs = { agent = true, exec = true, validate = true, require = true, gate = true, question = true, preset = true,
   session = true, parallel = true, pipeline = true, any = true, step = true, scope = true, spawn = true, write = true }
 

@@ -35,7 +35,7 @@ local function range_text(kind, range)
   return ("%s-%s"):format(amount(kind, range.low), amount(kind, range.high))
 end
 
---- Formats the cost of a step, and the date or the source of the cost.
+--- Returns a step's cost in USD and a note, such as the date of payment or the estimate's source.
 local function cells_of(row)
   if row.outcome == "unknown" then
     return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
@@ -82,7 +82,7 @@ local function add_text(lines, text)
   for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
 end
 
---- Returns a hint that tells how the price of the first step without a known price can be set.
+--- Returns a hint that says how to set the first unknown price.
 local function price_hint(found)
   for _, row in ipairs(found.steps) do
     local model = row.model ~= null and row.model or nil
@@ -149,7 +149,7 @@ function M.text(found)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Converts the forecast to the object that the JSON output has for it.
+--- Converts the forecast to the object that the JSON output contains.
 function M.record(found)
   return { hash = found.hash or null, ends = found.ends, steps = found.steps, totals = found.totals,
     error = manifest.error(found.error) }
@@ -197,7 +197,7 @@ local function is_watchable(plan, made)
   return not unwatched(made) and pcall(metering.check_plan, limited)
 end
 
---- Returns the last line of a forecast: the command that starts the run, or a missing option.
+--- Returns the last line of a forecast: the command that starts the run, or a hint on its limits.
 local function go_on(plan, made, command)
   local sums = made.totals
   local over = made.over_budget
@@ -219,7 +219,7 @@ local function refusal(made, err, code, next_line)
     error = manifest.error(err) }, code, M.text(made) .. next_line
 end
 
---- Returns an error and an exit code if the run may not start with the limit of --up-to, or nil.
+--- Returns nil if the run may start with the limit of --up-to, else an error and an exit code.
 local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")

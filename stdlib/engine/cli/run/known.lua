@@ -9,7 +9,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
--- The config is read for the names of the user's runners only when the help is printed.
+-- Build the help of --runner only when it is printed, because it needs the user's config.
 local runner_help = { __index = function(_, key)
   if key ~= "help" then return nil end
   local names = require("moonlet.engine.load.runners").own_names()
@@ -85,7 +85,8 @@ add("record", {
   ["record"] = { value = "DIR", help = "record the agents' prompts and answers, for --runner cassette:DIR" },
 })
 
---- Returns the options of `moonlet run` and the arguments of a preset. Arguments have the field `arg`.
+--- Returns the options of `moonlet run`, and an option for each argument of a preset.
+--- The field `arg` of such an option is the argument's name.
 function M.of_preset(preset)
   local all = {}
   for name, option in pairs(M.all) do all[name] = option end
@@ -111,14 +112,14 @@ function M.of_preset(preset)
   return all
 end
 
---- Returns the option whose values are the words without an option; nil if there is none.
+--- Finds the option that takes the positional arguments of a command line; nil if there is none.
 function M.positional(all)
   for name, option in pairs(all) do
     if option.positional then return name, option end
   end
 end
 
---- Describes each kind of argument that a preset uses, with the summary of m.arg.KIND.
+--- Lists the kinds of arguments that a preset uses, each with its description (m.arg.KIND).
 local function kinds_text(preset)
   local kinds, names, lines = {}, {}, {}
   for _, declared in pairs(preset.args) do kinds[declared.type] = true end

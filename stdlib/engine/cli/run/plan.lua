@@ -36,7 +36,8 @@ local M = {}
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
-local builtin_runners = { mock = true, command = true, cassette = true }  -- need no installed agent
+-- These runners need no installed agent.
+local builtin_runners = { mock = true, command = true, cassette = true }
 
 local function refuse_argument(preset, name)
   options.refuse(("preset %s has no argument '%s'"):format(preset.name, core.text.printable(tostring(name), 60)),
@@ -353,7 +354,7 @@ local function take_positional(preset, all, found, words)
   end
 end
 
---- Reads a request with the options of the preset that it names.
+--- Reads a request. Its options include the arguments of the preset that it names.
 local function read(request, origin)
   local target = request.target
   local home, base = repository.open(request.repo), origin.base
@@ -502,7 +503,7 @@ local function set_inputs(plan, line, before, offered)
   plan.options.pipeline = (origin.parent or found.parent) and true or (before.options or {}).pipeline
 end
 
---- Sets how the run is driven and displayed.
+--- Copies the options for display and background execution from the command line into the plan.
 local function set_output(plan, line, output)
   local found = line.found
   plan.compare, plan.edits = found.compare, found["edit-prompt"]

@@ -186,7 +186,7 @@ verbs.list = {
   end,
 }
 
---- Returns the named session. Raises an error for more words than `most` (default 1).
+--- Returns the named session. Raises an error if more than `most` (default 1) words are given.
 local function one(found, rest, verb, most)
   if #rest < 1 then options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)) end
   options.no_more(rest, most or 1, "session " .. verb)

@@ -93,7 +93,7 @@ local function record(name, found, rest)
   return nil, 0
 end
 
---- Runs the classifier on the staged changes and returns its envelope.
+--- Runs the classifier on the staged changes. Returns the run's JSON output as a table.
 local function classified(home, runner)
   local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain",
     runner and "--runner=" .. runner or "--offline" }

@@ -146,7 +146,7 @@ local function start_all(home, found, tell)
       active[#active + 1] = { task = packet.id, run = id }
       tell(("%s  %s is started"):format(packet.id, id))
     elseif type(id) == "table" and id.message and id.message:find("is not ready any more", 1, true) then
-      return  -- another host has started it
+      return  -- another host has started this packet
     else
       refused[packet.id] = true
       local err = { task = packet.id, message = type(id) == "table" and id.message or tostring(id) }

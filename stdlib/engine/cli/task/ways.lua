@@ -183,7 +183,7 @@ local function compare(first, words)
   return envelope_of(home, runs, code), code, answers_of(home, runs) .. "\n" .. comparison(runs)
 end
 
---- Executes a plan in the way that its command line requests.
+--- Executes a plan that may have several runners, --edit-prompt or --if-ready.
 function M.drive(plan, words, plan_again, drive)
   if plan.if_ready then
     return require("moonlet.engine.cli.task.queue").drive_ready(plan, drive)
