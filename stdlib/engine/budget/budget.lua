@@ -33,7 +33,7 @@ function M.plus(one, other)
 end
 local plus = M.plus
 
---- Multiplies an amount by a count, up to the maximum.
+--- Multiplies an amount by a count. The result is at most `M.most`.
 function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
@@ -128,7 +128,7 @@ end
 ---@field history moonlet.History?   usage under earlier hosts, for the outermost budget
 ---@field tell fun(text: string)?    reports overspent budgets, for the outermost budget
 
---- Opens a budget inside `parent`. Usage under earlier hosts counts as spent.
+--- Opens a budget inside `parent`. Its usage includes the usage under earlier hosts.
 ---@param parent moonlet.Budget?
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
@@ -145,7 +145,7 @@ function M.open(parent, limits, options)
   return budget
 end
 
---- Records that a limit was reached, even if the script catches the error.
+--- Records that a budget has refused work, because the script may catch the error.
 function M.note_refusal(budget, err)
   if not budget then return end
   local root = outermost(budget)
@@ -171,7 +171,7 @@ local function exceeded(budget, kind, amount)
   return err
 end
 
---- Warns when running attempts use more than they reserved, once for each kind.
+--- Warns once for each kind of usage if attempts have used more than the budget allows.
 local function tell_overshoot(budget, kind)
   local root, limit = outermost(budget), budget.limits[kind]
   if note_exceeded(budget, kind) and root.tell then
@@ -187,7 +187,7 @@ function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- An adopted attempt was refunded, so the limit may no longer be exceeded.
+    -- Compare again, because the usage of an adopted attempt has been subtracted since.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
@@ -283,7 +283,7 @@ local function settle(reservation, used)
   end
 end
 
---- Refunds the recorded usage of an attempt, which is then reserved again.
+--- Refunds the recorded usage of an attempt, because the caller will reserve that usage again.
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
   for node in around(budget) do
@@ -314,7 +314,7 @@ function M.is_limited(budget, kind)
   return false
 end
 
---- Returns the usage up to this point of the replay, as the script saw it the first time.
+--- During a replay, returns the usage that the script read at this point in its first execution.
 local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end

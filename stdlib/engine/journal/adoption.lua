@@ -8,12 +8,13 @@ local M = {}
 --- `is_whole` is true once keeper.log has been compared with the journal.
 local state_of = per_run(function() return { is_whole = false } end)
 
---- A forecast sets `observer` to read the attempts of a run that another process drives.
+--- Reads the state and exit of an attempt from its records, without waiting.
+--- It is set only during a forecast, because another process may drive the run.
 ---@type (fun(key: string, id: string): string, table?)?
 M.observer = nil
 
---- Finds attempts of a step on another machine.
---- The functions state(key, id), take(key, id) and stop(key, id) return nil for local attempts.
+--- Handles attempts on other machines. state(key, id) returns the state, take(key, id) waits for
+--- the exit, and stop(key, id) ends the attempt. For a local attempt they return nil.
 ---@type {state: function, take: function, stop: function}?
 M.far = nil
 
@@ -40,8 +41,8 @@ function M.stop(key, id) return far("stop", key, id) or infrastructure_error.cal
 
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
---- Checks keeper.log before starting an attempt that the journal has but keeper.log lacks.
---- Raises an error if keeper.log lacks other starts, because it may also lack this start.
+--- Raises an error if keeper.log lacks the start of a step whose result is in the journal.
+--- Such a keeper.log may also lack the attempt that the caller is about to start.
 function M.check_unknown(run)
   local state = state_of(run)
   if state.is_whole then return end

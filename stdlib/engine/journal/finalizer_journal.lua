@@ -30,18 +30,18 @@ end
 local function touch_path(path, endings, key)
   local ending = endings[path]
   if not ending or ending.over then return end
-  -- A running step of an earlier clean-up does not belong to the body.
+  -- A step of the body's own clean-ups does not mean that the body continues.
   local own = (path == "" and "" or path .. "/") .. "#finally@"
   if key:sub(1, #own) ~= own then ending.over = true end
 end
 
---- Marks the bodies that contain a step as continued, because the step runs after they had ended.
+--- Marks the recorded end of each body around a step as outdated, because the body continues.
 ---@param endings table<string, moonlet.Ending>
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
---- Registers a new step with the clean-ups that contain it.
+--- Adds a new step to the list of each clean-up that contains the step.
 ---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
@@ -53,7 +53,7 @@ function M.begin(cleanups, key)
   end
 end
 
--- Records of timeouts are not listed, because a timeout only ends steps that have run.
+-- `timeout` records are left out, because a timeout starts no step.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 ---@param endings table<string, moonlet.Ending>
@@ -66,7 +66,8 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
---- Invalidates the exits of a retried run, because the run and its failed bodies exit again.
+--- Marks the recorded ends of the run and of its failed bodies as outdated, because these will end
+--- again. With `all`, marks all recorded ends.
 ---@param endings table<string, moonlet.Ending>
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
@@ -74,10 +75,11 @@ function M.forget(endings, all)
   end
 end
 
---- Removes the number of a body's exit from a key, so that keys of different exits are comparable.
+--- Removes the number from each `#finally@N` in a key, to compare the steps of different clean-ups.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Finds the same agent step in earlier clean-ups. Steps with an answer come first, then the latest.
+--- Returns the keys that an agent step has in the earlier clean-ups of its body.
+--- Steps that have ended come first, the last one to end before the others.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -109,7 +111,8 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns the clean-ups that become obsolete because their body continues with a new step.
+--- Returns the clean-ups that are outdated because their body continues with a new step.
+--- Returns each of them only once.
 ---@param endings table<string, moonlet.Ending>
 ---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
@@ -118,7 +121,8 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Returns the key of a body's finalizers. If the body exits as before, the key is reused.
+--- Returns the key under which a body's finalizers run.
+--- Reuses the last key if the body ends in the same way as before.
 ---@param endings table<string, moonlet.Ending>
 function M.key(endings, path, how)
   local last = endings[path]

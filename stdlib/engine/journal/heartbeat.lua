@@ -1,5 +1,5 @@
---- Measures how long a run has been driven, including the time of killed hosts.
---- Driven time is read from the journal; if it is limited, long steps record heartbeats.
+--- Measures how long hosts have worked on a run, including killed hosts. The time is read from the
+--- journal. If the time is limited, long steps record heartbeats, so that little time is lost.
 local background = require "moonlet.engine.base.background"
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
@@ -11,7 +11,7 @@ local state_of = per_run(function() return { last_beat = 0, least_wall = nil } e
 
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
---- Returns for how many ms hosts have driven the run, or nil if that is not measured.
+--- Returns the time in ms that hosts have worked on the run, or nil if it is not measured.
 function M.now(run)
   return run.started and run.driven_before + core.clock.monotonic() - run.started
 end

@@ -154,7 +154,7 @@ local function is_on_record(journal, key)
 end
 
 --- Returns the key under which a step is recorded.
---- The key contains secrets in plain text that were not known as secrets when it was recorded.
+--- An old record has a secret in plain text in its key, if the text was not known as a secret then.
 function M.key(journal, key)
   if not journal.resumed or is_on_record(journal, key) then return key end
   local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
@@ -172,12 +172,12 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Only secrets from environment variables can be restored. If anything else was redacted too,
-  -- their positions are of no use.
+  -- Only secrets from environment variables can be restored. If the script has redacted other
+  -- parts, too, the positions of the secrets are useless.
   item.places = kept == value and places or nil
 end
 
---- Stores the redactions of a value that was observed again and is unchanged.
+--- Remembers how a value was redacted, after it was observed again and found unchanged.
 ---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 

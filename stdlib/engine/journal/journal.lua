@@ -47,7 +47,8 @@ local paid = { agent = true }
 --- Errors of these kinds concern the run rather than the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- Marks runs that escape names in keys (engine/context/context.lua); old runs do not.
+--- Marks runs whose keys contain escaped names (engine/context/context.lua). Older runs have no
+--- mark.
 M.names = "escaped"
 
 ---@class moonlet.Journal
@@ -87,7 +88,7 @@ M.names = "escaped"
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota has not ended, so a resume continues its clean-ups.
+  -- A run that waits for a quota continues its clean-ups, so keep their records.
   if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
@@ -151,13 +152,13 @@ local apply = {
   end,
   alive = function() end,
 }
---- Marks the last attempt as settled, so that the step needs a new attempt.
+--- Marks the last attempt as used up, so that the step needs a new attempt.
 local function spend(journal, key, repair)
   local last = journal.begins[key]
   if last then last.spent, last.repairs = true, repair end
 end
 
---- An attempt of these classes cost nothing, or keeper.log contains its result.
+--- An attempt with one of these exits has cost nothing, or its result is in keeper.log.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the last attempt itself has failed.
@@ -188,7 +189,8 @@ apply.attempt = function(journal, item)
 end
 apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
---- Lists the types of records that a script's actions leave; an action may depend on earlier facts.
+--- Lists the types of records that an action of the script leaves.
+--- The action may depend on earlier facts, so a resume must replay these facts.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
 --- Reports whether a record contains a keyed hash, which only the run's key can check.
@@ -218,7 +220,7 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- If the host died before it reported a degraded run, this host only reports the verdict.
+  -- If a host died before it reported that the run is degraded, report this without a retry.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -236,8 +238,8 @@ function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- Waits until the replay reaches the end of a cancelled step.
---- By that time the step is cancelled again.
+--- Waits until the replay reaches the recorded end of a cancelled step.
+--- Normally the replay has cancelled the step again by then.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -275,7 +277,7 @@ local function whole(journal, item, private)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    task.hold_turn(item.order)  -- other tasks must not see later records yet
+    task.hold_turn(item.order)  -- keeps other tasks from replaying later records
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
@@ -324,7 +326,7 @@ local function tell_new_input(run, key, hash)
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- Settles an attempt that an earlier host started with another input.
+--- Finishes an attempt that an earlier host started with another input.
 --- The attempt may still run in the step's folder, and its usage must be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
@@ -333,7 +335,8 @@ local function settle_earlier(run, key, hash, settle)
   M.spent(run, key)
 end
 
---- Reports whether a budget or a provider has refused a call, so that the step may be retried.
+--- Reports whether a provider's quota or the run's budget has refused a call. A resume then repeats
+--- the enclosing ctx:step.
 local function refused(run)
   return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
 end
@@ -365,7 +368,7 @@ function M.step(run, key, input, options, live)
   if journal.resumed then task.wait_turn() end
   if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end
-  -- A body that is replayed only for its clean-up does not continue.
+  -- A cancelled run only runs its clean-ups, so its bodies do not continue.
   if not run.cancels then finalizer_journal.touch(journal.endings, key) end
   local gone = journal.resumed and finalizer_journal.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
@@ -444,7 +447,7 @@ function M.remote_start(run, item)
   M.note(item)
 end
 
---- Records that nothing of the run's attempts so far is left on a machine.
+--- Records that all files of the run's attempts so far were removed from a machine.
 function M.cleared(run, on)
   local item = { type = "cleared", on = on }
   apply.cleared(run.journal, item)
@@ -509,8 +512,8 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Reads a budget. Readings that the script has used are replayed.
---- The latest reading is repeated, because the budget may have been raised since.
+--- Returns a number of a budget. A recorded number is replayed only if a step followed it.
+--- Otherwise the budget is read again, because it may have been raised since.
 ---@param observe fun(): number
 function M.reading(run, key, input, observe)
   local journal = run.journal
@@ -529,7 +532,8 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records the end of a scope with limited wall time. Its time counts even if the scope is retried.
+--- Records that a scope with limited wall time has ended.
+--- If the scope is retried, the time of its failed execution still counts.
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }

@@ -1,7 +1,7 @@
 --- Sums up the usage of earlier hosts from the journal.
 --- Every started attempt and every program counts, even if it failed, was cancelled or is replayed.
 --- The sums are complete before the run continues, so that no budget omits past usage.
---- To a script, past usage grows during the replay as it did in the earlier run.
+--- A script, however, sees past usage grow step by step during the replay, as in the earlier run.
 
 local M = {}
 
@@ -43,7 +43,7 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Returns the valid amounts of a record, without zeros.
+--- Returns the valid amounts of a record (agents, processes, tokens, usd), each at most M.most.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -91,7 +91,7 @@ end
 local readers = {
   begin = function(history, item)
     history.once[item.key] = item.once and item.attempt or nil
-    if item.once then return end  -- a command is counted at its end
+    if item.once then return end  -- an at-most-once command is counted when it ends
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
     -- An attempt may be announced twice if its process did not start in between.
@@ -104,7 +104,7 @@ local readers = {
   end,
   attempt = function(history, item)
     if history.once[item.key] and history.once[item.key] == item.outcome.number then
-      -- The at-most-once command had started before its step was abandoned, so count it.
+      -- An abandoned at-most-once command has no end record, but it was started, so count it.
       if not history.ends[item.key] then note_program(history, item.key) end
       return
     end
@@ -154,7 +154,8 @@ local function add_key(history, sum, key)
   if programs then sum.processes = (sum.processes or 0) + programs end
 end
 
---- Calls fn(key) for a key and the keys below it that used something; "" means all keys.
+--- Calls fn(key) for `path` and each key below it, if usage is recorded for that key.
+--- The path "" contains all keys.
 local function each_below(history, path, fn)
   if path == "" then
     for _, key in ipairs(history.keys) do fn(key) end
@@ -166,7 +167,7 @@ local function each_below(history, path, fn)
   for _, key in ipairs(inner or {}) do fn(key) end
 end
 
---- Returns the sums of a path, and computes them on the first request.
+--- Returns the usage sums of a path. The first call for a path computes them.
 local function sums_of(history, path)
   local sums = history.sums[path]
   if sums then return sums end
@@ -183,7 +184,7 @@ end
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
---- Returns the usage below a path that the replay has not reached yet.
+--- Returns the recorded usage of the steps below a path that the replay has not reached yet.
 function History:ahead(path, kind)
   if self.over then return 0 end
   local sums = sums_of(self, path)
@@ -203,7 +204,7 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- Marks the steps of a path as reached, because the replay has reached the path's end.
+--- Marks the steps at and below a path as replayed, because the replay has reached the path's end.
 function History:tell(path)
   if self.over then return end
   if self.charges[path] or self.programs[path] then tell_key(self, path) end
@@ -214,7 +215,8 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded amounts of an attempt that will be adopted. A second call for it returns nil.
+--- Returns the recorded usage of an attempt that this host adopts.
+--- A second call for the same attempt returns nil.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

@@ -44,7 +44,8 @@ local function printing(value)
   return is_error and task.as_error(value) or value
 end
 
---- Stores a raised value in an end record, and returns it as a replay would raise it.
+--- Stores a raised value in an end record.
+--- Returns the value in the form in which a replay would raise it.
 ---@param item table     record of the end
 ---@param durable boolean?  write the value to disk before returning
 function M.put(item, err, durable)

@@ -41,7 +41,7 @@ function M.open()
   }
 end
 
---- Reports whether lines of a journal prove that a host drove the run or a person decided.
+--- Reports whether journal text shows that a host executed the run or that its result was decided.
 function M.has_driver(text)
   for _, kind in ipairs { "drive", "decision", "over" } do
     if text:find(('"type":"%s"'):format(kind), 1, true) then return true end

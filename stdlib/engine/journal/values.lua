@@ -122,7 +122,7 @@ function M.is(value, hash)
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- A forecast sets `reader` to read the value files of its run.
+--- Reads a value file of the run for which a forecast is made. It is set only during the forecast.
 ---@type (fun(name: string, cap: integer): string?)?
 M.reader = nil
 

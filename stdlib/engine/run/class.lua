@@ -1,5 +1,5 @@
---- Declares the classes of a run and of its plan, with all their fields.
---- State that only one room needs does not belong here: base/per_run.lua keeps it.
+--- Declares the classes of a run and of its plan, with all their fields. A module that needs
+--- private state for each run keeps it with base/per_run.lua instead.
 local words = require("moonlet.text").set
 
 local M = {}

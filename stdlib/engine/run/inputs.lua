@@ -96,7 +96,8 @@ local function classify(home, spec)
   return "cmd", spec
 end
 
---- Reads the inputs that need no program, and checks the other inputs before anything starts.
+--- Reads the inputs from files and from standard input. Inputs from commands are only checked here,
+--- because the commands run later.
 ---@return table[] inputs  inputs of the kinds cmd and diff have no text yet
 function M.prepare(home, specs)
   local inputs = {}

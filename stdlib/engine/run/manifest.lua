@@ -19,11 +19,11 @@ M.exit_codes = {
   cancelled = 130,
 }
 
---- The runner mock calls no model, so its steps have no usage.
+--- The runner `mock` calls no model, so its steps have no usage.
 local unpaid = { mock = true }
 
---- Returns the exit code of a run: 2 if no agent could be asked and nothing was started, else the
---- code of the verdict.
+--- Returns the exit code of a run. The code is 2 if the run failed because it could not start
+--- anything. Otherwise it is the code of the verdict.
 function M.exit_code(verdict, error_record)
   local refused = type(error_record) == "table" and rawget(error_record, "nothing_started")
   return refused and verdict == "failed" and 2 or M.exit_codes[verdict]
@@ -56,13 +56,14 @@ function M.error(err)
   }, err)
 end
 
---- Reports whether the step is an agent call or recorded agent session that this run paid for.
+--- Reports whether the step's usage counts for this run. It counts for a session with recorded
+--- usage, and for an agent call that neither another run nor the runner `mock` answered.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
 end
 
---- Returns a step's usage with null for unknown counts, or null if this run paid for no agent in it.
+--- Returns a step's usage (null for unknown counts), or null if this run did not cause the usage.
 local function step_usage(step, with_model)
   if not has_spent(step) or step.status == "parked" then return null end
   local told = usage.record(step.usage)

@@ -1,4 +1,4 @@
---- Implements ctx:preset, which runs a preset as a scope of another preset's run.
+--- Implements ctx:preset, which runs a preset inside the run of another preset.
 local arg = require "moonlet.arg"
 local budget = require "moonlet.prompt.budget"
 local class = require "moonlet.engine.run.class"

@@ -29,7 +29,7 @@ local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
 
---- Finds the changes of an attempt that wrote to the user's work tree.
+--- Finds the changes that an attempt made directly in the user's work tree.
 local function find_left(run, key, last, state)
   local seen = baseline.kept(last.seen)
   local found = state == "lost" and (not seen or seen.in_place) and workspace_lease.found(run, key, last)
@@ -79,10 +79,10 @@ local function has_host_failed(run)
   return false
 end
 
---- Settles orphaned steps, which a script that was edited or that parked did not reach.
---- If the script finished, orphaned steps are stopped and abandoned.
---- Orphaned steps may finish if the run will be resumed, or if an infrastructure error may be why
---- the script did not reach them. Orphaned commands that run at most once may always finish.
+--- Settles orphaned steps: an earlier host started them, but the script did not reach them, because
+--- it was edited or parked. If the script finished, they are stopped and abandoned. If the run will
+--- be resumed, or if an infrastructure error may be the reason, waits for those that still run.
+--- Always waits for a running command that must run at most once.
 ---@param ok boolean  true if the script finished
 local function settle(run, ok, err)
   if not run.journal.resumed then return end
@@ -112,7 +112,7 @@ local function settle(run, ok, err)
   end
 end
 
---- Reports whether an infrastructure error stopped this host while adopted processes still run.
+--- Reports whether an infrastructure error ended the run while processes of an earlier host run.
 local function is_cut_off(run, ok, err)
   return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end

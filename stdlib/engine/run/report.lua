@@ -92,7 +92,7 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- Adds the lines below the result: the reasons for the verdict, and what is left for the user to do.
+--- Adds to the report why the run has its verdict, and what the user still has to do.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)

@@ -1,4 +1,4 @@
---- Locates the repository or folder of a command.
+--- Locates the repository or folder in which a command works.
 local record = require "moonlet.record"
 
 local M = {}
@@ -22,7 +22,8 @@ function M.agent_path(repo)
   return ok and home.agent_path or folder:gsub("/+$", "") .. "/.agent"
 end
 
---- Opens the home of `--repo` or of the working directory.
+--- Opens the repository of the folder `--repo`, by default the working directory. If the folder has
+--- no repository, opens the folder itself.
 ---@return table home  { handle, top, agent_path, git, root, from }; `from` is the folder that was opened
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
@@ -35,7 +36,7 @@ end
 --- Reports whether this is a linked work tree, whose runs are in the main work tree's `.agent`.
 function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
 
---- Returns the home of the work tree in which a run was started, even if the repository has moved.
+--- Opens the work tree in which a run was started, even if the repository has moved since then.
 ---@param home table   home in which the command runs (M.open)
 ---@param rec table    run.json, with the run's start values
 function M.of_run(home, rec)

@@ -39,7 +39,8 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- Holds the run that this host drives, so that the engine can end the run after it has killed Lua.
+--- Stores the run that this host executes. If Lua is killed for its use of time or memory, the
+--- engine ends this run.
 M.current = nil
 
 local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
@@ -78,8 +79,8 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- Creates the directory of an agent call. With `kept`, the step is not executed again, so its files
-  --- do not count as written by this host.
+  --- Creates the directory of an agent call. Its files count as written by this host, unless `kept`
+  --- is set because the call was replayed.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
@@ -100,8 +101,8 @@ local function add_paths(run)
   end
 end
 
---- Reports whether a budget event includes this kind of limit. The default limit of agents is left
---- out.
+--- Reports whether a budget event lists the limit of this kind. The event leaves out the limit of
+--- agents if it is the default.
 local function is_telling(run, kind)
   return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
@@ -171,7 +172,7 @@ local function add_steps(run)
       error(value, 0)
     end
     step.cached = cached
-    -- `moonlet run replay` copies records of another run, so name the run that paid for the step.
+    -- `moonlet run replay` copies steps of other runs. `from` names the run that executed the step.
     step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
     return value, step
   end
@@ -211,8 +212,8 @@ local function add_steps(run)
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- A clean-up is shielded from this cancellation, so cancel it separately. The record then lists
-    -- the gate or question that it waits for.
+    -- This cancellation does not reach running clean-ups, so cancel each of them separately. The
+    -- run's record then lists the gate or question that a clean-up waits for.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
@@ -246,7 +247,7 @@ local function begin_record(run, plan)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   resume_checks.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
-  -- A killed host may already have recorded the decision of the review.
+  -- A killed host may already have recorded the review's decision, so do not record it twice.
   if plan.review and (run.journal.review or {}).at ~= plan.review.at then
     run.journal.review = plan.review
     journal.append(plan.review)
@@ -256,8 +257,8 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = seal.hash_of_record(run.record) }
-  -- Write the ledger first: readers compare the row of a running run with run.json, but trust the
-  -- row of a run that has ended.
+  -- Update the ledger before run.json, because readers trust the ledger's row of an ended run, but
+  -- compare the row of a running run with run.json.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
@@ -390,7 +391,7 @@ local function finish(run, ok, result)
   closing.overshoot(run)
   closing.name_more_time(run)
   closing.idle_faults(run)
-  -- A run whose Lua was killed has not removed its temporary folders.
+  -- Remove temporary folders here, because a script that was killed could not remove them.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -490,7 +491,8 @@ local function run_body(run)
     local body = args and (run.offline and run.preset.offline or run.preset.run)
     local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
     if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
-    -- Raise a quota error even if the script caught it: the run parks, so its clean-up runs later.
+    -- Raise a quota error even if the script caught it, so that the run parks and its clean-up runs
+    -- later.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
     if run.after and not run.dry then run.after(ctx) end
@@ -553,7 +555,7 @@ function M.dry_run(run)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
-  -- A dry run has executed the commands before the first agent, so their processes count.
+  -- A dry run has really executed the commands before the first agent, so add their processes.
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,

@@ -96,8 +96,8 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- Wrap the claim behind a placeholder as wide as the file and line in front of it, because a path
-    -- with spaces would be split.
+    -- Wrap the claim behind a placeholder as wide as the file and line, then replace the
+    -- placeholder. Otherwise a path with spaces would be split.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -190,7 +190,7 @@ local function failed_groups(facts)
   return groups
 end
 
---- Adds a group of failed steps, without repeating the run's error.
+--- Adds lines about a group of failed steps. Leaves out what the run's error already says.
 local function add_group(lines, out, facts, group, err)
   local said = err and plain(err.message) or ""
   local is_said = said:find(group.message, 1, true) ~= nil

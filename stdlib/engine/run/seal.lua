@@ -1,5 +1,5 @@
---- Binds a run's files to its journal by recording their hashes.
---- Hashes are recorded when the run begins, when it ends and when somebody decides.
+--- Protects a run's files from unnoticed changes by recording their hashes in the journal. Hashes
+--- are recorded when the run begins, when it ends, and when a person decides about the run.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -93,7 +93,7 @@ local function is_unread(tree, path)
   return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
 end
 
---- Copies the earlier hash of each file that cannot be read now.
+--- Keeps the last recorded hash of a file that cannot be read now, unless the run wrote the file.
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end

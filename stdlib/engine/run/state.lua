@@ -89,8 +89,9 @@ local function is_worth_resuming(steps)
   return false
 end
 
---- Reports whether a resume has nothing to do, because every step succeeded and the run only ended
---- badly for another reason: a verifier rejected the work, or files changed beside an unconfined agent.
+--- Reports whether all steps of a blocked or degraded run succeeded, so that a resume has nothing
+--- to do. In such a run, a verifier rejected the work, or files changed while an agent ran without
+--- a sandbox.
 local function is_done(state, steps)
   local is_over = false
   for _, step in ipairs(over[state] and steps ~= null and steps or {}) do

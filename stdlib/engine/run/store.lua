@@ -57,7 +57,7 @@ function M.read(root, id)
   return value
 end
 
---- Opens the `.agent` folder of a home. Returns nil if it does not exist.
+--- Opens the `.agent` folder that belongs to `home`. Returns nil if the folder does not exist.
 function M.root(home)
   local root, err = core.file.root(home.agent_path)
   if not root and err.kind ~= "invalid" then error(err, 0) end
@@ -133,7 +133,7 @@ function M.result(home, rec)
   return value == nil and core.json.null or value
 end
 
---- Returns the start values of a recorded run, with the environment's secrets in the redacted places.
+--- Returns the start values of a recorded run. Restores redacted secrets from the environment.
 ---@return string[] lost  fields whose secrets the environment no longer has
 function M.as_given(home, rec)
   local told, lost = input_hash.with_secrets(rec, seal.key(M.root(home), rec.id) or "")
@@ -168,7 +168,7 @@ function M.config(rec)
   end
   if own.runners ~= now.runners then
     own.runners = redact_argv.restored(own.runners, now.runners)
-    -- Routes come from the current config, which may name runners that the run did not record.
+    -- The current config may route tasks to user runners that the run did not record, so add them.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
     end
@@ -207,7 +207,8 @@ local function newest(home, root)
   record.refuse("there is no run yet", "moonlet preset list shows what can be run", home.top)
 end
 
---- Finds a run by id (R-007, r-7, 7), `last`, task id, or packet (T-001) for its newest run.
+--- Finds a run by its id (R-007, r-7, 7), by its task id, or by the word `last`. For the id of a
+--- packet (T-001), finds the packet's newest run.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)

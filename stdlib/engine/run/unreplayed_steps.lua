@@ -100,7 +100,7 @@ end
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
-    -- A command that runs at most once has a begin record, too, but no agent.
+    -- Skip a command that runs at most once. It has a begin record, too, but starts no agent.
     if math.type(number) ~= "integer" or last.once and number == last.attempt then return end
     local attempt = found[number] or { step = key, number = number }
     found[number] = attempt
@@ -110,7 +110,7 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- Attempts of this host are not in `charges` yet. Their runner is that of the begin record.
+  -- `charges` does not contain the attempts of this host yet. The begin record names their runner.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
@@ -118,7 +118,7 @@ local function begun_of(run, key)
   return found
 end
 
---- Adds recorded agent sessions, which have no begin record.
+--- Adds the recorded agent sessions to `list`. Sessions have no begin records.
 local function add_sessions(run, list)
   for _, step in ipairs(run.steps) do
     if step.kind == "session" and step.usage then

@@ -65,7 +65,7 @@ function verbs:verdict(call, ...)
   local state = context.of(self)
   no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
   record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
-  -- A verdict of the runner mock is made up, so do not record it.
+  -- The runner `mock` makes up its verdicts, so do not record them.
   if state.run.mocked then return end
   state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
     status = call.pass and "passed" or "failed" }, true)

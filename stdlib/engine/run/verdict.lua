@@ -1,7 +1,7 @@
---- Computes the verdict of a run from its result, its checks, and lost agents and branches.
---- A script may tolerate a loss, but the verdict reports it.
---- Checks and losses inside a ctx:step are recorded with its end, because a resume replays the step
---- as a whole.
+--- Computes the verdict of a run from its result, its checks, its failed agents, and the failed
+--- branches of its fan-outs. The verdict reports a failure even if the script tolerates it. The end
+--- record of a ctx:step lists the checks and failures inside the step, because a resume replays the
+--- step as a whole.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
@@ -15,7 +15,7 @@ local M = {}
 
 local findings_cap = 64 << 20
 
---- Returns the first required check that failed and whose command did not pass later.
+--- Returns the first required check whose latest result is not a pass, or nil.
 function M.first_blocked(validation)
   local last = {}
   for _, item in ipairs(validation) do last[item.kind .. ":" .. item.command] = item end
@@ -81,7 +81,7 @@ local function reaches(result, severity)
   return false
 end
 
---- Returns the error of a limit that prevented an agent's start, ended an agent or was exceeded.
+--- Returns the error of a budget limit that refused to start an agent or was exceeded, or nil.
 function M.over_budget(run)
   return run.own_budget and (run.own_budget.refused or budget.exceeded(run.own_budget))
 end
@@ -108,7 +108,7 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- Reports whether the run could not start: a planned check may not run, or a call has no runner.
+--- Reports whether an error means that a planned check cannot run or that a call has no runner.
 local function is_unrunnable(run, err)
   if type(err) ~= "table" then return false end
   if rawget(err, "kind") == "no-runner" then return true end
@@ -124,8 +124,8 @@ function M.error_of(run, err)
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
-  -- A built-in preset raises `invalid` for a mistake of its user, who does not need the line in the
-  -- preset's code.
+  -- A built-in preset raises `invalid` if its user made a mistake. Remove the place in the preset's
+  -- code from the error, because it does not help the user.
   if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then rawset(err, "at", nil) end
   if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
@@ -190,7 +190,7 @@ end
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
-  --- Starts to collect the checks and losses inside the step `key`.
+  --- Starts to collect the checks and failures inside the step `key`.
   function run.note_begin(key)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
@@ -209,7 +209,8 @@ function M.add(run)
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Records lost branches of a fan-out. `failure` is set if no branch succeeded, and fails the run.
+  --- Records the failed branches of a fan-out. `failure` is the error of the fan-out if no branch
+  --- succeeded.
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
@@ -232,7 +233,7 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- Stops collecting the checks and losses inside the step `key`, and returns them, or nil if there
+--- Stops collecting the checks and failures inside the step `key`. Returns them, or nil if there
 --- are none.
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
 ---@return boolean again  true if a part was lost or failed, so that a retrying run repeats the step

@@ -275,7 +275,7 @@ local function check_answers(story, rec, root, path, problem)
     for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
       local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
       local is = text and not cut and core.text.sha256(text)
-      -- check_files reports a file that was changed after the end of the run.
+      -- Skip a file that was changed after the end of the run, because `check_files` reports it.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
           rec.ended and "do not rely on this file; moonlet show prints the result of the run"
@@ -346,7 +346,7 @@ local function check(home, root, id, with_ledger)
     or null
   local begun = has_begun(story, root, path, text)
   if begun then check_journal(story, path, problem, note) end
-  -- While a host drives the run, its other files change, so stop here.
+  -- The host that executes the run still changes the run's other files, so do not check them.
   if report.state == "running" then return report end
   if not begun then
     note("the run was ended before it began; the folder can be removed", path)

@@ -19,7 +19,7 @@ local kinds = { "usd", "tokens" }
 
 local function kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 
---- Drives the copy of the run. Returns how its body ended.
+--- Executes the script in a copy of the run. Returns true and the result, or false and the error.
 local function drive(plan, home, seen, shadow)
   local id = plan.before and plan.before.run
   plan.home, plan.may_ask, plan.after, plan.on_record = shadow.home, false, nil, nil
@@ -43,7 +43,7 @@ local function drive(plan, home, seen, shadow)
   return run_module.body(run)
 end
 
---- Releases everything that the copy has acquired, even after an error.
+--- Ends everything that runs for the forecast and deletes the shadow. Also called after an error.
 local function leave(shadow)
   adoption.observer, values.reader, run_module.current = nil, nil, nil
   core.run.end_children()
@@ -59,7 +59,8 @@ local function check_free(home, id)
     hint = ("wait for it (`moonlet wait %s`) or end it (`moonlet cancel %s`)"):format(id, id) }, 0)
 end
 
---- Adds the steps that were replayed, that wait for a person, or that the runner mock answered.
+--- Adds to the forecast the steps that were replayed, that wait for a person, or that the runner
+--- `mock` answered.
 local function add_replayed(run, seen)
   local order, placed = {}, {}
   for _, step in ipairs(run.steps) do
@@ -107,7 +108,7 @@ local function row_of(run, seen, costs, key, before, record)
     runner = step.runner or null, model = step.model or null }
   if step.outcome == "reused" then
     local spent, was = spent_below(run, key), before[key] or {}
-    -- In a replay, only the record of the original run has the cost, because that run paid.
+    -- In a replay, only the original run's record contains the cost of a reused step.
     local told = type(was.usage) == "table" and was.usage ~= null and was.usage or {}
     row.paid_usd = spent.usd or told.cost_usd or null
     row.paid_tokens = spent.tokens or told.total_tokens or null
@@ -186,8 +187,8 @@ local function add_bound(run, rows, costs, sum, kind)
   if left and (not rest or rest > left) then sum.rest, sum.rest_from = left, "the budget" end
 end
 
---- Computes the totals of the listed steps, and an upper bound for steps that the forecast does not
---- reach.
+--- Sums the costs of the steps in `rows`. Adds an upper bound for the cost of the steps that the
+--- forecast did not reach.
 ---@param planned table<string, number>?  highest cost of all calls that the preset plans, by kind
 local function sums_of(run, costs, rows, ends, planned)
   local totals = {}
@@ -232,7 +233,8 @@ local function hash_of(plan, run, seen)
   return core.text.sha256(core.json.encode_record(parts)):sub(1, 16)
 end
 
---- Classifies the end of a forecast: the script's end, an unknown answer, a person, or an error.
+--- Returns what ended the forecast: the script's end, an unknown answer, a step that waits for a
+--- person, or an error.
 local function ending_of(ok, err)
   if ok then return "end" end
   local kind = kind_of(err)
@@ -247,13 +249,13 @@ end
 ---@field keeps_model boolean?  true for a resume, which cannot take another --model
 ---@field over_budget moonlet.Error?  error of a step that the budget refuses
 ---@field stops {key: string, agents: integer}?
----  the command at which the forecast had to stop; the number of agent calls after it in the last run
+---  where the forecast stopped, and how many of the last run's agent calls it did not reach
 ---@field calls integer?  number of agent calls that the preset plans
 ---@field steps table[]
 ---@field totals table<string, table>
 
---- Returns the command at which the forecast had to stop, and the number of agent calls after it in the
---- last run; nil if it did not stop.
+--- Returns the command at which the forecast stopped, or nil. `agents` counts the last run's agent
+--- calls that the forecast did not reach.
 local function stop_of(rows, seen, steps)
   for _, row in ipairs(rows) do
     if row.outcome == "runs" then

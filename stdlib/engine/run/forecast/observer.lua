@@ -1,6 +1,6 @@
---- Observes a copy of a run: records which steps are replayed and what each other step would do.
---- A step whose answer is unknown ends the script's function that called it. Parallel functions
---- continue.
+--- Observes a forecast, which executes a copy of a run. Records which steps are replayed, and what
+--- each other step would do. If a step's answer is unknown, ends the function that called the step.
+--- Functions that run in parallel continue.
 local budget = require "moonlet.engine.budget.budget"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local values = require "moonlet.engine.journal.values"
@@ -10,9 +10,10 @@ local M = {}
 
 --- Lists observations whose values differ each time. A step that depends on one has no stable hash.
 local volatile = { now = true, random = true, asked = true }
---- Lists the kinds of steps whose functions are executed, so that their inner steps are observed.
+--- Lists the kinds of steps that call a function. A forecast executes the function to observe the
+--- steps inside it.
 local descends = { step = true, preset = true }
---- Lists the kinds of errors that do not count as a refusal of the step.
+--- Lists the kinds of errors that do not mean that an agent step was refused.
 local no_refusal = { prepared = true, parked = true, cancelled = true }
 
 ---@class moonlet.ForecastStep
@@ -61,7 +62,7 @@ function Observer:add(key, fields)
   return fields
 end
 
---- Ends the function that called a step whose result is unknown.
+--- Ends the function that called a step, because the step's result is unknown.
 local function stop(observer, key, what)
   observer.ended[body_of(key)] = true
   error(unknown(what), 0)
@@ -80,7 +81,7 @@ local function may_run(run, argv, options)
     and core.process.confinement() ~= nil
 end
 
---- Ends the calling function at a command that may change something.
+--- Ends the function that called a command, if the command may change something.
 ---@param options table
 function Observer:command(key, argv, options)
   if may_run(self.run, argv, options) then return end
@@ -98,9 +99,8 @@ local function hash_of(observer, job, hash, prompt)
   return core.text.sha256(table.concat(parts, "\0"))
 end
 
---- Reserves an attempt's share of the budget.
---- A forecast never refunds a share, so the shares are exact only for agents that start together.
---- In a real resume, a later agent may have more budget left.
+--- Reserves an attempt's share of the budget. In a real run, the agent's real usage later replaces
+--- the share. A forecast keeps the share, so a later agent may in fact have more budget left.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)
@@ -128,9 +128,9 @@ local function foresee_agent(observer, key, hash, options)
     is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
---- Decides what the forecast does with a step that has no answer in the journal.
---- Returns true if the step needs no work, and nothing if the copy may execute it.
---- Raises an error if the step's result is unknown.
+--- Decides what the forecast does with a step that has no answer in the journal. Returns true if
+--- the step needs no work, and nothing if the forecast may execute the step. Raises an error if the
+--- step's result cannot be known.
 ---@return boolean?
 function Observer:reach(key, input, hash, options)
   if self.ended[body_of(key)] then error(unknown "what its body has caught", 0) end
@@ -145,7 +145,7 @@ function Observer:reach(key, input, hash, options)
     input.argv and words.shown(input.argv) or key)
 end
 
---- Stores the hash of a new observation.
+--- Stores the hash of a value that the script observed for the first time, such as a file's text.
 function Observer:observed(key, input, value)
   if volatile[input.verb] then
     self.is_volatile = true
@@ -154,7 +154,7 @@ function Observer:observed(key, input, value)
   self.seen[key] = core.text.sha256(values.text(value))
 end
 
---- Runs an agent step, and records the reason if it is refused.
+--- Runs an agent step. If the step is refused, records the reason. Raises the step's error again.
 ---@param fn fun(): any
 function Observer:watch(key, fn)
   local results = table.pack(pcall(fn))

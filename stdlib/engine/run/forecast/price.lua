@@ -120,7 +120,8 @@ local function known(samples, kind, accepts)
   return values
 end
 
---- Reports whether the requested model, or a version whose name contains its name, gave a sample.
+--- Reports whether a sample comes from the requested model, or from a model whose name contains
+--- that name, such as a dated version.
 local function is_of_model(sample, model)
   if not model or sample.asked == model then return true end
   return sample.model ~= nil and sample.model:find(model, 1, true) ~= nil
@@ -142,7 +143,7 @@ end
 function Costs:of(row, kind)
   local found, need, most = from_history(self, row, kind), row.need, row.most
   if found then
-    -- An agent starts only if its reservation fits the budget, so the range includes the reservation.
+    -- The budget reserves `need` before an agent starts, so the range must include `need`.
     found.high = math.max(found.high, need and need[kind] or 0)
     return found
   end

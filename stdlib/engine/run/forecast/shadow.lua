@@ -36,8 +36,8 @@ local function make_folder()
   end
 end
 
---- Returns the home of the shadow. For a new run, paths lead to the shadow's `.agent`, because the
---- real `.agent` has no folder for it.
+--- Returns the `home` of the shadow, a copy of a run. A new run has no folder in the real `.agent`,
+--- so its paths lead into the shadow.
 local function home_of(home, own, is_new)
   return { top = home.top, root = home.root, git = home.git, handle = own.handle, real = home,
     agent_path = is_new and own.agent_path or home.agent_path }

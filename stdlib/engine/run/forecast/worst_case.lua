@@ -5,7 +5,7 @@ local metering = require "moonlet.engine.agent.metering"
 
 local M = {}
 
---- Returns the number of agent calls that the preset plans, or nil if the preset may make more.
+--- Returns the number of agent calls that the preset plans, or nil if this number is unknown.
 function M.planned(run)
   local worst = run.worst
   if not worst.planned or worst.calls == 0 or #worst.uncounted > 0 then return nil end
