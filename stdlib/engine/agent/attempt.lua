@@ -127,7 +127,7 @@ local function with_temporary_folder(job, fn)
   return result
 end
 
---- Creates each folder and fills it with symbolic links to its targets.
+--- Creates the folders in `links`, each with symbolic links to the paths that `links` lists for it.
 local function make_links(job, links)
   for folder, targets in pairs(links) do
     core.file.make_root(folder)
@@ -259,7 +259,7 @@ end
 
 --- Returns the reason why the answer of an earlier host's attempt is incomplete, or nil.
 function M.lost(job, number)
-  if job.on then return nil end -- The remote machine still has the output.
+  if job.on then return nil end -- the output is still on the remote machine and will be fetched
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
@@ -300,7 +300,8 @@ function M.write_exit(job, exit, answer)
   job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
 end
 
---- Returns the answer's text and the usage of an earlier attempt, whose step now has another input.
+--- Returns the answer's text and the usage of an attempt that is abandoned, because the input of
+--- its step has changed.
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()

@@ -223,7 +223,7 @@ local function run_attempts(job, last, hash, own_budget)
   retry.ended(job)
   if ok then return result end
   local asked, kept = pcall(is_taken_up, job)
-  -- Keep the worktree for a resumed run, unless another branch of a ctx:any has won.
+  -- Keep the worktree for a resumed run, unless the call lost to another branch of `ctx:any`.
   job.lease:release(false, (not asked or kept) and not fan_out.has_lost())
   local list = journal.attempts(job.run, job.key)
   return outcomes.raised(result, list, job.lease:after_error(list))
@@ -385,8 +385,8 @@ local function for_step(resolved, key, dir)
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds an equal agent call that an earlier execution of the same clean-up handler has paid for.
---- Returns the key and the call, or nothing.
+--- Finds an equal agent call that an earlier execution of the same clean-up handler made, so that
+--- it is not paid for again. Returns the key and the call, or nothing.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
@@ -437,7 +437,7 @@ local function check_fields(call)
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end
 
---- Resolves the call of a step, with the changes of `moonlet run replay --step`.
+--- Resolves the call of a step. For `moonlet run replay --step`, changes the call first.
 local function resolve(state, call, key)
   local run = state.run
   local change = run.options.step

@@ -28,7 +28,7 @@ local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, 
 --- Keeps refusals in memory if the state folder cannot be written.
 local remembered = {}
 
---- Returns the folder of the breaker files, or nil if it does not exist and `make` is false.
+--- Returns the folder of the breaker files, or nil if there is none. If `make` is true, creates it.
 local function folder(make)
   local path = state_dir.path()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
@@ -79,8 +79,8 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Lists the refusals in force, sorted by their end. It is unknown which accounts they are about,
---- because the breaker files do not name the accounts.
+--- Lists the refusals in force, sorted by the time at which they end. The breaker files do not name
+--- the accounts, so the list does not either.
 ---@return moonlet.Refusal[]
 function M.closed()
   local root, list = folder(), {}
@@ -96,9 +96,9 @@ function M.closed()
   return list
 end
 
---- Opens the breaker of a credential until the refusal ends, and returns that time. An earlier
---- refusal of the same class stays in force if it ends later.
---- If `anew` is set, the call was made in spite of an earlier refusal, which the new one replaces.
+--- Opens the breaker of a credential and returns the time at which it closes. An earlier refusal of
+--- the same class stays in force if it ends later, unless `anew` is set.
+--- `anew` means that the call was made in spite of the earlier refusal.
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 function M.trip(credential, refusal)
   local now = core.clock.wall()
@@ -137,7 +137,7 @@ function M.succeeded(credential, since)
   if not found then return end
   local is_over = found["until"] <= core.clock.wall()
     or since and math.type(found.tripped) == "integer" and found.tripped <= since
-  -- The breaker stays open if another process has opened it since.
+  -- Keep the breaker open if another process has opened it after this call started.
   if is_over then core.file.remove(root, credential .. ".json") end
 end
 

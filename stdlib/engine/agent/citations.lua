@@ -10,7 +10,7 @@ local file_cap = 4 << 20
 local long_enough = 8  -- Shorter lines are not distinctive.
 local telling = 12  -- Two lines of at least this length identify a file without its name.
 
---- Collapses white space, so that line numbers and indents do not matter.
+--- Collapses white space, so that the same text with another indent still matches.
 local function squeeze(text) return (text:gsub("%s+", " ")) end
 
 local function plain(text) return (text:gsub("%p", "%%%0")) end
@@ -22,8 +22,9 @@ local function names(text, path)
     or text:find("[^%w_./-]" .. plain(path:match "[^/]+$") .. "[^%w_]") ~= nil
 end
 
---- Splits a text into the files that it quotes, at headers of diffs, prompts, `head` and `tail`.
---- Each part is stored with the command that printed it, because the command may name the file.
+--- Splits a text at the headers of files in the output of `git diff`, `head` or `tail`, and at the
+--- headers of data in a prompt. Each part is stored with the command that printed it, because the
+--- command may name the file.
 local function add_chunks(chunks, text, about)
   text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
     :gsub("\n==> [^\n]* <==\n", "\0%0")
@@ -50,7 +51,7 @@ local function lines_of(text)
   return lines
 end
 
---- Returns the cited line with its neighbours, and the minimum length of a line that counts.
+--- Returns the cited line with its neighbours, and the minimum length of the lines to compare.
 local function cited(lines, line)
   if not line or line > #lines then line = nil end
   local list, least = {}, 1
@@ -61,8 +62,8 @@ local function cited(lines, line)
   return list, least
 end
 
---- Counts how many of the different lines in `lines` a chunk contains.
---- With `said`, counts only lines that `said` contains, too.
+--- Counts the distinct lines in `lines` that a chunk contains.
+--- If `said` is given, counts only lines that `said` contains, too.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do

@@ -5,7 +5,7 @@ local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
-local margin = 64 << 10  -- longer than any secret that the cut could split
+local margin = 64 << 10  -- longer than any secret, so that redaction sees each secret whole
 local encoded_cap = 12 << 20  -- size as JSON, where an invalid byte takes six bytes
 
 --- Returns the head and tail of a file. Redacts the file first, because a cut could split a secret.

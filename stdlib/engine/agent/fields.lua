@@ -6,8 +6,8 @@ local M = {}
 ---@class moonlet.AgentField
 ---@field type string       type for record.check; "string!" means required
 ---@field input boolean | fun(job: moonlet.ResolvedCall): any
----   true: a resumed run asks the agent again if the value has changed. false: it does not.
----   A function computes the value that is compared.
+---   true: a resumed run asks the agent again if the field has changed. false: changes are ignored.
+---   A function returns the value that is compared instead of the field.
 ---@field runner boolean?   true: the value is passed to the runner unchanged
 
 --- A call without a role inherits the role of the run, so the input hash uses the effective role.
@@ -39,19 +39,19 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false },  -- only selects the runner
+  task_type = { type = "string", input = false },  -- used only to select the runner
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
-  loop = { type = "string", input = false },  -- only decides whether a looping agent is ended
+  loop = { type = "string", input = false },  -- used only to decide whether to stop a looping agent
   on = { type = "string", input = function(job) return job.on end },
   continues = { type = "string", input = true, runner = true },
 }
 
---- Maps each field to its type, for record.check.
+--- Maps each field to its type, for `record.check`.
 ---@type table<string, string>
 M.types = {}
 for name, field in pairs(M.all) do

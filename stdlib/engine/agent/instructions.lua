@@ -153,7 +153,7 @@ local function observe(run, names, revision, paths)
   return list
 end
 
---- Returns the instruction files with these names. The first result is cached for the whole run.
+--- Returns the instruction files called `names`. The first result is cached for the whole run.
 local function files_of(run, names, revision, paths)
   local key = ("/instructions/%s@%s+%s"):format(table.concat(names, ","), revision, table.concat(paths, ","))
   local given = state_of(run).given

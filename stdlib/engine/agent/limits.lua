@@ -20,7 +20,7 @@ local M = {}
 local Watch = {}
 Watch.__index = Watch
 
---- Returns a watch over the limits of an attempt.
+--- Returns a Watch, which checks the limits of an attempt.
 ---@param grow fun(used: table): table?  adds usage to the outer budgets, see budget.with()
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)

@@ -1,4 +1,4 @@
---- Meters an agent call: reserves an attempt's budget and computes its usage and cost.
+--- Reserves the budget of an agent's attempts, and computes their usage and cost.
 --- If a runner reports no usage, tokens are estimated at four bytes each.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
@@ -14,7 +14,7 @@ local M = {}
 local warned_of_run = per_run(function() return {} end)
 
 local default_answer_tokens = 4000
---- The runners mock and cassette ask no model, so they cost nothing.
+--- The runners `mock` and `cassette` call no model, so they cost nothing.
 local is_made = { mock = true, cassette = true }
 
 --- Estimates the tokens of a text, or of a number of bytes.
@@ -55,7 +55,7 @@ function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    -- If the run has no runner, M.check tests each call that names one.
+    -- If the run has no runner, `M.check` tests each call that names a runner.
     if not name or is_made[name] then return end
     local found, runner = pcall(runners.get, name, plan.config)
     local model = plan.options.model or routed.model or (plan.config.runners[name] or {}).model
@@ -80,7 +80,7 @@ function M.check(job, own_budget)
   run.emit("warning", { text = ("a run will be refused: %s; %s"):format(err.message, err.hint) })
 end
 
---- Returns the expected maximum usage of an attempt, which the budgets reserve before it starts.
+--- Returns the usage that budgets reserve before an attempt starts, for its prompt and answer.
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)

@@ -61,7 +61,7 @@ local function copy_of(err)
   return infrastructure_error.is(err) and infrastructure_error.mark(copy) or copy
 end
 
---- Returns the status, class and error of an attempt, from the first problem found.
+--- Returns the status, class and error of an attempt. The first problem that is found decides.
 local function judge(job, evidence, cut, workspace)
   local answer, exit = evidence.answer, evidence.exit
   if evidence.refused then return "failed", evidence.refused.class, evidence.refused end
@@ -143,7 +143,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   }
 end
 
---- Adds a hint, such as the place of kept work, to the error of a call.
+--- Adds a hint to the error of a call, for example where unmerged work is kept.
 local function with_hint(err, hint)
   if not hint or type(err) ~= "table" then return err end
   local copy = copy_of(err)

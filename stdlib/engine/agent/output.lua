@@ -21,8 +21,8 @@ local function parse_json(text)
   return nil, value.message
 end
 
---- Checks an answer against a schema.
---- Returns the data, or nil with the problems in full for the agent and in one line for people.
+--- Checks an answer against a schema. Returns the data. If the answer is invalid, returns nil, all
+--- problems for the agent, and a summary in one line for people.
 ---@param normalise (fun(data: any, schema: table): any)?  removes what a strict schema added
 function M.check(schema, text, normalise)
   if not text:find "%S" then return nil, "the answer is empty", "it is empty" end

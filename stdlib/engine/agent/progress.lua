@@ -15,9 +15,9 @@ local limited_ms = 50  -- interval of checks while a limit applies
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
-local done_grace_ms = 5000  -- time to exit for an agent that is done
+local done_grace_ms = 5000  -- time for an agent to exit after it is done
 local wait_grace_ms = 3000  -- long enough for a program's own first retry
-local refused_grace_ms = 1000  -- short, because a refused login or quota stays refused
+local refused_grace_ms = 1000  -- short, because a retry seldom helps after a refused login or quota
 local most_broken_off = 3
 
 ---@class moonlet.Follower
@@ -81,8 +81,8 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Stops an agent that is done, has passed a limit or waits too long.
---- Returns true if it was stopped.
+--- Stops an agent that is done, has exceeded a limit, or has waited too long for its provider.
+--- Returns true if the agent was stopped.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
@@ -134,7 +134,7 @@ end
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
   if not reading then return background.during(function() follow_lines(job, id) end, fn) end
-  -- An earlier host may have suspended the idle limit, so its state is unknown.
+  -- nil means unknown, because an earlier host may have suspended the idle limit.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
   local ok, result = pcall(background.during, function() follow(job, seen, id) end, fn)

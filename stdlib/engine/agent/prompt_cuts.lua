@@ -1,6 +1,5 @@
---- Records which parts were dropped from prompts to fit a token budget (prompt_tokens,
---- m.prompt.compose).
---- The manifest and the report list the dropped parts.
+--- Records which parts were dropped from prompts to fit the token budget of `prompt_tokens` or of
+--- `m.prompt.compose`. The manifest and the report list the dropped parts.
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}

@@ -6,12 +6,12 @@ local stream = require "moonlet.engine.runner.stream"
 
 local M = {}
 
-local most_batches = 32  -- batches of 64 KB per pass, so that a chatty agent does not block others
+local most_batches = 32  -- number of 64 KB batches in one pass; more would block other agents
 local most_ms = 20  -- maximum duration of one pass
 local most_told = 500  -- maximum number of events that are emitted for one attempt
 local longest_text = 2000
 local longest_detail = 120
-local part_size = 256 << 10  -- bytes of a transcript that one pass reads
+local part_size = 256 << 10  -- maximum number of bytes that one pass reads from a transcript
 local list_every_ms = 2000  -- interval of looking for new transcripts of subagents
 
 ---@class moonlet.Reading
@@ -32,7 +32,7 @@ local list_every_ms = 2000  -- interval of looking for new transcripts of subage
 local Reading = {}
 Reading.__index = Reading
 
---- Returns a reader of the output in `dir`, for a runner with an event stream.
+--- Returns a Reading of the output in `dir`. The runner's output must be a stream of events.
 ---@param tell fun(kind: string, fields: table)  emits an event of the step
 ---@return moonlet.Reading
 function M.new(runner, dir, tell)
@@ -81,8 +81,8 @@ local function take(reading, at_end)
   return true
 end
 
---- Reads the new lines of stdout.log. Returns false if the time of a pass ran out. Raises an error
---- if the file cannot be read.
+--- Reads the new lines of stdout.log. Returns false if more lines remain for the next pass.
+--- Raises an error if the file cannot be read.
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()

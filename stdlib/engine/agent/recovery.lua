@@ -16,8 +16,9 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Decides the state of an attempt that was working in place when its host died. If its keeper has
---- ended it, a person reviews its changes, and the changes are returned.
+--- Returns the state of an attempt that wrote directly to the user's work tree when its host died.
+--- Waits for the attempt if it still runs. If the attempt was lost, a person must approve that the
+--- step is repeated, and the attempt's changes are returned, too.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -31,7 +32,8 @@ local function settle_in_place(run, step, last, state)
 end
 
 --- Ends an attempt of an earlier host, because the input of its step has changed since.
---- Its cost still counts for the run. If it worked in place, a person reviews its changes.
+--- The attempt's cost still counts for the run. If the attempt was lost while it wrote directly to
+--- the user's work tree, a person must first approve that the step is repeated.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -41,7 +43,7 @@ function M.abandon(job, earlier)
   local started = core.clock.monotonic()
   local seen = baseline.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
-  -- `told` contains changes that a person has reviewed.
+  -- Set if a person has reviewed the changes of the attempt.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and adoption.stop(key, id) or adoption.take(key, id)
@@ -113,7 +115,7 @@ local function next_attempt(job, last, hash, prompt)
 end
 
 --- Predicts the attempt with which a resume would start, and starts nothing.
---- Works on a copy of the run's record, so a question to a person may be journaled there.
+--- It may journal a question to a person, so the caller passes a copy of the run.
 ---@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's current input
@@ -132,7 +134,8 @@ function M.foresee(job, last, hash)
   return M.first_attempt(job, last, hash), why
 end
 
---- Returns the attempt to start with: an earlier host's attempt, the one after it, or the first.
+--- Returns the attempt with which a step starts or continues. If an earlier host left an attempt,
+--- that attempt is adopted or repeated, or the next attempt follows.
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's input
 function M.first_attempt(job, last, hash)

@@ -71,7 +71,8 @@ function M.masked(argv)
   return list
 end
 
---- Replaces each runner's arguments with the result of `changed(name, args)`, unless it is nil.
+--- Copies the runners with new arguments, which `changed(name, args)` returns.
+--- If `changed` returns nothing, the runner keeps its arguments.
 local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
@@ -91,7 +92,8 @@ function M.of_runners(runners)
   return with_args(runners, function(_, args) return M.masked(args) end)
 end
 
---- Restores the masked arguments of recorded runners from the current config, if they are the same.
+--- Restores the masked arguments of recorded runners from the current config, unless the config has
+--- other arguments now.
 function M.restored(recorded, now)
   return with_args(recorded, function(name, args)
     local current = type(now[name]) == "table" and now[name].args

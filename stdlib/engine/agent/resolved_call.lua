@@ -133,7 +133,8 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox makes only the working folder writable; the host's can add other paths.
+  -- A runner's own sandbox makes only the working folder writable, but the host's sandbox can add
+  -- other paths.
   if call.confine or call.writes then return "host" end
   -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
@@ -146,7 +147,8 @@ local function is_confined(job)
   return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
---- Returns the program's path, or nil and an error, which is raised only if a process must start.
+--- Returns the program's path, or nil and an error.
+--- The caller raises the error only if the program must start.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
@@ -158,7 +160,7 @@ end
 --- Returns the call's own route, or else the run's. Raises an error if a rule refuses the work.
 local function route(run, call)
   local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
-  -- The runner mock replaces every other runner.
+  -- The runner `mock` replaces every other runner.
   return routing.of_call(run, call, run.runner.name ~= "mock" and own or run.runner)
 end
 
@@ -248,7 +250,8 @@ local function check_as_real(run, call)
   for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
 end
 
---- Returns a call with the changes of `moonlet run replay --step`.
+--- Returns a copy of a call with the prompt, runner or model that the user gave to
+--- `moonlet run replay --step`.
 ---@param change {prompt: string?, runner: string?, model: string?}
 ---@return moonlet.AgentCall
 function M.changed(call, change)

@@ -16,7 +16,7 @@ local poll_ms = 50
 --- A provider that asks for a delay of more than ten minutes is treated as out of quota.
 local longest_patience_ms = 10 * 60 * 1000
 
---- Limits the time of retries after rate limits. Most rate limits last a minute.
+--- Limits how long a call is retried after rate limits. Most rate limits end within a minute.
 local longest_rate_ms = 10 * 60 * 1000
 
 --- Returns the delay before a retry in ms: exponential backoff with jitter, at least `asked_ms`.
@@ -42,8 +42,8 @@ local function quota_error(job, message, until_ms)
     hint = "moonlet wait continues by itself at that time; moonlet resume asks again at once" }
 end
 
---- Returns the limit in the call or the config of how often a prompt may be sent, or nil if neither
---- has one.
+--- Returns how often a prompt may be sent, as the call or else the config says.
+--- Returns nil if neither of the two sets a limit.
 local function asked_most(job)
   local most = job.call.retry or job.run.config.limits.retries
   return most and math.max(1, most) or nil
@@ -52,7 +52,7 @@ end
 --- Returns how often a prompt may be sent in the worst case.
 function M.most(job) return asked_most(job) or most_tries end
 
---- Reports whether this job may call the provider although it has refused earlier calls.
+--- Reports whether this job may call the provider, which has refused an earlier call.
 --- One job of a resumed run may try once, because the user may have bought quota or logged in.
 --- Other jobs wait for the outcome of that call.
 local function may_ask(job, holds)
@@ -86,8 +86,8 @@ local function pause_of(until_ms)
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises an error if the provider has refused this credential, to this process or another one.
---- Waits for the end of a rate limit.
+--- Waits for the end of a rate limit. Raises an error if the provider has refused this credential,
+--- even if another process made the refused call.
 ---@param holds boolean?  the job has locked the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
@@ -140,7 +140,7 @@ end
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- If a login is missing on this machine, no provider has refused it, so other calls may continue.
+  -- If this machine has no login, the provider has refused nothing, so do not stop other calls.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,

@@ -89,7 +89,8 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- Returns the route that a step began with, or nil if it is unchanged or no longer valid.
+--- Returns the route with which a step began. Returns nil if the step can use its current route, or
+--- if the earlier route is no longer valid.
 ---@param routed moonlet.Routed   current route
 ---@param begun table             begin record of the step's last attempt
 ---@param model string?           model that the call would use now
@@ -130,7 +131,8 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- Describes a route in words if moonlet chose the runner or a reason forced the work, else nil.
+--- Describes a route in words. Returns nil unless moonlet chose the runner, or a given reason
+--- overrode a rule that refuses the work.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
 function M.told(routed, model)

@@ -14,7 +14,7 @@ local M = {}
 ---@field text string      description for people and model.json
 
 local most_names = 8
---- The runners mock and cassette start no process.
+--- The runners `mock` and `cassette` start no process.
 local without_process = { mock = true, cassette = true }
 
 --- Returns the folder for an agent's temporary files.
@@ -46,7 +46,7 @@ function M.forget(job)
   forget_one(job, name)
 end
 
---- Returns the subfolder of a temporary folder for the agent's own state.
+--- Returns the folder for the agent's own state, which is inside the agent's temporary folder.
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
 --- Returns the temporary folder of an attempt that an earlier host started.
@@ -56,8 +56,8 @@ function M.find_temporary(job)
   return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
---- Creates a private temporary folder, because the system's one may contain repositories. Returns
---- its path and a function that removes it.
+--- Creates a private temporary folder, because the system's temporary folder may contain
+--- repositories. Returns the folder's path and a function that removes the folder.
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -111,7 +111,8 @@ local function check_writable(job, made)
   end
 end
 
---- Returns the folders that a runner's own state must not overlap: repository, records and config.
+--- Returns the folders of the repository, of moonlet's records and of moonlet's config.
+--- A runner's own state must not overlap these folders.
 local function kept_apart(job)
   local list = {}
   local function add(path)
@@ -159,8 +160,8 @@ local function state_of(job, made)
   return list
 end
 
---- Returns the writable paths, and the state paths to show to the user. Creates missing state
---- folders.
+--- Creates missing state folders. Returns the writable paths, and those state paths that the user
+--- should see, as printable text.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -210,8 +211,8 @@ function M.absence(run)
   return not support and why or nil
 end
 
---- Returns the reason why a run has no sandbox, for the run's header. Returns nil if it has one, or
---- if no process starts.
+--- Returns the reason why a run has no sandbox, for the run's header. Returns nil if the run has a
+--- sandbox or starts no process.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end

@@ -115,7 +115,7 @@ function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  -- An error in the description of the call must not lose the call's answer.
+  -- If the description fails, write a short one, so that the call's answer is not discarded.
   local told, text = pcall(model_text, model)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
@@ -148,7 +148,7 @@ Open. Nobody has decided yet what to do with this result.
 ]]):format(run.id, run.task_id, run.preset_name)
 end
 
---- Returns the manifest section about folders that earlier steps left in the worktree.
+--- Returns the section of input-manifest.md about folders that earlier steps left in the worktree.
 local function kept_section(job)
   local kept = job.lease and job.lease.place and job.lease.place.kept or {}
   if #kept == 0 then return "" end
@@ -156,7 +156,8 @@ local function kept_section(job)
     :format(table.concat(kept, "\n- "))
 end
 
---- Writes input-manifest.md if the step has instruction files, a shortened prompt or kept folders.
+--- Writes input-manifest.md if the step has instruction files, a shortened prompt, or folders that
+--- no merge contains.
 ---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

@@ -17,8 +17,8 @@ local state_of = per_run(function() return { root = nil, line = {}, look_at = 0,
 
 local poll_ms = 50
 local told_after_ms = 1000
---- A host waits at most two seconds for its turn in the queue of hosts, because the host before it
---- may be stopped. A running host passes the turn on within one poll.
+--- After this time, a host takes a free slot even if another host is ahead in the queue, because
+--- that host may be stopped. A running host takes a free slot within one poll.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400
@@ -143,7 +143,7 @@ local function adopted(root, limit, who, fn)
   return result
 end
 
---- Calls fn, which runs an agent, with an acquired slot.
+--- Acquires a slot, calls fn, which runs an agent, and releases the slot.
 ---@generic T
 ---@param state string?  state of an adopted attempt: running or exited
 ---@param fn fun(waited: boolean): T

@@ -49,7 +49,8 @@ Lease.__index = Lease
 
 local held_of_run = per_run(function() return {} end)
 
---- Adds a step's changes to those that wait for a review, and returns the changes of all steps.
+--- Adds a step's changes, if any, to the run's list of changes that wait for a review.
+--- Returns the list.
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
 function M.held(run, held)
   local list = held_of_run(run)
@@ -70,7 +71,7 @@ function Lease:acquire(attempt)
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
-  -- Load all of the user's runners, because a merge holds back the startup files of each.
+  -- Load all of the user's runners. They declare startup files, which the merge must hold back.
   for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
@@ -78,7 +79,7 @@ function Lease:acquire(attempt)
   return attempts.anew(attempt, core.run.redact((resolved_call.prompt(job))))
 end
 
---- Returns the baseline that a resumed host needs for its comparison.
+--- Returns the baseline for the journal. A resumed run compares it with the files to find changes.
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
@@ -104,7 +105,8 @@ function Lease:problem(attempt)
   return self.place.breach()
 end
 
---- Checks the protected paths after an attempt. If any changed, `touched` holds the error.
+--- Returns the protected paths that an attempt has changed, or nil.
+--- If there are any, stores the error in the field `touched`.
 function Lease:watch()
   local paths = self.place.touched()
   if #paths == 0 then return nil end
@@ -182,8 +184,8 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- Returns the texts in the list `field` of the attempts since the step last ended, and those in
---- `more`, without duplicates.
+--- Returns the texts in the list `field` of each attempt since the step last ended, and the texts
+--- in `more`, without duplicates.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -213,7 +215,7 @@ local function found_of(job)
   return paths
 end
 
---- Lists the files that a step's attempts have changed, together with `more`.
+--- Lists the files that a step's attempts have changed, and the files in `more`, sorted by path.
 ---@param list table[]   attempts of the step
 function M.changed(job, list, more)
   local all = found_of(job)
@@ -247,7 +249,7 @@ local function tell_startup(job, tree, paths, warnings)
 end
 
 --- Merges the changes of the last attempt. Returns the changed paths, the paths held back for
---- review, and true if it has warned.
+--- review, and true if no further warning about missing changes is needed.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -264,7 +266,7 @@ local function merge(lease, warnings, asks)
   lease.place = nil
   local ok, paths, warning, held = pcall(place.finish, gate.mass_deletion)
   if not ok then
-    -- Warn with the hint, too, because a script may catch and discard the error.
+    -- Also store the hint as a warning, because a script may catch and discard the error.
     if type(paths) == "table" and paths.hint then lease.warnings = { paths.hint } end
     error(paths, 0)
   end
@@ -274,7 +276,8 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt. Merges its changes and lists those of all attempts.
+--- Ends the lease after the last attempt. Merges the changes of the last attempt, and lists the
+--- changes of all attempts.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
@@ -308,8 +311,8 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns the protected paths that a discarded attempt changed; if none, returns nil and its other
---- changes.
+--- Returns the protected paths that a discarded attempt changed. If there are none, returns nil and
+--- the attempt's other changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
 function M.left(run, seen, told)

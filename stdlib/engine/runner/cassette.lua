@@ -32,8 +32,8 @@ local function parse_fault(text)
   error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Separates the parts `fault=…` at both ends of a text from the cassette's folder between them,
---- whose name may contain commas.
+--- Separates the cassette's folder from the parts `fault=…` before and after it. The folder's name
+--- may contain commas.
 local function split(text)
   local before, after = {}, {}
   local function take(pattern, list, at)
@@ -152,8 +152,8 @@ local function kept_before(job)
   return job.kept
 end
 
---- Puts a new recording in the place of attempt `number`. Deletes the recordings of later attempts,
---- and those not in `kept`.
+--- Stores a new recording as attempt `number` and replaces the earlier one. Deletes the recordings
+--- of later attempts, and of attempts that are not in `kept`.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -284,7 +284,7 @@ local function fits(recorded, line)
     end
     local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
     if not found then return false end
-    -- A redacted text had at least one character, so skip one.
+    -- A secret has at least one character, so `[redacted:…]` matches at least one character.
     at, pos = found + #piece + 1, to + 1
   end
 end
@@ -308,8 +308,8 @@ local function find_renamed(root, key)
   return #names == 1 and names[1] or nil
 end
 
---- Finds the recording of attempt `number`. If there are fewer recordings, returns the last one.
---- The third result is true if that is the step's first recording.
+--- Finds the recording of attempt `number` of a step, or the step's last recording if there are
+--- fewer. The third result is true if the found recording is the step's first.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end

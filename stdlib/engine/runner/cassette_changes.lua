@@ -14,7 +14,7 @@ local function is_safe(path)
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- Returns the record of a changed path, or nil if it is neither a file nor deleted.
+--- Returns the record of a changed or deleted file, or nil if the file cannot be recorded.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end

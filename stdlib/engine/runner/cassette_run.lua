@@ -37,7 +37,7 @@ function M.open(home, id)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
-  -- The prompts of an imported run contain the sidecar's path on the machine that recorded the run.
+  -- The prompts of an imported run contain the sidecar's path on another machine, so use that path.
   local from = type(rec.imported) == "table" and rec.imported.dir
   if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
@@ -60,8 +60,8 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- Returns the exit record of a step. An answer of the runner mock has no record, so its exit is
---- derived from its status.
+--- Returns the exit record of a step. A step of the runner `mock` has no record, so one is built
+--- from its status.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then
@@ -83,7 +83,7 @@ local function patch_of(tape, folder, model)
   end
 end
 
---- Returns the recording of a step's last attempt, in the form of a recording in a cassette.
+--- Returns a step's last attempt in the format of a cassette's recording.
 ---@param tape moonlet.RunTape
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  the run's steps

@@ -150,7 +150,7 @@ function M.classify(message, status, code, waits)
   if M.is_local(message) and not status then return nil end
   if code and code_classes[code:lower()] then return code_classes[code:lower()] end
   local text = ((code or "") .. " " .. message:sub(1, 8000)):lower():gsub("request rejected %(429%)", "status 429")
-  text = text:gsub("rate[ _-]limit reached", "rate limit")  -- a reached rate limit is not a quota
+  text = text:gsub("rate[ _-]limit reached", "rate limit")  -- a rate limit is not a quota
   status = status or M.status_in(message)
   if status then return of_status(status, text, waits) end
   return of_words(text, waits)

@@ -193,8 +193,9 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Adds the usage of one message to the usage so far. Each event of a message reports the message's
--- usage again, so only the last report counts. Its output tokens are at least those of its text.
+-- Adds the usage of a message to the usage so far. Each event of a message repeats the message's
+-- usage, so the last event replaces the earlier ones. The number of output tokens is at least the
+-- estimate from the size of the text.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)
@@ -327,8 +328,8 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- Returns the class of a failure by the fields of its event, or nil. If the agent was interrupted,
---- also returns a message.
+--- Returns the error class that the fields of a failure event indicate, or nil. If the agent was
+--- interrupted, also returns a message.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

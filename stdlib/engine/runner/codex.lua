@@ -46,7 +46,7 @@ function M.home_instructions(config) return shared.beneath(home_of(config), own_
 --- Returns the file with Codex's login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
---- These files in a project can make Codex start programs, so a merge holds their changes back.
+--- A change of these project files can make Codex start programs, so a person must merge it.
 M.startup_files = { ".codex" }
 
 --- Describes Codex's screen for `moonlet session`.
@@ -72,8 +72,8 @@ M.screen = {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    -- `said` matches messages by the mark before them.
-    -- `unsaid` matches lines of the start-up screen with such a mark, which are not messages.
+    -- `said` matches a message by the mark in front of it. `unsaid` matches texts that the start-up
+    -- screen shows after the same mark.
     said = { "^› (.+)", "^• (.+)" },
     unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
       "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
@@ -310,7 +310,7 @@ local function parse(state, line, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    -- Codex prints only the body of an HTTP error 400, but names every other status.
+    -- For status 400, Codex prints only the body of the response. For others, it prints the status.
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000),
       status = outcome.status_in(message) or body and 400 or nil }
@@ -347,7 +347,7 @@ function M.log(state, line)
     state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
       output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
     stream.report_answer(state, input)
-    -- An item that Codex could not parse belongs to this answer, so forget it before the next one.
+    -- An unreadable item belongs to the answer that ends here, so do not count it for the next one.
     state.lost_item, state.unread_item = state.unread_item, nil
   elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
     state.unread_item = true

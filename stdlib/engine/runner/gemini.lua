@@ -39,7 +39,7 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- These files in a project can make Gemini start programs, so a merge holds their changes back.
+--- A change of these project files can make Gemini start programs, so a person must merge it.
 M.startup_files = { ".gemini" }
 
 function M.login_files(config)
@@ -177,7 +177,7 @@ local function usage_of(stats)
     output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
 end
 
---- Returns the usage in the object that `-o json` prints, summed over the models.
+--- Returns the usage that `gemini -o json` prints, summed over all models.
 local function usage_of_models(models)
   local sum
   for _, item in pairs(stream.tbl(models) or {}) do
@@ -227,7 +227,7 @@ local function fail(state, events, err)
   stream.fail(events, state.failure, true)
 end
 
---- Reads the object that `-o json` prints.
+--- Parses the JSON object that `gemini -o json` prints.
 local function whole(state, events, object)
   state.events = state.events + 1
   state.session = stream.str(object.session_id)
@@ -277,7 +277,7 @@ local function gather(state, events, line)
   return true
 end
 
---- Marks that the agent works again, so that later text replaces its answer.
+--- Handles output that follows the agent's reported end. The next text then replaces the answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil
@@ -398,7 +398,7 @@ end
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
-  -- If no message followed the tool call, the reported total covers only the earlier answers.
+  -- If the reported total equals the sum of the earlier answers, it does not cover the last answer.
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",
@@ -406,8 +406,8 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- Reads a quota error from standard error. Gemini raises this error only for status 429, even if
---- its text does not say so.
+--- Sets the failure's status to 429 if standard error names a quota error, because Gemini raises
+--- this error only for status 429.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "

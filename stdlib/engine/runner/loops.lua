@@ -43,7 +43,7 @@ function Tracker:see(event)
   local id = core.text.sha256(event.name .. "\0" .. event.call .. "\0" .. event.result)
   local count = self.known[id]
   if not count then
-    -- A new result resets all counts, but earlier calls stay known.
+    -- A new result resets the counts of the known calls to zero, but the calls are not forgotten.
     if self.kinds >= most_known then begin_again(self) end
     for other in pairs(self.known) do self.known[other] = 0 end
     self.known[id], self.kinds, self.told = 1, self.kinds + 1, nil

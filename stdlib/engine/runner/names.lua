@@ -10,7 +10,7 @@ local function with_agents(name)
   return list
 end
 
---- Lists the runners with a program of their own, which the user's config can set up.
+--- Lists the runners that have a program of their own. The user's config can name the program.
 M.programs = with_agents "executor"
 --- Lists the event formats in which a program's standard output can be parsed.
 M.events = with_agents "moonlet"

@@ -37,7 +37,7 @@ end
 
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- These files in a project can make opencode start programs, so a merge holds their changes back.
+--- A change of these project files can make opencode start programs, so a person must merge it.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
@@ -161,7 +161,7 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- Marks that the agent works again, so that later text replaces its answer.
+--- Handles output that follows the agent's reported end. The next text then replaces the answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
@@ -187,7 +187,7 @@ local function parse(state, line, events)
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- opencode reports a tool call only when the call ends, so note when the tools may start.
+    -- opencode reports a tool call only after its end, so tools may run from this time on.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -269,7 +269,7 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- A stream error in the log is the provider's, because opencode reports all others as events.
+    -- A stream error in the log comes from the provider. opencode reports other errors as events.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
@@ -277,7 +277,7 @@ end
 --- Matches lines of opencode's log, which moonlet enables.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Reports whether opencode failed because another process was creating its database meanwhile.
+--- Reports whether opencode failed because another process was creating its database at that time.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end

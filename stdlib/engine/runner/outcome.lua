@@ -60,7 +60,7 @@ local function hint_of(said)
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
 end
 
---- Maps a class to the hint for an attempt that hung until the host ended it.
+--- Maps an error class to the hint for an agent that made no progress until it timed out.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
   rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many agents run at once",
@@ -152,9 +152,9 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- Finds the error that kept an attempt from making progress until the host ended it.
---- Returns a text about the error, its class, and whether an event reported it. Otherwise the class
---- is only a guess. The fourth result is the wait that the error's message asks for, if any.
+--- Finds the error that kept an agent from making progress until the host ended it. Returns a text
+--- about the error, its class, and true if an event reported it. Returns false if the class is only
+--- guessed from standard error. The fourth result is the wait that the error's message asks for.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then

@@ -182,7 +182,7 @@ local function on_day(text, lower, days, from, now, offset, zones)
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- Of two possible times, take the earlier one in the future, to retry as soon as possible.
+      -- An ambiguous date has two possible times. Take the next one in the future, to retry early.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end

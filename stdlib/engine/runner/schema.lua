@@ -172,7 +172,7 @@ function M.object(schema)
   return wrap(made)
 end
 
---- Unwraps an answer to a schema that object() wrapped.
+--- Returns the field `value` of an answer if M.object() had to wrap the answer's schema.
 function M.unwrap(value, schema)
   schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)

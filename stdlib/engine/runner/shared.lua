@@ -119,7 +119,8 @@ function M.beneath(folder, names)
   return list
 end
 
---- Plans links to everything in `folder` except `names`. Returns nil if it has none of these.
+--- Plans links to everything in `folder` except `names`. Returns nil if `folder` has none of the
+--- names, or if `place` is nil.
 ---@param folder string   absolute
 ---@param place string?   where the folder of links will be created
 ---@return string? place, table<string, string[]>? links  the field `links` of moonlet.RunnerCommand

@@ -70,7 +70,7 @@ function M.amount(value)
   return value
 end
 
---- Returns an integer of either sign, such as an exit code.
+--- Returns the argument if it is an integer, which may be negative. Otherwise returns nil.
 function M.int(value)
   if type(value) ~= "number" or value < -largest or value > largest then return nil end
   return math.tointeger(value)
@@ -327,8 +327,8 @@ end
 
 local half = M.text_cap // 2
 
---- Appends a text to the end of a long answer, and drops what is too far from its end. Joins the
---- pieces only from time to time, because joining is slow.
+--- Appends a text to a long answer, of which only the end is kept. Joins the pieces only from time
+--- to time, because joining is slow.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -419,13 +419,14 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Begins an answer of the model, for a stream that reports the beginning and the end of answers.
+--- Records that the model begins an answer. Only used for a stream that reports both the beginning
+--- and the end of answers.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
 end
 
---- Ends an answer of the model, including its tool calls.
+--- Records that the model has ended an answer, including its tool calls.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
 ---@param input integer  input tokens of the answer

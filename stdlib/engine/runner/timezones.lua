@@ -11,7 +11,7 @@ local function read(bytes)
     return { isutc = isutc, isstd = isstd, leap = leap, times = times, types = types, chars = chars, data = at + 44 }
   end
   local head, width, format = header(1), 4, ">i4"
-  if bytes:byte(5) >= 50 then  -- version 2 and later repeat the data with 64-bit times
+  if bytes:byte(5) >= 50 then  -- since version 2, the file repeats its data with 64-bit times
     head = header(head.data + head.times * 5 + head.types * 6 + head.chars + head.leap * 8 + head.isstd + head.isutc)
     width, format = 8, ">i8"
   end

@@ -1,5 +1,5 @@
---- Lists prompts that any program may show; runners have these fields in `screen`.
---- Prompts of unknown programs match only in the cursor's line and the line above it.
+--- Describes the screens of arbitrary programs, with the same fields as `screen` of a runner. The
+--- patterns in `at_cursor` match only the cursor's line and the line above it.
 return {
   prompts = {
     { kind = "password", at_cursor = { "[Pp]assword[^%w]*:%s*$", "[Pp]assphrase[^%w].*:%s*$", "[Pp]assphrase:%s*$",
@@ -19,8 +19,8 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  -- These patterns match a limit only at the end of a sentence, because longer sentences may only mention it.
-  -- about limits.
+  -- These patterns match only at the end of a sentence. A longer sentence may be about limits
+  -- without reporting one.
   quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
     "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },
   downloads = { "%d+%%.*[KMG]i?B", "[KMG]i?B/s", "[Dd]ownloading", "[Rr]eceiving objects:", "[Ff]etching .*%d+%%" },

@@ -5,8 +5,8 @@ local grammars = require "moonlet.engine.session.grammars"
 
 local M = {}
 
---- Returns the rules for session.start; nil for an agent with its own sandbox.
---- Returns nil and a reason if the system cannot confine a program.
+--- Returns a function that builds the sandbox rules of a session, or nil for an agent with its own
+--- sandbox. Returns nil and a reason if the system cannot confine a program.
 ---@param folder string?  a folder that the program may write
 ---@return (fun(temporary: string): table)? rules, string? why
 function M.rules(argv, agent, folder)

@@ -5,7 +5,7 @@ local M = {}
 -- A short line identifies a conversation only if a prompt mark precedes it on both screens.
 local shortest = 8
 local shortest_part = 12  -- minimum length of a part of a wrapped line
-local shortest_unmarked = 24  -- shortest line without a mark that counts
+local shortest_unmarked = 24  -- minimum length of a line without a mark
 local transcript_tail, folder_depth = 256 << 10, 4
 
 --- Keeps only letters, digits and non-ASCII bytes, so that line wrapping does not matter.
@@ -47,8 +47,9 @@ end
 ---@field typed string[]   lines that the user typed
 ---@field starts string[]  texts that an agent may print at every start
 
---- Collects the recorded evidence of a conversation: screen, input and transcript.
---- `printed` lists what every start may print: the folder and the words of the new command.
+--- Collects the lines that identify a conversation: from the screen, the user's input and the
+--- transcript. Leaves out a line that occurs in `printed`: the folder and the words of the command,
+--- which the agent may print at every start.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}

@@ -29,13 +29,14 @@ function M.names()
   return names
 end
 
---- Returns the grammar of an agent, or nil for an unknown agent.
+--- Returns the patterns that describe an agent's screen, or nil for an unknown agent.
 function M.named(name)
   local runner = name and runner_of(name)
   return runner and runner.screen
 end
 
---- Identifies the agent that a command starts by the name of the program, or of an interpreter's script.
+--- Returns the agent that a command starts, or nil. Compares the first two words of the command,
+--- because the first word may be an interpreter that executes the agent's script.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")

@@ -76,7 +76,7 @@ function Session:send(text, options)
   local input = { verb = "send", text = text, keys = options.keys, enter = enter }
   step(own, options.name or "send", input, { once = true, paid = true }, function(last, hash, key)
     check_alive(own)
-    -- The keeper records typed inputs under each tag, so a resumed run types none twice.
+    -- The keeper types the input with a given tag only once, so a resumed run cannot type it again.
     local number = last and not last.spent and last.attempt or (last and last.attempt or 0) + 1
     if not last or last.spent then journal.begin(own.run, key, number, hash, { once = true }) end
     typing.submit(own.home, own.id, { text = text, keys = options.keys, enter = enter, by = "run",
@@ -105,7 +105,7 @@ local function find(text, pattern)
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
 end
 
---- Waits for output after the previous match that matches a pattern.
+--- Searches the output after the last match for a pattern, and waits until the pattern appears.
 local function await_output(own, pattern, limit)
   local since, root = core.clock.monotonic(), store.root(own.home)
   while true do

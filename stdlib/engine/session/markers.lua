@@ -44,7 +44,7 @@ local function ended_lines(reader, bytes)
   return text:sub(1, last or 0)
 end
 
---- Returns the lines that may be markers.
+--- Splits output into lines if it contains the name of a marker. Otherwise returns no lines.
 local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
@@ -63,8 +63,8 @@ local function printed(reader)
   return candidates(ended_lines(reader, bytes))
 end
 
---- Records those markers in some lines that are not recorded yet. Returns all markers that are new
---- to this reader.
+--- Finds the markers in `lines` that are new to this reader, and returns them. Records those that
+--- the session's events do not contain yet.
 local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
   local before = found[1] and noted(reader.home, reader.id)
@@ -85,7 +85,7 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- Reports whether a marker was printed after the reader's first offset.
+--- Reports whether the session has printed a marker that this reader has not read yet.
 ---@param is_over boolean  true if the session has ended
 function M.is_there(reader, is_over)
   local before

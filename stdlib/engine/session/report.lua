@@ -11,7 +11,7 @@ local read_cap, longest_line = 4 << 20, 500
 local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
---- Lists the files below a folder that changed since a time. The search stops at a maximum number.
+--- Lists the files below a folder that changed since a time. If there are many, lists only some.
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
   local found, seen, stack = {}, 0, { "" }

@@ -12,7 +12,8 @@ local M = {}
 
 local tail_bytes = 64 * 1024
 local poll_ms, longest_ms = 200, 20000
--- Five seconds at its input line are enough for an agent to draw the whole conversation.
+-- An agent that waits for input, and has printed no new line for five seconds, has drawn the whole
+-- conversation.
 local drawn_ms = 5000
 
 --- Returns the last conversation id that the agent's output names.
@@ -100,8 +101,8 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until the new session shows the conversation.
---- Returns the evidence, or false and the reason.
+--- Waits until the screen or the transcript of the new session shows that the conversation
+--- continues. Returns the evidence as a text, or false and the reason.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
@@ -124,7 +125,8 @@ local function comes_back(home, old, id, own)
   return false, missing(own, old)
 end
 
---- Starts the new session. `context` is the evidence that the conversation continues, or false.
+--- Starts a session that continues the conversation of the session `id`. In the result, `context`
+--- is the evidence that the conversation continues, or false.
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
 ---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
 ---   conversation: string?}

@@ -35,7 +35,7 @@ function M.judge(home, id, limits)
   local facts
   if status == "running" then
     facts = echo.look(home, id)
-    -- The session may have ended after the first call.
+    -- If the keeper does not answer, the session may have just ended, so read its status again.
     if not facts then status, exit = core.session.status(home.handle, id) end
   end
   local found = judge.judge(status, exit, facts, rec.agent, { limits = limits })
@@ -63,7 +63,8 @@ local function waits_for(home, id, found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- Returns the question of a marker on the screen. The next input closes the question.
+--- Returns the text after a [QUESTION] marker on the screen, or nil. A question that was printed
+--- before the last input counts as answered.
 ---@param from integer?  ignore questions printed before this offset
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
@@ -126,7 +127,7 @@ function M.screen(home, id, history)
   local root = store.root(home)
   if facts and (history == 0 or not facts.history_gap) then return facts end
   if facts then
-    -- The screen's history could not follow the program, so rebuild it from the log.
+    -- The program printed too fast for the screen to keep its history, so rebuild it from the log.
     local text = log.tail(root, id, 1 << 20)
     facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols, history)).history
     return facts
@@ -182,7 +183,7 @@ local function pattern_in(text, pattern)
   return at
 end
 
---- Maps each condition of a wait to its test on a running session.
+--- Maps the name of a wait condition to a function that tests it on a running session.
 local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,

@@ -29,7 +29,8 @@ M.defaults = {
 
 local function none(why) return { act = "none", why = why } end
 
---- Returns the keys of an answer from the agent's grammar, else the answer as text with Enter.
+--- Returns the text and the keys that answer the prompt on the screen. Returns nil if the keys for
+--- "deny" or "approve" are unknown. Any other answer is typed as a text with Enter.
 local function keys_of(found, answer)
   local known = found.prompt and found.prompt[answer]
   if known then return known.text, known.keys, known.enter end

@@ -7,7 +7,8 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- A program in raw mode takes text that arrives together with Enter for a paste, so pause before Enter.
+--- Pauses before Enter, because a program in raw mode may treat text and Enter that arrive together
+--- as a paste.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1

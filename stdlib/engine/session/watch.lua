@@ -20,7 +20,7 @@ local diagnosis_bytes = 500
 -- Waits up to 300 ms for the lock, because a watcher that only runs hooks soon releases it.
 local take_over_ms = 300
 
---- Locks the watching of a session. Returns nil if another process has the lock.
+--- Locks a session for watching. Returns nil if another process has the lock.
 local function lock_of(watch, ms)
   return (core.file.lock(watch.root, store.path(watch.rec.id, "watch.lock"), ms))
 end
@@ -32,7 +32,8 @@ local function take_over(watch)
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- Reports whether this process may run hooks now. A full watcher has priority.
+--- Reports whether this process may run hooks now. A process that also handles stuck agents has
+--- priority.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)
@@ -174,7 +175,7 @@ function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
   policy = setmetatable({ answers = answers }, { __index = policy })
-  -- The judge suspects a session after five minutes; a shorter --poke lowers that limit.
+  -- A session is suspect after five minutes, or earlier if --poke is shorter.
   local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),

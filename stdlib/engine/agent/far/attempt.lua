@@ -40,7 +40,8 @@ GIT -C new.$$/tree checkout -q moonlet || exit 1
 for folder in base.git tree; do mv -T new.$$/$folder $folder 2>/dev/null; done
 rm -rf new.$$ && [ -d base.git ] && [ -d tree ]
 ]]):gsub("GIT", git_there)
---- Prints a file, and its size on standard error, so that the receiver notices a truncated output.
+--- Prints a file on standard output and its size on standard error. The receiver compares the two,
+--- so that it detects truncated output.
 local send = 'wc -c <"$file" >&2 && exec cat "$file"'
 --- Prints records that end with a NUL byte: "submodule PATH" if the agent wrote into a submodule,
 --- "history PATH" for a repository in which the agent committed, "folder PATH" for an empty folder.
@@ -219,7 +220,8 @@ local function receive(office, script, folder, options)
   return exit
 end
 
---- Parses the output of look_script. Skips hidden folders, which sandboxes make as mount points.
+--- Parses the output of `look_script`. Skips hidden empty folders, which sandboxes create as mount
+--- points.
 ---@return {submodule: string[], history: string[], folder: string[]}
 local function parse_found(text)
   local found = { submodule = {}, history = {}, folder = {} }
