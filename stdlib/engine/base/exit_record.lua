@@ -1,4 +1,4 @@
---- Builds the readable copy of a process's exit for exit.json.
+--- Builds the content of exit.json, which describes how a process ended.
 local null = core.json.null
 
 local function or_null(value)

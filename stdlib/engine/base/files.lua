@@ -7,7 +7,7 @@ local M = {}
 function M.fail(err) error(infrastructure_error.mark(err), 0) end
 
 local function found(value, err, ...)
-  -- Errors of kind `invalid` mean that the path does not exist.
+  -- An error of kind `invalid` means that the path does not exist, so it is not raised.
   if value == nil and err.kind ~= "invalid" then M.fail(err) end
   return value, err, ...
 end

@@ -10,7 +10,7 @@ local kinds = { failed = true, denied = true, lost = true }
 
 function M.is(err) return type(err) == "table" and known[err] == true end
 
---- Marks an error as an infrastructure error if its kind allows that.
+--- Marks an error as an infrastructure error if its kind is in `kinds`.
 function M.mark(err)
   if type(err) == "table" and kinds[rawget(err, "kind") or ""] then known[err] = true end
   return err

@@ -15,8 +15,8 @@ local function span_at(text, pos, ticks)
   end
 end
 
---- Replaces each code span, and each escaped character outside of code, by the result of
---- keep(code).
+--- Replaces each code span, and each escaped character outside of code.
+--- `keep(code)` returns the replacement.
 local function without_code(text, keep)
   local parts, pos = {}, 1
   while true do

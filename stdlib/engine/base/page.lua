@@ -13,8 +13,8 @@ local tones = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", 
 local widest = 100
 local longest_quoted = 256 * 1024
 
---- Returns the page of standard output, or of stream 2.
---- A pipe gets 80 columns for help text, and no colours.
+--- Returns the width and the abilities of standard output, or of standard error if `stream` is 2.
+--- Output to a pipe has no colours, and its help texts have 80 columns.
 ---@return moonlet.Page
 function M.out(stream)
   local found = core.terminal.page(stream)
@@ -68,9 +68,8 @@ function M.wrap(text, columns)
   return lines
 end
 
---- Quotes a text that a person is asked to judge: each line gets a bar in front.
---- The bar keeps quoted text from passing for moonlet's own output.
---- Colours are removed and other escape sequences become visible.
+--- Quotes a text that a person must judge. Each line starts with a bar, so that the text cannot
+--- look like moonlet's own output. Colours are removed, and other escape sequences become visible.
 function M.quote(text, columns)
   local lines = {}
   local said = text:gsub("\27%[[%d;:]*m", ""):gsub("\r\n", "\n"):gsub("\t", "    "):gsub("\n*$", "")
@@ -83,8 +82,8 @@ function M.quote(text, columns)
   return lines
 end
 
---- Adds a text after its name, wrapped as one paragraph.
---- If the terminal broke the line itself, the second part could pass for another line of output.
+--- Adds a text after its name, wrapped as one paragraph. If the terminal wrapped the text itself,
+--- the second part could look like another line of output.
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do

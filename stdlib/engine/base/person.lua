@@ -1,4 +1,4 @@
---- Names the person who decides or answers.
+--- Determines the name of the user who decides or answers.
 local M = {}
 
 local function set(name)

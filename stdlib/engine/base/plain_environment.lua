@@ -4,14 +4,14 @@ local M = {}
 M.names = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-  "MOONLET_WORKER",  -- inherited by the commands of a worker
-  "GIT_INDEX_FILE",  -- set for a hook: `git commit -a` uses another index file
+  "MOONLET_WORKER",  -- commands of a worker must inherit it
+  "GIT_INDEX_FILE",  -- `git commit -a` sets it to another index file for its hooks
 }
 
 --- Lists further variables, which the user's own ssh and Slurm need.
 local also = { "SSH_AUTH_SOCK", "SLURM_CONF" }
 
---- Returns the listed variables of the user's environment, by name.
+--- Returns the user's values of the variables in `names` and of all variables that start with LC_.
 ---@return table<string, string>
 function M.map()
   local env = {}

@@ -4,7 +4,7 @@ local M = {}
 
 local declared = {}
 
---- Adds names of files or folders, in any folder of a repository.
+--- Adds names of startup files or folders. A name matches in any folder of a repository.
 ---@param names string[]
 function M.declare(names)
   for _, name in ipairs(names) do declared[name:lower()] = true end

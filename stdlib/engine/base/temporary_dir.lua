@@ -1,4 +1,4 @@
---- Locates the folder for moonlet's temporary folders.
+--- Locates the parent folder of moonlet's temporary folders.
 local M = {}
 
 --- Returns $TMPDIR, or /tmp if TMPDIR is not the absolute path of an existing folder.

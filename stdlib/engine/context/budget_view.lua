@@ -1,4 +1,4 @@
---- Provides ctx.budget for scripts, which read its numbers one at a time.
+--- Provides `ctx.budget`. Each of its methods returns one number, such as the tokens that are left.
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
 

@@ -1,4 +1,4 @@
---- Closes results: reading an unknown field raises an error that suggests a similar name.
+--- Makes reading an unknown field of a result an error that suggests a similar name.
 local record = require "moonlet.record"
 
 local M = {}
@@ -67,7 +67,8 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- Returns a closed copy of a preset's arguments. If the preset changes it, the run's record stays unchanged.
+--- Returns a copy of a preset's arguments. Reading an unknown argument raises an error.
+--- Changes of the copy do not change the run's record.
 function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

@@ -1,4 +1,4 @@
---- Stores the host's state behind each ctx, which looks like an empty table to scripts.
+--- Stores the state of each ctx for the host. To a script, a ctx looks like an empty table.
 local budget = require "moonlet.engine.budget.budget"
 local command_line = require "moonlet.engine.base.command_line"
 local budget_view = require "moonlet.engine.context.budget_view"
@@ -34,7 +34,7 @@ M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {},
 
 local states = setmetatable({}, { __mode = "k" })
 
---- Makes ctx.host; engine/run/verbs.lua sets it.
+--- Builds `ctx.host` for a state. engine/run/verbs.lua assigns this function.
 ---@type fun(state: moonlet.State): table
 M.host_view = nil
 
@@ -139,9 +139,9 @@ local function escaped(run, name)
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- Returns a name as a part of a key.
---- "/" and "#" separate the parts of a key, so they are escaped and no two steps share a key.
---- Secrets are replaced, because keys name records, processes and folders.
+--- Returns a name in the form that keys contain.
+--- Escapes "/" and "#", which separate the parts of a key, so that no two steps share a key.
+--- Replaces secrets, because keys name records, processes and folders.
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -159,8 +159,8 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the state whose counters number the next steps of a body.
---- While a clean-up uses the body's ctx, the steps are numbered by the clean-up's own state.
+--- Returns the state that counts the next steps of a body.
+--- While a clean-up uses the body's ctx, the clean-up's own state counts them.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
@@ -196,8 +196,8 @@ end
 
 --- Returns the key of the next step called `name`; repeated names get a number.
 --- A body is one coroutine, so the number in a key never depends on timing.
---- Every verb calls this function first, so a cancelled body does nothing more.
---- Clean-ups that were postponed in an inner body run before the next step.
+--- Every verb calls this function first, so that a cancelled body stops here.
+--- Runs postponed clean-ups of inner bodies before the step.
 ---@param at_once boolean?  the caller must not wait here
 function M.key(state, name, at_once)
   core.task.check()

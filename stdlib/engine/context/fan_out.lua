@@ -59,8 +59,8 @@ local function message_of(err)
   return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
 end
 
---- Returns the error of a fan-out. If the first branch lacks a grant, returns that branch's error, because
---- one option on the command line then helps all branches.
+--- Returns the error of a fan-out in which too few branches succeeded. If the first failure is a
+--- missing grant, returns that error itself, because one --allow option then helps all branches.
 local function quorum_error(failed, need, total, first)
   if kind_of(first) == "denied" then return first end
   return {
@@ -142,7 +142,7 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   }
 end
 
---- Runs the branches in the scope of `state`. Calls `on_end` for each.
+--- Runs the branches as tasks in the scope of `state`. Calls on_end(i, ok, value) after each.
 --- Returns outcomes[i] = {ok, value}.
 local function run_branches(plan, state, on_end)
   local outcomes, next_index = {}, 1
@@ -253,7 +253,8 @@ local function run_all(plan)
   end)
   local failures = failures_of(plan, outcomes)
   local cause = lost_cause(failures, plan.total)
-  -- With `settle` the script gets the outcomes, but the run still fails (verdict.lua).
+  -- With `settle`, the script gets no error even if all branches failed, but the run still fails
+  -- (verdict.lua).
   local fails = plan.settle and cause and kind_of(cause) == "quorum" or nil
   if cause and not fails then error(cause, 0) end
   if #failures > 0 and (plan.need or fails) then

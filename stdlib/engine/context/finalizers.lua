@@ -1,5 +1,5 @@
---- Runs a body's finalizers (ctx:finally) when it has ended.
---- A run that parks has not ended, so it keeps everything that it has set up.
+--- Runs a body's finalizers (ctx:finally) when the body has ended.
+--- A parked run has not ended, so everything that it has set up stays.
 --- If a finalizer parks the run, the remaining finalizers run when the run continues.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
@@ -95,10 +95,10 @@ local put_off
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
   local cleanup = context.cleanup(run)
-  -- A clean-up that was interrupted by parking continues at its recorded place.
+  -- A clean-up that was interrupted because the run parked keeps its key and step counters.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
-  -- Other tasks of the clean-up may also use the ctx, so reopen it.
+  -- Reopen the ctx of the ended body, because other tasks of the clean-up may use it, too.
   state.path, state.counts, cleanup.places[current] = place.path, place.counts, place
   state.open = true
   local first, is_parked
@@ -117,7 +117,7 @@ local function run_finalizers(state, how)
   return first
 end
 
---- Runs the postponed finalizers of bodies below a path, because the run continues after all.
+--- Runs the postponed finalizers of bodies below a path, because the run does not park after all.
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = context.cleanup(run).put_off, 1
@@ -138,8 +138,8 @@ function put_off(state, how)
   table.insert(context.cleanup(state.run).put_off, { state = state, how = how })
 end
 
---- Runs a body's finalizers after its end, unless the run parks.
---- If the run may park for a quota, finalizers wait until an enclosing body continues.
+--- Runs a body's finalizers after the body has ended. Does nothing if the run is parking.
+--- If a quota error may soon park the run, postpones them until an enclosing body continues.
 ---@return any error  first error of the finalizers
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()

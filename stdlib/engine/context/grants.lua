@@ -33,8 +33,8 @@ function M.from_needs(needs)
   return grants
 end
 
---- Adds one --allow value: all, needs, agents, run=a,b, read=DIR, write=DIR, env=NAME or host=NAME.
---- Returns true for "needs".
+--- Parses a value of --allow and adds its rights to `grants`. The value is a list of: all, needs,
+--- agents, run=a,b, read=DIR, write=DIR, env=NAME, host=NAME. Returns true if it contains "needs".
 ---@param grants moonlet.Grants
 function M.parse(grants, text)
   local kind, needs = nil, false

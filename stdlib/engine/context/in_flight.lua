@@ -18,7 +18,7 @@ function M.during(step, fn)
   return result
 end
 
---- Waits after a failure of the host until the paid processes below `path` have ended.
+--- After an infrastructure error, waits until the paid processes below `path` have ended.
 --- A cancellation ends the wait.
 ---@param path string  path of the scope that ends
 function M.let_end(run, path, err)

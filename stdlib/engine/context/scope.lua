@@ -18,7 +18,8 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
---- Reports whether an error comes from the budget of the run or of a scope, not of one call.
+--- Reports whether an error means that the budget of the run or a scope is spent. The limit of a
+--- single call does not count.
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error.
@@ -195,7 +196,7 @@ end
 
 function M.yield(ctx)
   context.of(ctx)
-  -- A due timer fires only when no task is ready, so let it fire here.
+  -- Timers fire only when no task is ready. Sleep for 0 ms, so that expired timers fire now.
   task.sleep(0)
   task.check()
 end

@@ -4,7 +4,7 @@ local M = {}
 
 local most_frames, most_errors = 8, 64
 
---- Errors of these kinds get a line of the script as their place, because the script caused them.
+--- Lists the kinds of errors that scripts cause. Such an error names its line in the script.
 local placed = { invalid = true, denied = true, failed = true, timeout = true, quorum = true, rejected = true,
   lost = true }
 
@@ -20,8 +20,8 @@ local function text_of(err)
   return ("%s\0%s"):format(tostring(rawget(err, "at")), tostring(rawget(err, "message")))
 end
 
--- Reports whether `frames` ends with `more`. An error that is caught and raised again passes the
--- same frames twice.
+-- Reports whether `frames` already ends with `more`. This happens if an error is caught and raised
+-- again, because it then passes the same frames twice.
 local function ends_with(frames, more)
   local before = #frames - #more
   for i, frame in ipairs(more) do

@@ -17,7 +17,7 @@ end
 
 --- A consent's hash includes the rights, because a preset may compute its needs.
 local function key(source, wanted)
-  local hash = source.hash and source.hash()  -- a built-in preset has no hash()
+  local hash = source.hash and source.hash()  -- source.hash is nil for a built-in preset
   return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 
@@ -51,7 +51,7 @@ local function ask(source, wanted, question, preset)
   return answer == "y" or answer == "yes"
 end
 
---- Reports whether a preset may have its needs without asking the user.
+--- Reports whether a preset may use the rights in its `needs` without asking the user now.
 function M.is_given(source, preset)
   local wanted = grants.from_needs(preset.needs)
   if source.builtin or #grants.describe(wanted) == 0 then return true end
@@ -59,7 +59,8 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may have its needs: it is built in, or the user has accepted them or accepts now.
+--- Reports whether a preset may use the rights in its `needs`: it is built in, or the user has
+--- accepted them before, or the user accepts them now.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)

@@ -1,11 +1,12 @@
---- Answers gates and questions in a dry run without asking, to count the agents behind them.
---- A dry run runs no command that needs or may need a person's approval.
+--- Answers gates and questions in a dry run without asking a person, so that the agent calls after
+--- them are counted, too. A dry run runs no command that needs or may need a person's approval.
 local git = require "moonlet.git"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is true once an answer was assumed, because what the script does next depends on that answer.
+--- `assumes` is true once an answer was assumed.
+--- From then on, the dry run executes only commands that read the repository.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- These git commands change nothing when they are started with moonlet's options.

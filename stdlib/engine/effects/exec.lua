@@ -97,7 +97,8 @@ end
 
 --- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
 local function result_of(exit, argv, wall_ms)
-  -- A cancelled step raises earlier, so "cancelled" means here that the keeper was ended.
+  -- A cancelled step raises its error earlier, so "cancelled" means here that the keeper was
+  -- killed.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
@@ -150,7 +151,8 @@ local function run_once(run, key, last, hash, call, clean, start)
   return exit
 end
 
---- Returns the functions that redact the record of the output with `clean`, and that run the program again.
+--- Returns two functions, or nil without `clean`: `clean` redacts the recorded output, and `again`
+--- runs the program again.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -169,7 +171,8 @@ end
 
 local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" }
 
---- Returns the result for the script. With `check`, a nonzero exit code raises an error.
+--- Converts the recorded value of ctx:exec into the script's result.
+--- With `check`, a nonzero exit code or a signal raises an error.
 local function finished(value, argv, options)
   if options.check and (value.code ~= 0 or value.signal) then
     local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)

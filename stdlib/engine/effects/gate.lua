@@ -26,8 +26,9 @@ local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 --- Hashes the fields that a person sees. The person's answer is bound to this hash.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Hashes the script fields that an answer applies to.
---- The hash covers the redacted text that the person saw, so it does not depend on secrets in the environment.
+--- Hashes the fields of a gate or question, to which its answer is bound.
+--- The hash covers the redacted text that the person saw, so it does not depend on secrets in the
+--- environment.
 --- If the text contains a secret, a keyed hash of the full text is added.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
@@ -162,7 +163,7 @@ local function was_told_expired(run, item)
   return told ~= nil and values.get(told.result) == item.until_ms
 end
 
---- Returns the status of a gate's or question's step after an error.
+--- Returns the status of a gate or question whose step raised an error.
 local function status_of(err)
   local kind = kind_of(err)
   return (kind == "parked" or kind == "prepared") and kind or "failed"
@@ -206,7 +207,7 @@ local function find_answer(run, item, timeout, bound)
   return { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
 end
 
---- Returns the answer, which run.json stores together with the text that the person saw.
+--- Returns the answer to a gate or question. Adds the answer and the displayed text to run.json.
 local function answer_of(run, item, timeout, bound)
   if run.dry then return dry_run.answer(run, item) end
   local given = find_answer(run, item, timeout, bound)
@@ -381,7 +382,7 @@ function M.question(ctx, call, agent)
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
   end_step(run, step, ok, given)
-  -- Return the script's own option, because the recorded one has names in place of secrets.
+  -- Return the option as the script wrote it. The record has names in place of secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
@@ -390,7 +391,7 @@ function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
     why = "it would find what its first attempt changed", show = "since it began these changed:\n" .. changed,
-    -- The answer is bound to the attempt, so that the person may tidy up the files first.
+    -- The hash omits the changed files, so a person may tidy them up before approving.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
@@ -411,9 +412,9 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- Parks while it is unknown whether a step on another machine still runs.
+--- Parks the run while it is unknown whether a step on another machine still runs.
 --- A resume asks the machine again.
---- An approval abandons the step.
+--- If the person approves, the step counts as lost.
 function M.unreachable(run, key, on, text, hint)
   local item = { kind = "gate", key = key .. "/unreachable", text = text,
     why = ("moonlet resume %s checks again; approve only if you know that the step no longer runs"):format(run.id),
@@ -437,7 +438,7 @@ function M.submission(run, on, where, jobs)
   end
 end
 
---- Asks before an irreversible command starts again.
+--- Asks a person before an irreversible command is started again.
 ---@param attempt integer  number of the attempt that was started
 ---@param how string       what is known about that attempt
 function M.done_before(run, key, attempt, argv, how)

@@ -202,7 +202,7 @@ local function reads_input(argv, first)
 end
 
 --- Returns the code that a shell or interpreter runs.
---- In prose mode, the words after the code are data and are omitted.
+--- With `prose`, omits the arguments after the code, because they may be sentences about commands.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do

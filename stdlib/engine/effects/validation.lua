@@ -63,7 +63,7 @@ end
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
-  -- The whole text "make:all" may be the name of a program.
+  -- The text has no kind if it starts with `make:` or with a program's name that has a colon.
   if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
     local near = #kind > 3 and record.nearest(kind, kinds)
     error(record.invalid(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),

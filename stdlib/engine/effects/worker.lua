@@ -1,4 +1,4 @@
---- Prevents agents from starting agents: with MOONLET_WORKER=1 such a run is refused.
+--- Prevents agents from starting agents: with MOONLET_WORKER=1 a run refuses to start an agent.
 local M = {}
 
 --- Marks every agent's environment, so that a moonlet that the agent starts does not start agents.

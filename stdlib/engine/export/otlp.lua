@@ -37,7 +37,7 @@ local function read_model(root, folder)
   return ok and type(model) == "table" and model ~= null and model or {}
 end
 
---- Adds the attributes of an agent's step to `list`.
+--- Adds the OTLP attributes of an agent's step to `list`. `content` adds its prompt and answer.
 local function agent_attributes(list, root, rec, step, content)
   local folder = step_files.folder(root, rec, step)
   local model = read_model(root, folder)

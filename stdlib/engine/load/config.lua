@@ -57,8 +57,8 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field loop "warn"|"end"|nil
 ---@field prompts table<string, string>  role -> template text
 
---- Returns the path of the config that applies, or nil for none: the embedding program's choice, or
---- the user's own.
+--- Returns the path of the config that applies, or nil if there is none. A config that the
+--- embedding program chose has priority over the user's own.
 function M.path()
   local chosen = core.host.config()
   if chosen then return chosen ~= "" and chosen or nil end

@@ -1,4 +1,4 @@
---- Closes the globals of scripts: an unknown name is an error, which suggests a similar name.
+--- Makes reading or setting an unknown global an error that suggests a similar name.
 --- A file may define global functions.
 local record = require "moonlet.record"
 

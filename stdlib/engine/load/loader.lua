@@ -34,7 +34,7 @@ local source_cap = 1 << 20
 ---@field unhashed boolean?     true if only declarations are read, so that no hash is needed
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
---- Maps a registered target, such as "repl", to a function that makes a source without a file.
+--- Maps the name of a target without a file, such as "repl", to a function that builds its source.
 ---@type table<string, fun(): moonlet.Source>
 M.registered = {}
 
@@ -183,7 +183,7 @@ end
 ---@return moonlet.Source?
 function M.built_in(name) return embedded[name] and builtin_source(name) end
 
---- Returns a preset on disk. An unreadable preset raises its error when it is opened.
+--- Returns the source of a preset on disk. M.open() raises the error if it cannot be read.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -329,7 +329,7 @@ local function script_require(source, globals)
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
       local public = name:match("^moonlet%.([%l_]+)$")
-      -- These two modules have functions for the loader that scripts must not call.
+      -- These two modules contain functions that only the loader may call.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then record.refuse(("there is no module '%s'"):format(name)) end
@@ -424,7 +424,7 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- Guesses whether a text ends with returning a preset, ignoring strings and comments.
+--- Guesses whether a script's last statement returns a preset. Ignores strings and comments.
 local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
   local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"
@@ -446,7 +446,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil  -- a preset gets the arguments as a parameter of run
+  globals.args = nil  -- only scripts have the global `args`; on_missing() supplies it
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end

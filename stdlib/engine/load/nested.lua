@@ -30,7 +30,7 @@ end
 function M.resolve(home, source, preset, above)
   local names = preset.needs.presets or {}
   if #names == 0 then return end
-  if source.hash then source.hash() end  -- detects copies of built-in presets
+  if source.hash then source.hash() end  -- sets `builtin` for a copy of a built-in preset
   local chain = table.move(above or {}, 1, #(above or {}), 1, {})
   chain[#chain + 1] = preset.name
   source.nested = {}

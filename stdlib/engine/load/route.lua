@@ -21,8 +21,8 @@ local function own_entry(own, name)
 end
 
 --- Chooses the runner and model for a task.
---- Raises `denied` with "escalate" for work that needs a stronger reviewer, unless forced.
---- Forced work needs a reason, which becomes part of `why`.
+--- For work that needs a stronger reviewer, raises `denied` with `escalate = true`.
+--- `force` with a reason overrides this, and the reason becomes part of `why`.
 ---@param spec {task_type: string?, risk: "low"|"medium"|"high"|nil, force: boolean?, reason: string?, config: table?}
 ---@return {runner: string, model: string?, why: string, task_type: string?, forced: boolean?}
 return function(spec)

@@ -7,7 +7,7 @@ M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
 
---- A sidecar does quick, bounded work of low or medium risk with a fast model.
+--- Defines the default sidecar, a fast agent for small tasks of low or medium risk.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
 
 --- Lists the task types that a sidecar does well.
@@ -120,7 +120,8 @@ end
 
 local joints = { ["and"] = true, ["or"] = true, ["with"] = true, ["plus"] = true, ["n"] = true }
 
---- Returns the refused task type in a name that joins several, such as "security-and-privacy".
+--- Returns the first refused task type in a name that joins several types, such as
+--- "security-and-privacy". Returns nil if no type in it is refused, or if it has other words.
 local function refused_part(name)
   local words = words_of(name)
   if #words > 40 then return nil end

@@ -61,7 +61,7 @@ function M.get(name, config)
       or record.suggest(name, M.names(config)))
 end
 
---- Stands for the runner of a run that has no runner.
+--- Is the result of parse() if no runner was chosen.
 M.none = { none = true }
 
 --- Parses the value of --runner, or of ctx:agent's runner. routing.lua resolves "route".

@@ -105,7 +105,7 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- Validates the declaration of the program's screen.
+--- Validates the field `screen` of a user's runner, which describes the program's terminal screen.
 local function checked_screen(name, screen)
   record.check(screen, screen_fields, "screen of runner " .. name)
   screen.prompts = screen.prompts or {}
@@ -137,7 +137,7 @@ local function own_parser(parse)
   end)
 end
 
---- Parses programs that print their answer as plain text. Only exit code 0 means success.
+--- Parses a line of a program that prints its answer as plain text. Only exit code 0 is a success.
 local function text_parser(state, line)
   state.lines, state.events = state.lines + 1, 1
   stream.keep_text(state, line .. "\n", true)

@@ -36,7 +36,7 @@ local function decoded(line)
     0)
 end
 
---- Runs a command that answers at once. Returns its envelope, or raises its error.
+--- Runs a command that answers at once. Returns its JSON output as a table, or raises its error.
 function M.run(words)
   local all = table.move(words, 1, #words, 1, {})
   local at = #all + 1
@@ -52,8 +52,8 @@ function M.run(words)
   return envelope
 end
 
---- Starts a process that drives a run. Returns the run's id, or raises the error of the start.
---- Returns nil if there was nothing left to drive.
+--- Starts a background process that executes a run. Returns the run's id, or nil if nothing was
+--- left to do. Raises the error if the start fails.
 ---@return string? id
 function M.leave(words)
   local line = first_line(words)

@@ -38,7 +38,8 @@ local function form_of(id, rec, item, revision)
     requestedSchema = { type = "object", properties = { answer = field }, required = core.json.array { "answer" } } }
 end
 
---- Returns a person's answer in a form; nil if it was declined, dismissed or invalid.
+--- Returns the answer that a person gave in a form.
+--- Returns nil if the person declined or dismissed the form, or if the answer is invalid.
 local function value_of(item, result)
   local content = protocol.is_object(result) and result.action == "accept" and result.content
   local value = protocol.is_object(content) and content.answer
@@ -79,8 +80,8 @@ local function begin(call, id, item, form)
   return pending
 end
 
---- Asks as the newest protocol revision requires: the result of the tool call contains the form, and
---- the client repeats the call with the answer.
+--- Asks the person through the result of the tool call, as the newest protocol revision requires.
+--- The result contains the form, and the client repeats the call with the answer.
 local function ask_by_result(call, id, item, form)
   local params = call.request.params
   local name = ("%s %s %s"):format(id, item.shown, item.key)

@@ -1,4 +1,4 @@
---- Offers each preset that a client may run as a tool, with a schema of the preset's arguments.
+--- Defines a tool for each preset that the client may run, with a schema of the preset's arguments.
 local command = require "moonlet.engine.mcp.command"
 
 local M = {}

@@ -156,7 +156,7 @@ end
 --- Lists methods that the newest protocol revision no longer has.
 local handshake_alone = { ["initialize"] = true, ["ping"] = true }
 
---- Sets the client of a request. Rejects a request that arrives before the handshake.
+--- Sets `request.client`, the sender. Rejects a request that arrives before the handshake.
 local function identify(server, request)
   local client = client_of.of_request(request.params)
   if client and handshake_alone[request.method] then no_method(request) end

@@ -1,4 +1,4 @@
---- Builds the exit of an attempt on another machine, in the form that core.process.run returns.
+--- Builds the result of an attempt on another machine, as `core.process.run` would return it.
 local M = {}
 
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
@@ -8,7 +8,7 @@ local function integer(value, otherwise) return math.type(value) == "integer" an
 
 local function text(value) return type(value) == "string" and core.text.printable(value, 600) or nil end
 
---- Returns the exit for the content of exit.json, or nil if the content is malformed.
+--- Converts the content of exit.json to an attempt's result. Returns nil if it is malformed.
 ---@param record any
 ---@param out string   the fetched standard output
 ---@param err string
@@ -35,7 +35,7 @@ function M.of(record, out, err)
   return exit
 end
 
---- Returns the exit of an attempt that has no keeper and no recorded exit.
+--- Builds the result "lost" for an attempt that has no running keeper and no exit.json.
 function M.gone(on)
   return { why = "lost", code = -1, signal = 0, duration_ms = 0, cpu_ms = 0, max_rss_kb = 0, stragglers = 0,
     stdout = "", stderr = "", stdout_total = 0, stdout_kept = 0, stderr_total = 0, stderr_kept = 0, stdout_in_time = 0,

@@ -156,7 +156,7 @@ function FarKeeper:lines(command, request)
   return list
 end
 
---- Rejects larger numbers, because sums of sizes could overflow.
+--- Accepts only sizes up to 1 TiB, because sums of larger sizes could overflow.
 local function is_count(value) return math.type(value) == "integer" and value >= 0 and value <= 1 << 40 end
 
 --- Polls attempts. Calls fn(nonce, report, stdout, stderr) for each attempt in the answer.

@@ -1,6 +1,6 @@
 --- Runs programs on another machine through one shared ssh connection, or on this machine.
---- A link belongs to one run.
---- Each failure of ssh is an error of the kind "unreachable".
+--- Each run has its own connection.
+--- If ssh fails, raises an error of the kind "unreachable".
 local environment = require "moonlet.engine.base.plain_environment"
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 

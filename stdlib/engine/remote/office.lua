@@ -1,7 +1,6 @@
---- Manages all attempts of one run on one remote machine.
---- An office sends attempts, polls all of them with one call, and fetches their logs and exits.
---- There is no task that only does this work: the tasks that wait for attempts take turns, and each
---- works for all attempts.
+--- Manages all attempts of one run on one remote machine. The class `Office` sends attempts, polls
+--- all of them with one call, and fetches their logs and exits. No separate task does this work:
+--- the tasks that wait for attempts take turns, and each works for all attempts.
 local exits = require "moonlet.engine.remote.exit"
 local far_keeper = require "moonlet.engine.remote.far_keeper"
 local links = require "moonlet.engine.remote.link"
@@ -281,9 +280,8 @@ function Office:cancel(item)
   if not batch.ok then error(batch.err, 0) end
 end
 
---- Asks the machine once, in one call, for the states and the logs of an earlier host's attempts.
---- Attempts that have not started are prevented from starting later, because a message of that host
---- may still arrive.
+--- Fetches the states and logs of an earlier host's attempts from the machine in one call.
+--- Fences attempts that have not started, because a delayed message could still start them.
 ---@param nonces string[]
 ---@return table<string, table> reports  states by nonce, with `logs`: the beginnings of both logs
 function Office:survey(nonces)

@@ -23,7 +23,7 @@ local words = { NODE_FAIL = "its node failed", BOOT_FAIL = "its node failed", PR
 
 local function name_of(map) return "moonlet-" .. map end
 
---- Returns the greatest number of tasks in one array.
+--- Returns the maximum number of tasks in one Slurm job array.
 local function array_size(office)
   if office.array_size then return office.array_size end
   local exit = office.link:exec { "scontrol", "show", "config" }
@@ -112,8 +112,8 @@ local function mark_sent(items)
   for _, item in ipairs(items) do item.sent, item.queued_ms, item.missing_since = true, now, nil end
 end
 
---- Submits at most one array.
---- If an earlier submission got no answer, first searches squeue for its name.
+--- Submits attempts as one Slurm job array.
+--- If an earlier submission was not confirmed, first searches squeue for the name of its array.
 local function submit_array(office, items)
   local earlier = items[1].submission
   if earlier and was_accepted(office, earlier) then return mark_sent(items) end

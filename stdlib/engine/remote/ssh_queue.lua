@@ -19,7 +19,7 @@ function M.submit(office, items)
   for _, item in ipairs(items) do
     local line = by_nonce[item.nonce]
     if line then item.sent = true end
-    -- Ignore a failure if an earlier message without an answer may have started the attempt.
+    -- Ignore "failed" if an earlier message, whose answer was lost, may have started the attempt.
     if line and line.state == "failed" and not earlier[item] then
       item.exit = exits.of({ why = "not_started", error_kind = "failed",
         error = type(line.error) == "table" and line.error.message }, "", "")

@@ -275,7 +275,8 @@ function M.place(run, key, id)
   return office_of(run, intent.on), intent.nonce
 end
 
---- Calls fn(office, nonce) for an attempt that went to a machine, until the machine can be reached.
+--- Calls fn(office, nonce) for an attempt on another machine, and repeats the call until the
+--- machine can be reached. `office` is the object that manages the attempts on that machine.
 ---@param ask function  parks the run
 function M.insist(run, key, id, ask, fn)
   local office, nonce = M.place(run, key, id)
@@ -285,7 +286,7 @@ end
 --- Returns the remote attempts that this host follows, by nonce, for the live view.
 function M.items(run) return state_of(run).items end
 
---- Exits with these reasons have no result that a resume could reuse.
+--- Lists the exit reasons that leave no result for a resume to reuse.
 local empty = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the files of an attempt on its machine are no longer needed.

@@ -1,4 +1,4 @@
---- Describes a run's packet, lineage and review in the lines that `run show` adds.
+--- Formats what `run show` prints about a run's packet, lineage and review.
 local ledger = require "moonlet.engine.run.ledger"
 local store = require "moonlet.engine.run.store"
 

@@ -65,8 +65,9 @@ local function read(root, id)
   return list
 end
 
---- Sets the place of each comment to the line with its text that is nearest to its original line.
---- A comment whose text no line has is outdated.
+--- Places each comment at the line whose text equals the commented line. Of several such lines,
+--- takes the one that is nearest to the original place. Without such a line, the comment is
+--- outdated.
 ---@param list moonlet.Comment[]
 ---@param patch string?
 function M.place(list, patch)

@@ -52,7 +52,7 @@ local function part(root, one, other, step, twin)
   local here, there = step_files.folder(root, one, step), step_files.folder(root, other, twin)
   for _, name in ipairs { "prompt.md", "output.md" } do
     local first, second = text_of(root, one, here, name), text_of(root, other, there, name)
-    -- A step that was answered from its parent's journal has no artifacts of its own.
+    -- A step that was copied from the original run of a replay has no files of its own, so skip it.
     if first and second and first ~= second then
       return name == "prompt.md" and "another prompt" or "another answer"
     end

@@ -8,7 +8,7 @@ local M = {}
 
 M.preset = "task"
 
---- Returns the packet that a target of `moonlet run` names, or nil for any other target.
+--- Returns the packet whose id is the argument `target` of `moonlet run`. Other targets give nil.
 function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end

@@ -8,7 +8,7 @@ local M = {}
 
 local null = core.json.null
 
---- Returns the run to replay. Raises an error if it has not ended.
+--- Returns the run to replay. Raises an error if this run is unfinished.
 ---@return {id: string, record: table, source: table?, target: string}
 function M.base(home, word)
   local id, rec = store.find(home, word)
@@ -27,7 +27,7 @@ function M.base(home, word)
   if not packet and not source and rec.target == "repl" then
     error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " continues it"), 0)
   end
-  -- The parent's reason, pipeline and dry-run mark do not apply to a replay.
+  -- A replay does not inherit the options `reason`, `dry_run` and `pipeline` of its parent.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
   -- Before --offline existed, a run without an agent recorded the runner "rules".
   if rec.runner == "rules" then rec.runner = null end

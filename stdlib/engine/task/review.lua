@@ -9,7 +9,7 @@ local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
---- Names the reviewer of a run that is approved because all its checks passed.
+--- Is recorded as the reviewer if a run is approved only because all its checks passed.
 M.by_checks = "sidecar:auto"
 
 --- Runs the checks up to the first failure and skips the others.

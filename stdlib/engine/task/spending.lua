@@ -10,7 +10,7 @@ local null = core.json.null
 local sums = { "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_output_tokens",
   "total_tokens", "cost_usd" }
 
-local most_looked_at = 200  -- the newest runs show which models a preset uses
+local most_looked_at = 200  -- maximum number of runs to examine, the newest first
 
 local function known(value) return math.type(value) and value or nil end
 
@@ -55,7 +55,7 @@ local function accepts(filter, step)
   return (not filter.runner or step.runner == filter.runner) and (not filter.model or model == filter.model)
 end
 
---- Adds the usage of attempts to a row.
+--- Adds the usage of attempts to a row of a report.
 local function add_attempts(row, attempts)
   for _, attempt in ipairs(attempts) do
     local told = list_of(attempt.usage)
@@ -91,7 +91,7 @@ local function row_of(rec, step)
   return row
 end
 
---- Returns the usage of the attempts on each machine. The local machine is named "here".
+--- Sums up the usage of the attempts for each machine. The local machine is named "here".
 ---@param filter moonlet.UsageFilter
 ---@return table[] rows
 function M.by_machine(home, filter)
@@ -143,7 +143,7 @@ function M.by_change(home, filter)
   return rows, total
 end
 
---- Returns the fan-out that contains a branch's step, or nil for other steps.
+--- Returns the key of the fan-out that a step belongs to, or nil if the step is not in a branch.
 local function siblings_of(key) return key:match "^(.+)/[^/]+/[^/]+$" end
 
 --- Returns the price of a million output tokens from the config, or the step's average price.

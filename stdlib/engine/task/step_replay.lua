@@ -13,8 +13,8 @@ local journal_cap = 256 << 20
 local value_cap = 256 << 20
 local owner_alone = 384  -- mode 0600, for the owner only
 
---- Records of these kinds are observations or answers, which are copied.
---- All other records concern the hosts of the parent run.
+--- Lists the kinds of journal records that a replay copies: results, observations and answers.
+--- Records of other kinds describe the hosts of the parent run.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.
@@ -46,7 +46,8 @@ function M.of(home, base, own)
   return { key = step.key, prompt = prompt, parent = base.id, home = home }
 end
 
---- Removes --runner and --model from a command line, because they apply only to the step.
+--- Moves --runner and --model from a command line to `change`.
+--- These options apply only to the replayed step, not to the whole run.
 function M.take_options(words, change)
   local rest, i = {}, 1
   while i <= #words do
@@ -62,7 +63,7 @@ function M.take_options(words, change)
   return rest
 end
 
---- Adds the change of the replayed step to a plan.
+--- Adds the new runner, model and prompt of the replayed step to a plan.
 function M.attach(plan, change)
   if change.runner then require("moonlet.engine.load.runners").parse(change.runner, plan.config) end
   plan.options.step = { key = change.key, runner = change.runner, model = change.model, prompt = change.prompt,
@@ -82,7 +83,7 @@ local function copy_value(root, from, stored)
   if text then core.run.write_value(name, text, false) end
 end
 
---- Copies the parent's records into the journal of a new run, without the replayed step.
+--- Copies the parent's records into the journal of a new run, except those of the replayed step.
 ---@param change table  result of M.of()
 function M.seed(run, change)
   local home, from = run.home, change.parent

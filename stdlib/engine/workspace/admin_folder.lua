@@ -15,7 +15,7 @@ end
 ---@param path string    absolute path of the worktree
 ---@return string? name, any? root  opened folder with all records
 function M.find(common, path)
-  -- Compare only the last two parts of the path, which no worktree of the user has.
+  -- Compare only the last two names of the path, which are unique to this worktree.
   local wanted = path:match("/[^/]+/[^/]+$") .. "/.git"
   local root = files.root(common .. "/worktrees")
   for _, entry in ipairs(root and files.list(root, ".") or {}) do

@@ -24,7 +24,7 @@ function M.take(run, in_place, whole, declared, guarded)
     guard = (whole or guarded) and protected_paths.look(run, nil, tree.nested) or nil }
 end
 
---- Returns the baseline in the form of the journal.
+--- Returns the baseline in the form in which the journal stores it.
 ---@param look moonlet.Baseline
 function M.stored(look)
   if look.stored == nil then
@@ -45,7 +45,8 @@ function M.kept(stored)
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
---- Returns the protected paths that have changed; none if the baseline does not include them.
+--- Returns the protected paths that have changed since the baseline.
+--- Returns {} if the baseline does not record protected paths.
 ---@param look moonlet.Baseline
 function M.touched(run, look)
   if not look.guard then return {} end

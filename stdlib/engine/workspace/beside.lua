@@ -32,10 +32,11 @@ function M.begin(run, attempt)
   return setmetatable({ run = run, seen = seen, merged = #merged_of_run(run) }, Watch)
 end
 
---- Returns the baseline in the form of the journal.
+--- Returns the baseline in the form in which the journal stores it.
 function Watch:stored() return self.seen and baseline.stored(self.seen) end
 
---- Lists the changed paths, sorted, without those that moonlet merged or that the agent may write.
+--- Returns the sorted paths that changed.
+--- Omits paths that moonlet merged itself, and paths that the agent may write.
 ---@param allows (fun(path: string): boolean)?
 function Watch:changed(allows)
   if not self.seen then return {} end

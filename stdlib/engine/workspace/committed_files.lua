@@ -31,7 +31,7 @@ end
 ---@field id string
 ---@field bytes integer
 
---- Finds the files with these paths in a commit.
+--- Returns mode, id and size of these files in a commit, by path. Omits missing files.
 ---@param id string        id of the commit
 ---@param paths string[]   paths from the top of the repository
 ---@return table<string, moonlet.Blob>? blobs

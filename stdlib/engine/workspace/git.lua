@@ -111,8 +111,8 @@ local function read_config(run)
   return state
 end
 
---- Returns config lines for the section `core`, with the settings that each git folder of the
---- repository needs, such as filemode.
+--- Returns config lines for git's section `core`, such as `filemode`.
+--- Every git folder of the repository needs these settings.
 ---@return string
 function M.kept_settings(run) return read_config(run).settings end
 

@@ -127,8 +127,8 @@ local function standing(landing, entry)
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- The host died before it checked the replaced file. The user had changed that file, so swap
-    -- the user's version back.
+    -- The replaced file contains changes of the user, and the host died before it noticed them.
+    -- Swap the user's version back.
     exchange(landing, entry)
     return "changed"
   end
@@ -197,8 +197,8 @@ local function free_folder(root)
 end
 
 --- Deletes the record of a merge that was rolled back.
---- Warns about files that another program changed after the merge, and which the rollback left as
---- they were. Keeps their versions from before the merge.
+--- A rollback does not touch files that another program has changed after the merge.
+--- Warns about these files, and keeps their versions from before the merge.
 local function let_go(run, dir, changed)
   if #changed == 0 then return drop(run, dir) end
   local root = must(core.file.root(run.absolute(dir)))
@@ -215,7 +215,7 @@ local function let_go(run, dir, changed)
     if entry.base ~= "" then
       local path = folder .. "/" .. entry.path
       must(core.file.make_dirs(root, parent_of(path)))
-      -- A file that was changed twice has two earlier versions.
+      -- Two entries may have replaced the same file, so keep both of its earlier versions.
       while files.is_there(root, path) do path = path .. "~" end
       must(core.file.rename(root, "landing/" .. entry.name, path))
     end
@@ -239,7 +239,7 @@ local function changed_meanwhile(entry)
       core.text.printable(entry.path, 300)) }
 end
 
---- Calls fn, which no cancellation can interrupt. Returns the error of fn instead of raising it.
+--- Calls fn like pcall(), in a scope that cannot be cancelled.
 ---@param fn function
 function M.shielded(fn, ...)
   local shield = core.task.open_scope { shield = true, what = "a merge" }

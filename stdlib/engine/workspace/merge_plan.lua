@@ -76,7 +76,7 @@ local function check_way(root, path, deleted, known)
   end
 end
 
---- Returns the work tree's content at a path. Raises a conflict if the content cannot be replaced.
+--- Returns the content at a path of the work tree. Raises a conflict if a merge cannot replace it.
 local function look_at(root, change, deleted, known)
   local path = change.path
   local state = content(root, path)
@@ -124,7 +124,7 @@ local function mode_for(change, base)
   return change.is.mode == "100755" and had | (had & 292) >> 2 or had & ~73
 end
 
---- Writes versions of files into the plan's folder.
+--- Writes the contents of index entries as files into the plan's folder.
 local function write_files(run, key, dir, tree, entries)
   if #entries == 0 then return end
   local folder = run.absolute(M.folder(dir))

@@ -21,7 +21,7 @@ function M.read(run, dir)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  -- In the receipt, the paths of held-back files are before the merged paths.
+  -- The receipt lists the paths of held-back files first, then the merged paths.
   local kept, held = (parts[1] or ""):match("^(%l*) ?(%d*)$")
   local first = 3 + (tonumber(held) or 0)
   return { kept = kept == "kept", warning = parts[2] ~= "" and parts[2] or nil,

@@ -23,7 +23,7 @@ function M.branch(run, key)
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
---- Creates the agent's new empty folders, and returns those that did not exist.
+--- Creates the empty folders that the agent added. Returns those that did not exist before.
 local function make_folders(run, folders)
   local root, made = core.file.root(run.top), {}
   for _, path in ipairs(root and folders or {}) do
@@ -32,7 +32,7 @@ local function make_folders(run, folders)
   return made
 end
 
---- Creates the agent's new empty folders and reports the merge.
+--- Returns a report about a merge. Also creates the empty folders that the agent added.
 ---@param dir string    folder of the step, below `.agent`
 ---@param changes moonlet.Change[]
 ---@param left moonlet.LeftBehind

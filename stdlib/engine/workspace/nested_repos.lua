@@ -27,7 +27,7 @@ local function walk(root, folder, fn)
   end
 end
 
---- Makes all folders below a path readable and writable for the host.
+--- Gives the host read and write access to all folders below a path.
 ---@param path string  absolute path
 function M.open_folders(run, key, path)
   core.process.run { step = key .. "/worktree", cwd = path, wall_ms = 10 * 60 * 1000, cap = 1 << 16,
@@ -35,7 +35,7 @@ function M.open_folders(run, key, path)
       "u+rwx", "{}", ";" } }
 end
 
---- Adds the files of a nested repository to `list`, without its .git folder.
+--- Adds the paths of a nested repository's files to `list`, except those in its .git folder.
 function M.files(root, folder, list)
   walk(root, folder, function(at, entry)
     if entry.name == ".git" then return false end

@@ -24,7 +24,7 @@ local function most_of(run)
   return limits and limits.worktrees or default_most
 end
 
---- Returns the folder with moonlet's own git files of the worktrees in the folder `parent`.
+--- Returns the folder in which moonlet keeps its own git files for the worktrees in `parent`.
 local function raw_folder(parent) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) end
 
 local function new_name(prefix) return prefix .. core.clock.random_hex(id_bytes) end
@@ -68,7 +68,7 @@ end
 local function discard(common, parent, name)
   local root, raw = core.file.root(parent), core.file.root(raw_folder(parent))
   if raw then core.file.remove(raw, name) end
-  -- If the host is killed here, the folder still has its name, and the next host discards it again.
+  -- Rename the folder last. If the host is killed before that, a later host discards it again.
   admin_folder.remove(common, parent .. "/" .. name)
   return root ~= nil and core.file.rename(root, name, new_name "trash-") ~= nil
 end
@@ -102,7 +102,7 @@ local function bytes_of(raw, name)
   return math.tointeger(tonumber(head:match "^moonlet%-tree 1 %d+ (%d+)%z")) or 0
 end
 
---- Discards pooled worktrees that are too old, and all except the `most` newest.
+--- Discards pooled worktrees that are too old. Keeps only the newest of the others, at most `most`.
 --- The newest worktree may have any size.
 --- An older worktree is kept only while the total size is below a limit.
 local function trim(common, parent, most)

@@ -13,7 +13,8 @@ local tail_bytes = 4096
 --- The host and other commands may write these files of a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
---- These folders in `.agent` are created and removed at any time.
+--- Lists folders of `.agent` that a snapshot does not name, because any command may create or
+--- remove them.
 local passing = { runs = true, sidecars = true, tasks = true, sessions = true, live = true }
 
 local function join(folder, name) return folder == "" and name or folder .. "/" .. name end
@@ -49,7 +50,7 @@ local function note(look, root, folder, prefix, state)
   end
 end
 
---- Fingerprints git's config by content, because git rewrites it without a change.
+--- Fingerprints a file by its content, because git may rewrite its config file unchanged.
 local function content(root, path) return (core.file.content(root, path)) end
 
 --- These parts of a git folder name programs to start, or point to another git folder.
@@ -106,7 +107,8 @@ local function note_git(look, run)
   end
 end
 
---- Hashes the first `size` bytes of a journal, which only grows. Returns nil if it is too long.
+--- Hashes the first `size` bytes of a journal. These bytes must never change.
+--- Returns nil if `size` is above a limit.
 local function beginning(root, path, size)
   if size > journal_cap then return nil end
   local text = core.file.read(root, path, size)
@@ -136,8 +138,8 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether a run's journal is valid, and a host has driven the run or a person has decided
---- about it since the first snapshot.
+--- Reports whether a run's journal is valid and has new records of a host, or of a person's
+--- decision, since the first snapshot.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -197,7 +199,7 @@ local function note_agent(look, run)
   end
 end
 
---- Takes a snapshot. If `before` is set, the snapshot covers the same parts as that one.
+--- Takes a snapshot. If `before` is given, examines the same repositories and steps as `before`.
 ---@param nested string[]?  repositories inside the work tree
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
@@ -214,7 +216,7 @@ local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:m
 --- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
---- Shortens fingerprints for the journal. The files in a folder of another run share one hash.
+--- Shortens fingerprints for the journal. All files of another run's folder get one common hash.
 local function condensed(files)
   local short, folders = {}, {}
   for path, state in pairs(files) do
@@ -283,8 +285,8 @@ function M.of_record(kept)
 end
 
 --- Returns the paths that differ between two snapshots, relative to the top and sorted.
---- Ignores changes of runs that other commands have driven in between, except changes in the old
---- parts of their journals.
+--- A run that was active in between may change its files, so only the old part of its journal is
+--- compared. The files of this run's completed steps are always compared.
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known, steps = {}, set_of(after.steps)

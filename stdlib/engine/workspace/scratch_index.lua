@@ -123,7 +123,8 @@ function M.copy_users(run, key, users, file)
   return true
 end
 
---- Returns three lists of tracked files: changed since the index, deleted, and unmerged.
+--- Runs a git command that compares tracked files with an index.
+--- Returns three lists: modified, deleted and unmerged files.
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
   local changed, gone, unmerged = {}, {}, {}

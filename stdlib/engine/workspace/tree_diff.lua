@@ -170,7 +170,8 @@ local function add_refs(snapshot, run, folder)
   for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
 end
 
---- Adds refs that have moved, except the current branch, because its changed files are listed.
+--- Adds refs that point to another object than before.
+--- Skips the current branch, because add_committed() lists its changed files.
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
   for ref, object in pairs(before.refs or {}) do
@@ -190,12 +191,12 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Include nested repositories of the first snapshot, which may be plain folders now.
+  -- A nested repository of the earlier snapshot may be a plain folder now, so examine it again.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
 
---- Adds ignored files in declared folders, because they may be a step's only output.
+--- Adds the ignored files of the declared folders, because a step may write only such files.
 local function add_ignored(snapshot, run, folder)
   if not snapshot.declared[1] then return end
   local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",

@@ -31,7 +31,7 @@ function M.leave(run, key, dir, tree, owner, name)
     is_empty = count + others == 0 }
 end
 
---- Applies the patch of a waiting worktree to a new worktree, because the waiting one is missing.
+--- Restores the changes of a missing worktree by applying their patch to a new worktree.
 ---@param waiting moonlet.Waiting
 function M.restore(run, key, tree, waiting)
   if not waiting.patch then return end

@@ -92,7 +92,8 @@ end
 ---@field touched fun(): string[]  returns protected paths that were changed
 ---@field changed fun(): string[]  returns changed files, which stay even if the answer is discarded
 ---@field finish fun(key: string): string[], string?, string[]?  merges the changes
----   Returns changed files, a note for a person, and unmerged files. Raises an error on a conflict.
+---   Returns the changed files, a note for a person, and files that are held back for review.
+---   Raises an error on a conflict.
 ---@field hold (fun(): moonlet.HeldWork)?  keeps the changes for a review
 ---@field wait (fun(number: integer): moonlet.Waiting)?  keeps the worktree for a question
 ---@field ruin fun(): string?   says how the agent has destroyed the worktree; nil if it is intact
@@ -103,11 +104,12 @@ end
 ---@field allows (fun(path: string): boolean)?
 ---@field meanwhile fun()?       does work for which the agent need not wait; called while it runs
 ---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge
----   With `kept`, a resumed run will use the work. Returns where the work is kept.
+---   If `kept` is true, a resumed run will use the changes.
+---   Returns a note for a person that says where changes were saved.
 
 local function none() return {} end
 
---- Returns a workspace with default functions for missing fields.
+--- Makes a workspace from `fields`. Replaces a missing function by one that does nothing.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     breach = function() end, abandon = function() end }
@@ -134,15 +136,15 @@ local function copy_inputs(run, dir, inputs)
 end
 
 local function only_inputs(run, dir, call, attempt)
-  -- The inputs of a running attempt or a repair were copied before.
+  -- An attempt that still runs, or a repair, uses the copies that were made before.
   local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- Returns the journaled baseline, or takes a new one.
---- Records the protected paths again if a person has reviewed their changes.
+--- Returns the baseline that the attempt has journaled, or takes a new one.
+--- Records the protected paths anew if a person has reviewed their changes.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -253,7 +255,8 @@ local function own_worktree(run, key, dir, call, attempt, from)
     meanwhile = function() worktree.sweep(run, key, tree) end,
     root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
     apply = function(file)
-      -- The recorded patch includes the changes of the earlier step, so revert these changes first.
+      -- The recorded patch includes the changes of the step that asked the question, so revert them
+      -- first.
       if from and from.patch then worktree_changes.apply(run, key, tree, run.absolute(from.patch), true) end
       worktree_changes.apply(run, key, tree, file)
     end,
@@ -274,8 +277,8 @@ end
 --- Opens the workspace of an attempt.
 ---@param mode "read-only"|"workspace-write"
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
----   `confined`: the kernel confines the agent.
----   `from`: worktree in which an earlier step has asked a question.
+---   `confined` means that the kernel confines the agent.
+---   `from` is the worktree in which an earlier step has asked a question.
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end

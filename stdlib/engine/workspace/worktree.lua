@@ -95,7 +95,7 @@ local function read_base(root, name)
   return base, branch
 end
 
---- Rolls back an unfinished merge of an earlier attempt.
+--- Rolls back the merge that an earlier attempt left unfinished.
 local function forget_merge(run, key, dir)
   local root = files.root(run.absolute(dir))
   if not root then return end
@@ -232,7 +232,7 @@ local function forget_raw(tree)
 end
 
 --- Removes a worktree if it exists, or puts it into the pool.
---- Also removes git's record of this worktree, but no record of another one.
+--- Also removes git's record of this worktree.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -300,7 +300,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- A record is left only if the rollback failed. It stays, so that a later host can roll back.
+    -- If the rollback failed, the record of the merge still exists. A later host will use it.
     if merge_apply.pending(run, dir) then break end
     merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -391,7 +391,8 @@ local function ways_on(run, tree)
     kept_worktrees.removal(tree.path), run.id)
 end
 
---- Marks a worktree as kept, and warns about it, because a script may discard the error.
+--- Marks a worktree as kept, and adds commands for the user to the error `err`.
+--- Also emits a warning, because a script may discard the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ways_on(run, tree)
@@ -405,7 +406,7 @@ end
 --- A started merge cannot be cancelled, and is resumed from its record if the host is killed.
 ---@param dir string   folder of the step, below `.agent`
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
----   Called for a change that deletes most files; raises an error if the person refuses.
+---   It is called before a merge that deletes most files. It raises an error if the person refuses.
 ---@return string[] paths, string? warning, string[]? held  files that are held back for review
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
@@ -493,7 +494,7 @@ function M.put_away(run, key, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
---- Reports a merge that an earlier host completed, for an attempt that will not be resumed.
+--- Reports the merge that an earlier host completed for an attempt that will not be resumed.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string   path of the worktree
 ---@return string[]? paths  merged paths; nil if there was no merge

@@ -176,7 +176,8 @@ local function gather_held(run, key, _, tree, env)
 end
 
 --- Calls fn(changes, left, env) with the agent's changes, and writes the changes to `patch`.
---- The index of `env` exists only if there are changes.
+--- `left` lists what a merge leaves out. `env` names an index that git commands in fn can use; the
+--- index exists only if there are changes.
 ---@param dir string    folder of the step, below `.agent`
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
@@ -224,7 +225,8 @@ function M.apply(run, key, tree, patch, reverse)
   git(run, key, tree.path, words, { env = { GIT_DIR = "/none" } })
 end
 
---- Separates the changes to merge from startup files, which are held back for a person.
+--- Splits changes into two lists: changes to merge, and changes of files that can start programs.
+--- A merge holds back the second list for a person.
 ---@param changes moonlet.Change[]
 ---@return moonlet.Change[] taken, moonlet.Change[] held
 function M.split(changes)
@@ -236,7 +238,8 @@ function M.split(changes)
   return taken, held
 end
 
---- Returns the deleted files if they are most of `total`. A moved file does not count as deleted.
+--- Returns the deleted files if they are many and more than half of `total`, otherwise nil.
+--- A moved file does not count as deleted.
 ---@param changes moonlet.Change[]
 function M.mass_deletion(changes, total)
   local paths, made = {}, {}
@@ -254,7 +257,7 @@ function M.mass_deletion(changes, total)
   return #paths > many_deleted and #paths * 2 > total and paths or nil
 end
 
---- Writes some of the changes to a separate patch.
+--- Writes a patch that contains only the given changes.
 ---@param dir string    folder of the step, below `.agent`
 ---@param changes moonlet.Change[]
 function M.write_patch(run, key, dir, tree, changes, patch)

@@ -149,7 +149,7 @@ function M.fill(run, key, dir, path, raw, beginning)
   git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
 end
 
---- Writes git's index of a filled worktree.
+--- Writes the index that git uses in a worktree, after the files of the worktree were written.
 ---@param run table
 ---@param key string
 ---@param dir string

@@ -10,7 +10,7 @@ local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- A wait is reported only after this many tries, because merges are short.
---- Limits the wait for another process that creates a worktree, which may take git ten minutes.
+--- Limits the wait while another process creates a worktree. Git may need ten minutes for that.
 local longest_worktree_ms = 15 * 60 * 1000
 --- An earlier host of the run may be shutting down, so it gets this much time to release its lock.
 local predecessor_ms = 10 * 1000
@@ -30,7 +30,7 @@ local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(infrastructure_error.mark(err), 0) end
-  -- An agent that holds the lock may start other agents, which share a nested lock and take turns.
+  -- An agent that holds the lock may start other agents, which take turns with a second lock.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The earlier host that started this step's agent still holds the lock for that agent.
   if outer == id and id ~= "" then return function() end end

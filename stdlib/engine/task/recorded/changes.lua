@@ -68,7 +68,7 @@ local function is_same(a, b)
   return a == b
 end
 
---- Returns the present state compared with a commit, or nil if git fails.
+--- Returns the state of the work tree relative to a commit, or nil if git fails.
 ---@param base string?  default: the present commit
 ---@param before moonlet.TreeState?  files with an equal stat are not read again
 function M.state(home, base, before)
@@ -98,7 +98,8 @@ function M.state(home, base, before)
   return state
 end
 
---- Reports whether a path, or the folder of a deleted one, was written after a time.
+--- Reports whether a path was changed at or after a time.
+--- For a deleted path, checks the nearest folder that still exists.
 local function is_since(home, path, since)
   local info = core.file.stat(home.root, path)
   while not info and path:find "/" do
@@ -109,7 +110,7 @@ local function is_since(home, path, since)
   return not info or info.ctime_ns // 1000000 >= since
 end
 
---- Returns the sorted paths that differ between two states.
+--- Returns the sorted paths that differ between two states of the work tree.
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
 ---@param since integer?  ms; files that were written earlier are not listed
@@ -128,7 +129,7 @@ function M.between(home, before, after, since)
   return paths, cut
 end
 
---- Returns a state as a JSON value.
+--- Converts the state of a work tree to a JSON value.
 ---@param state moonlet.TreeState
 function M.record(state)
   local list = core.json.array {}
@@ -139,7 +140,7 @@ function M.record(state)
   return { base = state.base, head = state.head, files = list, partial = state.partial }
 end
 
---- Returns the state in a JSON value, or nil for any other value.
+--- Restores a state from the JSON value of record(), or returns nil for any other value.
 function M.of_record(value)
   if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
     return nil

@@ -6,7 +6,7 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", title = "Claude Code",
   shows = 'its settings start it: "command": "moonlet hook claude"' }
 
-local margin_ms = 5000  -- a prompt may be recorded before the hooks of the session's start run
+local margin_ms = 5000  -- the agent may record the first prompt before it runs its first hook
 local most_messages = 200000
 
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
@@ -48,7 +48,7 @@ local function add_prompts(prompts, entry)
   end
 end
 
---- The entries of a message repeat its usage. Only the last entry is complete.
+--- Records model and usage of a message. If the message has several entries, the last one counts.
 local function note_answer(found, entry)
   local message = stream.tbl(entry.message) or {}
   local id, given = stream.str(message.id), stream.tbl(message.usage)

@@ -37,7 +37,8 @@ local function note_prompt(found, payload)
   if texts[1] then transcript.add_prompt(found.prompts, table.concat(texts, "\n")) end
 end
 
---- Adds an entry to the facts about the turn. Of earlier turns, only the usage and the commit count.
+--- Adds an entry of the thread to the facts about one turn.
+--- Entries outside of the turn supply only the commit and the usage before the turn.
 local function note(found, entry, turn)
   local payload = stream.tbl(entry.payload) or {}
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp) or nil
@@ -71,7 +72,7 @@ function M.read(session)
     return { prompts = { given[#given] } }
   end
   local whole = transcript.each_line(file, 0, function(line)
-    -- Most lines are answers and outputs of tools, so skip them unparsed.
+    -- Parse only the needed lines, because most lines contain answers or output of tools.
     local is_of_use = line:find('"token_count"', 1, true) or line:find('"task_', 1, true)
       or line:find('"turn_context"', 1, true) or line:find('"session_meta"', 1, true)
       or line:find('"UserMessage"', 1, true) or line:find('"user_message"', 1, true)

@@ -6,7 +6,7 @@ local transcript = require "moonlet.engine.task.recorded.transcript"
 local M = { name = "gemini", title = "Gemini CLI",
   shows = 'its settings start it: "command": "moonlet hook gemini"' }
 
-local margin_ms = 5000  -- a prompt may be recorded before the hooks of the session's start run
+local margin_ms = 5000  -- the agent may record the first prompt before it runs its first hook
 
 local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "tool",
   SessionEnd = "end" }

@@ -1,6 +1,6 @@
 --- Records sessions of agents that moonlet did not start, as their own hooks report them.
 --- Each event adds a note to a file in `.agent/ambient`.
---- When a session or a turn ends, the notes become a moonlet.Recorded and then a run.
+--- When a session or a turn ends, the notes become a `moonlet.Recorded` table and then a run.
 --- Notes contain names and paths, never the words of the conversation.
 local changes = require "moonlet.engine.task.recorded.changes"
 local stream = require "moonlet.engine.runner.stream"
@@ -93,7 +93,8 @@ local function forget_old(root)
   end
 end
 
---- Returns the start record of a session or turn. `kept` is the start record of the turn before.
+--- Returns the start record of a session or turn.
+--- `kept` is the start record of the previous turn, if there was one.
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
@@ -142,7 +143,7 @@ local function within(home, noted)
   return list
 end
 
---- Adds the changed files to `recorded`, and returns the state of the work tree at the end.
+--- Adds the changed files to `recorded`. Returns the current state of the work tree.
 local function add_changes(recorded, home, start, facts, noted)
   local before, since = changes.of_record(start.tree), nil
   if recorded.agent.by_turn and not start.began_ms then since = facts.began_ms end
@@ -160,7 +161,7 @@ local function add_changes(recorded, home, start, facts, noted)
   return after
 end
 
---- Converts the notes of a session, or of one of its turns, into a moonlet.Recorded.
+--- Converts the notes of a session, or of one of its turns, to a `moonlet.Recorded` table.
 local function close(agent, home, event, start, notes)
   local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0,
     noted_prompts = 0, denials = {}, files_cut = false, parent = stream.str(start.parent) }
@@ -205,7 +206,7 @@ function M.take(agent, home, event)
       read_json(root, names.start, start_cap)
     if is_taken(start) then
       if event.kind == "end" then return nil end
-      start = nil  -- the session continues, and becomes another run
+      start = nil  -- the session was recorded before, so its new events become another run
     end
     if begins(agent, event, start, notes) then
       forget_old(root)

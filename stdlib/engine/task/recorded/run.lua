@@ -1,4 +1,4 @@
---- Converts a recorded session to a run with one step of the kind `session`.
+--- Converts a recorded session to a run, which has a single step of the kind `session`.
 local context = require "moonlet.engine.context.context"
 local counted = require "moonlet.engine.base.counted"
 local loader = require "moonlet.engine.load.loader"
@@ -10,7 +10,8 @@ local M = {}
 local most_listed = 200
 local null = core.json.null
 
---- Returns the session for the journal and the result, without words of the conversation.
+--- Returns the data of a session for the journal and the result.
+--- Omits the text of the conversation.
 local function value_of(recorded)
   return { id = core.text.printable(recorded.id, 80), model = recorded.model or null,
     began = core.clock.iso(recorded.began_ms), ended = core.clock.iso(recorded.ended_ms),
@@ -52,7 +53,7 @@ local function findings_of(agent, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Adds the session to the steps of the run.
+--- Adds the session to the run as a completed step.
 local function add_step(run, agent, recorded)
   local seen, step = run.step("session", "session", agent.name,
     { verb = "session", session = recorded.id }, {},
@@ -97,7 +98,7 @@ function M.register(recorded)
   return name
 end
 
---- Completes the plan of a recorded session, without questions and limits.
+--- Fills in the plan of a recorded session: its runner, model, parent and times, and no limits.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end

@@ -60,7 +60,8 @@ function M.entry(line)
   return ok and type(value) == "table" and value or nil
 end
 
---- Reports whether an entry has a time that is not before `since` (ms).
+--- Reports whether an entry was written at the time `since` (ms) or later.
+--- Accepts every entry if `since` is nil.
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)

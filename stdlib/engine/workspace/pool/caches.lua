@@ -23,8 +23,8 @@ local shown_bytes = 300
 
 local config_of = per_run(function() return { is_known = false, config = nil } end)
 
---- Returns the worktree config of a run's repository, which the config file identifies by the path
---- of its main work tree.
+--- Returns the worktree config of a run's repository.
+--- The config file lists repositories by the path of their main work tree.
 ---@return moonlet.WorktreeConfig?
 local function of(run)
   local cache = config_of(run)
@@ -89,7 +89,7 @@ end
 
 --- Runs the set-up program in the worktree, confined like an agent that may write.
 local function run_setup(run, key, tree, config)
-  -- If this host is killed, a later sweep removes the folder by its name.
+  -- If this host is killed, a later sweep removes the folder, because its name is `trash-…`.
   local temporary = ("%s/trash-%s"):format(tree.path:match "^(.*)/", core.clock.random_hex(6))
   core.file.make_root(temporary)
   local rules = not run.options.unconfined
@@ -116,7 +116,8 @@ function M.prepare(run, key, dir, tree)
     run.emit("log", { step = key, text = "sets the worktree up: " .. table.concat(config.setup, " ") })
     restore.drop_kept(tree.path, tree.raw)
     local ok, err = pcall(run_setup, run, key, tree, config)
-    -- Remove all other files of the set-up, because they would count as changes of the agent.
+    -- Remove the files that the set-up wrote outside of the kept folders. Otherwise they would
+    -- count as changes of the agent.
     if ok then ok, err = pcall(restore.clean, run, key, dir, tree.path, tree.raw) end
     if ok then
       restore.set_ready(tree.path, tree.raw, config.setup)

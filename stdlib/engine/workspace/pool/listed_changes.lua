@@ -8,7 +8,7 @@ local M = {}
 local plain_git_files = { [".gitignore"] = true, [".gitattributes"] = true, [".gitmodules"] = true,
   [".gitkeep"] = true, [".github"] = true }
 
---- Reports whether git may refuse a path or treat it as a nested repository.
+--- Reports whether git might reject a path or treat it as a nested repository.
 local function needs_git(path)
   if path:find "[\\:]" or path:lower():find("git~", 1, true) then return true end
   for name in path:gmatch "%f[^/\0].[^/]*" do

@@ -107,8 +107,8 @@ local function folders_around(root, kept, before, after)
   return found
 end
 
---- Reports whether the changed paths include a lock file or a parent of a kept folder, which makes
---- the kept folders useless.
+--- Reports whether the kept folders have become useless, because a lock file or a parent of a kept
+--- folder has changed.
 local function spoils_kept(kept, touched)
   for path in pairs(touched) do
     if lock_files[path:match "[^/]*$"] then return true end
@@ -159,13 +159,14 @@ function M.differences(path, raw, name)
   return found.before, found.after, found.files
 end
 
---- Updates a worktree's list after changes of these paths. Raises an error if other paths changed.
+--- Updates the list of a worktree's files after these paths have changed.
+--- Raises an error if any other path has changed.
 local function accept(path, raw, touched, list_name)
   local root, lists = files.must(core.file.root(path)), files.must(core.file.root(raw.path))
   local only, wanted = {}, {}
   for name in pairs(touched) do only[#only + 1] = name end
   local found = files.must(core.tree.update(root, lists, list_name, new_list_name, only, M.kept(raw)))
-  -- A folder may appear or vanish with the paths below it.
+  -- A change of a path may also create or remove its parent folders.
   for _, name in ipairs(only) do
     while name and not wanted[name] do
       wanted[name] = true
@@ -250,7 +251,7 @@ function M.clean(run, key, dir, path, raw, known)
   accept(path, raw, touched, M.list_name)
 end
 
---- Marks a pooled worktree as being changed to a new base, by renaming its list.
+--- Renames the list of a pooled worktree, to mark that the worktree is changing to a new base.
 ---@param lists any    opened folder of the worktree's git files
 ---@return true? begun
 function M.begin_move(lists) return core.file.rename(lists, M.list_name, moving_name) end

@@ -1,6 +1,6 @@
---- Finds out whether git's objects may have other bytes than the work tree's files.
+--- Reports whether git may convert files, so that git's objects differ from the work tree's files.
 --- Git converts files only by its attributes and settings, so these are checked, not each file.
---- Git reads attributes in the work tree's folders and in repository, user and system files.
+--- Attributes are set in the work tree's folders, and in files of the repository, user and system.
 local files = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"

@@ -36,7 +36,7 @@ local function users_own(listed)
   return paths
 end
 
---- Returns whether a file can be copied, and its size.
+--- Reports whether a file can be copied into a worktree. Also returns its size.
 local function look_at(root, path)
   local info = core.file.stat(root, path)
   if not info or info.type ~= "file" then return info and info.type == "link", 0 end
