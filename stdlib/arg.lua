@@ -85,7 +85,7 @@ M.boolean = declare "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- A duration such as "8m", or a number of seconds. The preset receives it unconverted.
+--- A duration such as "8m", or a number of seconds. The preset receives the value as it was given.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.duration { default = "8m" }.default --> "8m"
@@ -103,7 +103,7 @@ M.duration = declare "duration"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.path = declare "path"
---- Paths, comma separated or given several times. Each is converted like a path.
+--- Paths, comma separated or given several times. Each path is converted as by m.arg.path.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.paths { default = { "src" }, min = 1, help = "what may change" }.default[1] --> "src"
@@ -122,7 +122,7 @@ M.paths = declare "paths"
 M.target = declare "target"
 
 --- Commands for ctx:validate, such as test:make test; comma separated or given several times.
---- Naming a check on a terminal, or together with --allow needs, also allows its program to run.
+--- A check named on a terminal, or together with `--allow needs`, may also start its program.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.checks { required = true, min = 1, help = "what must pass" }.type --> "checks"

@@ -23,7 +23,7 @@ local function invalid(target, why, hint)
   error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
 end
 
--- Parses a target without starting git. It is either revisions to resolve or a path.
+-- Parses a target without starting git. Git resolves revisions later.
 local function read_target(text)
   if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
   if text == "staged" then return { kind = "staged", text = text } end
@@ -338,7 +338,7 @@ local function add_log(facts, result)
   end
 end
 
--- Returns the tracked files that `wanted(name, path)` accepts. `result` is git's list of files.
+-- Returns the files for which wanted(name, path) is true. `result` is git's list of tracked files.
 local function pick(result, wanted)
   local found = {}
   for path in gmatch(result.stdout or "", "([^\0]*)\0") do
@@ -408,7 +408,7 @@ function M.git(ctx, target, opts)
   elseif target.kind == "staged" then
     local staged = {}
     for _, entry in ipairs(status.entries) do
-      -- Count only the index. Further changes in the work tree do not belong to this change.
+      -- The target is the index, so ignore further changes in the work tree.
       if entry.index ~= "." or entry.conflicted then
         entry.worktree, entry.modes[3] = ".", entry.modes[2]
         staged[#staged + 1] = entry

@@ -272,7 +272,7 @@ local function support_status(support, status)
   return status or "open"
 end
 
---- Normalises a finding as an agent returned it. It never raises an error.
+--- Normalises a finding that an agent returned. Never raises an error.
 --- ```lua
 --- m.findings.normalise({ claim = "it leaks", severity = "major" }, { id = "r1" }).severity --> "high"
 --- ```

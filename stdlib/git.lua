@@ -122,11 +122,12 @@ function M.failure(result, doing)
   return err
 end
 
--- Redacts the output of git, unless the caller passes another function.
+-- Redacts git's output. The caller can replace this function with the option `clean`.
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
 --- Runs one read-only git command. A failed command is a result, not an error.
---- The journal stores the output with secrets redacted. If there were any, a resumed run calls git again.
+--- The journal stores the output with secrets redacted.
+--- If the output contained secrets, a resumed run calls git again.
 --- Errors: `denied` git was not granted;
 --- `failed` means that git could not be started.
 --- ```lua

@@ -54,7 +54,7 @@ function M.array(list) return core.json.array(list or {}) end
 ---@return boolean
 function M.is_lost(value) return core.lost.record(value) ~= nil end
 
---- Returns the results of the successful branches of a fan-out, and the items of those branches.
+--- Returns the results of a fan-out's successful branches, and the items of these branches.
 --- Errors: `invalid` an argument that is not a list.
 --- ```lua
 --- local files = { "src/a.lua", "gone.lua" }

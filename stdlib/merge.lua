@@ -94,7 +94,7 @@ end
 local function alike(a, b)
   local same_line = a.line == b.line
   local same_review = a.review == b.review
-  -- A reviewer that repeats a claim for another line means another problem.
+  -- If one reviewer makes the same claim about two lines, these are two problems.
   if same_review and not same_line then return false end
   if a.rule and b.rule then
     if a.rule ~= b.rule then return false end
@@ -158,7 +158,7 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- Numbers the names of reviews with the same lens.
+-- Returns a unique name for a review, by adding a number to a name that is already taken.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count
@@ -212,7 +212,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns the index keys under which findings near an item are stored: its own key, then both neighbours.
+-- Returns three keys of `index.places`: the key of an item's own group of lines, then the keys of
+-- the groups before and after it.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -284,7 +285,7 @@ local function witnesses(speaker, members)
   return names
 end
 
--- Each independent reviewer raises the confidence, because all of them would have to be wrong.
+-- Returns the probability that at least one of the independent reviewers is right.
 local function joint_confidence(speaker, members)
   local best, seen = {}, { }
   for _, item in ipairs(members) do
@@ -408,7 +409,7 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- Counts the findings after the first that are as severe as the first.
+-- Returns a text with the number of other findings that are as severe as the first one.
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do

@@ -96,7 +96,7 @@ end
 local function is_manual_page(folder, ext) return folder.docs and find(ext, "^[1-9]$") ~= nil end
 
 local function docs_name(name, low, stem, ext)
-  if name == "install" then return false end  -- a script; a text would be named INSTALL
+  if name == "install" then return false end  -- `install` is a script, but `INSTALL` is a document
   if data.not_docs[low] or read_by_tools(low) then return false end
   if data.docs_ext[ext] then return true end
   local bare = gsub(stem, "-.*$", "")

@@ -205,7 +205,8 @@ end
 
 --- Calls a function and tolerates its failure.
 --- Returns the function's result, or nil and a description of the failure.
---- A parked or cancelled run still raises an error, and so does a mistake of the author.
+--- Catches only errors of the kinds `failed`, `timeout`, `lost` and `budget`, and raises all others
+--- again.
 --- ```lua
 --- local answer, lost = m.pattern.try("judge", function() m.fail { message = "no answer" } end)
 --- lost.branch --> "judge"

@@ -218,7 +218,7 @@ local function with_material(text, fields, more)
 end
 
 --- Builds the prompt of a worker, which must state the limits of the task.
---- Without fields only the preamble that every worker gets is returned.
+--- If there are no fields, returns only the preamble, which is the same for all workers.
 --- Errors: `invalid` a missing task, goal or output, or an unknown field.
 --- ```lua
 --- local prompt = m.prompt.worker {

@@ -122,7 +122,8 @@ function M.redact(text, scanners)
   return table.concat(parts), counts
 end
 
---- Returns the most severe class of the hits in a text ("secret" first) and its kind, or nil.
+--- Returns class and kind of the first hit in a text, or nil.
+--- Hits of the class "secret" have priority.
 --- ```lua
 --- require("moonlet.redaction").holds "plain words" --> nil
 --- ```

@@ -34,7 +34,7 @@ local SURE = {
   [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
 }
 
--- Lists files that contain secrets only if they are in a certain folder.
+-- A file with one of these names contains secrets if it is in the given folder.
 local SURE_HOME = {
   [".aws/credentials"] = "cloud credentials", [".docker/config.json"] = "registry login",
   [".kube/config"] = "cluster credentials", [".cargo/credentials"] = "package registry login",
@@ -165,7 +165,7 @@ local function blank(value, context)
   return false
 end
 
--- Calls found(from, to) for each occurrence of a word, until there are enough hits.
+-- Calls found(from, to) for each occurrence of a word, until `hits` has reached its limit.
 local function each(text, word, hits, found)
   local from, to = find(text, word, 1, true)
   while from and #hits < hits.limit do
@@ -219,7 +219,8 @@ local function private_keys(text, hits)
   end)
 end
 
--- Returns the value that is assigned at the start of `window`, a text after a key's name, and its offset.
+-- Finds the value that is assigned to a key. `window` is the text after the key's name.
+-- Returns the value and its offset in `window`.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
@@ -261,7 +262,7 @@ local function identifier(value, password)
 end
 
 -- Returns the value that is assigned to a key's name, and the position of the value.
--- Tests the next 48 bytes first, because most occurrences of such a name are no assignments.
+-- First checks only 48 bytes for an assignment, because most occurrences of a name have none.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end

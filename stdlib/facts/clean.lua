@@ -11,7 +11,8 @@ local concat = table.concat
 
 local M = {}
 
--- Returns the mark ("+", "-" or " ") and the new line number of the diff line at each byte offset.
+-- Returns, for each byte offset in a diff, the mark of the diff line ("+", "-" or " ") and its line
+-- number in the new file.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -37,7 +38,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- Returns the secrets in added lines, including secrets that an earlier cleaning redacted.
+-- Returns the secrets in added lines. With `cleaned`, includes secrets that are already redacted.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end

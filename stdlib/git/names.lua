@@ -7,7 +7,8 @@ local concat = table.concat
 
 local M = {}
 
--- Reports whether a code point is invisible or reorders text, so that two names could look alike.
+-- Reports whether a code point is invisible or reorders text.
+-- With such code points, different names can look alike.
 function M.invisible(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c
     or code == 0xfeff or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)

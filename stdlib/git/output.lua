@@ -192,7 +192,8 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Parses the names in a "diff --git" line if no other header line states them. Both are then equal.
+-- Parses the old and the new name in a "diff --git" line.
+-- The names are used only if no other header line states them, and then they are equal.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -349,7 +350,8 @@ function M.new_file_diff(path, text)
   local name = names.show_path(path, #path * 4 + 2)
   local quoted = sub(name, 1, 1) == '"'
   local function with(prefix) return quoted and '"' .. prefix .. sub(name, 2) or prefix .. name end
-  -- The last line may lack its newline. Matching it with the others would take quadratic time.
+  -- Handle a last line without a newline separately, because a pattern that matches it, too, would
+  -- take quadratic time.
   local whole = match(text, "^.*\n()") or 1
   local tail = sub(text, whole)
   local lines, count = gsub(sub(text, 1, whole - 1), "[^\n]*\n", "+%0")

@@ -1,11 +1,11 @@
 ---@meta _
 
---- Declares `core`, the C++ functions of the library; scripts cannot reach them.
---- A table of `core` is usually implemented by the file of that name in lua/core.
+--- Declares `core`, the library's functions in C++. Scripts cannot call these functions.
+--- `core.NAME` is usually implemented in a file NAME.cpp below lua/core.
 
 ---@class core.archive
 ---@field adopt fun(home: userdata, staged: string, id: string, record: string, body: string): boolean?, moonlet.Error?
----  makes the checked folder `staged` the folder of the run `id`; returns false if that id is taken
+---  moves the checked folder `staged` to the place of the run `id`; returns false if `id` is taken
 ---@field extract fun(dir: userdata, name: string, manifest: string, files: table[], into: userdata): boolean?, moonlet.Error?
 ---  writes the files of an archive into the empty folder `into`, or returns nil and an error
 ---@field fits fun(name: string): boolean  true if an archive can hold a file of that name
@@ -20,7 +20,8 @@
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
 ---  adds a record to the journal of a run that no process drives, and writes the file `path`
 ---@field story fun(home: userdata, run: string, value: any?): table
----  compares the run's journal with its other files; `value` names a large value of run.json
+---  compares the run's journal with its other files; `value` is the name of a large value to which
+---  run.json refers
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  returns the hash of every file in a folder
 
@@ -33,7 +34,8 @@
 
 ---@class core.coroutine
 ---@field drive fun(coroutine: thread, ...: any): string, any
----  runs a coroutine until it ends or yields; returns "ended", "failed", "yielded" or "waits", and its values
+---  runs a coroutine until it stops; returns "ended" and the results, "failed" and the error,
+---  "yielded" and the values, or "waits" if it called wait_outside()
 ---@field wait_outside fun()  suspends the calling coroutine until the next drive()
 
 ---@class core.detach
@@ -65,7 +67,8 @@
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
 ---  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, its folder's group
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  reports whether a file can start programs on the user's machine, unless a path in `writes` covers it
+---  reports whether a file can start programs on the user's machine; returns false if a path in
+---  `writes` allows the file
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
 ---  makes the symbolic link `name` to `target` directly in the folder
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
@@ -120,7 +123,8 @@
 ---@field open fun(): fun(): integer?, table?  iterates over the records of the journal
 ---@field value fun(order: integer, name: string): any  returns a large value, or nil and the fault
 ---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
----  verifies a journal and returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
+---  verifies a journal; returns { records, fenced, torn_bytes, line?, why? }, or nil and an error;
+---  `fenced` counts lines of hosts that no longer held the run's lock; `line` is the first bad one
 
 ---@class core.json
 ---@field array fun(table: table?): any  marks a table as a JSON array, even an empty one
@@ -153,12 +157,12 @@
 ---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
----  passes the completions `words` of the word at byte `from` (0 is the first) and then reads on like read()
+---  answers the event "complete" with `words`, the completions of the word at byte `from` (counted
+---  from 0), then waits for the next event like read()
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  opens a prompt; also returns whether it edits lines, and whether it prints prompts; nil if the
----  engine
----  may not read standard input
+---  opens a prompt; returns the prompt, whether it has a line editor, and whether it prints its
+---  prompt text; returns nil if the engine may not read standard input
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
 ---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
@@ -167,7 +171,8 @@
 ---@field close fun(reader: userdata)  closes the reader and drops an incomplete line
 ---@field open fun(path: string, kind: string): userdata  returns nil if the file does not exist yet
 ---@field read fun(reader: userdata, at_end: boolean): any[]?
----  returns the new lines, their numbers, the count of skipped lines and the newest number, or nil new lines
+---  returns the new lines, their numbers, the number of lines skipped since the last call, and the
+---  last bytes of the newest skipped line; returns nil if nothing is new
 
 ---@class core.lost
 ---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  makes the value that stands for a failed branch
@@ -181,10 +186,10 @@
 ---  returns the state of an attempt that an earlier host started
 ---@field confinement fun(): {abi: integer}?, string?  returns the Landlock version, or why there is none
 ---@field end_finished fun(attempt: userdata)
----  ends an attempt whose answer is complete, so that `why` of its exit is "finished"
+---  ends an attempt whose answer is complete; the field `why` of its exit is then "finished"
 ---@field hold_idle fun(attempt: userdata, held: boolean)  stops or restarts the idle clock
 ---@field query fun(call: {argv: string[], env: string[], cap: integer?}): {code: integer, out: string}?, moonlet.Error?
----  runs a program that only reads, before the run starts
+---  runs a program without side effects, and returns its output; works without a run
 ---@field newest_descendant fun(attempt: string): integer?
 ---  returns the start time (ms since 1970) of an attempt's newest living child process, or nil
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
@@ -221,10 +226,12 @@
 ---@field sweep fun(path: string)  removes the incomplete files that a killed host left in a folder of the run
 ---@field sync fun()  waits until all writes with `later` are on disk
 ---@field write fun(path: string, text: string, later: boolean)
----  writes a file beneath `.agent`, redacted and atomically; durable now, or later by sync()
+---  redacts a text and writes it atomically to a file beneath `.agent`; the file is durable on
+---  return, or with `later` after sync()
 ---@field write_run fun(text: string)  writes run.json durably
 ---@field write_value fun(name: string, text: string, durable: boolean)
----  writes a journal value too large for a line; durable now, or before the next durable record
+---  writes a value that is too large for a line of the journal; with `durable` it is durable on
+---  return, otherwise before the next durable record
 
 ---@class core.LiveKeeper
 ---@field id string        the id of the run or session
@@ -252,10 +259,11 @@
 ---  makes the environment of a script for load_in()
 ---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
----  on_missing(name, environment) returns the value of a missing global; on_new may reject a new global
+---  compiles a script; `on_missing(name, environment)` returns the value of a missing global, and
+---  `on_new` may reject a new global
 ---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
----  loads a Lua file of a built-in preset, such as "NAME/init.lua", as load() loads a text
+---  works like load(), but reads a Lua file of a built-in preset, such as "NAME/init.lua"
 ---@field notes fun(): table  {file name -> annotations} of the public library; for patterns, the whole file
 ---@field preset_file fun(name: string): string?  returns the text of the file, or nil if it does not exist
 ---@field presets fun(): string[]  lists the files of the built-in presets
@@ -285,7 +293,8 @@
 ---@field status fun(home: userdata, id: string): string, table  returns "none", "running", "exited" or "lost", and its exit
 ---@field sweep fun(home: userdata, id: string): integer  ends the orphans of a dead keeper and counts them
 ---@field type fun(home: userdata, id: string, parts: any[][], tag: string?)
----  types { kind, text } parts: kind 0 is text, 1 a key, 2 bytes; a tag makes the call idempotent
+---  types into a session; a part is { kind, text }; kind 0 is text, 1 is a key and 2 is bytes;
+---  a second call with the same tag types nothing
 
 ---@class core.system
 ---@field cwd fun(): string  returns the absolute path of the working directory
@@ -313,29 +322,33 @@
 ---@field outcome fun(task: userdata): boolean?, any  returns nil while it runs, true and its results, or false and its error
 ---@field park fun()  waits until no other task can continue
 ---@field pending_error fun(scope: userdata?): any
----  returns the error that the next await of the running task, or of one in `scope`, would raise
+---  returns the error that the next await would raise in `scope`, or by default in the scope of the
+---  running task; returns nil if there is no error
 ---@field release_turn fun(order: integer)  ends hold_turn
 ---@field scope_error fun(scope: userdata): any  returns the error that cancelled this scope itself
 ---@field sleep fun(ms: integer)
 ---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  starts a task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  pauses the scope's time limit, or without a scope the limits of all shields, until start_clock(scope?)
+---  pauses the time limit of `scope` until start_clock() is called; without `scope`, pauses those
+---  of all shielded scopes around the running task
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until every task waits and no task awaits a lower order; without `order`, until all turns
----  are done
+---  waits until every task waits, and no other wait_turn() has a lower `order`; without `order`,
+---  waits until all turns are done
 ---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
----  sleeps in a task that only observes others; such a sleep does not keep a run from parking
+---  works like sleep(), but does not keep the run from parking; for tasks that only observe others
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input
 ---@field input fun(cap: integer): userdata  the lines of standard input, each of at most `cap` bytes
 ---@field next fun(lines: userdata): string?, integer?
----  waits for the next line; nil and its size if it is too long, nil at the end of the input
+---  waits for the next line and returns it; returns nil and the size of a line that is too long, or
+---  nil at the end of the input
 ---@field read fun(cap: integer, ms: integer): string?, "limit"|"timeout"|nil
----  reads standard input to its end; nil if it is too long or does not end in time
+---  reads standard input to its end and returns it; returns nil and the reason if the input is too
+---  long or does not end in time
 ---@field run fun(argv: string[]): integer  runs the user's program on the terminal and returns its exit code
 ---@field can_ask fun(): boolean  true if a user at a terminal can answer
 ---@field page fun(stream: integer?): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?
@@ -370,9 +383,9 @@
 ---@field sizes fun(top: userdata, paths: string[]): integer[]?, moonlet.Error?
 ---  returns the sizes of the files at these paths; -1 for a path without a file
 ---@field update fun(top: userdata, lists: userdata, old: string?, fresh: string?, only: string[]?, skip: string[]?): {before: table<string, string>, after: table<string, string>, files: integer}?, moonlet.Error?
----  compares the tree `top` with the recorded list `old` in the folder `lists`; returns the types (f, d, l or o)
----  of the entries that differ, by path, and the number of files in `old`. Writes the current list to `fresh`.
----  `only` names the paths to compare, `skip` the paths to omit
+---  compares the tree `top` with the list `old` in the folder `lists`; writes a new list `fresh`.
+---  Returns the types (f, d, l or o) of the differing entries, by path, and the number of files in
+---  `old`. `only` lists the paths to compare, and `skip` lists the paths to omit
 
 ---@class core
 ---@field archive core.archive

@@ -334,7 +334,7 @@ function ctx:log(...) end
 ---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
 ---@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config;
----  `cwd` is then an absolute path on that machine, by default the path of an empty folder
+---  with `on`, `cwd` is an absolute path on that machine, by default the path of an empty folder
 
 ---@class moonlet.ExecResult
 ---@field code integer        exit code

@@ -26,7 +26,7 @@ local budget = {}
 ---@return number
 function budget:left(kind) end
 
---- Returns how much the body has used, counted for its own budget or else for the run.
+--- Returns how much of a budget is used: the body's own budget, or else the budget of the run.
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:used "usd" --> 0

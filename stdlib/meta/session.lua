@@ -43,6 +43,7 @@
 ---@field id string   "S-003", for the command line
 ---@field send fun(self: moonlet.Session, text: string, options: moonlet.SendOptions?): moonlet.Session  types a text
 ---@field expect fun(self: moonlet.Session, what: string, options: moonlet.ExpectOptions?): moonlet.Expected
----  waits for a Lua pattern in the output after the last match, or for "prompt", "quiet", "marker" or "exit"
+---  waits until the output after the last match matches a Lua pattern, or for one of the events
+---  "prompt", "quiet", "marker" and "exit"
 ---@field screen fun(self: moonlet.Session, options: moonlet.ScreenOptions?): string  returns the text of its screen
 ---@field close fun(self: moonlet.Session): moonlet.SessionEnd  ends the program

@@ -7,7 +7,7 @@ return {
     roadmap faq security support governance install copying license licence notice thanks acknowledgements
     code_of_conduct codeofconduct release_notes releasing hacking upgrading releases agents claude gemini
     .mailmap .git-blame-ignore-revs]],
-  -- These files have an extension of plain text, but programs read them.
+  -- Programs read these .txt files, so the files are not documentation.
   not_docs = set [[cmakelists.txt meson_options.txt robots.txt runtime.txt version.txt ads.txt security.txt
     conanfile.txt packages.txt versions.txt symbols.txt]],
   asset_ext = set [[png jpg jpeg gif webp bmp ico avif tif tiff svg mp3 mp4 wav ogg webm mov flac woff woff2 ttf otf

@@ -41,7 +41,7 @@ local function rank(candidates, sheets)
   return ranking
 end
 
---- Has judges score the candidates independently. Each judge sees them in another order.
+--- Asks judges to score candidates independently. Each judge sees the candidates in another order.
 --- The mean scores rank the candidates, and disagreements are reported.
 --- The pattern costs one call for each judge.
 --- Errors: `invalid` missing criteria, one candidate, or a number out of bounds;

@@ -30,7 +30,7 @@ local function refine(ctx, opts, chosen, others, reason)
     pack = opts.pack, data = data } })).text
 end
 
---- Has workers propose alternatives, a judge choose by criteria, and a worker refine the choice.
+--- Asks workers for alternatives, a judge to choose one by criteria, and a worker to refine it.
 --- The pattern costs one call for each angle, and two more.
 --- Errors: `invalid` missing criteria, or more than three angles;
 --- `quorum` means that every worker failed.

@@ -53,8 +53,8 @@ local function synthesise(ctx, opts, found, questions)
   return ctx:agent(call).data
 end
 
---- Has one worker per question collect sources in parallel.
---- A synthesis turns the sources into a brief that ends in next actions.
+--- Asks one worker per question to collect sources. The workers run in parallel.
+--- Then one agent turns the sources into a brief that ends in next actions.
 --- Workers search the web if their runner can.
 --- The pattern costs one call for each question, and one more.
 --- Errors: `invalid` a missing topic, or more than six questions;

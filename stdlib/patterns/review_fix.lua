@@ -37,7 +37,7 @@ local function most_important(issues, top, least)
   return list
 end
 
---- Has reviewers rank the issues of an artifact, and an implementer fix the top ones.
+--- Asks reviewers to rank the issues of an artifact, and an implementer to fix the top issues.
 --- The host runs the checks, and another worker verifies the result.
 --- The pattern costs one call for each lens, and two more.
 --- Errors: `invalid` a missing scope, or a number out of bounds;

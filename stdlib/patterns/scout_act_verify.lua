@@ -64,7 +64,8 @@ local function brief(opts, seen, approach)
   return pack
 end
 
---- Has a scout gather only the context that the work needs. The orchestrator then chooses the approach.
+--- Asks a scout to gather only the context that the work needs.
+--- Then the orchestrator chooses the approach.
 --- An implementer does the work, the host runs the checks, and another worker verifies the result.
 --- The pattern costs three agent calls.
 --- Errors: `invalid` a missing goal or scope, or a verifier that is also the implementer.

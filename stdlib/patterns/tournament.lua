@@ -33,7 +33,7 @@ local function decide(pair, sheet)
   return pair[sheet.best[1]], sheet.reason
 end
 
---- Has judges compare candidates in pairs.
+--- Asks judges to compare candidates in pairs.
 --- The better candidate of each pair reaches the next round.
 --- A tournament costs one call for each match, one fewer than there are candidates.
 --- Errors: `invalid` missing criteria, one candidate, or more than sixteen;

@@ -89,7 +89,7 @@ local function verify(ctx, opts, result, disputed)
   end
 end
 
---- Has reviewers with different lenses read one artifact in parallel.
+--- Asks reviewers with different lenses to read one artifact in parallel.
 --- The reviewers' findings become one ranked list, and a verifier settles disputed findings.
 --- The pattern costs at most one call more than there are lenses.
 --- Errors: `invalid` fewer than two or more than four lenses, or a repeated lens;

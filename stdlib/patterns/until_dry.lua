@@ -24,7 +24,7 @@ local function known(reviews)
   return table.concat(lines, "\n"), #list
 end
 
---- Has reviewers search in rounds for problems that earlier rounds missed.
+--- Asks reviewers, round by round, for problems that earlier rounds missed.
 --- The search ends after some consecutive rounds without a new finding.
 --- The pattern costs at most one call for each round.
 --- Errors: `invalid` fewer than two rounds, or more than twenty;
@@ -60,7 +60,7 @@ function M.until_dry(ctx, opts)
       news[round] = count - total
       total, quiet = count, count > total and 0 or quiet + 1
     else
-      -- A failed round found nothing, but it does not count as a dry round.
+      -- Do not count a failed round as a round without a new finding.
       news[round] = 0
       lost[#lost + 1] = gone
       if gone.kind == "budget" then break end

@@ -31,7 +31,7 @@ local function add_files(all, files)
   end
 end
 
---- Has the host run the checks and an implementer work on the failures, until all pass.
+--- Runs the checks on the host, and asks an implementer to fix failures, until all checks pass.
 --- An agent's claim does not count as evidence.
 --- The pattern costs at most one call for each round.
 --- Errors: `invalid` a missing check or scope, or more than ten rounds.

@@ -30,7 +30,7 @@ local function count(votes, choices)
   return tally, most, leaders
 end
 
---- Has voters answer a question independently.
+--- Asks several voters one question, which they answer independently.
 --- A choice wins if it has enough votes, and a tie is reported.
 --- A vote costs one call for each voter.
 --- Errors: `invalid` one choice, or more than nine voters;

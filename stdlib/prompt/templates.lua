@@ -26,7 +26,7 @@ function M.text(role)
   return require("moonlet.prompts." .. role), "the built-in template " .. role
 end
 
---- Returns the start of every worker's prompt, whose first line marks the reader as a worker.
+--- Returns the start of every worker's prompt. Its first line tells the agent that it is a worker.
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")
   if not match(text .. "\n", "^" .. first_line .. "%s*\n") then text = first_line .. "\n" .. text end

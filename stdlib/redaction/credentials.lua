@@ -45,7 +45,8 @@ local function private_keys(text, add)
   end)
 end
 
--- Counts how often letters, digits and case change: random text changes most.
+-- Returns the number of changes between digits, upper case, lower case and other characters, per
+-- character of the text. Random text has the most changes.
 local function restless(text)
   local changes = 0
   for _, seam in ipairs { "%f[%d]", "%f[%u]", "%f[%l]", "%f[^%w]" } do
@@ -86,8 +87,8 @@ local function urls(text, add)
   end)
 end
 
--- A value after a "code" label has only digits, after a "token" label digits and letters. Any value
--- may follow "pass".
+-- A secret after a label of the group `code` consists of digits. A secret after a label of `token`
+-- contains letters and digits. A secret after a label of `pass` may have any form.
 local LABELS = {
   pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup code|mot de passe|contraseña|"
     .. "wachtwoord|senha|lösenord|passord|adgangskode|salasana|hasło|heslo|losung|losungswort",
@@ -145,7 +146,7 @@ local function value_after(window, group, given)
   end
 end
 
--- Returns the offset and length of several plain words up to the end of their line.
+-- Finds a password of several plain words after a label. Returns its offset and length.
 local function phrase(window)
   local offset, words = match(window, "^[\"'`*_]*%s*[:=]%s*()([%l\128-\255]+ [%l\128-\255 ]+)%f[^%l\128-\255 ]")
   if not words then return nil end
@@ -174,7 +175,7 @@ local function labelled(text, low, add)
   end
 end
 
---- Calls add(from, to, kind) for each credential of the text.
+--- Calls add(from, to, kind) for each credential that it finds in the text.
 ---@param text string
 ---@param low string  the text in lower case
 ---@param add fun(from: integer, to: integer, kind: string)

@@ -1,5 +1,6 @@
---- Lists token forms of providers: {prefix, whole pattern, kind, entropy, least, greatest length}.
---- `rest` is the minimum number of bytes after the prefix in a text that leaves the machine.
+--- Lists the forms of tokens that providers issue.
+--- An item is {prefix, pattern, kind, minimum entropy, minimum length, maximum length}.
+--- In a text that leaves the machine, at least `rest` bytes must follow the prefix.
 --- `last` means that only the last path segment is compared with placeholders.
 --- `long_run` means that the token must contain a long run of letters and digits.
 return {
@@ -38,7 +39,8 @@ return {
   { "shpat_", "^shpat_%x+", "Shopify token", 3, 38, 38, rest = 16 },
   { "AGE-SECRET-KEY-1", "^AGE%-SECRET%-KEY%-1%w+", "age private key", 3, 70, 80 },
   { "eyJ", "^eyJ[%w_%-]+%.eyJ[%w_%-]+%.[%w_%-]+", "JSON web token", 4, 60, 4096, rest = 30 },
-  -- These prefixes are weak evidence, so they are searched only in a text that leaves the machine.
+  -- These prefixes are only weak evidence of a token, so search them only in text that leaves the
+  -- machine.
   { "gldt-", rest = 12 }, { "glrt-", rest = 12 }, { "sk_test_", rest = 10 },
   { "rk_test_", rest = 10 }, { "pk_live_", rest = 10 }, { "whsec_", rest = 10 },
   { "pypi-", rest = 24 }, { "hvs.", rest = 20 }, { "dckr_pat_", rest = 12 },
