@@ -15,7 +15,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::uint64_t kTailLimit = 64 * 1024;
-// While the disk is full, this many bytes of a stream wait in memory.
+// While the disk is full, at most this many bytes of a stream are buffered in memory.
 constexpr std::size_t kWaitingLimit = 256 * 1024;
 
 std::string note_of(std::uint64_t bytes) {

@@ -1,6 +1,7 @@
 // Capture keeps the head and tail of a child's output stream, in a file or in memory.
-// A note marks the omitted middle. Every byte is read, so a flood or full disk blocks no child.
-// Bytes that the disk refuses wait in memory, up to a limit. Owns its file. Single-threaded.
+// A note marks the omitted middle. Capture accepts every byte, so that neither much output nor a
+// full disk blocks the child. Bytes that the disk refuses are buffered in memory, up to a limit.
+// Owns its file. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -54,10 +55,10 @@ class Capture {
   std::uint64_t cap_ = 0;
   std::uint64_t total_ = 0;
   std::uint64_t seen_ = 0;    // received bytes, after redaction
-  std::uint64_t stored_ = 0;  // bytes of seen_ that are in file_ or text_
+  std::uint64_t stored_ = 0;  // bytes that `file_` or `text_` has stored
   std::string waiting_;       // received bytes that are not on the disk yet
   int trouble_ = 0;           // the errno of the last failed write
-  int write_errno_ = 0;       // not 0: bytes were lost, and no later bytes are stored
+  int write_errno_ = 0;       // errno if bytes were lost (then nothing more is stored), else 0
   std::unique_ptr<char[]> tail_;
   std::uint64_t tail_size_ = 0, tail_used_ = 0, tail_at_ = 0;
   std::shared_ptr<const Redactor> redactor_;

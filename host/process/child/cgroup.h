@@ -1,6 +1,7 @@
 // A run gets a cgroup (v2) if moonlet may write in its own cgroup. Any thread.
-// No process can leave its cgroup, not by setsid, `env -i` or a fork bomb.
-// A single write kills a whole cgroup. After a keeper's death, a later sweep finds it by its path.
+// A process cannot leave its cgroup by setsid, `env -i` or a fork bomb.
+// A single write kills all processes of a cgroup. After a keeper's death, a sweep finds the run's
+// cgroup by its path.
 #pragma once
 
 #include <sys/types.h>
@@ -24,7 +25,8 @@ pid_t fork_into_cgroup(const std::string& cgroup);
 bool join_cgroup(const std::string& cgroup);
 /// Returns the path of this process's cgroup; "" if it is not writable.
 std::string own_cgroup();
-/// Kills all processes in `cgroup` and below. Returns false if it is missing or not permitted.
+/// Kills all processes in `cgroup`, and also in the cgroups below it on Linux 5.14 or later.
+/// Returns false if `cgroup` is missing or access to it is denied.
 bool kill_cgroup(const std::string& cgroup);
 /// Removes `cgroup` and the cgroups below. Returns false while a process is inside.
 /// A reaped process may still count for a moment, so wait at most `wait_ms`.

@@ -1,5 +1,5 @@
-// ChildSpec describes a child to start, and ChildExit its end. Host and keeper share both.
-// Both are plain values without processes or descriptors. Any thread.
+// ChildSpec describes a child to start, and ChildExit describes how it ended.
+// Host and keeper exchange these plain values, which own no process or descriptor. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace moonlet {
 struct OutputSpec {
   enum class Target {
     kInline,  ///< returned in ChildExit
-    kFile,    ///< a file under the keeper's output directory, created or emptied
+    kFile,    ///< a file below the output directory; an existing file is emptied
     kNull,    ///< /dev/null: the stream is neither read nor counted
   };
   static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
@@ -58,39 +58,41 @@ struct ChildSpec {
   std::vector<std::string> env;  ///< the whole environment; the keeper adds MOONLET_STEP
   std::string cwd;               ///< absolute; empty: the host's working directory at spawn()
   int stdin_fd = -1;             ///< borrowed until spawn() returns; -1 is /dev/null
-  /// Sets the size of the child's terminal; 0 for a child without a terminal.
+  /// Sets the size of the child's terminal. A size of 0 means that the child has no terminal.
   /// A terminal's log and last screen go to the keeper's output directory.
   /// With a terminal, `out.cap` limits the log and `err` is unused.
-  /// With a terminal, `stdin_fd` is not read, but kept open while the child lives, as for a lock.
+  /// With a terminal, `stdin_fd` is not read. It stays open while the child lives, to keep a lock.
   std::uint16_t terminal_rows = 0, terminal_cols = 0;
   OutputSpec out, err;
 
   std::int64_t wall_ms = 0;      ///< longest time from the start; 0: no limit
   std::int64_t idle_ms = 0;      ///< longest time without a byte on stdout or stderr; 0: no limit
-  std::int64_t grace_ms = 3000;  ///< from SIGTERM to SIGKILL, for limits and cancel
-  std::int64_t drain_ms = 2000;  ///< from the exit to the streams' end; then the writers are killed
+  std::int64_t grace_ms = 3000;  ///< time from SIGTERM to SIGKILL after a limit or a cancel
+  /// Processes may keep the streams open for this long after the exit, and are then ended.
+  std::int64_t drain_ms = 2000;
 
-  /// A durable child's start is on disk before the exec, and its exit before the host is notified.
+  /// If true, keeper.log is synced before the exec, and before the host is notified of the exit.
   /// If the log cannot be written, the child is not started (kNotStarted).
   /// The child's output files are not synced: readers must do that.
   bool durable = false;
-  /// If the host dies, this child continues under the keeper until Keeper::adopt() or its limits.
-  /// Other children end with their host. A normal host exit ends every child.
+  /// If true and the host dies, this child continues under the keeper until its end or a limit.
+  /// Keeper::adopt() can take it over. Other children end with their host.
+  /// A normal exit of the host ends every child.
   bool outlives_host = false;
-  /// Gives the child its own cgroup if possible, so that no fork outruns a kill.
+  /// Gives the child its own cgroup if possible, so that a kill also ends processes that fork fast.
   /// This costs up to 10 ms per start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
   /// Limits the child's files and networks. Fails with kNotStarted if the kernel cannot enforce it.
   /// Without a confinement, the child may access everything that the user may.
   std::optional<Confinement> confinement;
-  std::vector<Secret> secrets;  ///< redacted before output reaches a file or the host
+  std::vector<Secret> secrets;  ///< redacted in the output before a file or the host gets it
 };
 
 struct Captured {
-  std::string text;         ///< for kInline: the head, a note about the cut, the tail
+  std::string text;         ///< the output of a kInline stream; a note marks omitted bytes
   std::uint64_t total = 0;  ///< bytes that the child wrote
-  std::uint64_t kept = 0;   ///< bytes kept, the note not counted
-  bool cut = false;         ///< true: `total` exceeded the cap
+  std::uint64_t kept = 0;   ///< stored bytes, not counting the note
+  bool cut = false;         ///< true if output was omitted
   int write_errno = 0;      ///< the first error of writing the file; 0 without an error
 };
 
@@ -101,21 +103,21 @@ struct ChildExit {
     kWall,        ///< ended by the wall-clock limit
     kIdle,        ///< ended by the idle limit
     kCancelled,   ///< ended because the host asked
-    kFinished,    ///< like kCancelled, but the host had the result already
-    kLost,        ///< the keeper died, so the end is unknown; `error` says what is known
+    kFinished,    ///< ended by the host after its result had arrived
+    kLost,        ///< the host lost its keeper, so the child's end is unknown; see `error`
     kNotStarted,  ///< never ran; `error` says why
   };
 
   Why why = Why::kNotStarted;
   int code = -1;   ///< the exit status; -1 unless the process itself exited
   int signal = 0;  ///< the signal that ended the child; 0 without a signal
-  Error error;     ///< the reason of kLost, kNotStarted or a cancel; or another failure
+  Error error;     ///< why the child was lost, not started or cancelled; or another failure
   Captured out, err;
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of the tree that were killed after the exit
-  /// Counts the bytes of `out` that arrived before a limit ended the child; 0 for other ends.
+  /// If a time limit ended the child, counts the bytes of `out` that arrived before; otherwise 0.
   std::uint64_t out_in_time = 0;
-  std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
+  std::int64_t duration_ms = 0;  ///< run time of the main process
   std::int64_t cpu_ms = 0;       ///< CPU time of the main process and its reaped children
   std::int64_t max_rss_kb = 0;
   int pid = 0;  ///< 0 if the child never ran

@@ -51,7 +51,7 @@ struct Confinement {
   /// A child with terminals can write on the user's screen and, as root, type for the user.
   bool terminals = false;
   /// Lists absolute paths of writable folders whose subfolders cannot be removed or renamed.
-  /// Subfolders in `writable` are exempt. The protocol of keepers does not carry this list.
+  /// Subfolders in `writable` are exempt. The protocol between host and keeper omits this list.
   std::vector<std::string> keeping_folders;
 };
 

@@ -62,7 +62,7 @@ constexpr const char* kSystem[] = {"/usr", "/lib", "/lib32", "/lib64", "/libx32"
                                    "/etc", "/opt", "/proc", "/sys",
                                    // Some distributions keep programs here.
                                    "/nix/store", "/gnu/store", "/run/current-system", "/snap",
-                                   // Name lookup needs these targets of links in /etc.
+                                   // Links in /etc lead to these files, which name lookup needs.
                                    "/etc/resolv.conf", "/run/systemd/resolve", "/run/nscd",
                                    // On some distributions, /etc/ssl links to this folder.
                                    "/var/lib/ca-certificates"};
@@ -81,7 +81,7 @@ class Ruleset {
  public:
   Ruleset(Fd fd, std::uint64_t handled) : fd_(std::move(fd)), handled_(handled) {}
 
-  /// Allows `rights` at `path` and below, except for rights that do not fit the kind of file.
+  /// Allows `rights` at `path` and below. For a file, omits the rights that only folders have.
   Result<void> allow(const std::string& path, std::uint64_t rights, Missing missing) {
     Fd place(open(path.c_str(), O_PATH | O_CLOEXEC));
     struct stat st {};
@@ -109,7 +109,7 @@ Result<Ruleset> create(const Confinement& confinement, int abi) {
   if (!confinement.restrict_reads) attr.handled_fs &= ~std::uint64_t{kReading};
   if (confinement.no_network) attr.handled_net = kBindTcp | kConnectTcp;
   if (abi >= 6) attr.scoped = kScopeAbstractSockets | kScopeSignals;
-  // An older kernel accepts a longer structure if the unknown fields are zero.
+  // An older kernel accepts the longer `attr` if the fields that it does not know are zero.
   Fd fd(static_cast<int>(syscall(kCreateRuleset, &attr, sizeof attr, 0)));
   if (!fd) return Error::from_errno(errno, "make the rules of the step's confinement");
   return Ruleset(std::move(fd), attr.handled_fs);

@@ -1,5 +1,5 @@
-// Lists the files that a program needs, as its path shows them, for a child with restricted reads.
-// Reads a few bytes of the program; runs no program. Any thread.
+// Lists the files that a program needs, for a child with restricted reads. Derives them from the
+// program's path and first bytes, without running the program. Any thread.
 #pragma once
 
 #include <string>

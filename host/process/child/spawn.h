@@ -29,11 +29,11 @@ struct SpawnRequest {
   const char* path = nullptr;     ///< resolved, see find_program()
   char* const* argv = nullptr;    ///< ends with a null pointer
   char* const* envp = nullptr;    ///< ends with a null pointer
-  const char* cwd = nullptr;      ///< null: the caller's own
+  const char* cwd = nullptr;      ///< null: the caller's working directory
   std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the child gets no other
   bool die_with_parent = false;   ///< kill the child at its parent's death, if supported
   bool on_terminal = false;       ///< make descriptor 0 the session's terminal
-  int cgroup_fd = -1;             ///< the folder of the initial cgroup; -1: the caller's cgroup
+  int cgroup_fd = -1;             ///< the folder of the cgroup to start in; -1: the caller's cgroup
   std::vector<std::pair<int, rlimit>> limits;
   /// ruleset_fd is a Landlock ruleset from make_ruleset(), or -1.
   /// A confined child loses the capabilities by which root could bypass Landlock.
@@ -63,7 +63,7 @@ inline std::vector<char*> pointers(std::vector<std::string>& texts) {
 struct Spawned {
   pid_t pid = 0;
   bool recorded = false;  ///< the whole record was written
-  bool torn = false;      ///< a part of the record was written: begin the next with a newline
+  bool torn = false;      ///< only a part of the record was written; begin the next on a new line
 };
 
 /// Starts a program that leads a new session and process group, with an empty signal mask.
@@ -71,7 +71,7 @@ struct Spawned {
 /// The start record stays even if the program did not run: the caller must log the failure.
 struct SpawnFailure {
   Error error;
-  pid_t pid = 0;  ///< if not 0, a process was made and has been reaped
+  pid_t pid = 0;  ///< the process that was made and already reaped; 0 if none was made
   bool recorded = false;
   bool torn = false;
 };

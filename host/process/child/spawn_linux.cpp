@@ -69,7 +69,7 @@ struct Shared {
   volatile std::size_t recorded;
 };
 
-constexpr int kMostTries = 50;       // of a log write after EAGAIN, one each millisecond
+constexpr int kMostTries = 50;       // retries of a log write after EAGAIN, one per millisecond
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
 // Root's child keeps the capabilities that most root programs expect (linux/capability.h).
@@ -227,8 +227,8 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
   return written;
 }
 
-// Writes the child's user id maps, which only a dumpable process can do.
-// If the parent's memory is hidden, it is readable meanwhile, because the child shares it.
+// Writes the child's user id maps, for which the process must be dumpable.
+// The child shares the parent's memory, so other processes can read a hidden parent meanwhile.
 MOONLET_BARE bool map_users(const Shared* shared) {
   const bool hidden = syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
   if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -320,7 +320,7 @@ MOONLET_BARE int child_main(void* arg) {
       return give_up(shared, Stage::kSockets);
     }
   }
-  // Write the record before moving descriptors, because a moved one may replace the log's.
+  // Write the record before moving descriptors, because a move may overwrite the log's descriptor.
   if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
     return give_up(shared, Stage::kRecord);
   }

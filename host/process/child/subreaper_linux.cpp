@@ -33,7 +33,7 @@ void trim_process() {
           const auto end = program->dlpi_addr + part.p_vaddr + part.p_memsz;
           madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
         }
-        return 1;  // stop after the program itself: other programs share its libraries
+        return 1;  // skip the libraries, whose pages other programs share
       },
       nullptr);
 }

@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-// The limit covers any real nesting. A mark that would be longer omits the outer mark.
+// A mark that would be longer omits the outer mark. Real nesting does not reach this limit.
 constexpr std::size_t kMarkLimit = 400;
 
 std::uint64_t hash(std::string_view text) {
@@ -64,8 +64,8 @@ bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step)
 }
 
 Brand brand_for(std::string_view token, std::uint32_t step) {
-  // The run has 36 bits and the step 24. The prefix bits keep the soft limit below the hard limit
-  // of any brand, also of an outer moonlet's, and above any limit in real use.
+  // A brand encodes the run in 36 bits and the step in 24 bits. Bits 61 and 62 keep a soft limit
+  // below the hard limit of any brand, also of an outer moonlet's, and above any limit in real use.
   std::uint64_t value = (hash(token) & 0xfffffffffu) << 24 | (step & 0xffffffu);
   return {std::uint64_t{1} << 61 | value, std::uint64_t{1} << 62 | value};
 }
@@ -141,7 +141,7 @@ std::size_t end_all_descendants(std::int64_t limit_ms) {
     while ((reaped = waitpid(-1, nullptr, WNOHANG)) > 0) any = true;
     if (reaped < 0 && errno == ECHILD) return 0;
     if (boot_clock_ms() >= give_up) return alive;
-    // Scan again at once after reaping a child, because a chain of forks would use the pause.
+    // Do not pause after reaping a child, because a chain of forks could continue during the pause.
     pause_ms = any ? 0 : std::min(pause_ms + 1, 20);
     if (pause_ms > 0) poll(nullptr, 0, pause_ms);
   }

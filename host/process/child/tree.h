@@ -17,7 +17,7 @@ namespace moonlet {
 
 struct ProcessInfo {
   pid_t pid = 0, ppid = 0, pgid = 0, sid = 0;
-  std::int64_t born_ms = 0;  ///< after boot; the kernel counts in steps of 10 ms
+  std::int64_t born_ms = 0;  ///< start time after boot, in steps of 10 ms
   bool zombie = false;
 };
 
@@ -45,12 +45,12 @@ std::int64_t birth_tolerance_ms();
 /// A start is recorded just before the fork, and no pid is reused within a second.
 bool born_at(const ProcessInfo& info, std::int64_t born_ms);
 
-/// Returns true if `pid` descends from the calling process; false for 0.
-/// Also returns true if an ancestor exits meanwhile, because callers refuse in doubt.
+/// Returns true if `pid` descends from the calling process. Returns false for 0.
+/// Also returns true if an ancestor exits during the check, because callers must then refuse.
 bool may_descend_from_us(pid_t pid);
 
-/// Returns true if `pid` is confined (no_new_privs) in a step of another keeper; false for 0.
-/// Also returns true if unknown. Always returns false on systems without confinement.
+/// Returns true if `pid` is confined (no_new_privs) in a step of another keeper, or if this cannot
+/// be determined. Returns false for 0, and always on systems without confinement.
 bool may_be_confined_elsewhere(pid_t pid);
 
 // Marks identify a process after setsid, a double fork and the death of its parents.
@@ -68,7 +68,7 @@ struct Brand {
   std::uint64_t soft = 0, hard = 0;  ///< 0: no change
 };
 Brand brand_for(std::string_view token, std::uint32_t step);
-/// Returns true for the hard limit of any brand.
+/// Returns true if the hard limit `hard` belongs to a brand of any run.
 bool is_brand(std::uint64_t hard);
 /// Returns the resource limit that stores the brand; -1 if the system has none.
 int brand_resource();
@@ -79,11 +79,11 @@ bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step);
 
 struct TreeMember {
   ProcessInfo info;
-  std::uint32_t step = 0;  ///< 0: a descendant of this process whose step is unknown
+  std::uint32_t step = 0;  ///< the step to which the process belongs; 0: unknown
   bool orphan = false;     ///< a direct child of ours that we did not start
 };
 
-/// TreeOwners has the pids whose step is known.
+/// TreeOwners maps known processes, sessions and process groups to their steps.
 struct TreeOwners {
   std::unordered_map<pid_t, std::uint32_t> mains;   ///< the step of each live main process
   std::unordered_map<pid_t, std::uint32_t> groups;  ///< the step of each session and process group

@@ -18,8 +18,8 @@ namespace moonlet {
 
 namespace {
 
-// If /proc belongs to an outer pid namespace, its pids mean other processes.
-// With a foreign /proc the tree counts as empty, and nothing is signalled.
+// Returns true if /proc shows the pids of this process's pid namespace. With the /proc of an outer
+// namespace, the process tree counts as empty and nothing is signalled.
 bool proc_is_ours() {
   static const bool ours = [] {
     char link[32] = {};
@@ -188,8 +188,8 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return true;
 }
 
-// A brand outlives its keeper. If an outer limit left no room for a brand, an ancestor that is
-// another keeper's worker also shows the confinement.
+// A step's processes have a brand in a resource limit, which outlives their keeper. If a lower
+// outer limit prevented the brand, look for another keeper's worker among the ancestors.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;
@@ -220,9 +220,9 @@ std::vector<ProcessInfo> list_processes() {
         if (read_process(++before, info)) processes.push_back(info);
       }
     }
-    if (newest == before) break;  // otherwise the pids have wrapped around: read all again
+    if (newest == before) break;  // a lower pid means that the pids wrapped around: read all
   }
-  // A later reading of a process replaces an earlier reading.
+  // If a process was read twice, keep the later data.
   std::reverse(processes.begin(), processes.end());
   std::stable_sort(processes.begin(), processes.end(),
                    [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid < b.pid; });

@@ -1,4 +1,4 @@
-// Provides the function by which a Home runs git. Blocking, any thread.
+// Provides the function that runs git for `Home`, the `.agent/` folder. Blocking, any thread.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@
 
 namespace moonlet {
 
-/// A KeptAttempt has the number 0 if the log has no intent record.
+/// KeptAttempt is an attempt as logged. Its `number` is 0 if the log does not have the attempt.
 struct KeptAttempt : ChildRecord {
   enum class State {
     kNotStarted,  ///< the program never ran and will not run
@@ -24,13 +24,13 @@ struct KeptAttempt : ChildRecord {
 
   State state = State::kNotStarted;
   std::string token;  ///< the keeper's token
-  /// For kLost, `exit` has the known facts and an error. For kNotStarted, the start's error.
+  /// For kLost, `exit` has the known facts and an error. For kNotStarted, it has the start's error.
   ChildExit exit;
 };
 
 /// Returns the newest run of `attempt` of `step`, or its newest failed start.
-/// `alive` says that the newest keeper works, as checked before reading its log.
-/// `boot_id` is the current boot. See keeper_is_alive().
+/// `alive` is the result of keeper_is_alive(), which must be called before the log is read.
+/// `boot_id` is the id of the current boot.
 KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_view step,
                          std::string_view attempt, bool alive, std::string_view boot_id);
 

@@ -55,7 +55,7 @@ class JournalFacts {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, kKey);
       begun_[key] = attempt;
-      answers_.erase(key);  // the answer's file may now belong to this attempt
+      answers_.erase(key);  // this attempt may have overwritten the earlier answer's file
       // An attempt that began twice counts as replayed only if both records say so.
       const bool played = text_in(*body, kRunner) == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
@@ -81,7 +81,7 @@ class JournalFacts {
   /// Returns true if the journal contains a keyed hash.
   bool keyed() const { return keyed_; }
 
-  /// Returns the answers of agents: { key, sha256 }, or { key, result } if not plain text.
+  /// Returns a { key, sha256 } for each agent's answer, or { key, result } if it is not plain text.
   json answers() const {
     json list = json::array();
     for (const auto& [key, answer] : answers_) {
@@ -93,7 +93,7 @@ class JournalFacts {
   /// Returns the differences between the keeper's log and the journal, see audit_run().
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
-    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // an unreadable log shows no difference
+    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // treat an unreadable log as empty
     std::set<Attempt> logged, not_started;
     json unbegun = json::array(), acted = json::array();
     const std::string boot = boot_id();
@@ -104,7 +104,7 @@ class JournalFacts {
           not_started.insert(attempt);
           continue;
         }
-        // Only numbered attempts have a `begin` record: they cost money or must run only once.
+        // Only attempts with '@' in their name have a `begin` record: they must not run twice.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!logged.insert(attempt).second || !numbered) continue;
         const auto begun = attempts_.find(attempt);
@@ -118,9 +118,9 @@ class JournalFacts {
     json unlogged = json::array(), played = json::array();
     for (const auto& [key, end] : finished_) {
       const Attempt attempt = as_logged(key, end.attempt);
-      // The keeper of a remote attempt logs it on the other machine.
+      // The keeper on the other machine logs a remote attempt.
       if (logged.count(attempt) != 0 || remotes_.count(attempt) != 0) continue;
-      // The command of a validation did not exist, so the validation failed without a start.
+      // A validation also fails if its command does not exist. Then no program was started.
       if (end.no_success && not_started.count(attempt) != 0) continue;
       (attempts_.at(attempt) ? played : unlogged)
           .push_back({{"key", key}, {"attempt", end.attempt}});
@@ -137,7 +137,7 @@ class JournalFacts {
     if (auto dir = run_dir.dir("values")) {
       TreeOptions all;
       all.most = SIZE_MAX;
-      all.largest = all.most_bytes = UINT64_MAX;  // no limits, because the host wrote the files
+      all.largest = all.most_bytes = UINT64_MAX;  // the host wrote these files, so hash all
       all.stop = stop;
       if (auto digest = digest_tree(*dir, all)) {
         for (const TreeEntry& entry : digest->entries) {
@@ -157,7 +157,7 @@ class JournalFacts {
   }
 
  private:
-  using Attempt = std::pair<std::string, std::string>;  // the step and the attempt, as logged
+  using Attempt = std::pair<std::string, std::string>;  // step and attempt, as named in the log
 
   struct End {
     int attempt;
@@ -181,7 +181,7 @@ class JournalFacts {
     const auto value = end.find(kResult);
     if (text_in(end, kStatus) != "ok" || value == end.end() || !value->is_object()) return;
     if (const auto text = value->find("text"); text == value->end()) {
-      answers_[key] = *value;  // the answer is in its own file
+      answers_[key] = *value;  // a separate file contains the text
     } else if (text->is_string()) {
       answers_[key] = sha256_hex(text->get_ref<const std::string&>());
     } else {
@@ -191,10 +191,10 @@ class JournalFacts {
 
   json marks_ = json::array();
   bool keyed_ = false;
-  std::map<std::string, json> answers_;  // answers by step, from each step's last record
+  std::map<std::string, json> answers_;  // the answer in the last `end` record of each step
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
-  std::map<Attempt, bool> attempts_;  // attempts with a begin record; true: by a cassette
+  std::map<Attempt, bool> attempts_;  // for each begun attempt, whether a cassette played it
   std::set<Attempt> remotes_;         // attempts that went to another machine
   std::set<std::string> values_;
 };

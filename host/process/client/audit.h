@@ -12,15 +12,15 @@
 
 namespace moonlet {
 
-/// Returns { records, fenced, torn_bytes, line?, why?, other_format?, marks, values, … }.
-/// The result also has answers, keyed, unlogged, unbegun, played and acted.
+/// Returns { records, fenced, torn_bytes, line?, why?, other_format?, marks, values, answers,
+/// keyed, unlogged, unbegun, played, acted }.
 /// `values` has the lists `missing` and `damaged` of value files, and the number `extra`.
-/// `unlogged` are attempts of finished steps without a trace in the keeper's log, unless they went
-/// to another machine.
-/// `unbegun` are attempts in the keeper's log that no journal record began.
-/// `played` are unlogged attempts of a cassette, which starts no process.
-/// `acted` are attempts of a cassette that did start a process.
-/// `value` is the name of a large value to which a file other than the journal refers, or empty.
+/// `unlogged` lists attempts of finished steps that the keeper's log does not have, except for
+/// attempts on another machine.
+/// `unbegun` lists attempts in the keeper's log without a `begin` record in the journal.
+/// `played` lists unlogged attempts of a cassette, which starts no process.
+/// `acted` lists attempts of a cassette that did start a process.
+/// `value`, which may be empty, names a large value to which a file other than the journal refers.
 /// When `stop` becomes true, the remaining values are not hashed.
 Result<nlohmann::json> audit_run(const Dir& run_dir, const std::string& value,
                                  const std::atomic<bool>* stop);

@@ -77,7 +77,7 @@ Result<std::string> start_detached(DetachRequest request) {
   child.fds = {null.get(), writer.get(), STDERR_FILENO};
   SpawnResult started = spawn(child);
   if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
-  writer.close();  // now only the process keeps the pipe open
+  writer.close();  // the pipe now closes when the child closes its end
   const pid_t pid = std::get<Spawned>(started).pid;
   auto answer = read_answer(reader.get(), request, pid);
   if (!answer) ::kill(pid, SIGTERM);

@@ -1,5 +1,5 @@
-// Starts a background process that outlives this process and answers with a line.
-// The background process leads a session and has no input. Blocking, any thread.
+// Starts a background process that outlives this process, and returns its first line of output.
+// The background process leads its own session and has no input. Blocking, any thread.
 #pragma once
 
 #include <atomic>

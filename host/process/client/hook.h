@@ -15,8 +15,8 @@ struct HookRequest {
   std::vector<std::string> argv;         ///< argv[0] is the program's path
   std::vector<std::string> environment;  ///< the whole environment, as "NAME=value"
   std::int64_t wall_ms = 10'000;
-  std::int64_t grace_ms = 3'000;            ///< from SIGTERM to SIGKILL
-  const std::atomic<bool>* stop = nullptr;  ///< true: end the hook
+  std::int64_t grace_ms = 3'000;            ///< time between SIGTERM and SIGKILL
+  const std::atomic<bool>* stop = nullptr;  ///< set to true to end the hook
 };
 
 struct HookEnd {

@@ -146,10 +146,10 @@ void Keeper::take_over(HelloFrame hello, AdoptedFrame adopted) {
 void Keeper::before_waiting() {
   if (!connected()) return;
   if (channel_->pending() && !channel_->flush()) {
-    // Drop only the output: the keeper's last frames may still be unread. End of file follows them.
+    // Drop only the output. The keeper's last frames and the end of file may still be unread.
     channel_->discard();
   }
-  // Poll for input only if it is read, because unread bytes would wake the loop repeatedly.
+  // While input is not read, do not poll for it: unread bytes would wake the loop repeatedly.
   const int events =
       (reading_ == Reading::kStalled ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
   if (events == 0) {
@@ -271,7 +271,7 @@ void Keeper::fail_soon(std::uint32_t number, Error error) {
 void Keeper::receive() {
   heard_ms_ = loop_.clock().monotonic_ms();
   woken_ = false;
-  if (reading_ != Reading::kPolled) return;  // earlier frames come first
+  if (reading_ != Reading::kPolled) return;  // first handle the frames that were read earlier
   channel_->fill();
   handle_frames();
 }
@@ -388,8 +388,8 @@ void Keeper::disconnected() {
   }
 }
 
-// Gives up on a keeper that is stopped or frozen, or waits for its disk. It must be silent in two
-// checks: after a stop of this host itself, its frames may still be unread in the first.
+// Gives up on a keeper that is stopped or frozen, or waits for its disk. A single check is not
+// enough, because after a stop of this host itself, frames of the keeper may still be unread.
 void Keeper::check_silence() {
   if (!connected() || held_) return;
   const std::int64_t now = loop_.clock().monotonic_ms();
@@ -409,7 +409,7 @@ void Keeper::let_go() {
          {}});
 }
 
-// Leaves the keeper running, like a dying host does. The next host handles its end.
+// Leaves the keeper running, as a dying host does. A later host can adopt the keeper.
 void Keeper::leave(Error why) {
   if (phase_ > Phase::kGone) return;
   auto self = shared_from_this();
@@ -424,13 +424,13 @@ void Keeper::supersede(Error why) {
   refusal_ = std::move(why);
 }
 
-// Returns true if another host drives the keeper.
-// A takeover is always in the log, and arrives as a frame if the socket has room.
+// Returns true if another host drives the keeper. Reads the log, because the frame about a takeover
+// is missing if the socket was full.
 bool Keeper::overtaken() {
   if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // Without a generation, only a takeover of this host's own keeper counts.
+  // If this host has no generation, ignore the takeover of another keeper.
   if (generation_ == 0 && newest.token != token_) return false;
   supersede(
       {ErrorKind::kDenied,
@@ -440,8 +440,8 @@ bool Keeper::overtaken() {
   return true;
 }
 
-// Waits for the keeper's end. The guard may still be ending the processes that its worker left.
-// Operations complete after the guard's end, so that "lost" also means "gone".
+// Waits for the keeper's end. Its guard may still be ending processes that the worker left.
+// Operations complete only after that, so that no process of a lost child still runs.
 void Keeper::await_end() {
   if (phase_ != Phase::kGone) return;
   if (has_ended()) return settle_losses();
@@ -498,7 +498,7 @@ ChildExit Keeper::last_exit(const ChildOperation& operation) const {
   } else if (refusal_ && exit.pid == 0) {
     exit.error = *refusal_;
   } else if (token_.empty()) {
-    // A keeper without greeting has started no child.
+    // The keeper ended before its greeting, so it has started no child.
     exit.error = Error{ErrorKind::kFailed,
                        "the keeper process ended before it was ready",
                        "run `moonlet doctor`; is " + program_ + " the right program?",
@@ -533,7 +533,7 @@ void Keeper::say_goodbye(std::int64_t give_up) {
     if (!open && connected()) disconnect(Phase::kGone);
   }
   if (!connected()) return;
-  // A worker that has not read the request still notices the end of its guard.
+  // If the worker has not read the request to end, kill its guard, so that the worker ends, too.
   if (!half_closed && has_guard()) kill(guard_, SIGTERM);
   disconnect(Phase::kGone);
 }
@@ -552,7 +552,7 @@ void Keeper::close() {
   if (has_guard()) (void)reap_guard();
   finish_all();
   if (phase_ != Phase::kGone) return;
-  // Give up on processes that outlast this host's patience.
+  // The keeper did not end in time, so give up on its processes.
   phase_ = Phase::kLeft;
   refusal_ = silent();
 }

@@ -27,7 +27,7 @@ struct AdoptedFrame;
 struct Frame;
 struct HelloFrame;
 
-/// ChildOperation is a child. It completes after its process, streams and tree have ended.
+/// ChildOperation runs a child. It completes when the child's streams and process tree have ended.
 class ChildOperation final : public Operation {
  public:
   /// Returns the end of a finished child.
@@ -55,16 +55,16 @@ class ChildOperation final : public Operation {
   std::uint32_t number_ = 0;
   int pid_ = 0;
   std::int64_t ending_ms_ = 0;    ///< the longest time that a cancelled child may need to end
-  std::int64_t deadline_ms_ = 0;  ///< the latest end, on the loop's clock; 0: unknown
+  std::int64_t deadline_ms_ = 0;  ///< when the child must have ended (loop's clock); 0: unknown
 };
 
 struct KeeperOptions {
   std::string program;  ///< absolute path of the executable that calls keeper_main()
   std::vector<std::string> prefix_args{"keeper"};
   int run_dir_fd = -1;     ///< the directory of the run or session; duplicated
-  int output_dir_fd = -1;  ///< base of OutputSpec::path; borrowed by start(); -1: run_dir_fd
+  int output_dir_fd = -1;  ///< the output folder, which start() borrows; -1: same as run_dir_fd
   std::string run_id;      ///< for keeper.log and `moonlet ps`
-  int live_dir_fd = -1;    ///< from LiveIndex::make(), borrowed by start(); -1: not in the index
+  int live_dir_fd = -1;    ///< the index folder, which start() borrows; -1: do not list the keeper
   std::string label;       ///< the name of the run in the index; without secrets
   bool cgroups = true;     ///< false: never make a cgroup
   bool publishes = false;  ///< publish the end of the only child in exit.json
@@ -83,13 +83,13 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   /// Starts the keeper process. Borrows `loop`, which must outlive the keeper.
   /// If the start fails later (the directory may have a keeper already), each child fails as
   /// kNotStarted.
-  /// Destroying the last pointer ends every running child by SIGTERM, a grace and SIGKILL.
-  /// It ends even children that may outlive their host, and completes them as cancelled or lost.
+  /// Destroying the last pointer ends every running child by SIGTERM, and later by SIGKILL.
+  /// This also ends children that may outlive their host. They complete as cancelled or lost.
   /// The destructor waits for the keeper, at most about three seconds.
   /// A keeper that another host has taken over continues; reap_left_guards() reaps its guard.
   static Result<std::shared_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
   /// Adopts the live keeper in the run's directory from a dead or stopped host.
-  /// Returns null without a live keeper: keeper.log then has all facts, and sweep() may run.
+  /// Returns null if no keeper lives. The caller then reads keeper.log and may call sweep().
   /// Fails with kDenied unless `generation` is higher than the previous host's.
   /// adopt() ends children that may not outlive their host, and keeps the output directory.
   /// adopt() blocks for milliseconds, or up to ten seconds for a hung keeper (kTimeout).
@@ -98,8 +98,8 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  /// Never fails directly: a child that cannot start completes later as kNotStarted.
-  /// If a child is overdue by half a minute and the keeper silent, all children complete as kLost.
+  /// Starts a child. If that fails, the operation completes later as kNotStarted.
+  /// If a child is 30 s overdue and the keeper is silent, all children complete as kLost.
   /// adopt() finds lost children that still run.
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Returns the number of children that have not completed.
@@ -114,9 +114,9 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   void shutdown();
   /// Returns the run token that every child carries in MOONLET_STEP; "" before the greeting.
   const std::string& token() const { return token_; }
-  /// Returns the children of an adopted keeper: live ones, and those that ended without a host.
-  /// Ended children complete in the next loop turns, with a limited captured text.
-  /// keeper.log has the ends that an earlier host received.
+  /// Returns the live children of an adopted keeper, and those that ended while it had no host.
+  /// The ended children complete in the next loop turns. Their captured text is limited.
+  /// If an earlier host received a child's end, only keeper.log has it.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Returns true if another host has taken over.
   /// Pending operations have completed as kLost with kDenied; later starts fail.
@@ -124,20 +124,20 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
 
  private:
   friend class ChildOperation;
-  /// Phases follow this order and never repeat. The first three are connected.
+  /// Phases follow this order and never repeat. Before kGone, this host is connected to the keeper.
   /// kEnded, kLeft and kSuperseded are final phases.
   enum class Phase {
-    kGreeting,    ///< before the keeper's hello
+    kGreeting,    ///< the keeper has not sent its hello frame yet
     kOpen,        ///< accepts new children
-    kEnding,      ///< after shutdown(): completes its children but accepts none
+    kEnding,      ///< shutdown() was called, so the keeper accepts no new children
     kGone,        ///< the connection is closed, but the keeper's processes may still be ending
     kEnded,       ///< the keeper has ended, and its orphans were swept
-    kLeft,        ///< the next host will handle this keeper
+    kLeft,        ///< this host has left the keeper to a later host
     kSuperseded,  ///< another host drives this keeper
   };
   enum class Reading {
     kPolled,   ///< the poll waits for bytes
-    kSoon,     ///< the next turn of the loop handles frames that were read already
+    kSoon,     ///< frames were read, and the next loop turn handles them
     kStalled,  ///< hold_ends() holds back frames that were read already
   };
 
@@ -187,12 +187,12 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   Reading reading_ = Reading::kPolled;
   bool held_ = false;   ///< set by hold_ends()
   bool woken_ = false;  ///< SIGCONT was sent, because the keeper may be stopped
-  uv_poll_t* poll_;     ///< the handles exist while connected()
+  uv_poll_t* poll_;     ///< `poll_`, `prepare_` and `silence_` exist while connected()
   uv_prepare_t* prepare_;
   uv_timer_t* silence_;
   int polled_ = 0;            ///< the events that poll_ waits for
   std::int64_t heard_ms_;     ///< the time of the keeper's last frame
-  std::int64_t gone_ms_ = 0;  ///< the start of the wait for the keeper's end
+  std::int64_t gone_ms_ = 0;  ///< when await_end() began to wait; 0: not yet
   std::string token_;
   std::optional<Error> refusal_;  ///< why the keeper accepts no children
   std::uint32_t next_ = 1;

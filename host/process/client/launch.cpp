@@ -22,7 +22,7 @@ namespace moonlet {
 
 namespace {
 
-// Returns the keeper's own environment. Each child gets its environment with its spawn.
+// Returns the environment of the keeper process. Children get another one, from their ChildSpec.
 std::vector<char*> keeper_environment() {
   std::vector<char*> list;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
@@ -44,7 +44,7 @@ bool cgroups_wanted(const KeeperOptions& options) {
   return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
 }
 
-// All engines of a process share the guards to reap.
+// All engines of this process share this list of guards that must be reaped.
 std::mutex left_guards_mutex;
 std::vector<pid_t> left_guards;
 

@@ -145,9 +145,9 @@ std::vector<LiveProcess> list_live(const LiveKeeper& keeper) {
 
 Result<void> end_keeper(const LiveKeeper& keeper, std::int64_t grace_ms) {
   const int dir = keeper.dir.fd();
-  // Give a run's children the grace of a session, because theirs is unknown here.
   auto asked = end_session(dir, grace_ms);
   if (!asked) asked = keeper_shutdown(dir);
+  // Wait for a run as long as for a session, because the grace of its children is unknown here.
   const std::int64_t give_up = boot_clock_ms() + grace_ms + kPatienceMs;
   while (keeper_is_alive(dir)) {
     if (boot_clock_ms() >= give_up) {

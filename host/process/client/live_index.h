@@ -20,9 +20,9 @@ namespace moonlet {
 struct LiveKeeper {
   KeeperRecord record;
   std::string run_dir;   ///< the absolute path of the run's or session's folder
-  bool removed = false;  ///< that folder does not exist any more
+  bool removed = false;  ///< the folder `run_dir` does not exist any more
   std::int64_t age_ms = 0;
-  /// The folder of the entry. Functions that contact a keeper accept it as the run's folder.
+  /// `dir` is the folder of the entry. Requests to the keeper also accept this folder.
   Dir dir;
 };
 
@@ -37,7 +37,7 @@ class LiveIndex {
   /// Returns the keepers of this machine, oldest first. Removes the entries of dead keepers.
   /// Kills a dead keeper's children if the run's folder was removed.
   std::vector<LiveKeeper> list() const;
-  /// Returns the keeper of a removed folder by the folder's former path.
+  /// Finds the keeper of a folder that was removed. `run_dir` is the folder's former path.
   std::optional<LiveKeeper> find_removed(std::string_view run_dir) const;
   /// Returns the highest number in an id LETTER-number of the live keepers in `folder`; 0 for none.
   /// An id stays taken even if its folder was removed.
@@ -47,7 +47,7 @@ class LiveIndex {
   std::string path_;
 };
 
-/// Like list_live() of a folder, but the keeper names the steps.
+/// Like list_live() in sweep.h, but gets the names of the steps from the keeper.
 std::vector<LiveProcess> list_live(const LiveKeeper& keeper);
 /// Ends a keeper and its children, and waits for their end.
 /// Fails with kTimeout after `grace_ms` plus ten seconds.

@@ -17,7 +17,7 @@ struct Query {
   std::vector<std::string> argv;            ///< argv[0] is looked up in the PATH of `environment`
   std::vector<std::string> environment;     ///< the whole environment, as "NAME=value"
   std::int64_t patience_ms = 20'000;        ///< the longest time to wait for the end
-  std::size_t longest = 1 << 16;            ///< bytes of output; the rest is not read
+  std::size_t longest = 1 << 16;            ///< limit of the output in bytes; the rest is not read
   const std::atomic<bool>* stop = nullptr;  ///< true: abort the query
 };
 

@@ -98,7 +98,7 @@ class ControlClient {
                  kKeeperSocketName};
   }
 
-  /// Returns true if the peer process has ended, so that check_keeper() proves nothing.
+  /// Returns true if the peer process has ended. The result of check_keeper() is then meaningless.
   bool peer_has_ended() const {
     const pid_t pid = peer_process(channel_->fd());
     ProcessInfo info;
@@ -230,7 +230,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
         }
       }
     }
-    // The keeper may be ending, or may not listen yet because its host died at once.
+    // The keeper may be ending. Or its host died just after the start, and it does not listen yet.
     if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
     if (boot_clock_ms() >= give_up) {
       return Error{ErrorKind::kTimeout, "the keeper of this run does not respond",

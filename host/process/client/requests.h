@@ -1,4 +1,4 @@
-// Requests to a running keeper over keeper.sock: list or cancel children, shut down, adopt.
+// Sends requests to a running keeper over keeper.sock: list or cancel children, shut down, adopt.
 // Each request blocks for at most a few seconds and keeps no state. Any thread.
 #pragma once
 
@@ -30,13 +30,13 @@ struct ConnectedKeeper {
 };
 Result<ConnectedKeeper> keeper_connect(int run_dir_fd, std::string_view frame, FrameType answer);
 
-/// AdoptedKeeper is the connection to a keeper whose host is now the caller.
+/// AdoptedKeeper is the connection to a keeper that this process has taken over.
 struct AdoptedKeeper {
   std::unique_ptr<Channel> channel;  ///< may already contain received frames
   HelloFrame hello;
   AdoptedFrame adopted;
 };
-/// Becomes the host of the keeper in this directory, if the generation is the highest.
+/// Makes the caller the host of the keeper in this directory.
 /// Returns no value if no keeper works there. Waits for an ending keeper or a sweep.
 /// Fails with kDenied if a host of an equal or higher generation drives the keeper.
 /// Fails with kDenied if the process there is a confined step of another run.

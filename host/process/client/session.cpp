@@ -62,7 +62,7 @@ class RawTerminal {
 
 volatile sig_atomic_t resized = 0;
 
-/// ResizeWatch handles SIGWINCH during its life.
+/// ResizeWatch sets `resized` at each SIGWINCH while the object exists.
 class ResizeWatch {
  public:
   ResizeWatch() {

@@ -19,7 +19,7 @@ inline constexpr const char* kSessionAttempt = "1";
 
 struct StartedSession {
   int pid = 0;
-  ChildExit exit;  ///< valid if the pid is 0: the program did not start
+  ChildExit exit;  ///< why the program did not start; valid if `pid` is 0
 };
 /// Starts `spec` on a terminal. Returns when it runs or could not be started.
 /// The next start, or init, reaps the session's keeper.

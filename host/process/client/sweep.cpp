@@ -131,7 +131,7 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   for (const auto& keeper : keepers) {
     // Pids and start times of an earlier boot mean other processes now.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
-    // In a copied repository, a run looks orphaned although the original still has a driver.
+    // Skip a copied log. Its processes belong to the original run, which may still have a host.
     if (keeper.copied) continue;
     for (auto& live : Finder(keeper, processes).find()) {
       if (seen.insert(live.info.pid).second) all.push_back(std::move(live));

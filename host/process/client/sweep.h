@@ -15,20 +15,20 @@ namespace moonlet {
 
 struct LiveProcess {
   ProcessInfo info;
-  ChildRecord record;  ///< the child that the process belongs to; number 0 if only the run is known
+  ChildRecord record;  ///< the child whose tree has the process; `number` is 0 if unknown
   std::int64_t age_ms = 0;
   bool main = false;  ///< the child's main process, not a descendant
 };
 
-/// Lists every living process of the run's steps, main processes first in step order.
-/// Works beside a live keeper. Omits the keeper's own two processes.
+/// Lists every living process of the run's steps. Main processes come first, in the order of their
+/// steps. The keeper may be running. Omits the keeper's own two processes.
 Result<std::vector<LiveProcess>> list_live(int run_dir_fd);
 
 /// Returns true while a keeper or a sweep works in the directory.
-/// A keeper may outlive its host for long. Keeper::adopt() continues its run.
+/// A keeper may outlive its host for a long time. Keeper::adopt() then continues the run.
 bool keeper_is_alive(int run_dir_fd);
 
-/// Continues (SIGCONT) the two processes of the newest keeper, because a stopped one is silent.
+/// Sends SIGCONT to both processes of the newest keeper, because a stopped process cannot answer.
 void continue_keeper(int run_dir_fd);
 
 struct Swept {

@@ -39,7 +39,7 @@ bool is_temporary_folder_name(std::string_view name) {
 }
 
 void remove_temporary_folders(const Dir& run_dir) {
-  // A copied run records the folders of its original, so remove nothing.
+  // The records of a copied run name the original run's folders, so remove nothing.
   if (keeper_log_is_copy(run_dir.fd())) return;
   auto records = run_dir.list(kTemporaryRecords, kMostRecords);
   if (!records) return;

@@ -16,7 +16,7 @@ inline constexpr char kTemporaryRecords[] = "temporary";
 /// Returns true for "moonlet-" and 16 hex digits.
 bool is_temporary_folder_name(std::string_view name);
 
-/// Removes all recorded folders and their records. Keeps records with another name.
+/// Removes all recorded folders and their records. Ignores records whose name is invalid.
 /// Only the holder of the run's lock may call this, after all processes have ended.
 void remove_temporary_folders(const Dir& run_dir);
 

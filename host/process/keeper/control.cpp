@@ -28,9 +28,9 @@ void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEX
 
 constexpr int kBlockingUs = 20000;
 
-// BlockingLimit interrupts every call that blocks for long.
-// A peer may send the last descriptor of a lingering TCP connection, whose close() then blocks.
-// The kernel also closes such a descriptor when the worker hangs up without reading.
+// BlockingLimit interrupts a system call that blocks for long, by repeated SIGALRM signals.
+// A peer may send a descriptor of a TCP connection with SO_LINGER, whose close() can block.
+// The kernel also closes such a descriptor when the worker hangs up without reading it.
 class BlockingLimit {
  public:
   BlockingLimit() {
@@ -52,7 +52,7 @@ class BlockingLimit {
   }
 };
 
-// Refuses a process that may never command this keeper, even if it can write keeper.log.
+// Refuses this keeper's own steps and confined steps, even if they can write keeper.log.
 std::optional<Error> refusal_of(pid_t peer) {
   if (may_descend_from_us(peer)) {
     return Error{ErrorKind::kDenied,

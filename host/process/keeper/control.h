@@ -37,7 +37,7 @@ class ControlServer {
     /// Called for a peer that attaches to the terminal, with the peer's pid.
     std::function<void(NumberFrame, std::unique_ptr<Channel>, std::int32_t)> attach;
   };
-  /// Folder is a folder that gets a socket, and its keeper.log. Both descriptors are borrowed.
+  /// `Folder` has the borrowed descriptors of a folder, which gets a socket, and of its keeper.log.
   struct Folder {
     int dir_fd = -1, log_fd = -1;
   };

@@ -96,8 +96,8 @@ int refuse(int host_fd, const Error& error) {
   return 1;
 }
 
-// Locks keeper.log. Waits for a check whether a keeper lives, and for a keeper that is ending.
-// Fails after a takeover of the run, because a fenced host's keeper must not start a child.
+// Locks keeper.log. Waits while another process checks it, or while an earlier keeper is ending.
+// Fails if another host has taken over the run, because a fenced host's keeper must start no child.
 Result<int> lock_log(const Arguments& arguments) {
   const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
   auto fd = open_keeper_log(arguments.run_dir_fd, true);
@@ -237,7 +237,7 @@ int keeper_main(int argc, char** argv) {
     setup.record.worker_born_ms = born_of(getpid());
     _exit(run_worker(std::move(setup)));
   }
-  // The host must see the worker's end, so no other process may hold the worker's socket.
+  // Close the socket here, so that the host reads end of file as soon as the worker has ended.
   close(arguments.host_fd);
   close(alive[0]);
   return guard(worker, arguments, setup);

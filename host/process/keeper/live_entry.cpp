@@ -70,7 +70,7 @@ void LiveEntry::remove() {
   for (const char* name : {kKeeperSocketName, kPlaceName, kNextPlaceName, kKeeperLogName}) {
     unlinkat(dir_.get(), name, 0);
   }
-  // The guard knows the entry only by its first, hidden name.
+  // The guard's `name_` is still the first, hidden name, although the worker has renamed the entry.
   if (unlinkat(live_dir_fd_, name_.c_str(), AT_REMOVEDIR) != 0 && name_[0] == '.') {
     unlinkat(live_dir_fd_, name_.c_str() + 1, AT_REMOVEDIR);
   }

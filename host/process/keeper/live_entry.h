@@ -1,8 +1,8 @@
 // LiveEntry is a keeper's entry in the index of live keepers in the user's state folder.
-// By its entry, a run or session can be found and ended even if its own folder was removed.
+// With its entry, a run or session can be found and ended even if its own folder was removed.
 // An entry is a folder with a keeper.sock and a keeper.log, so commands use it like a run's folder.
 // An entry is live while a keeper's process holds the lock of the entry's keeper.log.
-// LiveEntry owns its descriptors. Keeper process.
+// LiveEntry owns its descriptors. Only the keeper process uses this class.
 #pragma once
 
 #include <string>

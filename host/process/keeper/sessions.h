@@ -23,7 +23,7 @@ class Sessions {
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  /// Appends the answer to kType, kLook, kResize or kEndTerminal.
+  /// Answers a frame of type kType, kLook, kResize or kEndTerminal. Appends the answer to `out`.
   /// Returns false for a malformed frame or a frame of another type.
   bool answer(const Frame& frame, std::string& out);
   /// Attaches the peer of `channel`, the process `pid`, to a terminal, or refuses and hangs up.

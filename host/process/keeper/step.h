@@ -40,7 +40,7 @@ class Stream {
 struct Step : ChildRecord {
   enum class Phase {
     kRunning,   ///< the main process runs, and no limit or cancel has come
-    kDraining,  ///< the main process has ended, but not its streams
+    kDraining,  ///< the main process has ended, but streams or processes remain
     kTerm,      ///< the tree was asked to end
     kKill,      ///< the tree is being killed
   };
@@ -55,18 +55,18 @@ struct Step : ChildRecord {
   bool reaped_logged = false;
 
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
-  std::int64_t started = 0, born_ms = 0;  ///< on the monotonic clock; since the boot
+  std::int64_t started = 0, born_ms = 0;  ///< start on the monotonic clock, and since boot
   std::int64_t last_output = 0;
-  std::int64_t phase_deadline_ms = 0;  ///< the latest end of kDraining or kTerm
+  std::int64_t phase_deadline_ms = 0;  ///< when the phase kDraining or kTerm times out
   std::int64_t kill_since = 0;
   Loop::TimerId timer{};
 
   Stream out, err;
   Capture out_capture, err_capture;
   std::unique_ptr<Terminal> terminal;  ///< gets the output of a child on a terminal
-  Fd held;                   ///< the stdin_fd of a child on a terminal, kept open as a lock
+  Fd held;                   ///< stdin_fd of a child on a terminal, open so that a file lock lasts
   bool idle_held = false;    ///< the idle limit is paused
-  bool settling = false;     ///< the streams are closed; the last processes may be ending
+  bool settling = false;     ///< the streams are closed; the tree gets a short time to end
   bool left_behind = false;  ///< the child has ended, but its tree must still be ended
   bool group_asked = false;  ///< the process group got SIGTERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< processes that got SIGTERM

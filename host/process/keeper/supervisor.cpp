@@ -10,7 +10,7 @@ namespace {
 
 // Limits the bytes of a stream per loop turn, so that all streams get a turn.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// The limit is smaller for terminals: a screen takes more time per byte, and commands may wait.
+// Terminals have a smaller limit, because a screen takes more time per byte and delays commands.
 constexpr std::size_t kTerminalTurn = 64 * 1024;
 // After a step's end, wait this long before the search for strays that the step may have started.
 constexpr std::int64_t kStrayMs = 20;
@@ -222,7 +222,7 @@ void Supervisor::complete(Step& step) {
     kill_cgroup(step.cgroup);
     empty_cgroups_.push_back(std::move(step.cgroup));
   }
-  // An exiting process may keep the cgroup busy. A later step or the run's end then removes it.
+  // An exiting process may keep its cgroup busy. Later steps or the run's end remove that cgroup.
   std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
   log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
 

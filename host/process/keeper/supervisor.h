@@ -1,8 +1,8 @@
 // Supervisor starts and watches steps, and completes each step exactly once.
-// A step ends with its main process, its streams and its whole tree.
+// A step is complete when its main process, its streams and its whole process tree have ended.
 // Owns the steps, and reaps every child that the kernel assigns to the process.
-// Reports to a SupervisorListener. Worker thread of a process without other children.
-// supervisor_start.cpp starts steps, supervisor.cpp runs and supervisor_end.cpp ends steps.
+// Reports to a SupervisorListener. Runs in the worker thread of a process without other children.
+// supervisor_start.cpp starts steps, supervisor.cpp runs them, and supervisor_end.cpp ends them.
 #pragma once
 
 #include <deque>
@@ -46,7 +46,7 @@ class Supervisor {
   struct Identity {
     int output_dir_fd = -1;  ///< the folder of output files; borrowed
     std::string token;       ///< the run's token
-    std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
+    std::string outer_mark;  ///< MOONLET_STEP in the keeper's own environment
     std::string cgroup;      ///< the run's cgroup; "" without one
     int run_dir_fd = -1;     ///< the run's folder, on the same disk as `reserve`; both borrowed
     Reserve* reserve = nullptr;
@@ -59,8 +59,8 @@ class Supervisor {
 
   /// Queues a child. Refuses a number that is in use.
   void start(StartFrame frame);
-  /// Starts a batch of the queue: records the intents, then runs the programs.
-  /// commit() returns true while the queue is not empty.
+  /// Starts the next children in the queue: logs the intents, then runs the programs.
+  /// Returns true if the queue has more children.
   bool commit();
   /// Ends a child. With `finished`, the host already has its result: the child ends as kFinished.
   void cancel(std::uint32_t number, bool finished = false);
@@ -79,7 +79,7 @@ class Supervisor {
   /// Returns the terminal of the child `number`; 0: of the first child on a terminal.
   OnTerminal on_terminal(std::uint32_t number) const;
   bool has_terminals() const { return !terminals_.empty(); }
-  /// Writes typed bytes. Returns true while some typed bytes still wait for their program.
+  /// Draws deferred output, and writes typed bytes to the programs. Returns true if work remains.
   bool flush_terminals();
   /// Ends the child of a terminal like cancel(), with `grace_ms`. Returns false if there is none.
   bool end_on_terminal(std::uint32_t number, std::int64_t grace_ms);
@@ -158,10 +158,10 @@ class Supervisor {
   std::unordered_map<pid_t, Orphan> orphans_;
   std::unordered_set<std::uint32_t> unsettled_;  // steps whose tree must be scanned
   std::vector<std::string> empty_cgroups_;
-  bool strays_ = false;  // a search found processes that no running step explains
+  bool strays_ = false;  // the last search found processes that belong to no running step
   bool ticking_ = false;
   Loop::TimerId tick_{};
-  std::uint64_t spawned_ = 0;  // processes made, also those whose program never ran
+  std::uint64_t spawned_ = 0;  // processes that were made, even if the program never ran
   std::vector<Secret> redactor_secrets_;
   std::shared_ptr<const Redactor> redactor_;
 };

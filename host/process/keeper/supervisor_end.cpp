@@ -107,8 +107,8 @@ bool Supervisor::no_orphans() {
                      [&](pid_t pid) { return mains_.count(pid) != 0; });
 }
 
-// Completes ended steps that certainly left no process running.
-// A process that a step left descends from an orphan, which is a child of the worker.
+// Completes ended steps if certainly none of their processes still runs. Any remaining process is
+// an orphan or descends from one, and an orphan becomes a child of the worker.
 void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   const pid_t newest = newest_pid();
   const pid_t self = getpid();
@@ -162,8 +162,8 @@ std::vector<TreeMember> Supervisor::snapshot() {
   return find_tree(list_processes(), getpid(), owners);
 }
 
-// Completes the steps that may have ended.
-// With `strays_too`, also searches for processes that no running step explains.
+// Checks the steps in unsettled_, and completes those that have ended.
+// With `strays_too`, also searches for processes that belong to no running step.
 void Supervisor::look(bool strays_too) {
   bool must_search = strays_too && strays_;
   for (int round = 0; round < kLooks && (must_search || !unsettled_.empty()); ++round) {
@@ -176,8 +176,8 @@ void Supervisor::look(bool strays_too) {
   if (!unsettled_.empty()) schedule_tick(next_look_ms());
 }
 
-// Takes a snapshot of all processes and decides which of these steps have ended.
-// Returns false if processes exited during the snapshot, so that another scan may find more.
+// Takes a snapshot of all processes and decides which of the steps `numbers` have ended.
+// Returns false if a process exited meanwhile, because another scan may then find more.
 bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
   std::unordered_set<std::uint32_t> ended_before;
   for (std::uint32_t number : numbers) {
@@ -216,7 +216,8 @@ std::int64_t Supervisor::next_look_ms() const {
   return std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs);
 }
 
-// Decides how a step continues. `members` are its living processes; with `complete`, all of them.
+// Decides how a step continues. `members` are the living processes of its tree.
+// If `complete` is false, processes may be missing in `members`.
 void Supervisor::judge(Step& step, const Members& members, bool complete) {
   const bool killing = step.phase == Step::Phase::kKill;
   if (killing) kill_tree(step, members);

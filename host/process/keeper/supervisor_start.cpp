@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-// A batch shares a write and a sync, but is small enough not to delay exits.
+// The children of a batch share one write and one sync of the log. A larger batch delays exits.
 constexpr std::size_t kBatch = 16;
 
 constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
@@ -44,7 +44,7 @@ const char* value_of(const std::vector<char*>& env, std::string_view name) {
   return nullptr;
 }
 
-// Returns the environment of the frame with the mark of this keeper. Does not copy the texts.
+// Returns the environment in `frame` with `mark` as its MOONLET_STEP. Does not copy the texts.
 std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
   std::vector<char*> env = pointers(frame.env, frame.envc, 1);
   env.erase(std::remove_if(env.begin(), env.end(),
@@ -56,7 +56,7 @@ std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
 }
 
 // Raises this process's descriptor limit once. Returns the earlier limit, which children get,
-// because some programs cannot bear a higher one.
+// because some programs fail with a higher limit.
 const rlimit& inherited_file_limit() {
   static const rlimit limit = [] {
     rlimit before{};
@@ -120,8 +120,8 @@ void Supervisor::start(StartFrame frame) {
   if (!taken) queue_.push_back(std::move(frame));
 }
 
-// Records the intents of the next `count` queued children.
-// A full disk is thus reported before anything is paid.
+// Logs the intents of the next `count` queued children. If the disk is full, this fails before a
+// program starts and costs money.
 Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;
@@ -299,7 +299,7 @@ void Supervisor::launch(StartFrame& frame) {
   supervise(std::move(owned), spec, spawned.pid);
 }
 
-// Watches a step whose program runs.
+// Registers a step whose program was started, sets its time limits and notifies the listener.
 void Supervisor::supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid) {
   Step& step = *owned;
   step.pid = pid;

@@ -26,7 +26,8 @@ namespace moonlet {
 
 namespace {
 
-// The grace between SIGTERM and SIGKILL after the host is lost. All children must end within 2 s.
+// If the host is lost or ends the keeper, children get this time between SIGTERM and SIGKILL.
+// All children must end within 2 s.
 constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
@@ -36,8 +37,8 @@ constexpr std::size_t kHostBacklog = 32u << 20;
 // The worker keeps this much captured text for the next host. The log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// A failed write is retried at this interval. If the worker has neither a host nor a child, it
-// gives up after kLingerMs.
+// A failed write of the log is retried at this interval. A worker without a host and a child stops
+// after kLingerMs.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
 // The worker checks at this interval whether the run's folder exists.
@@ -75,7 +76,7 @@ class Worker final : public SupervisorListener {
     kEnding,     ///< every child was asked to end; no child is started
   };
   enum class HostPhase {
-    kGreeting,  ///< before the host's hello
+    kGreeting,  ///< the host has not sent its hello frame yet
     kDriving,
     kListening,  ///< the host sends no more frames, but may still read
   };
@@ -133,8 +134,8 @@ class Worker final : public SupervisorListener {
   std::size_t ended_text_ = 0;     // bytes of captured text in ended_
   std::uint32_t highest_ = 0;      // the highest child number
   Phase phase_ = Phase::kWorking;
-  std::string end_reason_;  // the reason that the log records
-  bool must_sync_ = false;  // the log has an unwritten durable record
+  std::string end_reason_;  // why the keeper ends, for keeper.log
+  bool must_sync_ = false;  // the next write of the log must be synced
   bool recorded_ = true;    // the last write of the log succeeded
   std::optional<Loop::TimerId> retry_;
   bool trimming_ = false;        // the timer for trim_process() is active
@@ -186,7 +187,7 @@ Worker::~Worker() {
   for (auto& signal : end_signals_) close_handle(signal);
   close_handle(prepare_);
   close_handle(more_);
-  loop_.run_once(false);  // libuv releases the closed handles
+  loop_.run_once(false);  // lets libuv release the closed handles
 }
 
 void Worker::watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int)) {
@@ -209,7 +210,7 @@ HelloFrame Worker::hello() const {
 
 int Worker::run() {
   log_.add(keeper_line(setup_.record));
-  // Without the socket, later commands cannot reach the keeper. Retry after a lost host.
+  // Commands need this socket. If listen() fails, it is retried once the host is lost.
   control_.listen();
   publish_entry();
   check_folder();
@@ -225,8 +226,8 @@ int Worker::run() {
   return 0;
 }
 
-// Publishes the keeper in the index of live keepers. Without that, a run is found only through its
-// own folder.
+// Publishes the keeper in the index of live keepers. If this fails, the run can only be found
+// through its own folder.
 void Worker::publish_entry() {
   if (!setup_.entry) return;
   KeeperRecord record = setup_.record;
@@ -291,8 +292,8 @@ bool Worker::over() {
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
-  // The disk may be too full to log the end of a child. Wait, because another host may still come
-  // and receive the end.
+  // A full disk may prevent the record of a child's end. Wait for some time, because a new host may
+  // connect and receive the end.
   const std::int64_t now = clock_.monotonic_ms();
   if (linger_until_ == 0) linger_until_ = now + kLingerMs;
   return now >= linger_until_;
@@ -337,8 +338,8 @@ void Worker::host_poll() {
   }
   uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
     Worker& worker = of(poll->data);
-    if (status < 0) worker.polled_ = 0;  // libuv has stopped the poll; reading shows the error
-    // before_waiting() writes the output later.
+    if (status < 0) worker.polled_ = 0;  // libuv stopped the poll; receive() gets the error
+    // If the socket is only writable, do nothing: before_waiting() sends the output.
     if (status < 0 || (ready & UV_READABLE) != 0) worker.receive();
   });
 }
@@ -352,8 +353,8 @@ void Worker::receive() {
   if (!host_ || host_phase_ == HostPhase::kListening) return;
   bool open = true, dead = false;
   do {
-    // Check before reading: a start that a dead host left in the socket is no longer wanted.
-    // The result must not depend on how much the host has sent.
+    // If the host is dead, read everything that it has sent, so that lose_host() drops all its
+    // starts. Otherwise some of them could already run.
     dead = hung_up();
     open = host_->fill() == Channel::Read::kOk;
     while (true) {
@@ -364,7 +365,7 @@ void Worker::receive() {
     }
   } while (open && dead);
   if (open) return;
-  // A host that exits normally announces its exit, and still reads after a half-close.
+  // A host that exits normally has sent kEnd, and still reads after closing its sending side.
   host_phase_ = HostPhase::kListening;
   if (phase_ != Phase::kEnding || dead) lose_host();
 }

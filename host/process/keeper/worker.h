@@ -17,10 +17,10 @@ struct WorkerSetup {
   int output_dir_fd = -1;
   int host_fd = -1;   ///< the socket to the host; owned
   int log_fd = -1;    ///< from open_keeper_log(), locked
-  int guard_fd = -1;  ///< reads end of file when the guard is gone
+  int guard_fd = -1;  ///< a pipe that closes when the guard has ended
   KeeperRecord record;
   std::optional<LiveEntry> entry;  ///< the keeper's unpublished entry in the index of live keepers
-  std::string label;               ///< the run's name in that index
+  std::string label;               ///< the run's name in the index of live keepers
   std::string outer_mark;
 };
 

@@ -21,7 +21,7 @@ inline constexpr const char* kMapFileName = "map";
 class RemoteAttempt {
  public:
   enum class State {
-    kNone,     ///< there is no folder or no claim
+    kNone,     ///< no process has claimed the attempt, or its folder is missing
     kClaimed,  ///< the attempt may be starting
     kRunning,  ///< the attempt's keeper is alive
     kEnded,    ///< exit.json exists
@@ -41,8 +41,8 @@ class RemoteAttempt {
   /// Claims the attempt. Returns true only for the first claim by any process.
   Result<bool> claim();
   bool is_claimed() const;
-  /// Returns the state. With `here`, the keeper can only run on this machine: processes that a dead
-  /// keeper left are ended, and the end is published in exit.json.
+  /// Returns the state. `here` means that the keeper can only run on this machine. In that case, a
+  /// dead keeper's processes are ended, and the end is published in exit.json.
   State state(bool here);
   /// Returns the content of exit.json; empty if it does not exist.
   std::string exit_text() const;

@@ -64,17 +64,17 @@ std::vector<std::string> names_in(const std::string& path) {
   return names;
 }
 
-/// Followed is an attempt about which remote_look() reports news.
+/// `Followed` is an attempt whose changes remote_look() reports.
 struct Followed {
   std::string nonce;
-  std::uint64_t seen[2] = {0, 0};   ///< bytes of the logs that the host has
-  std::uint64_t sizes[2] = {0, 0};  ///< bytes of the logs on this machine
+  std::uint64_t seen[2] = {0, 0};   ///< how many bytes of each log the host has
+  std::uint64_t sizes[2] = {0, 0};  ///< the size of each log on this machine
   Result<RemoteAttempt> attempt = Error{};
   RemoteAttempt::State state = RemoteAttempt::State::kNone;
   std::int64_t looked_ms = 0;  ///< the time of the last check for the keeper; 0: never
 
   bool has_news() const {
-    // An unclaimed attempt is not news, because a scheduler's job may start late.
+    // Do not report an unclaimed attempt, because a scheduler's job may start late.
     return state == RemoteAttempt::State::kEnded || state == RemoteAttempt::State::kGone ||
            sizes[0] > seen[0] || sizes[1] > seen[1];
   }
@@ -261,7 +261,7 @@ Result<void> remote_look(const std::string& root, const json& request) {
   const std::int64_t wait =
       std::clamp<std::int64_t>(request.value("wait_ms", std::int64_t{0}), 0, kLongestLookMs);
   const std::int64_t begin = boot_clock_ms(), give_up = begin + wait;
-  // With many attempts, a scan and an answer take long, so collect news for a while first.
+  // With many attempts, checks and answers take long, so collect changes before answering.
   const auto pause =
       std::clamp(static_cast<std::int64_t>(all.size()), kLookPauseMs, kLongestPauseMs);
   while (true) {
@@ -288,7 +288,7 @@ Result<void> remote_prepare(const std::string& root, const json& request) {
   const std::string map = request.at("map").get<std::string>();
   std::string lines;
   std::size_t index = 0;
-  std::set<std::string> earlier;  // maps of earlier submissions that Slurm did not accept
+  std::set<std::string> earlier;  // names of maps from earlier submissions that Slurm refused
   for (const json& spec : request.at("attempts")) {
     const std::string nonce = spec.at("nonce").get<std::string>();
     auto attempt = RemoteAttempt::make(root, nonce);
@@ -299,7 +299,7 @@ Result<void> remote_prepare(const std::string& root, const json& request) {
     if (auto wrote = attempt->write(kSpecFileName, json_text(spec)); !wrote) return wrote;
     lines += nonce + "\n";
   }
-  // RemoteAttempt::make() also checks the name of a map.
+  // RemoteAttempt::make() refuses an invalid name of the map.
   auto folder = RemoteAttempt::make(root + "/maps", map);
   if (!folder) return folder.error();
   if (auto wrote = folder->write(kNoncesFileName, lines); !wrote) return wrote;

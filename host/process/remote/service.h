@@ -23,12 +23,12 @@ Result<void> remote_start(const std::string& root, const nlohmann::json& request
 /// Also makes the folder `request.map` below `root`/maps, and prints the paths of two files in it:
 /// {map (a nonce on each line), environment (of the jobs, for sbatch's --export-file)}.
 Result<void> remote_prepare(const std::string& root, const nlohmann::json& request);
-/// Waits up to `request.wait_ms` for news of `request.attempts`, a list of {nonce, out, err}.
-/// `out` and `err` are the bytes of the logs that the host already has.
+/// Waits up to `request.wait_ms` for changes of `request.attempts`, a list of {nonce, out, err}.
+/// `out` and `err` count the bytes of the logs that the host already has.
 /// Prints a line for each attempt, followed by as many new bytes of its logs as the line announces.
 /// With `request.elsewhere`, the keepers run on other machines.
-/// With `request.fence`, prevents the start of attempts that have neither started nor a job,
-/// because a message that would start them may still arrive.
+/// With `request.fence`, prevents the start of attempts that have not started and have no job,
+/// because a delayed message could still start them.
 Result<void> remote_look(const std::string& root, const nlohmann::json& request);
 /// Ends the attempts `request.nonces` with their process trees. Unstarted attempts never start.
 /// With `request.elsewhere`, the attempts' jobs end them.

@@ -33,7 +33,7 @@ constexpr std::int64_t kBeatMs = 5000;
 
 volatile sig_atomic_t asked_to_end = 0;
 
-/// Starting is an attempt whose child is being started.
+/// `Starting` has an attempt's nonce, the state of its start, and its keeper.
 struct Starting {
   std::string nonce;
   std::string state = "failed";
@@ -45,7 +45,6 @@ struct Starting {
 };
 
 /// Starts a claimed attempt. With `outlives_us`, the attempt continues after this process ends.
-/// Publishes a failed start as the attempt's end, so that no process tries again.
 Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
                     const std::string& program, bool outlives_us, Starting& starting) {
   auto child = read_remote_spec(attempt, spec);
@@ -67,6 +66,8 @@ Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
   return {};
 }
 
+/// Claims and starts an attempt, unless another process has claimed it. Publishes a failed start as
+/// the attempt's end, so that no process tries again.
 void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
                       const std::string& program, bool outlives_us, Starting& starting) {
   auto first = attempt.claim();
@@ -86,8 +87,8 @@ void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
   (void)write_exit_file(attempt.fd(), never, SystemClock().wall_ms());
 }
 
-/// Publishes that a child could not be started. Returns false if that fails too, as on a full disk,
-/// and then puts the error into the answer.
+/// Writes exit.json if the child could not be started. If the file cannot be written, for example
+/// on a full disk, stores the error in `starting` and returns false.
 bool record_failed_start(const std::string& root, Starting& starting) {
   if (!starting.child || !starting.child->done()) return true;
   const ChildExit& exit = starting.child->exit();
@@ -162,17 +163,18 @@ int remote_job(const std::string& root, const std::string& map, std::size_t inde
   if (!attempt) return 2;
   const std::string file = attempt->path() + "/" + kSpecFileName;
   auto spec = parse_json(read_file(file), kRecordJsonLimits);
-  if (!spec) return 3;  // another job of this attempt has already taken the file
+  if (!spec) return 3;  // another job has claimed the attempt and removed the file
   SystemClock clock;
   Loop loop(clock);
   Starting starting;
   struct sigaction action {};
   action.sa_handler = [](int) { asked_to_end = 1; };
   sigaction(SIGTERM, &action, nullptr);
-  // Only this process reads a revocation, so the child must not outlive it.
+  // Only this process notices that the attempt is revoked, so the child must not outlive this
+  // process.
   claim_and_launch(loop, *attempt, *spec, program, false, starting);
-  // The description may contain secrets. A later job needs it if this one could not claim the
-  // attempt.
+  // Remove the description, because it may contain secrets. If this job could not claim the
+  // attempt, keep the description for another job.
   if (starting.state != "exists" && attempt->is_claimed()) unlink(file.c_str());
   if (!starting.child) return 3;
   for (std::int64_t next_beat = 0; !starting.child->done();) {

@@ -61,8 +61,8 @@ std::string name_of(pid_t pid) {
 
 bool reads_terminal(pid_t pid) {
   if (read_proc(pid, "wchan").find("n_tty_read") != std::string::npos) return true;
-  // While a read() blocks, /proc/PID/syscall has the call's number, " 0x" and the descriptor. The
-  // kernel may show this although it hides the function's name.
+  // The kernel may hide wchan but show /proc/PID/syscall. While a read() blocks, that file has the
+  // number of the call, " 0x" and the descriptor.
   const std::string call = read_proc(pid, "syscall");
   const std::string reads = std::to_string(SYS_read) + " ";
   if (call.rfind(reads + "0x", 0) != 0) return false;

@@ -21,20 +21,22 @@ namespace moonlet {
 class SessionLog {
  public:
   static constexpr std::uint64_t kDefaultCap = 64u << 20;
-  static constexpr std::size_t kMostWaiting = 64u << 10;  ///< bytes that wait for the disk
+  static constexpr std::size_t kMostWaiting = 64u << 10;  ///< limit of bytes that wait in memory
 
-  /// Borrows `dir_fd`, the session's folder. Times count from `started_ms`, on any clock.
+  /// Borrows `dir_fd`, the session's folder. The log's times count from `started_ms`.
+  /// `started_ms` and each `now_ms` must come from the same clock.
   Result<void> open(int dir_fd, std::uint64_t cap, std::int64_t started_ms, ScreenSize size);
   void append(std::string_view bytes, std::int64_t now_ms);
   /// Writes the waiting bytes if the disk accepts them now.
   void retry();
   /// Records the new size of the screen.
   void resized(ScreenSize size, std::int64_t now_ms);
-  /// Writes the waiting bytes and the time of the last bytes.
-  /// Calls `make_room` for bytes that a full disk refuses. Drops bytes that still do not fit.
+  /// Writes the bytes that wait in memory, and a last line of .times.
+  /// If the disk is full, calls `make_room` and tries again. Drops bytes that still do not fit.
   void finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
-  /// Returns the offset of the next byte. Counts notes about lost bytes, but not unwritten bytes.
+  /// Returns the offset of the log's end. Includes the notes about lost bytes, but not the bytes
+  /// that wait in memory.
   std::uint64_t end() const { return end_; }
   /// Returns the offset of the oldest stored byte.
   std::uint64_t begin() const { return pieces_.empty() ? end_ : pieces_.front(); }
@@ -47,11 +49,11 @@ class SessionLog {
 
   /// Hole is a gap of lost bytes at a known place in the log.
   struct Hole {
-    std::uint64_t offset = 0;  ///< the start of the hole's note
+    std::uint64_t offset = 0;  ///< offset in the log where the bytes are missing
     std::uint64_t bytes = 0;
     int write_errno = 0;
   };
-  /// Returns the holes that were closed since the last call.
+  /// Returns the holes whose size became final since the last call.
   std::vector<Hole> take_holes() { return std::exchange(holes_, {}); }
 
   /// Returns a piece's file name: "output-0000000000000000.log", with `ending` "log" or "times".
@@ -78,7 +80,7 @@ class SessionLog {
   std::uint64_t end_ = 0, noted_ = 0;
   std::int64_t noted_ms_ = 0;
   std::uint64_t printed_ = 0, lost_ = 0;
-  std::uint64_t gap_ = 0;  // bytes lost before waiting_, without a note in the log yet
+  std::uint64_t gap_ = 0;  // bytes dropped before `waiting_`; no note about them is written yet
   std::string waiting_;
   std::vector<Hole> holes_;
   int write_errno_ = 0;

@@ -22,8 +22,8 @@ constexpr std::size_t kSettled = 4096;
 // Returns true for a byte that only draws a character or ends a line.
 bool is_plain(std::string_view bytes, std::size_t at) {
   const auto byte = static_cast<unsigned char>(bytes[at]);
-  // A line feed without a carriage return keeps the column.
-  // 0xc2 begins the control characters above 0x7f.
+  // A line feed without a carriage return is not plain, because it keeps the column.
+  // 0xc2 is not plain, because it begins the control characters above 0x7f.
   if (byte == '\n') return at > 0 && bytes[at - 1] == '\r';
   return byte == '\r' || byte == '\t' || (byte >= 0x20 && byte != 0x7f && byte != 0xc2);
 }
@@ -60,7 +60,8 @@ int put_cell(std::string& out, const VTermScreenCell& cell) {
       put_utf8(out, cell.chars[i]);
     }
   }
-  // libvterm reports any cell before a second half as wide, so check if the character can be wide.
+  // libvterm also calls a narrow character wide if it has overwritten the first half of a wide one.
+  // No character below kFirstWide is wide.
   return cell.chars[0] < kFirstWide ? 1 : std::max<int>(cell.width, 1);
 }
 
@@ -350,7 +351,8 @@ Screen::Cursor Screen::cursor() const {
   return {at.row, at.col, cursor_visible_};
 }
 
-/// libvterm does not report the active modes. The keys that it sends reveal them.
+/// Returns the escape sequences that enable the active modes. libvterm does not report the modes,
+/// but the bytes that it sends for a key, a paste and the mouse wheel depend on them.
 std::string Screen::modes() {
   std::string sent, out;
   auto answer = std::exchange(handlers_.answer, [&](std::string_view bytes) { sent += bytes; });

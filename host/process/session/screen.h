@@ -1,6 +1,6 @@
 // Screen emulates the terminal of a session's program, and stores what a user would see.
 // Screen answers the program's queries to the terminal. Accepts hostile bytes.
-// Screen owns a libvterm and knows no descriptor. Single-threaded.
+// Screen owns a libvterm. It does no I/O itself. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,7 @@ class Screen {
   /// redraw() also enables the program's modes: application cursor keys, bracketed paste, mouse.
   std::string redraw();
 
-  // Input from the user goes to the answer handler, encoded as this terminal sends it.
+  // type() and press() encode input as a terminal does, and pass it to Handlers::answer.
 
   /// Types `text`. Marks several lines as pasted if the program has enabled bracketed paste.
   void type(std::string_view text);

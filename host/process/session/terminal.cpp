@@ -38,7 +38,7 @@ Error system_error(std::string_view doing) { return Error::from_errno(errno, doi
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
-  bool named = false;  // in a word that begins with a letter: "case_17", not "17s"
+  bool named = false;  // the word begins with a letter: true in "case_17", false in "17s"
   char before = ' ';
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -223,7 +223,8 @@ void Terminal::record_holes(const Capture::MakeRoom& make_room) {
   if (number == 0) events_.clear();
 }
 
-// Writes the last screen, on a full disk without the lines above the screen.
+// Writes the last screen and its history. If that fails, for example on a full disk, omits the
+// history.
 void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
   const auto save = [&](const std::string& text) {
     Fd file(openat(dir_.get(), kScreenName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
@@ -324,7 +325,7 @@ void Terminal::sample(std::int64_t now_ms) {
   if (screen_.version() == sampled_version_) return;
   sampled_version_ = screen_.version();
   now_ms_ = now_ms;
-  // Rows that stay on the screen do not count as repeated.
+  // If no row is new, restore `repeats_`: rows that stay on the screen are not repeated output.
   const std::uint64_t repeats = repeats_;
   const std::int64_t novel = novel_ms_;
   for (int row = 0; row < screen_.size().rows; ++row) saw_line(screen_.row(row));

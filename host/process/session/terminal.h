@@ -40,7 +40,7 @@ class Terminal {
   static constexpr const char* kEventsName = "events.jsonl";
 
   struct Options {
-    int dir_fd = -1;  ///< the session's folder, which contains the log; duplicated
+    int dir_fd = -1;  ///< the session's folder, for the log; open() duplicates it
     std::uint64_t log_cap = 0;
     ScreenSize size;
     std::shared_ptr<const Redactor> redactor;
@@ -60,10 +60,10 @@ class Terminal {
   void feed(std::string_view bytes, std::int64_t now_ms);
   /// Draws all deferred output. Call settle() before reading the screen.
   void settle();
-  /// Draws deferred output that is due, and writes typed bytes to the program.
+  /// Draws deferred output that has waited long enough, and writes typed bytes to the program.
   /// Returns true if work remains: call tend() again within a few milliseconds.
   bool tend(std::int64_t now_ms);
-  /// Ends the output: closes the log and writes the last screen beside the log.
+  /// Ends the output: closes the log and writes the last screen to kScreenName.
   /// Returns the numbers of received and stored bytes. `make_room` frees space on a full disk.
   Captured finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
@@ -71,8 +71,8 @@ class Terminal {
   /// Types nothing if `tag` was used before.
   Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
   void resize(ScreenSize size, std::int64_t now_ms);
-  /// Checks the screen for a new line, and retries writes that a full disk refused.
-  /// Call sample() about once a second.
+  /// Checks whether the screen shows a line that was not seen lately.
+  /// Retries writes that a full disk refused. Call sample() about once a second.
   void sample(std::int64_t now_ms);
 
   /// Returns the screen and all facts as JSON. `main` is the program's process.
@@ -98,24 +98,24 @@ class Terminal {
   SessionLog log_;
   std::string events_;                          // lines that are not in events.jsonl yet
   std::string waiting_;                         // typed bytes that the system has not accepted yet
-  std::unordered_set<std::string> typed_tags_;  // tags of earlier input
+  std::unordered_set<std::string> typed_tags_;  // tags of typed input, to ignore duplicates
   std::function<void(std::string_view)> sink_;
   std::int32_t attached_ = 0;
-  bool is_typing_ = false;  // the screen's answers are typed input, not replies to queries
+  bool is_typing_ = false;  // true while screen_ encodes typed input; false for replies to queries
 
   std::int64_t started_ms_ = 0, now_ms_ = 0;
   std::int64_t output_ms_ = 0, input_ms_ = 0, novel_ms_ = 0;
-  std::uint64_t input_at_ = 0;  // the end of the log at the last input
+  std::uint64_t input_at_ = 0;  // offset of the log's end when input was last typed
   std::uint64_t input_bytes_ = 0;
-  std::uint64_t repeats_ = 0;  // repeated lines since the last new line
+  std::uint64_t repeats_ = 0;  // repeated lines since the last line that was not seen before
   std::uint64_t sampled_version_ = 0;
   std::int64_t rate_since_ms_ = 0;
   std::size_t rate_bytes_ = 0;  // bytes since rate_since_ms_
   std::string undrawn_;         // output of a flood that is not drawn yet
   std::int64_t undrawn_since_ms_ = 0;
   std::deque<std::uint64_t> seen_order_;
-  std::unordered_set<std::uint64_t> seen_;  // hashes of the newest kSeen lines
-  Screen screen_;                           // last member, because it calls the functions above
+  std::unordered_set<std::uint64_t> seen_;  // hashes of the newest lines, at most `kSeen`
+  Screen screen_;                           // last, because its handlers use the members above
 };
 
 /// Returns the screen after the output `bytes`, in the format of describe().

@@ -13,7 +13,7 @@ namespace {
 constexpr char kEscape = '\x1b', kCancel = '\x18', kSubstitute = '\x1a';
 constexpr std::string_view kSaveCursor = "\x1b\x37", kRestoreCursor = "\x1b\x38";
 constexpr std::string_view kStringEnds = "\x1b\x18\x1a";
-constexpr std::size_t kMostParameters = 256;  // the most bytes of parameters
+constexpr std::size_t kMostParameters = 256;  // maximum bytes of a control sequence's parameters
 constexpr std::size_t kMostNumbers = 16, kMostDigits = 5, kMostBetween = 3;
 constexpr int kMostRepeats = 500;
 

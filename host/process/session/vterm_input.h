@@ -10,8 +10,8 @@ namespace moonlet {
 /// VtermInput keeps the unfinished end of the input. Each terminal needs its own. Single-threaded.
 class VtermInput {
  public:
-  /// This sequence only moves the cursor inside the screen.
-  /// libvterm may leave the cursor outside after a resize or a restore on a smaller screen.
+  /// This sequence moves a cursor that is outside the screen back into it, and does nothing else.
+  /// libvterm may leave the cursor outside when the screen shrinks or a saved cursor is restored.
   static constexpr std::string_view kComeInside = "\x1b[0h";
 
   /// Returns `bytes` in a form that libvterm can parse safely. Valid until the next call.

@@ -28,7 +28,8 @@ class Channel {
   void set_limits(std::size_t read_limit, Fds fds);
 
   enum class Read { kOk, kClosed };
-  /// Reads about a megabyte of available bytes. Returns kClosed at the end or on an error.
+  /// Reads the available bytes, at most about a megabyte. Returns kClosed at the end of the input
+  /// or on an error.
   Read fill();
   /// Returns true after the end of the input.
   bool ended() const { return ended_; }
@@ -40,7 +41,7 @@ class Channel {
 
   /// Returns the buffer to append frames to. flush() sends the buffer.
   std::string& out() { return out_; }
-  /// Sends a duplicate of `fd` with the frame at `frame_at` in out().
+  /// Sends a duplicate of `fd` with the frame that begins at the offset `frame_at` of out().
   /// Returns false if the descriptor cannot be duplicated.
   bool attach(std::size_t frame_at, int fd);
   /// Sends as much as possible without blocking. Returns false if the peer is gone.

@@ -13,7 +13,7 @@ namespace moonlet {
 
 inline constexpr const char* kExitFileName = "exit.json";
 
-/// Formats the exit as in keeper.log, with the name of this machine.
+/// Formats the exit as an exit record of keeper.log, and adds the name of this machine.
 std::string exit_file_text(const ChildExit& exit, std::int64_t now_ms);
 
 /// Publishes exit.json in `dir_fd`. Does nothing if the file exists.

@@ -29,7 +29,7 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
-constexpr int kMostTries = 50;  // of a log write after EAGAIN, one each millisecond
+constexpr int kMostTries = 50;  // maximum attempts to write after EAGAIN, 1 ms apart
 
 // Lists a stream's fields: bytes read, bytes kept (if different), cut, errno of a failed write.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
@@ -58,7 +58,8 @@ void add_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// Line builds text instead of a JSON tree, because the child inserts its own pid (StartRecord).
+// `Line` builds a record as text, not as a JSON tree, so that a start record can be split where the
+// child inserts its pid (see StartRecord).
 class Line {
  public:
   explicit Line(std::string_view record) {
@@ -328,7 +329,7 @@ Captured stream_of(const json& record, const char* const (&names)[4]) {
   stream.total = count_of(record, names[0]);
   stream.kept = count_of(record, names[1], stream.total);
   stream.write_errno = small_of(record, names[3]);
-  // Older records have no "cut": a different number of kept bytes means a cut stream.
+  // Older records have no "cut". Assume a cut if bytes are missing although no write failed.
   stream.cut = small_of(record, names[2], stream.kept != stream.total && stream.write_errno == 0);
   return stream;
 }

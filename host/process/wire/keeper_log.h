@@ -1,10 +1,10 @@
-// keeper.log records a keeper's actions as JSON lines, before each action is done or reported.
-// The worker may be killed, so readers accept torn lines, invalid bytes and other versions.
-// keeper.log never contains an environment.
-// Unlike the journal, keeper.log records starts and ends while no host lives.
-// Without these records, a resumed run would pay for an attempt twice.
-// A child writes its pid into a line before its exec; the journal's writer cannot do so.
-// On a full disk, lines are written later, while the journal would fail the step.
+// keeper.log records a keeper's actions as JSON lines. A line is written before its action is done
+// or reported. The worker may be killed at any time, so readers accept incomplete lines. They also
+// accept invalid bytes and records of other versions. keeper.log never contains an environment.
+// Unlike the journal, keeper.log also records the starts and ends of children while no host runs.
+// Without these records, a resumed run would pay for an attempt twice. A child adds its own pid to
+// keeper.log before its exec, which the journal does not allow. If the disk is full, lines for
+// keeper.log wait in memory, whereas a failed write to the journal would fail the step.
 #pragma once
 
 #include <sys/types.h>
@@ -25,28 +25,29 @@ inline constexpr const char* kKeeperLogName = "keeper.log";
 
 struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
-  std::string log_file;  ///< identify_file() of the log
+  std::string log_file;  ///< identifies the log, see identify_file()
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< since the boot
-  std::uint64_t generation = 0;                        ///< of the present or last host
-  /// Only the index of live keepers sets the run's folder, its label, and the machine.
+  std::uint64_t generation = 0;                        ///< number of the newest host, see kAdopt
+  /// These are empty except in the index of live keepers. `run_dir` is from identify_file().
   std::string run_dir, label, machine;
 };
 
 std::string keeper_line(const KeeperRecord& record);
-/// Records that another host drives the keeper.
+/// Records that a new host has taken over the keeper.
 std::string host_line(std::uint64_t generation, std::int64_t now_ms);
-/// Announces a start before the exec. Truncates `argv` (NUL-terminated strings) to valid UTF-8.
+/// Records that a program will be started. Masks likely credentials in `argv` (NUL-terminated
+/// strings), truncates it, and makes it valid UTF-8.
 std::string intent_line(std::uint32_t number, std::string_view step, std::string_view attempt,
                         std::string_view argv);
-/// StartLine has the two parts of a start record around the pid, see StartRecord in spawn.h.
+/// StartLine has the text of a start record before the pid and after it, see StartRecord.
 /// `born_ms` counts from boot, the other times from 1970. A deadline of 0 means none.
 struct StartLine {
   std::string prefix, suffix;
 };
 StartLine start_line(std::uint32_t number, std::string_view step, std::string_view attempt,
                      std::int64_t born_ms, std::int64_t started_ms, std::int64_t deadline_ms);
-/// Records that the main process has ended while its streams or its tree continue.
+/// Records that the main process has ended, but its streams are open or its descendants still run.
 std::string reaped_line(std::uint32_t number, int code, int signal);
 /// Records an exit without the captured text.
 std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms);
@@ -56,15 +57,15 @@ std::string end_line(std::string_view why, std::int64_t now_ms);
 /// Returns a name as the log stores it: truncated, and in valid UTF-8.
 std::string logged_name(std::string_view name);
 
-/// Opens or makes keeper.log for appending. With `lock`, takes its lock for a keeper or a sweep.
-/// Fails with kDenied if another process holds the lock.
+/// Opens keeper.log for appending, and makes it if it is missing. With `lock`, also locks it, as a
+/// keeper does while it runs. Fails with kDenied if another process holds the lock.
 Result<int> open_keeper_log(int run_dir_fd, bool lock);
 
 /// Collects lines and appends them together. flush() retries lines that a full disk refused.
 class KeeperLogWriter {
  public:
-  /// Borrows `fd`, from open_keeper_log(), and `reserve`, disk space for durable records.
-  /// After a killed keeper's partial line, the next record begins on a new line.
+  /// Borrows `fd`, which open_keeper_log() has returned, and `reserve`, which gives disk space for
+  /// durable records. If a killed keeper has left a partial line, first begins a new line.
   explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
 
   void add(std::string_view line) { waiting_ += line; }
@@ -72,7 +73,7 @@ class KeeperLogWriter {
   /// Writes the pending lines and syncs them if `durable`.
   /// After an error, keeps the last megabyte of unwritten lines.
   Result<void> flush(bool durable);
-  /// Writes the pending lines and then `lines`, which are dropped after a failure.
+  /// Writes the pending lines and then `lines`. If that fails, does not write `lines` later.
   Result<void> append(std::string_view lines, bool durable);
   /// Begins the next record on a new line, because another writer left a partial line.
   void mark_torn() { torn_ = true; }
@@ -94,8 +95,8 @@ struct LoggedChild : ChildRecord {
   State state = State::kIntent;
   std::vector<std::string> argv;
   std::int64_t born_ms = 0;  ///< since the boot
-  /// With kExited, everything but the captured text; with kReaped, code and signal; with kLost, the
-  /// known parts.
+  /// Has everything but the captured text for kExited, only code and signal for kReaped, and only
+  /// an error for kLost.
   ChildExit exit;
 };
 
@@ -103,15 +104,15 @@ struct LoggedKeeper {
   KeeperRecord record;
   bool copied = false;  ///< this log is a copy of the keeper's log; ignore it
   std::map<std::uint32_t, LoggedChild> children;
-  bool ended = false;  ///< the keeper recorded its end; else killed or running
+  bool ended = false;  ///< the keeper recorded its end; if false, it was killed or runs
 
-  /// Returns true if the program may have run, seen from the boot `boot_id`.
-  /// A start is recorded before its program runs, but only the intent is synced.
-  /// After a machine crash, an intent without a start therefore proves nothing.
+  /// Returns true if the child's program may have run. `boot_id` is that of the present boot.
+  /// A start is recorded before the program runs, but only the intent is synced to disk.
+  /// After a reboot, an intent without a start thus does not prove that the program did not run.
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 
-/// Identifies a file or folder. A copy gets another id. Returns "" without access.
+/// Returns an id of a file or folder; "" if fstat() fails. A copy has another id.
 std::string identify_file(int fd);
 
 /// A keeper's entry in the index of live keepers is a folder, named by the keeper's token.
@@ -125,7 +126,7 @@ std::string machine_name();
 /// `live_only` omits exited children, because a log may be long.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
 
-/// KeeperGlance has a few facts about the newest keeper in a log.
+/// KeeperGlance is what glance_at_keeper_log() returns about the newest keeper in a log.
 struct KeeperGlance {
   std::string token;  ///< empty if the log has no keeper
   std::uint64_t generation = 0;

@@ -60,7 +60,7 @@ class Fields {
   bool failed_ = false;
 };
 
-// Opened begins a frame. Its destructor fills in the frame's length.
+// `Opened` writes the header of a frame. Its destructor then fills in the frame's length.
 class Opened {
  public:
   Opened(std::string& out, FrameType type) : out_(out), at_(out.size()) {

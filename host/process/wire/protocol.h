@@ -23,10 +23,10 @@ inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
 /// Increase kKeeperProtocol with every change of a field or its meaning.
 inline constexpr std::uint32_t kKeeperProtocol = 8;
-/// Longest frame from the host (arguments and environment), and from a command.
+/// Limits the size of a frame from a host, with its arguments and environment, and from a command.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
 inline constexpr std::size_t kControlFrameLimit = 80u << 10;
-/// Greatest cap of a captured inline stream.
+/// Maximum `cap` of a stream that is captured in memory and sent to the host.
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 /// A frame from the worker holds both captured streams of a step.
 inline constexpr std::size_t kWorkerFrameLimit = 2 * kInlineLimit + (16u << 20);
@@ -34,29 +34,30 @@ inline constexpr std::size_t kWorkerFrameLimit = 2 * kInlineLimit + (16u << 20);
 enum class FrameType : std::uint8_t {
   kHello = 1,  ///< each side sends this first
   kStart,      ///< host: starts a child, optionally with a descriptor as stdin
-  kCancel,     ///< ends a child; value 1 from the host: the child counts as finished
+  kCancel,     ///< ends a child; with value 1 from the host, the child ends as kFinished
   kStatus,     ///< requests the list of live children
   kShutdown,   ///< ends the keeper when the last child has completed
   kStarted,    ///< worker: a child runs
   kExit,       ///< worker: a child has completed
   kLive,       ///< worker: the answer to kStatus
   kRefused,    ///< worker: refuses to work, or refuses this peer; then disconnects
-  kDone,       ///< worker: accepted kCancel or kShutdown; sent to commands, not to the host
+  kDone,       ///< worker: accepts a command's request; is not sent to a host
   kEnd,        ///< host: exits normally, so the keeper ends every child now
-  // kAdopt, and a command's kCancel and kShutdown, carry a descriptor to write keeper.log as a
-  // proof of permission.
+  // A sender proves its permission with a descriptor that can write keeper.log. A new host sends it
+  // with kAdopt, and a command with kCancel and kShutdown.
   kAdopt,       ///< a new host takes over; the value is the host's generation
-  kAdopted,     ///< worker: accepts the host; lists live children and unreported ends
-  kSuperseded,  ///< worker: another host has taken over; then disconnects
+  kAdopted,     ///< worker: accepts a host; lists live children, and ended ones whose kExit follows
+  kSuperseded,  ///< worker: hangs up on a host, because another host has taken over
   kHoldIdle,    ///< host: pauses (1) or restarts (0) a child's idle limit
-  // Commands send these frames to a keeper with a terminal, with the same proof as kCancel.
+  // Commands send the next frames to a keeper with a terminal, with a descriptor as in kAdopt.
   kType,    ///< types into the terminal; answered by kDone
   kLook,    ///< requests the screen with some lines of history; answered by kText
   kResize,  ///< sets the size to rows << 16 | columns; answered by kDone
-  // A peer that attaches gets all output as kText. Its kType and kResize are not answered.
-  kAttach,       ///< like kResize, and the peer takes over the terminal
-  kEndTerminal,  ///< ends the child like kCancel, with a grace in ms; answered by kDone
-  kText,         ///< worker: carries a text
+  // After kAttach, the worker sends all output as kText, but does not answer the peer's
+  // kType and kResize.
+  kAttach,       ///< resizes like kResize, and lets only this peer type and resize
+  kEndTerminal,  ///< ends the child; the value is its grace period in ms; answered by kDone
+  kText,         ///< worker: answers kLook, or sends output to an attached peer
 };
 
 struct HelloFrame {
@@ -70,22 +71,23 @@ struct HelloFrame {
 struct StartFrame {
   std::uint32_t number = 0;
   bool has_stdin = false;
-  Fd stdin_fd;  ///< received with the frame, as a descriptor
+  Fd stdin_fd;  ///< the descriptor that came with the frame
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
   std::string logged_argv;  ///< argv or its redacted form
-  bool redacted = false;    ///< argv or the folder holds a secret
-  ChildSpec spec;           ///< argv, redacted_argv, env and stdin_fd unused
+  bool redacted = false;    ///< argv or the working directory contains a secret
+  ChildSpec spec;           ///< its argv, redacted_argv, env and stdin_fd are not used
 };
 
-/// TypeFrame is input to type. Each part has a kind of TypedPart.
+/// TypeFrame has input to type into a terminal. A part is a TypedPart::Kind and its text.
 struct TypeFrame {
   std::uint32_t number = 0;
   std::string tag;  ///< input with the same tag is typed only once; empty: always
   std::vector<std::pair<std::uint8_t, std::string>> parts;
 };
 
-/// AdoptedFrame answers kAdopt. An ended child has no start time; its kExit follows.
+/// AdoptedFrame answers kAdopt. A child that has ended is listed without a start time. The worker
+/// sends its kExit next.
 struct AdoptedFrame {
   std::uint32_t highest = 0;  ///< the highest child number that any host has used
   std::vector<ChildRecord> children;
@@ -114,7 +116,7 @@ struct Frame {
 /// Fails if the frame exceeds `limit`, because the peer is then not a moonlet.
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit);
 
-/// Each function returns no value if the body does not match the type.
+/// Each function decodes the body of a frame. It returns no value if the body is malformed.
 std::optional<HelloFrame> decode_hello(std::string_view body);
 std::optional<StartFrame> decode_start(std::string_view body);
 struct NumberFrame {
@@ -133,7 +135,7 @@ std::optional<std::vector<ChildRecord>> decode_live(std::string_view body);
 std::optional<AdoptedFrame> decode_adopted(std::string_view body);
 std::optional<Error> decode_refused(std::string_view body);
 
-/// Returns an error if the versions differ.
+/// Returns an error if the peer has another version of the protocol.
 std::optional<Error> check_protocol(const HelloFrame& hello);
 
 }  // namespace moonlet
