@@ -118,7 +118,7 @@ Result<void> write_all_of(int to, const Dir& from, std::string_view manifest,
   return {};
 }
 
-/// Opened is an archive that is open for reading, with its size.
+/// `Opened` holds the descriptor and the size of an archive that is open for reading.
 struct Opened {
   Fd fd;
   std::uint64_t size = 0;

@@ -120,7 +120,7 @@ class Dir {
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:
-  struct Place {  // a name and its parent; `held` owns the parent, unless it is this directory
+  struct Place {  // a name in the folder `dir`; `held` owns `dir`, unless the Dir owns it
     Fd held;
     int dir;
     std::string name;

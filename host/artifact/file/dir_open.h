@@ -23,7 +23,7 @@ int open_same_device(int dir, const char* name);
 
 /// Waits until the bytes of `fd` are on the disk.
 int sync_bytes(int fd);
-/// Like sync_bytes(), but may omit the times of the file.
+/// Like sync_bytes(), but does not always sync the file's times.
 int sync_data(int fd);
 /// Waits until every write to the file system of `fd` is on the disk. ENOTSUP if unsupported.
 int sync_file_system(int fd);

@@ -18,7 +18,7 @@ namespace moonlet {
 /// LineKind selects the lines to return. Other lines are only counted.
 enum class LineKind {
   kAny,
-  kObject,  ///< lines that begin with "{", after blanks and a byte order mark
+  kObject,  ///< lines whose first character, except blanks and a byte order mark, is "{"
   kJson,    ///< lines that may belong to a JSON text of several lines
 };
 
@@ -44,15 +44,15 @@ class LineReader {
   /// `at_end` means that the file is complete, so a final part without a line end is a line.
   Result<bool> read(std::vector<Line>& lines, bool at_end);
 
-  /// Returns the number of nonblank lines that are not of the selected kind.
+  /// Returns the number of nonblank lines that LineRules::kind excludes.
   std::uint64_t others() const { return others_; }
-  /// Returns the last 1000 bytes of the newest line that is not of the selected kind.
+  /// Returns the last 1000 bytes of the newest nonblank line that LineRules::kind excludes.
   const std::string& last_other() const { return last_other_; }
 
  private:
   enum class State {
     kBlank,   // only blanks so far
-    kWanted,  // line_ has the text
+    kWanted,  // the line is wanted; `line_` collects its text
     kTooLong,
     kOther,
   };

@@ -24,7 +24,7 @@ class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}
 
-  // Returns 0 or an errno; E2BIG after `max_entries`.
+  // Empties the tree. Returns 0 or an errno; E2BIG after `max_entries` entries.
   int run() {
     for (;;) {
       std::vector<std::string> names;

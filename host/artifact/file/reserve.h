@@ -15,10 +15,10 @@ class Reserve {
  public:
   static constexpr std::uint64_t kSize = 256 * 1024;
 
-  /// Fills the reserve to kSize in the file system of `dir_fd`. Fails on a full disk.
-  /// Does nothing on a file system that cannot reserve space.
+  /// Increases the reserved space to kSize bytes, in the file system of `dir_fd`.
+  /// Fails on a full disk. Does nothing on a file system that cannot reserve space.
   Result<void> fill(int dir_fd);
-  /// Frees space for the next write of `bytes`, but not the space reserved for `others`.
+  /// Frees space for the next write of `bytes` bytes. At least `others` bytes stay reserved.
   /// Returns false and frees nothing if the reserve is too small.
   bool give(std::uint64_t bytes, std::uint64_t others = 0);
 

@@ -80,7 +80,7 @@ const std::unordered_set<std::string_view> kNames = {
 };
 
 /// Lists startup files whose folder also has files that run no program.
-/// special_part() relies on the first "." of each path.
+/// Each path must begin with ".", because special_part() compares no other paths.
 constexpr std::string_view kPaths[] = {
     ".amazonq/cli-agents",    ".amazonq/mcp.json",   ".amp/settings.json",
     ".augment/settings.json", ".config/mise.toml",   ".config/mise/config.toml",
@@ -118,7 +118,7 @@ std::optional<std::size_t> special_part(std::string_view path, bool folder) {
       if (path[at] != '.') break;
       const std::string_view rest = path.substr(at);
       if (lies_in(rest, known)) return at + known.size();
-      // A file or link in place of a startup file's folder may lead to startup files.
+      // The path has the name of a startup file's folder. As a link, it can lead to such files.
       if (!folder && lies_in(known, rest)) return path.size();
     }
     at = end + 1;

@@ -13,8 +13,8 @@
 namespace moonlet {
 
 /// Returns true if a relative path is a startup file or lies in a startup folder.
-/// `writes` lists allowed paths: returns false if one of them is the startup file or folder, or is
-/// in the startup folder and contains the path.
+/// Returns false if `writes`, the list of allowed paths, names the path itself, its startup folder,
+/// or a folder between them.
 bool is_startup_file(std::string_view path, const std::vector<std::string>& writes = {});
 /// Returns true for the path of a folder in which every file is a startup file.
 bool is_startup_folder(std::string_view path);

@@ -22,7 +22,7 @@ namespace {
 constexpr int kReading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 constexpr std::size_t kChunk = 256 * 1024;
 
-/// Name is a file name in an open folder.
+/// `Name` consists of an open folder and the name of a file in it.
 struct Name {
   Fd folder;
   std::string last;
@@ -77,7 +77,7 @@ std::optional<std::string> link_target(const Name& name) {
   return target;
 }
 
-// Returns "file <mode> <sha256>", or no value with errno.
+// Describes a regular file as "file <mode> <sha256>". On failure, returns no value and sets errno.
 std::optional<std::string> digest_of_file(const Name& name, Durable durable) {
   const Fd fd(::openat(name.dir(), name.text(), kReading));
   struct stat info;
@@ -154,8 +154,8 @@ int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   return can_copy ? copy(from, to, info) : errno;
 }
 
-// Returns a name beside `target` for a copy of `origin`. If a kill leaves the copy there, the name
-// shows its origin.
+// Returns the name, in the folder of `target`, for a temporary copy of `origin`. The name ends in
+// the name of `origin`, so that a user recognizes a copy that a killed process has left.
 Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
@@ -164,7 +164,7 @@ Name beside(const Name& target, const Name& origin) {
 int link_to_new(const Name& from, const Name& to) {
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP) return errno;
-  // The rename overwrites a file that another process creates after look().
+  // renameat() replaces an existing `to`, so test for it first. A small race remains.
   Looked at;
   if (look(to, at) == 0 && at.there) return EEXIST;
   return ::renameat(from.dir(), from.text(), to.dir(), to.text()) == 0 ? 0 : errno;

@@ -1,6 +1,6 @@
-// Exchanges files between two folders atomically, even if one of the files is missing. Any thread.
-// A kill leaves either the old or the new state, and no file lacks a name in between.
-// A symbolic link is moved, not followed.
+// Exchanges files between two folders, even if one of the files is missing. Any thread.
+// A kill leaves either the old or the new file in place, and loses neither of them.
+// Moves a symbolic link itself, not its target.
 #pragma once
 
 #include <string>
@@ -16,15 +16,16 @@ namespace moonlet {
 /// With `durable`, waits until the file is on the disk.
 Result<std::string> content_of(const Dir& dir, std::string_view rel, Durable durable);
 
-/// Exchanges the file or link `path` of `dir` with `name` of `other`. Refuses folders.
-/// Does not overwrite a file that another process creates at the same time.
+/// Exchanges the file or link `path` in `dir` with the file or link `name` in `other`.
+/// Refuses folders. Overwrites no file that another process creates during the call.
 /// If the system has no atomic exchange, the old file is also named `name`.old for a moment.
 Result<void> swap_files(const Dir& dir, std::string_view path, const Dir& other,
                         std::string_view name);
 
-/// Prepares the file `rel` in `dir` to replace `path` in `place`: copies owner, group and
-/// attributes. If `path` is missing, applies the group and default ACL of its folder.
-/// Skips changes that the user is not permitted to make.
+/// Prepares the file `rel` in `dir`, which is to replace the file `path` in `place`.
+/// Copies the owner, group and attributes of the file that will be replaced. If it is missing,
+/// applies its folder's group (if set-group-ID) and default ACL. Skips changes that the user is not
+/// permitted to make.
 Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place, std::string_view path);
 
 Result<void> set_mode(const Dir& dir, std::string_view rel, unsigned mode);

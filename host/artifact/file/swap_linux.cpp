@@ -18,7 +18,7 @@ namespace {
 
 int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
   if (::syscall(SYS_renameat2, from_dir, from, to_dir, to, flags) == 0) return 0;
-  // An old kernel, a file system or a container's filter reports so that it lacks the call or flag.
+  // Some kernels, file systems and container filters do not support the call or the flag.
   if (errno == EINVAL || errno == ENOSYS) errno = ENOTSUP;
   return -1;
 }
@@ -70,7 +70,7 @@ void copy_attributes(int from, int to) {
   names.resize(static_cast<std::size_t>(listed));
   for (std::size_t at = 0; at < names.size(); at += std::strlen(&names[at]) + 1) {
     const char* name = &names[at];
-    // A capability belongs to the old content, so do not copy it.
+    // Do not copy a file capability, because it was granted to the old content only.
     const bool is_security = std::strncmp(name, "security.", 9) == 0;
     if (is_security && std::strcmp(name, "security.selinux") != 0) continue;
     const ssize_t size = ::fgetxattr(from, name, nullptr, 0);

@@ -111,7 +111,7 @@ class Walker {
     return {};
   }
 
-  /// Digests all content of `dir` as a single entry.
+  /// Returns a single entry for the folder `dir`. Its hash covers everything below the folder.
   TreeEntry folded(const Dir& dir, const std::string& prefix, int depth) {
     TreeEntry whole;
     whole.path = prefix.empty() ? "./" : prefix;

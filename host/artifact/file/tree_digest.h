@@ -20,31 +20,33 @@ struct TreeEntry {
   enum class Kind {
     kFile,
     kLink,     ///< `sha256` and `bytes` describe the link's target path
-    kFolder,   ///< a folded folder; `path` ends in "/", `sha256` hashes the list of its content
-    kSpecial,  ///< FIFO, socket, device: without a hash
+    kFolder,   ///< a whole folder; `path` ends in "/", `sha256` hashes the list of its content
+    kSpecial,  ///< a FIFO, socket or device; has no hash
   };
 
   std::string path;  ///< relative to the root; unprintable bytes of a name become \xNN
   Kind kind = Kind::kFile;
   std::string sha256;
   std::uint64_t bytes = 0;
-  std::uint64_t files = 0;  ///< the number of files in a folded folder
-  bool unhashed = false;    ///< no hash: the file is too large, or the byte budget is used up
+  std::uint64_t files = 0;  ///< for an entry of a whole folder: the number of files in it
+  bool unhashed = false;    ///< set if a file has no hash because it or the total size is too large
   std::string error;        ///< why the file is unreadable; such a file has no hash
 };
 
 struct TreeOptions {
   std::vector<std::string> skip;  ///< paths to omit
   std::size_t most = 10'000;      ///< approximate limit of entries
-  int fold = -1;                  ///< the depth at which to fold, see TreeDigest; -1: by file count
+  /// Each folder at this depth becomes a single entry. With 0, the whole tree becomes one entry.
+  /// With -1, digest_tree() chooses a depth so that there are at most `most` entries.
+  int fold = -1;
   std::uint64_t largest = 256 << 20;        ///< in bytes; a larger file is not hashed
-  std::uint64_t most_bytes = 1ULL << 30;    ///< the limit of bytes to hash in all
-  const std::atomic<bool>* stop = nullptr;  ///< true: abort the digest
+  std::uint64_t most_bytes = 1ULL << 30;    ///< hashes at most about this many bytes in total
+  const std::atomic<bool>* stop = nullptr;  ///< if it becomes true, the digest is aborted
 };
 
 struct TreeDigest {
   std::vector<TreeEntry> entries;  ///< sorted bytewise by path
-  /// The number of path components of folded folders; 0: the whole tree; -1: no folder is folded.
+  /// The depth at which each folder became a single entry. 0: the whole tree; -1: no folder.
   int fold = -1;
 };
 

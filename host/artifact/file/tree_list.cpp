@@ -30,7 +30,7 @@ constexpr std::size_t kUsualFolder = 32;
 constexpr std::size_t kMostThreads = 4;
 constexpr std::size_t kFoldersForThread = 16;
 constexpr std::size_t kMostChanges = 1'000'000;
-/// Kernels update the clock of file times at least this often.
+/// The file times that a kernel sets advance in steps of at most this length.
 constexpr std::int64_t kStepNs = 12'000'000;
 
 std::string join(const std::string& folder, const std::string& name) {
@@ -111,7 +111,7 @@ class TreeList::Update {
   }
 
  private:
-  enum class Wanted { kHolder, kAll };  // contains a wanted path; is one or lies in one
+  enum class Wanted { kHolder, kAll };  // kHolder: a parent of a wanted path; kAll: a wanted path
 
   void want(const std::string& path) {
     wanted_[path] = Wanted::kAll;
@@ -267,7 +267,7 @@ class TreeList::Update {
     const bool was_folder = old != nullptr && old->stat.type == 'd';
     if (stat->type == 'd') {
       if (old != nullptr && !was_folder) changes_.push_back({full, old->stat.type, '-'});
-      // Keep the old stat here, because folder() compares the entry later.
+      // Keep the old stat for now. folder() will compare it with the new one.
       now.push_back(was_folder ? std::move(*old) : Entry{std::move(name), Stat{}, {}});
       pending.push_back(full);
       return {};
@@ -338,7 +338,7 @@ TreeList::Entry* TreeList::entry(const std::string& path) {
   return found != folder->second.end() && found->name == name ? &*found : nullptr;
 }
 
-// Parses the text of a list.
+// Parses the text that save() has written.
 class TreeList::Reader {
  public:
   Reader(std::string_view text, TreeList& list) : rest_(text), list_(list) {}

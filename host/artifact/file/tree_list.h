@@ -35,15 +35,15 @@ class TreeList {
   std::size_t files() const;
 
   struct Options {
-    /// Compares only these paths and their parent folders. Empty: compares the whole tree.
+    /// Compares only these paths and their parent folders, or the whole tree if `only` is empty.
     std::vector<std::string> only;
-    /// Omits these paths and everything below. Pass the same paths to each update of a list.
+    /// Omits these paths and everything below. Must not change between updates of the same list.
     std::vector<std::string> skip;
-    const std::atomic<bool>* stop = nullptr;  ///< true: abort the update
+    const std::atomic<bool>* stop = nullptr;  ///< if it becomes true, the update is aborted
   };
 
-  /// Updates the list to the present tree, and returns the differences.
-  /// A removed or new folder is followed by everything below. Lists only changed folders.
+  /// Updates the list to the present tree, and returns the differences. They include everything
+  /// below a removed or new folder. Reads the names in a folder only if the folder has changed.
   /// After an error, the list is unusable.
   Result<std::vector<TreeChange>> update(const Dir& top, const Options& options);
 

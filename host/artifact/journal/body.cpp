@@ -10,8 +10,8 @@ namespace {
 /// A value up to this size stays in memory, because reading it again would cost more memory and
 /// time.
 constexpr std::size_t kLargeValue = 256;
-/// A record that is nested deeper stays whole, so that its reader refuses it at once and not during
-/// a replay.
+/// A record that is nested deeper keeps all its members. It is then refused as soon as the journal
+/// is read, and not later during a replay.
 constexpr std::size_t kDeepest = 100;
 
 struct Member {

@@ -14,7 +14,7 @@ namespace moonlet {
 /// A body up to this size is kept whole unless memory is short.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// Returns the body without the large members in `names`; no value if it has none of them.
+/// Returns the body without those members of `names` that are large; no value if none is large.
 std::optional<std::string> body_without_large(std::string_view body,
                                               const std::vector<std::string>& names);
 

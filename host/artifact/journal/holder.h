@@ -17,14 +17,14 @@ struct Holder {
 };
 
 enum class HolderState {
-  kRuns,       ///< also if the state is uncertain
-  kStopped,    ///< by a signal or a debugger; may continue any time
+  kRuns,       ///< the process runs, or its state is uncertain
+  kStopped,    ///< the process is stopped by a signal or debugger, but can continue at any time
   kEnding,     ///< killed and about to end, which takes time on a busy machine
   kGone,       ///< the process has ended
-  kElsewhere,  ///< another machine, container or boot: the state is unknowable
+  kElsewhere,  ///< the process belongs to another machine, container or boot; its state is unknown
 };
 
-/// Returns the calling process, with generation 0.
+/// Returns a Holder for the calling process, with generation 0.
 Holder this_process();
 /// Returns kStopped, kEnding or kGone only if that is certain, otherwise kRuns or kElsewhere.
 HolderState state_of(const Holder& holder);

@@ -46,7 +46,7 @@ void JournalWrite::finish(std::uint64_t n, std::optional<Error> error) {
 }
 
 struct Journal::Handles {
-  uv_async_t done{};    // the writer has completed records
+  uv_async_t done{};    // wakes the loop when records are written or have failed
   uv_prepare_t turn{};  // runs before the loop waits
   int open = 2;
 
@@ -88,7 +88,7 @@ Journal::~Journal() {
 std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
   if (lost_) return lost_;
   if (body.size() > kLongestBody) return check_journal_body(body).error();
-  // A relaxed record blocks its caller only if too many bytes are pending.
+  // append_relaxed() blocks only if too many bytes wait to be written.
   if (durable == Durable::kNo && pending_bytes_ + body.size() > kMostPendingBytes) {
     if (auto flushed = flush_blocking(); !flushed) return flushed.error();
   }
@@ -186,7 +186,7 @@ void Journal::deliver() {
   for (const auto& write : reached) write->finish(0, lost);
 }
 
-// Removes and returns the written() calls whose records are now written, in order.
+// Removes and returns written()'s operations whose records are now in the file, in order.
 std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
   std::vector<std::shared_ptr<JournalWrite>> reached;
   for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
@@ -232,7 +232,7 @@ int flock_now(int fd) {
   return result == 0 ? 0 : errno;
 }
 
-/// Opening repairs the file before the first append.
+/// `Opening` opens the journal file and repairs its end before the first append.
 class Opening {
  public:
   explicit Opening(const Dir& dir) : dir_(dir), path_(printable(dir.path_of(kJournalName))) {}
@@ -240,8 +240,8 @@ class Opening {
   Result<Fd> run(const RunLock& lock, const JournalVisitor& visit, JournalReport& report) {
     auto fd = dir_.open_update(kJournalName);
     if (!fd) return fd;
-    // If the file is locked, a stopped, fenced writer has it open and may still write to it.
-    // Then the new holder continues in a copy, which replaces the file.
+    // If the file is locked, an earlier host has it open. That host lost the run while it was
+    // stopped, but could still write. In this case continue in a copy, which replaces the file.
     const int locked = flock_now(fd->get());
     if (locked != 0 && locked != EWOULDBLOCK) return failure(locked, "lock");
     if (auto owned = lock.check(); !owned) return owned.error();

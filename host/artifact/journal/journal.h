@@ -25,8 +25,8 @@ class JournalWriter;
 /// JournalWrite is a pending record. cancel() has no effect, because a write ends soon.
 class JournalWrite final : public Operation {
  public:
-  /// Returns the result of a finished write. After an error, the record is not in the journal.
-  /// Only kDenied leaves that open: the process that took the run over may have read the record.
+  /// Returns the result of a finished write. After kDenied, the process that took the run over may
+  /// have read the record. After any other error, the record is not in the journal.
   const Result<void>& result() const { return result_; }
   /// Returns the record's number; 0 before the write has finished, or after a failure.
   std::uint64_t n() const { return n_; }
@@ -72,16 +72,16 @@ class Journal {
   /// The record is written with the next durable record or after some tens of milliseconds.
   /// After a failed relaxed record all later records fail, because the journal would have a gap.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// Writes all earlier relaxed records without further delay, but does not sync.
-  /// Written records survive a kill of this process. Returns null if all records are written.
+  /// Writes the earlier records of append_relaxed() at the end of this loop turn, without a sync.
+  /// Once in the file, they survive a kill of this process. Returns null if all are in the file.
   std::shared_ptr<JournalWrite> written();
-  /// Writes and completes everything before it returns, for a host that exits.
-  /// Returns an error if a record has failed.
+  /// Writes, syncs and completes all pending records before it returns. Needs no running loop, so
+  /// a host can call it at exit. Returns an error if a record has failed.
   Result<void> flush_blocking();
 
  private:
   struct Handles;
-  struct Mark {  // completes `write` when the journal's first `relaxed` relaxed records are written
+  struct Mark {  // completes `write` when the number of written relaxed records reaches `relaxed`
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };
@@ -111,7 +111,7 @@ class Journal {
   std::optional<Loop::TimerId> relaxed_timer_;
   std::uint64_t relaxed_added_ = 0, relaxed_done_ = 0;
   std::deque<Mark> marks_;
-  std::optional<Error> lost_;  // why a relaxed record can never reach the file
+  std::optional<Error> lost_;  // the error of a failed append_relaxed(); later records fail with it
 };
 
 }  // namespace moonlet

@@ -50,7 +50,7 @@ class Cursor {
   std::string_view rest_;
 };
 
-// Lists the fields of a line, each with the text before its value.
+// Each constant is the text before a field's value in a journal line.
 constexpr std::string_view kNumberField = "{\"number\":";
 constexpr std::string_view kGenerationField = ",\"generation\":";
 constexpr std::string_view kDurableField = ",\"rest_durable\":true";

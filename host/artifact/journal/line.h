@@ -27,13 +27,14 @@ inline constexpr std::size_t kLongestEnvelope = 256;
 struct JournalLine {
   std::uint64_t n = 0;
   std::uint64_t generation = 0;
-  bool rest_durable = false;  ///< all earlier lines were durable
+  bool rest_durable = false;  ///< all earlier lines were on the disk before this line was written
   std::string_view previous;  ///< the hash of the previous line
   std::string_view hash;
   std::string_view body;
 };
 
-/// Appends the line with its newline to `out`. Ignores `line.hash` and returns the hash.
+/// Appends the line with its newline to `out`. Computes and returns the hash, without reading
+/// `line.hash`.
 std::string append_journal_line(std::string& out, const JournalLine& line);
 
 /// Parses a line without its newline. The result points into `text`. Does not check the hash.

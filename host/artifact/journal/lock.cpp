@@ -24,8 +24,8 @@ constexpr const char* kLock = "lock";
 // rename() then makes it the lock file with its flock. A killed process leaves nothing locked.
 constexpr const char* kNext = "lock.next";
 
-// The lock file stores its holder as a line of fixed width.
-// The line begins with `pid` for a driver, and with `now` for a brief holder.
+// The lock file stores its holder as a line of fixed width. The line begins with "pid" if the
+// holder drives the run, and with "now" if it holds the lock only briefly.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
@@ -41,7 +41,8 @@ std::string holder_line(const Holder& holder) {
   return line;
 }
 
-// Returns no value for a damaged file, and generation 0 for a new file.
+// Reads the holder from the lock file. Returns no value for a damaged file, and generation 0 for
+// an empty file.
 std::optional<Holder> read_holder(int fd) {
   char line[kHolderSize + 1] = {};
   const ssize_t size = ::pread(fd, line, kHolderSize, 0);
@@ -138,11 +139,11 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   return error;
 }
 
-// The longest wait for a lock, by what its holder does:
-constexpr std::int64_t kTakerMs = 1500;    // acquires the run's lock, which means to write one line
-constexpr std::int64_t kPassingMs = 2000;  // sweeps a run or writes a record
-constexpr std::int64_t kEndingMs = 5000;   // ends after a kill
-constexpr std::int64_t kLookMs = 30;  // calls RunLock::holder(), which locks the file for a moment
+// The time to wait for a lock depends on what its holder does.
+constexpr std::int64_t kTakerMs = 1500;    // another process is acquiring the run's lock
+constexpr std::int64_t kPassingMs = 2000;  // the holder sweeps a run or writes a record
+constexpr std::int64_t kEndingMs = 5000;   // the holder was killed and is ending
+constexpr std::int64_t kLookMs = 30;       // RunLock::holder() locks the file for a moment
 
 LockTry refused(Error error, std::int64_t patience_ms = 0) {
   return {std::move(error), patience_ms};
@@ -168,7 +169,7 @@ std::int64_t patience_with(const Holder& holder, HolderState state) {
   return holder.passing && state == HolderState::kRuns ? kPassingMs : kLookMs;
 }
 
-// Returns the lock's next generation, or an error if the lock cannot be taken.
+// Returns the generation for a new holder, or an error if the lock cannot be acquired.
 std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string_view id,
                                                      TakeOver take_over, const Fd& current) {
   const Flock flock = flock_now(current.get());
@@ -278,7 +279,7 @@ void LockWait::start_cancel() {
 std::int64_t RunLock::holder(const Dir& run_dir) {
   auto fd = run_dir.open_read(kLock);
   if (!fd) return 0;
-  // This must not block a process that acquires the lock, so release the shared lock immediately.
+  // This shared lock ends at the return, so it delays other processes only for a moment.
   if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   const auto holder = read_holder(fd->get());
   return holder && holder->pid != 0 ? holder->pid : 1;

@@ -20,8 +20,8 @@ struct LockTry;
 
 enum class TakeOver : bool {
   kNo,
-  /// Also takes the lock from a holder that is stopped, or that is dead while a process that it
-  /// forked keeps the flock.
+  /// Also takes the lock from a holder that is stopped. If the holder is dead, also takes the lock
+  /// from a process that inherited the flock from it.
   kStopped,
 };
 
@@ -35,9 +35,9 @@ enum class Hold : bool {
 /// A forked child keeps the lock until exec or until it closes the descriptor.
 class RunLock {
  public:
-  /// Tries once to acquire the lock of the run in `run_dir`. `id` appears in messages.
-  /// Fails with kFailed and the holder's pid if the lock is taken. Never waits, unlike LockWait.
-  /// At most one of several processes succeeds. A process that is killed meanwhile blocks no other.
+  /// Tries once to acquire the lock of the run in `run_dir`, without waiting. `id` appears in
+  /// messages. Fails with kFailed and the holder's pid if the lock is taken.
+  /// Of several processes, at most one succeeds. A process killed in this call leaves no lock.
   static LockTry try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
                           Hold hold = Hold::kDrive);
 
@@ -66,12 +66,12 @@ class RunLock {
 
 struct LockTry {
   Result<RunLock> lock;
-  /// The longest time that waiting for the holder is useful; 0 if waiting is pointless.
+  /// The longest time for which a caller should retry; 0 if retrying is pointless.
   std::int64_t patience_ms = 0;
 };
 
 /// LockWait retries for some seconds to acquire a lock that its holder is about to release.
-/// A cancelled LockWait ends without the lock. Only the constructor borrows the run's folder.
+/// A cancelled LockWait completes without the lock. Uses `run_dir` only in the constructor.
 class LockWait final : public Operation {
  public:
   LockWait(Loop& loop, const Dir& run_dir, std::string_view id, TakeOver take_over,

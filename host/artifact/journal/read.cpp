@@ -24,7 +24,7 @@ class Reader {
     report_.last_hash = kJournalStart;
   }
 
-  /// Handles a line. `ended` is false for text after the last newline.
+  /// Checks a line and passes its record on. `ended` is false for text after the last newline.
   void line(std::string_view text, std::uint64_t offset, bool too_long, bool ended) {
     ++lines_;
     if (bad_) {
@@ -35,15 +35,15 @@ class Reader {
     const char* why =
         too_long ? "it is longer than any line that moonlet writes" : problem_of(text, parsed);
     if (why == nullptr) return accept(text, *parsed, offset, ended);
-    if (!ended) return;  // a torn line, which finish() reports
+    if (!ended) return;  // an incomplete last line, which finish() reports
     bad_ = JournalDamage{lines_, why, why == kOtherFormat};
     look_beyond(text, too_long);
   }
 
   JournalReport finish(std::uint64_t size) {
     report_.torn_bytes = size - report_.whole_bytes;
-    // A power cut can only tear the last batch and leave zeros in it.
-    // Any other fault is a later change of a complete line.
+    // A power cut damages only the last batch, in which it leaves zeros.
+    // Any other fault means that a complete line was changed later.
     const bool certain = bad_ && (durable_beyond_ || !zeros_beyond_);
     if (certain || report_.torn_bytes > kLongestTorn) {
       report_.damage = bad_ ? *bad_ : JournalDamage{lines_, "it has no end"};

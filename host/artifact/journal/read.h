@@ -1,5 +1,5 @@
 // Reads a journal in bounded memory, and checks the hash and the chain of every line.
-// Distinguishes damage from an end that a kill or a power cut tore.
+// Distinguishes damage from an incomplete last line, which a kill or a power cut leaves.
 // Reading needs no lock and changes no file. Any thread.
 #pragma once
 
@@ -27,22 +27,22 @@ struct JournalRecord {
 struct JournalDamage {
   std::uint64_t line = 0;  ///< the line's number in the file, from 1
   std::string why;
-  bool other_format = false;  ///< not damage: another version of moonlet wrote the journal
+  bool other_format = false;  ///< true if the cause is another version of moonlet, not damage
 };
 
 struct JournalReport {
   std::uint64_t records = 0;
-  /// The number of complete lines of a fenced holder, which do not count as records.
+  /// The number of lines that a host wrote after losing the lock. They do not count as records.
   std::uint64_t fenced = 0;
   std::uint64_t generation = 0;  ///< the newest generation of any record
-  /// The size of an unfinished write at the end, none of which was durable.
+  /// The size of an unfinished write at the end of the file. None of its records was durable.
   std::uint64_t torn_bytes = 0;
   /// The first line that was changed, lost or duplicated after it was written.
   std::optional<JournalDamage> damage;
 
-  // The next members show where a writer continues.
-  std::uint64_t whole_bytes = 0;  ///< the size without the torn end
-  bool lacks_newline = false;     ///< the last whole line does not end in a newline
+  // A writer needs the next members to continue the file.
+  std::uint64_t whole_bytes = 0;  ///< the size without the unfinished write at the end
+  bool lacks_newline = false;     ///< the last valid line still lacks its newline
   std::string last_hash;          ///< the hash of the last record
 };
 
@@ -53,7 +53,7 @@ using JournalVisitor = std::function<void(const JournalRecord&)>;
 Result<JournalReport> read_journal(const Dir& run_dir, const JournalVisitor& visit);
 /// Reads an open file from its start. `path` appears in error messages.
 Result<JournalReport> read_journal(int fd, const std::string& path, const JournalVisitor& visit);
-/// Verifies every byte of the journal without visiting records.
+/// Checks the journal like read_journal(), but returns only the report.
 Result<JournalReport> verify_journal(const Dir& run_dir);
 /// Returns the newest lock generation in the journal; 0 for an empty journal.
 Result<std::uint64_t> newest_generation(const Dir& run_dir);

@@ -48,7 +48,7 @@ JournalWriter::~JournalWriter() {
 void JournalWriter::add(JournalEntry entry) {
   const std::lock_guard guard(mutex_);
   if (failing_) {
-    // An earlier relaxed record failed, which the caller of add() could not know.
+    // An earlier record failed, but the caller of add() cannot know it yet. Fail this one, too.
     entry.error = failing_;
     done_.push_back(std::move(entry));
   } else {
@@ -144,7 +144,7 @@ void JournalWriter::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || sync_wanted_ || (go_ && !queue_.empty()); });
-    if (queue_.empty() && !sync_wanted_) return;  // stop_ ended the wait
+    if (queue_.empty() && !sync_wanted_) return;  // `stop_` is set and nothing is left to write
     Batch batch = with_spare([this] { return take_batch(); });
     const bool last = queue_.empty();
     const bool sync_all = sync_wanted_ && last;
@@ -184,7 +184,7 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
-    // If another process took the run over while this one was stopped, report that instead.
+    // If another process took the run over while this one was stopped, report the takeover.
     if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
       error = broken_ = owned.error();
     }

@@ -95,7 +95,7 @@ class JournalWriter {
   std::condition_variable changed_;
   std::deque<JournalEntry> queue_;
   std::vector<JournalEntry> done_;
-  std::optional<Error> failing_;  // fails new records until the loop has read the error
+  std::optional<Error> failing_;  // new records fail with this error until the loop reads it
   std::optional<Error> drain_error_;
   bool go_ = false;
   bool sync_wanted_ = false;

@@ -147,7 +147,7 @@ Result<void> LedgerDb::configure() {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  // A power loss may cost the last transactions; the index can be rebuilt from the files.
+  // A power loss may destroy the last transactions, but the index can be rebuilt from the files.
   return exec("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
 }
 
@@ -233,9 +233,10 @@ Result<void> LedgerDb::exec(const char* sql) {
 }
 
 Result<void> LedgerDb::transaction(const std::function<Result<void>()>& fn) {
-  // BEGIN IMMEDIATE, because a read transaction that later writes may fail without a retry.
+  // Lock for writing now. A transaction that reads first may fail at its first write, and SQLite
+  // then does not retry.
   if (auto begun = exec("BEGIN IMMEDIATE"); !begun) return begun;
-  // Undo rolls back, also if `fn` throws.
+  // `Undo` rolls back if `fn` fails or throws.
   struct Undo {
     sqlite3* db;
     ~Undo() {
@@ -259,7 +260,7 @@ int LedgerDb::wait_while_busy(void* self, int count) {
   return static_cast<LedgerDb*>(self)->wait_for_others(count) ? 1 : 0;
 }
 
-// Sleeps with exponential backoff and jitter. Returns false if the patience has run out.
+// Sleeps with exponential backoff and jitter. Returns false when `patience_ms_` has passed.
 bool LedgerDb::wait_for_others(int count) {
   const std::int64_t now = SystemClock().monotonic_ms();
   if (count == 0) busy_since_ms_ = now;

@@ -58,7 +58,7 @@ class LedgerDb {
  public:
   enum class State {
     kUsable,
-    kUnreadable,  ///< permissions, a full disk or a lock; the content may be valid
+    kUnreadable,  ///< the file cannot be opened or is locked; its content may be valid
     kDamaged,     ///< this version cannot use the content: rebuild the ledger
   };
 
@@ -80,9 +80,9 @@ class LedgerDb {
 
   /// Returns false if the file was replaced or removed since it was opened.
   bool is_current(const Dir& agent) const;
-  /// Returns kDamaged after an error that proves damage.
+  /// Returns kDamaged if a call has found the file damaged, otherwise kUsable.
   State state() const { return state_; }
-  /// Sets how long to wait for other processes.
+  /// Sets how long to wait while another process locks the file.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
  private:

@@ -44,7 +44,7 @@ class Select {
  public:
   explicit Select(std::string head) : sql_(std::move(head)) {}
 
-  /// Adds `condition`, which has one parameter, unless `text` is empty.
+  /// Adds `condition`, whose "?" stands for `text`. Does nothing if `text` is empty.
   void where(const char* condition, std::string_view text) {
     if (text.empty()) return;
     add(condition);
@@ -231,7 +231,7 @@ Result<void> Ledger::set_aside() {
       std::string(kLedgerName) + ".damaged-" + compact_utc(SystemClock().wall_ms());
   std::string name = stem;
   for (int i = 2; agent_.exists(name) && i < 1000; ++i) name = stem + "-" + std::to_string(i);
-  // Move the log first, because SQLite would apply an old log to a new file.
+  // Move the write-ahead log first, because SQLite would apply an old log to a new file.
   for (const char* end : {"-wal", "-shm", ""}) {
     const std::string old = std::string(kLedgerName) + end;
     if (!agent_.exists(old)) continue;

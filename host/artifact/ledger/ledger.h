@@ -32,8 +32,8 @@ struct UsageFilter {
   std::string preset;  ///< the preset of the run
   std::string runner;
   std::string model;
-  std::string since_day;  ///< such as "2026-11-01", inclusive
-  std::string until_day;  ///< inclusive
+  std::string since_day;  ///< the first day that counts, such as "2026-11-01"
+  std::string until_day;  ///< the last day that counts
 };
 
 enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
@@ -41,7 +41,7 @@ enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 class Ledger {
  public:
   /// Borrows `agent`, the `.agent` folder, which must outlive the ledger.
-  /// The first call of another method opens the file, or makes it.
+  /// Opens or makes the file at the first call of another method.
   /// Methods fail with kFailed for a damaged, foreign or newer ledger, and with kDenied on a
   /// read-only file system.
   explicit Ledger(const Dir& agent);
@@ -51,7 +51,8 @@ class Ledger {
 
   /// Returns false if the ledger's file does not exist and must be rebuilt.
   bool present() const;
-  /// Sets how long to wait for other processes before kTimeout, initially 30 seconds.
+  /// Sets how long to wait while another process locks the file, initially 30 seconds. Calls then
+  /// fail with kTimeout.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
   // Each write is a transaction of its own, except inside together().
@@ -68,7 +69,7 @@ class Ledger {
   /// Keeps a damaged, foreign or newer ledger as `ledger.db.damaged-<time>`.
   Result<void> rebuild(const std::function<Result<void>()>& fill);
 
-  // Reading a missing row fails with kInvalid; lists may be empty.
+  // For a missing run, get_run() and get_record() fail with kInvalid, and lists are empty.
 
   /// Returns the newest runs, at most `limit`. `before` is the last run of the previous page.
   Result<std::vector<LedgerRun>> list_runs(const RunFilter& filter, std::size_t limit,
@@ -82,8 +83,8 @@ class Ledger {
   /// Sums usage over the runs in the ledger.
   /// Usage that a cassette replayed counts only if the filter names the runner "cassette".
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
-  /// Lists the runs that the ledger lacks although it has steps or usage of them. Each entry is a
-  /// text such as "usage of R-077". Lists at most 20 runs for steps, and 20 for usage.
+  /// Finds rows of steps and usage whose run is missing in the ledger. Each entry is a text such as
+  /// "usage of R-077". Lists at most 20 runs for steps, and 20 for usage.
   Result<std::vector<std::string>> strays();
 
   /// Returns the highest run number up to which the ledger is complete; 0 if unknown.

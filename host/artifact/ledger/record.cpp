@@ -91,7 +91,8 @@ LedgerStep step_of(const json& item, std::int64_t seq) {
   return step;
 }
 
-/// Completes the usage of an attempt. `usage` already names the run, step and attempt.
+/// Adds the run, the day, and the reported tokens and cost to an attempt's `usage`, in which the
+/// caller has set the other fields.
 LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& reported) {
   usage.run = run.id;
   // A step may use another runner and model than its run.
@@ -151,8 +152,8 @@ class Comparison {
     });
   }
 
-  /// Compares two lists of rows, paired by step and attempt. `step_of` is the member with the step.
-  /// Also reports rows that only one list has.
+  /// Compares two lists of rows, paired by step and attempt. Also reports rows that only one list
+  /// has. `step_of` selects the member of a row that names its step.
   template <typename Row>
   void lists(const char* what, const std::vector<Row>& is, const std::vector<Row>& should_be,
              std::string Row::*step_of) {

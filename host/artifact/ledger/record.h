@@ -15,7 +15,8 @@ namespace moonlet {
 inline constexpr const char* kRunRecordName = "run.json";
 inline constexpr std::size_t kLongestRunRecord = std::size_t{64} << 20;
 
-/// Returns the rows of run `id`. Fails with kInvalid if the text is not that run's record.
+/// Returns the rows of run `id`, parsed from the `text` of its run.json. Fails with kInvalid if
+/// `text` is not the record of this run.
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text);
 
 /// Describes the differences of two records of a run, such as "status (running, not finished)".

@@ -52,7 +52,7 @@ struct LedgerUsage {
   std::optional<std::int64_t> input, cached, output, reasoning, total;
   std::optional<std::int64_t> written;  ///< tokens of the input that were written into a cache
   std::optional<double> cost_usd;
-  std::string cost_is;  ///< how the cost is known: reported, estimated, …
+  std::string cost_is;  ///< the origin of `cost_usd`: "reported" or "estimate"
 };
 
 /// LedgerRecord is everything that the ledger stores about a run.
@@ -65,7 +65,7 @@ struct LedgerRecord {
 /// LedgerTotals has sums over attempts. It counts attempts without a value, to reveal partial sums.
 /// A sum is empty if no attempt has reported a value.
 struct LedgerTotals {
-  std::string group;  ///< the day, model, …; empty when not grouped
+  std::string group;  ///< the day, model, … that the sums belong to; empty if not grouped
   std::int64_t attempts = 0;
   std::int64_t unreported = 0;  ///< attempts without a token count
   std::int64_t unpriced = 0;    ///< attempts whose cost is unknown

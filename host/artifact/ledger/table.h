@@ -11,8 +11,9 @@
 
 namespace moonlet {
 
-/// LedgerTable has a table's `kName`, and `kNumber`, the column with the run's number.
-/// `kKey` is an optional longer primary key. `each` visits the other columns.
+/// LedgerTable describes the table for rows of one type. `kName` is its name and `kNumber` its
+/// column with the run's number. `kKey` lists the columns of the primary key; "" means `kNumber`.
+/// `each` calls `visit` for each other column.
 template <typename Row>
 struct LedgerTable;
 

@@ -1,6 +1,6 @@
-// Imports the record of a run of another machine. The caller has checked the record and put it
-// into a folder below `.agent`. A single rename makes the folder a run.
-// Blocking, loop thread only.
+// Imports a run from another machine. The caller has checked its record and stored it in a folder
+// below `.agent`. A single rename then moves this folder to the other runs.
+// Blocks. Loop thread only.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@
 namespace moonlet {
 
 struct Adoption {
-  std::string_view staged;  ///< the complete folder, below `.agent`
+  std::string_view staged;  ///< the folder below `.agent` that becomes the run's folder
   std::string_view id;      ///< the id of the new run
   std::string_view record;  ///< the text of the new run's run.json
   std::string body;         ///< the journal record to append, a JSON object on one line

@@ -39,7 +39,8 @@ Result<std::uint64_t> Runs::highest() const {
   return highest;
 }
 
-// Returns the next number to try. Trusts the hint if its run exists.
+// Returns the number after which create() searches for a free one. Trusts the number in the
+// file `kHint` if there is a run with this number.
 Result<std::uint64_t> Runs::start() const {
   std::uint64_t hint = 0;
   if (auto file = agent_.read_file(kHint, 64); file.ok()) {
@@ -107,7 +108,7 @@ Result<RunDir> Runs::open(std::string_view id) const {
 }
 
 Result<std::vector<std::string>> Runs::list(std::size_t limit) const {
-  std::vector<std::uint64_t> numbers;  // a min-heap of the highest numbers
+  std::vector<std::uint64_t> numbers;  // a min-heap of the highest run numbers so far
   auto result = agent_.each("runs", [&](const Entry& entry) {
     const auto number = id_number(kLetter, entry.name);
     if (number == 0 || entry.kind != EntryKind::kDir) return true;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kHead = 12, kModeAt = 24, kIdAt = 40;
 constexpr std::uint32_t kTypeMask = 0170000, kFolder = 0040000, kSubmodule = 0160000;
 constexpr std::uint32_t kAssumed = 0x8000, kExtended = 0x4000, kStages = 0x3000;
-constexpr std::uint32_t kSkipped = 0x4000;  // a bit of the extended flags
+constexpr std::uint32_t kSkipped = 0x4000;  // skip-worktree, one of the extended flags
 
 class Reader {
  public:
@@ -96,8 +96,8 @@ class Reader {
     }
   }
 
-  // Refuses extensions that a reader must understand: their names do not begin with a capital
-  // letter.
+  // Returns false for an extension that a reader must understand. The name of such an extension
+  // does not begin with a capital letter.
   bool extensions() {
     while (at_ + 8 <= end()) {
       if (index_[at_] < 'A' || index_[at_] > 'Z') return false;
@@ -109,7 +109,7 @@ class Reader {
   std::string_view index_;
   std::size_t id_bytes_, at_ = 0;
   std::uint32_t version_ = 0;
-  std::string path_, last_;  // the path of the present entry, and the folder of the previous entry
+  std::string path_, last_;  // the path of this entry; the folder that note() handled last
   std::unordered_set<std::string> known_;
 };
 

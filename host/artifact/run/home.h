@@ -16,7 +16,7 @@ namespace moonlet {
 class Home {
  public:
   /// Finds the home for an absolute `folder` (--repo or the working directory). Writes no file.
-  /// Without `ask_git`, a submodule's work trees do not find their home.
+  /// Without `ask_git`, each linked work tree of a submodule has a home of its own.
   static Result<Home> find(const std::string& folder, AskGit ask_git = no_git);
 
   /// Returns the folder that contains `.agent`.
@@ -29,13 +29,14 @@ class Home {
   /// Opens `.agent` for reading; nullptr if missing.
   /// Home owns the returned Dir, which is valid until Home is moved or destroyed.
   Result<const Dir*> existing();
-  /// Closes `.agent` and the ledger. The next existing() opens the folder that is there by then.
+  /// Closes `.agent` and the ledger. The next existing() opens the folder anew.
   void close();
   /// Makes `.agent` with its folders and excludes `.agent` from git, unless the user tracks it.
   Result<const Dir*> make();
-  /// Opens the ledger; nullptr if `.agent` is missing. Valid as long as existing()'s result.
+  /// Opens the ledger; nullptr if `.agent` is missing.
+  /// The ledger is valid until Home is closed, moved or destroyed.
   Result<Ledger*> ledger();
-  /// Returns why `.agent` could not be excluded from git; usually "". The run may continue.
+  /// Returns a warning if `.agent` could not be excluded from git, otherwise "".
   const std::string& warning() const { return warning_; }
 
  private:
@@ -51,7 +52,7 @@ class Home {
   GitTree git_;
   AskGit ask_git_;
   std::optional<Dir> dir_;
-  std::unique_ptr<Ledger> ledger_;  // reads dir_, so must be destroyed first
+  std::unique_ptr<Ledger> ledger_;  // reads dir_, so it must be destroyed before dir_
   bool made_ = false;
   std::string warning_;
 };

@@ -21,7 +21,7 @@ bool is_key(const std::string& text) {
 }
 
 int write_private(int dir, const char* name, const std::string& text) {
-  // Remove the file of a host that was killed at this point. Its key was never used.
+  // Remove the unfinished key of a killed host. That key was never used.
   if (::unlinkat(dir, name, 0) != 0 && errno != ENOENT) return errno;
   Fd file(::openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return errno;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kLetter = 'R';
 constexpr const char* kStale = "ledger.stale";
-// The search for newer runs ends after this many missing numbers.
+// The search for newer runs ends when this many consecutive numbers have no run.
 constexpr std::uint64_t kSearch = 64;
 
 std::string folder_of(std::uint64_t number) { return "runs/" + numbered_id(kLetter, number); }
@@ -79,8 +79,8 @@ class Filler {
   const LedgerFill& fill() const { return fill_; }
 
  private:
-  /// Returns true if the folder has changed within a minute.
-  /// Such a run may be new and not yet have its mark in `live`.
+  /// Returns true if the folder has changed in the last minute.
+  /// Such a run may be so new that the folder `live` does not list it yet.
   bool is_young(const std::string& folder) const {
     constexpr std::int64_t kMinuteNs = 60'000'000'000;
     const auto info = agent_.stat(folder);

@@ -15,7 +15,7 @@ struct LedgerFill {
   std::uint64_t skipped = 0;  ///< folders of runs whose record is missing or damaged
 };
 
-/// See Ledger::rebuild. `agent` is the `.agent` folder.
+/// Rebuilds the ledger from all runs in the `.agent` folder. See Ledger::rebuild().
 Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent);
 
 /// Adds runs that the ledger lacks, and updates ended runs that it lists as running.

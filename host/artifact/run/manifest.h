@@ -15,11 +15,11 @@ enum class InputKind { kFile, kGlob, kCmd, kDiff, kText };
 std::string_view to_string(InputKind kind);
 
 struct InputEntry {
-  std::string spec;  ///< as the user wrote it: "glob:src/*.cpp"
+  std::string spec;  ///< the input as the user wrote it, such as "glob:src/*.cpp"
   InputKind kind = InputKind::kText;
   std::string path;  ///< the file, or the command; may be empty
   std::uint64_t bytes = 0;
-  std::uint64_t kept = 0;  ///< the bytes that are in the prompt
+  std::uint64_t kept = 0;  ///< the number of the input's bytes in the prompt
   std::string sha256;      ///< the hash of the whole input; empty if unread
   bool cut = false;
   bool binary = false;
@@ -29,10 +29,11 @@ struct InputEntry {
 /// Inputs above this size are refused, because no agent reads that much text.
 constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 
-/// Fills bytes, kept, sha256, cut and binary from `text`. Returns the text for the prompt.
-/// The prompt text is valid UTF-8 of at most `cap` bytes; binary data becomes a note.
+/// Sets `bytes`, `kept`, `sha256`, `cut` and `binary` of `entry` for `text`. Returns the part of
+/// `text` for the prompt, at most `cap` bytes of it, as valid UTF-8; for binary data only a note.
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap);
-/// Like take_text(), for the regular file entry.path below `dir`. Sets entry.error on failure.
+/// Reads the regular file `entry.path` below `dir`, and otherwise works like take_text().
+/// Sets `entry.error` on failure.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);
 
 class Manifest {
