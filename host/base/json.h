@@ -15,7 +15,7 @@ namespace moonlet {
 
 /// BigIntegers selects how the parser treats integers beyond 64 bits.
 enum class BigIntegers {
-  kRefuse,  ///< fails, because a rounded value would go unnoticed
+  kRefuse,  ///< parsing fails, because rounding would silently change the value
   kDouble,  ///< rounds to the nearest double
 };
 

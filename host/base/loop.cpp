@@ -99,7 +99,7 @@ void Loop::fire_due() {
     fired = true;
   }
   arm();
-  // uv_run(ONCE) fires due timers before it polls. Stop it, so that it does not wait for I/O.
+  // uv_run(ONCE) fires timers before it polls. Stop the loop, so that the poll does not wait.
   if (fired) uv_stop(&loop_);
 }
 

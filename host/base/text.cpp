@@ -71,8 +71,8 @@ bool deceives(std::uint32_t code) {
          (code >= 0xfff9 && code <= 0xfffb);
 }
 
-// Returns true if a joiner is legitimate after `before`: after a keycap's base, or after a
-// character beyond ASCII such as an emoji.
+// Returns true if the invisible character `joiner` is legitimate after `before`: any joiner after a
+// non-ASCII character such as an emoji, and U+FE0F after a digit, "#" or "*" (a keycap).
 bool may_join(std::uint32_t before, std::uint32_t joiner) {
   if (before < 0x80)
     return joiner == 0xfe0f && before != 0 &&
@@ -224,7 +224,7 @@ void MiddleCut::feed(std::string_view chunk) {
 
 std::string_view MiddleCut::head() const {
   std::string_view head = head_;
-  // Drop a sequence at the end whose remaining bytes are in the omitted part.
+  // Drop an incomplete UTF-8 sequence at the end, whose remaining bytes were omitted.
   for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
     const unsigned char byte = byte_at(head, head.size() - back);
     if ((byte & 0xc0) == 0x80) continue;

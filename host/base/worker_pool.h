@@ -28,7 +28,7 @@ class WorkerPool {
   void run(std::function<void()> fn);
 
  private:
-  /// Returns true if a thread is available. Starts one if none is idle and the limit allows it.
+  /// Starts a thread if none is idle and the limit allows it. Returns false if there is no thread.
   bool have_thread();
   void serve();
 

@@ -1,6 +1,6 @@
 // CancelRequest watches a run's folder for the file by which another process asks to end the run.
 // A folder that stays removed for 20 seconds counts as a request, too.
-// The watch polls a few times a second, which works in any embedding program.
+// Polls a few times a second, because polling works in any program that embeds moonlet.
 // Owns a timer that does not keep the loop alive. Loop thread only.
 #pragma once
 
@@ -18,7 +18,7 @@ class CancelRequest {
   /// Writes a cancel request, even if no process drives the run.
   static Result<void> make(const Dir& run_dir);
 
-  /// Removes an older request, then calls `fn` once, at the first new request. Borrows `run_dir`.
+  /// Removes an older cancel request. Calls `fn` once, when a new one appears. Borrows `run_dir`.
   CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
   ~CancelRequest();
   /// Checks for a request now, for a host that blocks its loop.

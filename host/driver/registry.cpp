@@ -145,8 +145,8 @@ Result<Amended> RunRegistry::amend(Loop& loop, std::string_view id, const RunLoc
   }
   Amended amended{true, {}};
   if (auto noted = append_record(loop, *run, lock, std::move(amendment.body)); !noted) {
-    // A damaged journal must not block a decision or the end of the run.
-    // Any other failure is an error: without the record, `verify` would report a forged file.
+    // If the journal refuses the record, write the file nevertheless. After any other failure,
+    // write nothing, because `verify` would report a file without its record as forged.
     const ErrorKind kind = noted.error().kind;
     const bool damaged = kind == ErrorKind::kInvalid || kind == ErrorKind::kLimit;
     if (amendment.path.empty() || !damaged) return noted.error();

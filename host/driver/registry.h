@@ -31,12 +31,12 @@ struct LiveRunProcess {
 
 struct Amendment {
   std::string body;             ///< the journal record, a JSON object on one line
-  std::string_view was;         ///< the expected hash of run.json; empty: any hash
-  std::string_view path, text;  ///< a file of `.agent` to write with the record; empty path: none
+  std::string_view was;         ///< the expected SHA-256 of run.json; not checked if empty
+  std::string_view path, text;  ///< a file to write below `.agent`; none if `path` is empty
 };
 
 struct Amended {
-  bool done = false;                ///< false: run.json has changed, or a process drives the run
+  bool done = false;                ///< false if run.json has changed or a process drives the run
   std::optional<Error> unrecorded;  ///< why the record is not in the journal
 };
 
@@ -46,7 +46,7 @@ struct Amended {
 class Sweep final : public Operation {
  public:
   Sweep(Loop& loop, Home& home);
-  /// Returns the swept runs of a finished sweep.
+  /// Returns the runs whose orphans were ended. Call it after the sweep has completed.
   const std::vector<SweptRun>& swept() const { return swept_; }
 
  private:
@@ -56,7 +56,7 @@ class Sweep final : public Operation {
 
   Loop& loop_;
   Home& home_;
-  std::vector<std::string> ids_;  // runs that are still to be swept; the last is next
+  std::vector<std::string> ids_;  // runs that are still to be swept, in reverse order
   std::shared_ptr<LockWait> wait_;
   std::vector<SweptRun> swept_;
 };
@@ -80,8 +80,8 @@ class RunRegistry {
   Result<std::shared_ptr<LockWait>> lock(Loop& loop, std::string_view id) const;
   /// Ends a run's children and keeper. `lock` is the run's lock. Waits at most ten seconds.
   Result<void> end_orphans(std::string_view id, const RunLock& lock) const;
-  /// Appends a record to the journal and writes the amendment's file under the same lock.
-  /// If the journal is damaged, writes only the file and sets `unrecorded`.
+  /// Appends the amendment's record to the journal and writes its file. `lock` is the run's lock.
+  /// If the journal refuses the record, writes only the file and sets `unrecorded`.
   Result<Amended> amend(Loop& loop, std::string_view id, const RunLock& lock,
                         Amendment amendment) const;
 

@@ -14,7 +14,7 @@ namespace moonlet {
 namespace {
 
 constexpr int kMostDraws = 16;   // the most attempts to find a free task id
-constexpr int kMostUnheard = 4;  // from this many unread records on, ends of children are delayed
+constexpr int kMostUnheard = 4;  // while this many records are unread, no child completes
 
 /// Makes a sidecar. Retries on a name collision between runs of the same second.
 Result<std::string> make_named_sidecar(const Dir& agent, const RunDriver::Request& request,
@@ -86,7 +86,7 @@ Result<std::unique_ptr<RunDriver>> RunDriver::resume(Host host, Home& home, std:
   if (auto marked = Runs(**agent).mark_live(dir->id()); !marked) return marked.error();
   std::unique_ptr<RunDriver> run(new RunDriver(std::move(host), **agent, std::move(*dir),
                                                std::move(lock), request.task_id, request, true));
-  // Take over the keeper before reading any value, to fence a stopped host.
+  // Take over the keeper before reading any value. It then refuses a stopped, earlier host.
   if (auto taken = run->take_over(); !taken) return taken.error();
   return run;
 }
@@ -193,7 +193,7 @@ void RunDriver::begin_sync() {
                           [this, files = unsynced_] { return agent_->sync_files(files); });
     unsynced_.clear();
   } catch (const std::system_error&) {
-    // If no thread can be started, sync() does the work.
+    // No thread could be started, so sync() will sync the files itself.
   }
 }
 

@@ -40,7 +40,7 @@ class RunDriver {
   };
   struct Request {
     std::string preset;   ///< the name of the preset; must contain no secret
-    std::string task_id;  ///< if empty, made of packet and run id, or of preset and time
+    std::string task_id;  ///< if empty, it is formed from packet and run id, or preset and time
     std::string packet;
   };
 
@@ -53,8 +53,8 @@ class RunDriver {
   /// Resumes the run `id` under its lock. Adopts the live keeper of an earlier host.
   static Result<std::unique_ptr<RunDriver>> resume(Host host, Home& home, std::string_view id,
                                                    const Request& request, RunLock lock);
-  /// Releases the lock without ending the run, as a dying host does.
-  /// Children that may outlive a host continue under the keeper.
+  /// Releases the lock, but does not end the run.
+  /// Children that are allowed to outlive a host continue under the keeper.
   ~RunDriver();
   RunDriver(const RunDriver&) = delete;
   RunDriver& operator=(const RunDriver&) = delete;
@@ -71,7 +71,7 @@ class RunDriver {
 
   /// Replaces run.json durably.
   Result<void> write_record(std::string_view text);
-  /// Replaces a file. The file is durable after the call or after the next sync().
+  /// Replaces a file. With Durable::kNo, the file is durable only after the next sync().
   Result<void> write(std::string_view path, std::string_view text, Durable durable);
   Result<void> make_dirs(std::string_view path, Durable durable);
   /// Removes a file or folder, if it exists.
@@ -80,7 +80,7 @@ class RunDriver {
   Result<bool> rename(std::string_view from, std::string_view to);
   /// Removes half-written files of an earlier, killed host from a folder.
   void sweep_temporaries(std::string_view path);
-  /// Removes the recorded folders for temporary files. No child may be alive.
+  /// Removes the recorded folders for temporary files. Call it only when no child is running.
   void remove_temporary_folders();
   /// Writes a value that is too large for its journal line.
   /// With Durable::kNo, the value is durable before the next durable record.
@@ -102,16 +102,16 @@ class RunDriver {
   /// Appends a durable record.
   Result<std::shared_ptr<JournalWrite>> append(std::string body);
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// See Journal::written(). Returns null without a journal.
+  /// Writes the earlier relaxed records, see Journal::written(). Returns null without a journal.
   std::shared_ptr<JournalWrite> written();
   /// Returns true if values of earlier records may not be on the disk yet. append() then syncs them
   /// first, which blocks the event loop.
   bool has_unsynced_values() const { return !unsynced_values_.empty(); }
-  /// Syncs the values to which relaxed records refer.
-  /// append() calls sync_values() first, because paid work may depend on a durable record.
+  /// Syncs the values that were written with Durable::kNo. append() calls sync_values() first, so
+  /// that a durable record never refers to a value that a power loss can destroy.
   Result<void> sync_values();
   /// Adds `more` to the number of records that the script has not read.
-  /// While many are unread, the ends of children are not reported.
+  /// While many records are unread, no child completes.
   void count_unheard(int more);
   int unheard() const { return unheard_; }
 
@@ -169,10 +169,10 @@ class RunDriver {
   CancelRequest cancel_;
   std::unique_ptr<Journal> journal_;  // closed before the lock is released
   int unheard_ = 0;
-  std::vector<LoggedKeeper> logged_;          // the logs of earlier hosts' keepers
+  std::vector<LoggedKeeper> logged_;          // the keepers in the run's keeper.log
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet
-  std::vector<std::string> unsynced_values_;  // values that may not be on the disk yet
-  std::optional<Error> values_failure_;       // the first failure to sync values; permanent
+  std::vector<std::string> unsynced_values_;  // paths of values that may not be on the disk yet
+  std::optional<Error> values_failure_;       // first error of sync_values(); later calls return it
   std::shared_ptr<Keeper> keeper_;
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>>
       attempts_;  // this host's children

@@ -61,7 +61,7 @@ std::optional<int> Agent::begin() {
     return fail(begun.error(), "failed", kExitFailed);
   }
   if (auto code = end_at_limit()) return code;
-  // Do not wait for the disk. No paid answer would be lost if the file is.
+  // Do not wait for the disk, because this save adds no paid answer of the model.
   if (!save(Durable::kNo)) return kExitFailed;
   return std::nullopt;
 }
@@ -403,8 +403,8 @@ int Agent::fail(const Error& error, const char* what, int code, const Failure* f
   return code;
 }
 
-/// Returns the changed files. Has a time limit of its own, because it also runs after the other
-/// limits have passed.
+/// Returns the changed files. Has its own time limit, because it also runs after the wall limit is
+/// reached.
 std::vector<Change> Agent::changes() {
   bool partial = false;
   auto files = changes_.now(partial, {&clock_, clock_.monotonic_ms() + kLastLookMs, -1});

@@ -82,7 +82,7 @@ class Agent {
   Toolbox& toolbox_;
   Changes& changes_;
   Report& report_;
-  int iterations_ = 0;  // answers of the model in this process
+  int iterations_ = 0;  // number of answers of the model in this process
   int empty_ = 0;       // consecutive empty answers
 };
 

@@ -26,8 +26,8 @@ struct Changes::Look {
   bool partial = false;
 };
 
-/// Records the files below the folder `rel`. Returns true if the folder contains any that count, or
-/// if the search was cut off.
+/// Records the files below the folder `rel`. Returns true if the folder has entries that are not
+/// skipped, or if a limit ended the search.
 bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
   const Dir& root = workspace_.root();
   auto listing = root.list(rel, kMostFiles);
@@ -38,7 +38,7 @@ bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
     if (ends || look.files.size() >= kMostFiles || depth > kDeepest) look.partial = true;
     if (look.partial) return true;
     const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
-    // Skip records of git, moonlet and the executor, which are not the task's work.
+    // Skip the data of git, moonlet and the executor, because the task did not produce them.
     const bool records = path == ".git" || path == ".agent" || workspace_.holds_sessions(path) ||
                          (entry.name == "objects" && path.find("/.git/") != std::string::npos);
     if (Dir::is_temporary(entry.name) || records) continue;
@@ -115,7 +115,7 @@ std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
       if (!same) changes.push_back({path, "modified"});
     }
   }
-  std::map<std::string, std::vector<std::string>> created;  // new files by topmost new folder
+  std::map<std::string, std::vector<std::string>> created;  // the key is the topmost new folder
   for (const auto& [path, stamp] : files) {
     if (files_.count(path) > 0 || old_folders.count(path) > 0) continue;
     std::string folder;

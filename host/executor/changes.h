@@ -13,7 +13,7 @@
 namespace moonlet::executor {
 
 struct Change {
-  std::string path;  ///< ends in "/" for a new folder that is empty or has very many files
+  std::string path;  ///< ends in "/" if it is a new folder that is empty or has very many files
   std::string what;  ///< "created", "modified" or "deleted"
 };
 
@@ -28,8 +28,8 @@ class Changes {
   /// Hashes a file's content before a tool replaces it, so that now() can recognize unchanged
   /// content.
   void touch(const std::string& rel);
-  /// Hashes all small files like touch(), up to a total size. Call it before the first command
-  /// runs.
+  /// Hashes all small files, up to a total size, so that now() can recognize unchanged content.
+  /// Call it before the first command runs.
   void touch_all();
   /// Returns the differences from the baseline, sorted by path.
   /// Sets `partial` if the list may be incomplete, because of a limit or too many files.

@@ -100,7 +100,7 @@ Result<Plan> read_plan(const std::string& path) {
   if (!dir || name.empty() || !dir->exists(name)) return missing();
   auto file = dir->read_file(name, kPlanCap);
   if (!file) {
-    // The user may name a symbolic link that leads out of its folder, so read its target.
+    // Dir refuses a symbolic link that leads out of its folder. The user named it, so resolve it.
     char* real = ::realpath((folder + "/" + name).c_str(), nullptr);
     if (real == nullptr) return missing();
     const std::string target = real;
@@ -178,7 +178,7 @@ std::size_t drop_old_output(json& items, std::size_t bytes) {
     gone += size;
     ++dropped;
   }
-  // If that does not save enough, cut the middle of long recent outputs.
+  // If dropping old outputs does not save enough, cut the middle of long recent outputs.
   for (std::size_t i = last; i < outputs.size() && gone < bytes; ++i) {
     const std::string text = text_of(*outputs[i], "output");
     if (text.size() < 8000) continue;

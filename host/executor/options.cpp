@@ -167,7 +167,7 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
     } else if (word == "--plan-template") {
       options.action = Options::Action::kPlanTemplate;
     } else if (!take_flag(options, word)) {
-      // A word with blanks is a description, such as "- add a button": no option has a blank.
+      // No option has a blank, so a word with a blank is a description, such as "- add a button".
       if (word.find_first_of(" \n\t") != std::string::npos) {
         rest.push_back(word);
         continue;

@@ -39,10 +39,10 @@ struct SessionData {
 
 class Session {
  public:
-  /// Locks the task `id` in the folder `state` and reads its session. Writes `owner` into the lock
-  /// file: the pid by which the caller knows this executor.
-  /// If the lock is taken, fails with kFailed and its owner's pid. If that owner no longer runs,
-  /// first waits some seconds until its worker has ended.
+  /// Locks the task `id` in the folder `state` and reads its session.
+  /// Writes the pid `owner`, by which the caller identifies this executor, into the lock file.
+  /// If another process holds the lock, fails with kFailed and names that owner's pid. If that
+  /// owner has ended, first waits up to ten seconds until its worker has ended.
   static Result<Session> open(const Dir& state, const std::string& id, const Redactor& redactor,
                               pid_t owner = ::getpid());
   /// Returns the stored data of a task without locking it, or no value if there is none.

@@ -24,8 +24,8 @@ class LineWriter {
   /// Queues `line` and a newline, and writes as much as the reader accepts now.
   /// Returns false if the line was dropped, because the queue is full or a write has failed.
   bool write(std::string_view line);
-  /// Writes as much as the reader accepts now. A loop calls it when fd() is writable, while
-  /// pending() is true.
+  /// Writes as much as the reader accepts now. While pending() is true, call pump() whenever fd()
+  /// is writable.
   void pump();
   /// Writes the whole queue. Gives up after `timeout_ms`.
   void flush(int timeout_ms);

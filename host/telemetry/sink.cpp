@@ -36,7 +36,7 @@ nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, i
 }  // namespace
 
 Result<std::uint64_t> last_event_number(int fd) {
-  // A line is shorter than this, so the range contains at least one complete line.
+  // A line has at most 1 MiB, so the last 2 MiB of the file contain a complete line.
   constexpr off_t kLook = off_t{2} << 20;
   const off_t size = ::lseek(fd, 0, SEEK_END);
   if (size < 0) return Error::from_errno(errno, "read", "events.jsonl");

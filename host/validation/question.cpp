@@ -91,7 +91,7 @@ class Fence {
     if (rest.empty() || (rest[0] != '`' && rest[0] != '~')) return false;
     const std::size_t size = run_of(rest, rest[0]);
     if (size < 3) return false;
-    // A line with more backticks after these has inline code, not a fence.
+    // If more backticks follow in the line, it is inline code and opens no fence.
     if (rest[0] == '`' && rest.find('`', size) != std::string_view::npos) return false;
     mark_ = rest[0];
     size_ = size;
@@ -198,7 +198,7 @@ class Finder {
 
   std::string_view marker_;
   Fence fence_;
-  Block block_ = Block::kNone;  // the block that the next line may continue
+  Block block_ = Block::kNone;  // the part of the question that the next line may continue
   bool blank_ = false;          // the previous line was blank
   std::optional<Question> question_;
 };

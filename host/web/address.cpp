@@ -30,7 +30,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr std::size_t kTokenBytes = 32;
-constexpr int kTries = 200;  // most tries to lock the file of an ended server, 10 ms each
+constexpr int kTries = 200;  // attempts to lock the file of an ended server, 10 ms apart
 
 Fd new_socket(int family) {
   Fd fd(::socket(family, SOCK_STREAM, 0));

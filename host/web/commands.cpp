@@ -130,7 +130,7 @@ bool fits(const std::string& text, Kind kind) {
   return false;
 }
 
-/// Commands that may still run, although their page no longer reads the output.
+/// Returns the commands whose output no page reads any more. They may still run.
 std::vector<std::pair<pid_t, Fd>>& left() {
   static std::vector<std::pair<pid_t, Fd>> list;
   return list;

@@ -1,5 +1,5 @@
-// Defines the closed list of commands that the page may start. Each is a `moonlet VERB … --json`,
-// with the checks and gates that a user has in a shell. Stateless, any thread.
+// Lists all commands that the page may start. Each runs as `moonlet VERB … --json`, with the
+// same checks as if a user had typed it in a shell. Stateless, any thread.
 #pragma once
 
 #include <map>

@@ -240,7 +240,7 @@ Result<std::string> records_json(const Dir& run, const std::string& key) {
       if (body == std::string_view::npos || line.find(mark, body) == std::string_view::npos)
         continue;
       std::string record = "{\"line\":" + std::to_string(number) + ",\"body\":";
-      record += line.substr(body + 7);  // includes the closing brace of the line's object
+      record += line.substr(body + 7);  // the text ends with the brace that closes the line
       if (!is_json_line(record)) continue;
       size += record.size();
       found.push_back(std::move(record));

@@ -57,7 +57,8 @@ class Hub {
 
   std::vector<Repo>& repos_;
   std::list<LiveRun> runs_;
-  std::map<std::size_t, std::vector<std::int64_t>> seen_;  ///< last seen times of folders, by repo
+  /// Modification times that the folders of each repo had when they were last checked.
+  std::map<std::size_t, std::vector<std::int64_t>> seen_;
   std::uint64_t version_ = 1, changes_ = 1;
   std::int64_t judged_ms_ = 0;
   std::size_t streams_ = 0;

@@ -21,7 +21,7 @@ Api api_from(std::string_view name);
 struct ClientOptions {
   std::string base_url;
   std::string key;
-  Api api = Api::kUnknown;  ///< kUnknown: the first request finds out
+  Api api = Api::kUnknown;  ///< if kUnknown, the first request determines the API
   std::int64_t idle_ms = 300'000;
   std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
   int tries = 6;

@@ -27,7 +27,7 @@ struct HttpRequest {
 struct HttpReply {
   enum class End {
     kWhole,        ///< the response is complete
-    kStopped,      ///< on_bytes returned false, or an error's body is too long
+    kStopped,      ///< on_bytes returned false, or the body of an error response is too long
     kBroken,       ///< the connection failed or broke; `error` has the reason
     kIdle,         ///< no byte arrived for idle_ms
     kDeadline,     ///< the deadline passed
@@ -37,7 +37,7 @@ struct HttpReply {
   int status = 0;
   Headers headers;
   std::string body;  ///< the body of a response whose status is not 200, up to 64 KiB
-  /// Returns true if the response arrived completely, or until its reading was stopped.
+  /// Returns true if the response is complete, or if this process has stopped reading it.
   bool answered() const { return end == End::kWhole || end == End::kStopped; }
   std::string error;
   bool reached = false;  ///< at least a part of the request was sent

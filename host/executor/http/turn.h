@@ -34,11 +34,11 @@ struct Call {
   std::string id;  ///< unique within the conversation
   std::string name;
   std::string arguments;  ///< JSON text from the model, not validated
-  bool whole = true;      ///< false if the answer was cut off within the call
+  bool whole = true;      ///< false if the answer ended before the call was complete
 };
 
 struct Turn {
-  nlohmann::json items = nlohmann::json::array();  ///< from the model; sent back in later requests
+  nlohmann::json items = nlohmann::json::array();  ///< the model's output; later requests repeat it
   std::string text;                                ///< the text of the turn's messages
   std::string refusal;  ///< why the model or its provider refuses the task; often empty
   std::vector<Call> calls;

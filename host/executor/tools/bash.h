@@ -20,7 +20,7 @@ struct BashOptions {
   bool confined = true;
   bool network = false;
   bool read_only = false;              ///< only the temporary folder is writable
-  std::vector<std::string> env_names;  ///< passed to commands in addition to the usual variables
+  std::vector<std::string> env_names;  ///< additional environment variables that commands get
 };
 
 class Bash {

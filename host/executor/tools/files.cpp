@@ -19,13 +19,13 @@ Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// Before is a file's state and content before a tool replaces it.
+/// `Before` holds the state and content that a file had before a tool replaced it.
 struct Before {
   FileInfo info;
   std::string text;
 };
 
-/// Place is a file in an open folder, so that all steps of a change use the same folder.
+/// `Place` is a file name in a folder that stays open, so every step of a change uses that folder.
 struct Place {
   Dir folder;
   std::string name;

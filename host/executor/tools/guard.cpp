@@ -24,8 +24,7 @@ bool same(const FileInfo& a, const FileInfo& b) {
 }  // namespace
 
 /// Finds the read-only places at the top of the root and in subfolders. Visits folders near the top
-/// first. If a limit ends the scan, places in deep folders (such as packages) are missed, not the
-/// project's own.
+/// first. If a limit ends the scan, only places in deep folders (such as packages) are missing.
 Guard::Files Guard::places() {
   Files found;
   const Dir& root = workspace_.root();
@@ -130,11 +129,11 @@ void Guard::remember(const std::vector<std::string>& held) {
   }
 }
 
-/// Moves protected folders back that a command has moved. They may contain more than Guard
-/// remembers.
+/// Moves back the protected folders that a command has moved. A folder may contain more files than
+/// Guard remembers.
 void Guard::move_back(std::vector<std::string>& changed) {
   const Dir& root = workspace_.root();
-  std::map<std::uint64_t, std::string> moved;  // original path, by inode
+  std::map<std::uint64_t, std::string> moved;  // maps an inode to the original path
   for (const auto& [place, info] : places_) {
     const auto now = root.stat(place);
     const bool there = now && now->kind == info.kind && now->inode == info.inode;

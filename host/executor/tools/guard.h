@@ -43,7 +43,7 @@ class Guard {
 
   const Workspace& workspace_;
   Files places_;                   // the watched files and folders
-  std::set<std::string> held_;     // places that the kernel protects
+  std::set<std::string> held_;     // places that the kernel protects from writes
   std::set<std::string> objects_;  // paths of git's object files
   std::map<std::string, Saved> saved_;
   std::uint64_t kept_bytes_ = 0;

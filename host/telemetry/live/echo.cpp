@@ -14,10 +14,9 @@ namespace {
 /// The terminal whose echo is switched off, or -1.
 std::atomic<int> quiet_fd{-1};
 
-/// Switches the terminal's echo on or off. Returns true if the echo changed or was to be switched
-/// on.
-/// Returns false in the background, where the terminal belongs to another process. Blocks SIGTTOU,
-/// which would stop a background process here.
+/// Switches the terminal's echo on or off. Returns false if that fails, or if `on` is false and the
+/// echo was off already. Fails in the background, where the terminal belongs to another process.
+/// Blocks SIGTTOU, which would stop a background process here.
 bool set_echo(int fd, bool on) {
   const int kept_errno = errno;
   sigset_t stop, before;

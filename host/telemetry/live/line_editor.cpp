@@ -166,7 +166,7 @@ class LineEditor::Impl {
       const std::lock_guard lock(mutex_);
       if (event.kind != LineEvent::Kind::kComplete) {
         reading_ = false;
-        // The line has just ended, so print text that is still waiting below it.
+        // The line has ended, so text that waits is no longer printed above it, but below it.
         (void)write_all(options_.out, above_);
         above_.clear();
       }
@@ -361,7 +361,7 @@ class LineEditor::Impl {
       if (!initial_.empty()) el_push(editor_, initial_.c_str());
     }
     int count = 0;
-    // Set the terminal's mode before the prompt appears, so that no key is lost to the old mode.
+    // Set the terminal's mode before the prompt appears, so that the old mode handles no key.
     el_set(editor_, EL_PREP_TERM, 1);
     const char* line = el_gets(editor_, &count);
     if (line != nullptr && count > 0) {

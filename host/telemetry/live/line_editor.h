@@ -55,8 +55,8 @@ class LineEditor {
   /// Prints text above the line that is being read. If there is none, returns false and prints
   /// nothing.
   bool print(std::string_view text);
-  /// Cancels the line that is being read, which gives kCancelled. Prints `mark` after the typed
-  /// text.
+  /// Cancels the line that is being read. take() then returns a kCancelled event. Prints `mark`
+  /// after the typed text.
   void cancel(std::string_view mark = {});
   /// Tells the editor that the terminal's size has changed.
   void resize();

@@ -63,8 +63,8 @@ std::size_t LivePhase::begun() const {
 }
 
 bool LiveModel::apply(const Event& event) {
-  // A model that shows only a part of a run, such as one line typed at a prompt, gets no event for
-  // the start of the run. Then the first step counts as the start.
+  // If only a part of a run is shown, such as one line typed at a prompt, there is no event for the
+  // start of the run. Then the first step counts as the start.
   if (started_ms == 0 && event.type == EventType::kStepStarted) begin_run(event);
   switch (event.type) {
     case EventType::kRunStarted:

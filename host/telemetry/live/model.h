@@ -84,7 +84,7 @@ class LiveModel {
   std::array<std::size_t, kLiveStates> agents{};  ///< agents that asked a model, by state
   LiveSpend spend;
   std::vector<std::pair<std::string, double>> left;  ///< budgets: kind and remaining amount
-  std::optional<std::int64_t> wall_left_ms;          ///< time that was left at left_at_ms
+  std::optional<std::int64_t> wall_left_ms;          ///< the remaining time, as of `left_at_ms`
   std::int64_t left_at_ms = 0;
 
   bool any_agent() const;
@@ -112,7 +112,7 @@ class LiveModel {
   void forget_some(LivePhase& phase, LiveState state);
 
   std::unordered_map<std::string, std::size_t> running_;  // phase of each running step, by key
-  std::unordered_map<std::string, Group> groups_;         // groups by their path
+  std::unordered_map<std::string, Group> groups_;         // key: prefix of its branches' step keys
 };
 
 }  // namespace moonlet

@@ -33,7 +33,7 @@ bool is_foreground(int fd) {
   return group == -1 || group == ::getpgrp();
 }
 
-/// Returns true if the terminal accepts output. It does not after ^S.
+/// Returns true if the terminal accepts output, and false while ^S pauses it.
 bool is_ready(int fd) {
   pollfd poll_fd{fd, POLLOUT, 0};
   return ::poll(&poll_fd, 1, 0) != 0;
@@ -156,7 +156,7 @@ bool LiveTerminal::is_ours() {
 /// Returns the escape sequences that erase the drawn view and move the cursor to where it began.
 std::string LiveTerminal::erased(const Size& now) {
   if (!is_ours() || drawn_.empty()) return {};
-  // If the terminal has become narrower, it has wrapped lines that were longer.
+  // If the terminal has become narrower, it has wrapped the drawn lines that no longer fit.
   int rows = 0;
   for (const auto& line : drawn_) {
     const bool broken = now.width < drawn_size_.width && line.columns > now.width;

@@ -37,7 +37,7 @@ class LiveTerminal {
     std::function<void(std::string_view)> write;  ///< writes to the terminal
     bool colour = true;
     bool unicode = true;
-    std::string_view help = LiveStyle{}.help;  ///< last line; the text must outlive the view
+    std::string_view help = LiveStyle{}.help;  ///< text of the view's last line; borrowed
     /// Replaces `help` while the run stops.
     std::string_view help_stopping = "it stops: what is done is kept";
     /// Returns true once after each SIGCONT, because other programs may have written to the

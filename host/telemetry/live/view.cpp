@@ -122,7 +122,7 @@ class View {
   std::vector<LiveLine> final();
 
  private:
-  /// Shown lists the steps of a phase that have a line of their own.
+  /// `Shown` lists the steps of a phase that get a line of their own, and counts the others.
   struct Shown {
     std::size_t phase = 0;
     std::vector<const LiveStep*> steps;
@@ -289,8 +289,8 @@ void View::add_shown(const Shown& shown) {
   lines_.push_back(row.take());
 }
 
-/// Counts the hidden steps of each phase. Sets `counted` unless the phase's own line already
-/// includes their number.
+/// Counts the hidden steps of each phase. Sets `counted` if their number needs a line, because the
+/// line of the phase does not show it.
 void View::hide_where_counted(std::vector<Shown>& list) const {
   for (auto& shown : list) {
     const LivePhase& phase = model_.phases[shown.phase];
@@ -352,7 +352,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
       candidates.push_back({&step, place, candidates.size()});
     }
   }
-  // Prefer the newest of ended steps with the same rank.
+  // Among ended steps with the same rank, prefer the newest.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     const int rank = rank_of(a.step->state);
     if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);

@@ -11,8 +11,8 @@
 namespace moonlet {
 
 struct LiveStyle {
-  int width = 80;   ///< the most columns of a line
-  int height = 24;  ///< the most lines
+  int width = 80;   ///< maximum columns of a line
+  int height = 24;  ///< maximum number of lines
   bool colour = false;
   bool unicode = true;                                         ///< use symbols beyond ASCII
   std::string_view help = "^C stops, and keeps what is done";  ///< last line, if there is room

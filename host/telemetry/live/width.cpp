@@ -24,7 +24,7 @@ std::uint32_t code_point(std::string_view sequence) {
 // columns. It counts as a column, so that the line is never too long.
 constexpr std::uint32_t kPicture = 0xfe0f;
 
-/// Walk is how far a text fits into `columns` columns: its bytes and their width.
+/// `Walk` is the size of the part of a text that fits: in bytes, and in columns.
 struct Walk {
   std::size_t bytes = 0;
   int columns = 0;

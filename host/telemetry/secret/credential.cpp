@@ -54,8 +54,8 @@ std::size_t value_after(std::string_view word, std::size_t at) {
   return at;
 }
 
-/// Returns where the value starts in "Bearer value". `at` is the end of the name. Returns npos if
-/// the name is another one.
+/// Returns where the value starts in "Bearer value". `at` is the end of `name`. Returns npos if
+/// `name` is not a word like "Bearer", or no blank follows.
 std::size_t token_after(std::string_view word, std::string_view name, std::size_t at) {
   if (name.size() != 6 || !is_telling(name) || at >= word.size() || word[at] != ' ') {
     return std::string_view::npos;

@@ -1,5 +1,5 @@
 // Masks likely credentials in the arguments of a command line before they are recorded. It guesses
-// by the form of an argument, and rather masks too much than too little. Stateless, any thread.
+// by the form of an argument, and masks in case of doubt. Stateless, any thread.
 #pragma once
 
 #include <string>

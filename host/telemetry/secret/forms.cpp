@@ -166,7 +166,7 @@ struct JsonStyle {
   bool ascii = false;              // escape everything beyond ASCII
   bool upper = false;              // write hex digits in upper case: \u00E4
   bool slashes = false;            // escape "/" as "\/"
-  std::string_view as_units = {};  // characters to escape as \u00XX; if any, also U+2028 and U+2029
+  std::string_view as_units = {};  // escape these as \u00XX; if any, escape U+2028 and U+2029 too
 };
 
 // Some encoders escape U+2028 and U+2029, because old JavaScript takes them for line ends.
@@ -260,8 +260,8 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // Encode again. Few styles suffice, because an encoded text has few special characters other
-    // than backslashes and quotes.
+    // Encode the form a second time. Few styles suffice, because an encoded text has few special
+    // characters other than backslashes and quotes.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));
@@ -311,8 +311,8 @@ std::vector<std::string> forms_of_secret(std::string_view value) {
     add(base64(value, url_safe));
     for (std::size_t before = 0; before < 3; ++before) add(base64_core(value, before, url_safe));
   }
-  // The lines of a multi-line key are often quoted, indented or printed singly, so each long line
-  // is a form.
+  // The lines of a multi-line key are often quoted, indented or printed singly, so redact each long
+  // line by itself, too.
   if (value.find('\n') != std::string_view::npos) {
     for (auto rest = value; !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')));

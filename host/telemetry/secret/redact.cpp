@@ -122,8 +122,8 @@ bool Redactor::next(std::string_view text, std::size_t from, Hit& hit) const {
   return false;
 }
 
-// Returns the first offset from which the rest of the text is a prefix of a needle, or the text's
-// size.
+// Returns the offset of the first incomplete needle at the end of the text, or the text's size if
+// there is none.
 std::size_t Redactor::open_end(std::string_view text, std::size_t from) const {
   const Table& table = *table_;
   const std::size_t reach = table.longest - 1;
@@ -149,7 +149,7 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
     if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
-    // The match extends past `open`, so look for an incomplete needle after the match.
+    // If the match covers the start of the incomplete needle, look for one after the match.
     if (from > open) open = open_end(text, from);
   }
   out.append(text, from, open - from);

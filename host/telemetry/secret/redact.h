@@ -22,7 +22,7 @@ struct Secret {
 /// RedactedPlace tells restore() which text a label replaces.
 struct RedactedPlace {
   std::size_t at = 0;      ///< offset of the label in the redacted text
-  std::uint32_t form = 0;  ///< index of the replaced form among the label's forms
+  std::uint32_t form = 0;  ///< index of the replaced text in forms_of_label()
 };
 
 class Redactor {
@@ -61,12 +61,12 @@ class Redactor {
     std::uint32_t label;
     std::uint32_t form;
   };
-  // Table is for the Wu-Manber algorithm: the last two bytes of the window tell how far it may
-  // move.
+  // `Table` is the table of the Wu-Manber search. `shift` tells how far the search window may move,
+  // by the window's last two bytes.
   struct Table {
     std::array<std::uint8_t, 65536> shift;
     std::vector<Needle> needles;                      // sorted, longest first
-    std::vector<std::vector<std::uint32_t>> buckets;  // needles by the end of their window
+    std::vector<std::vector<std::uint32_t>> buckets;  // needles whose windows end in the same bytes
     std::array<std::uint16_t, 65536> bucket_of;       // index into buckets plus 1; 0: none
     std::array<bool, 256> first_byte{};
     std::size_t window = 0;

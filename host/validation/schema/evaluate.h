@@ -1,6 +1,6 @@
 // Validates a value against a compiled schema. The first pass stops at the first error. For an
-// invalid value, a second pass in explain.cpp collects the errors, with half of the budget. The
-// evaluator only reads the Program, so any thread may use its own.
+// invalid value, a second pass in explain.cpp collects the errors, with half of the budget. An
+// Evaluator only reads the Program, so threads may share a Program, each with its own Evaluator.
 #pragma once
 
 #include <map>
@@ -49,7 +49,7 @@ class Evaluator {
   bool too_deep() const { return too_deep_; }
 
  private:
-  /// Subject bundles the arguments of the check functions.
+  /// `Subject` has the arguments that all check functions need.
   struct Subject {
     const Node& node;
     const nlohmann::json& value;
@@ -120,10 +120,10 @@ class Evaluator {
   /// Caches whether a value matches a schema with anyOf or oneOf.
   /// Without the cache, nested alternatives would take exponential time.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
-  std::size_t temporaries_ = 0;  ///< not 0: a temporary value, so do not use choices_
+  std::size_t temporaries_ = 0;  ///< if not 0, the value is temporary, so do not use `choices_`
   std::size_t depth_ = 0;
   bool too_deep_ = false;
-  std::size_t nested_branches_ = 0;  ///< how many enclosing anyOf and oneOf are being explained
+  std::size_t nested_branches_ = 0;  ///< nesting of anyOf and oneOf whose errors are collected
 };
 
 }  // namespace moonlet::schema

@@ -10,10 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kSentence = 60;     // steps that an error message costs
-constexpr std::size_t kBranchErrors = 6;    // maximum number of errors of a branch
-constexpr std::size_t kNestedBranches = 3;  // maximum nesting of explained alternatives
-constexpr std::size_t kCandidates = 200;    // a wrong name is compared with at most so many names
+constexpr std::uint64_t kSentence = 60;     // cost of an error message, in budget steps
+constexpr std::size_t kBranchErrors = 6;    // maximum number of errors of an anyOf or oneOf branch
+constexpr std::size_t kNestedBranches = 3;  // maximum nesting of anyOf and oneOf in an error
+constexpr std::size_t kCandidates = 200;    // compare a wrong name with at most this many names
 
 const Node& target_of(const Node& node) {
   const Node* at = &node;
@@ -89,7 +89,8 @@ std::string path_text(const Path& path) {
   return out;
 }
 
-// Pays for an error message. Returns true if one is needed, so that callers can skip building it.
+// Subtracts `steps` for an error message from the budget. Returns false if the caller should not
+// build the message, because it is not wanted or the budget is exhausted.
 bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
@@ -106,7 +107,7 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
-  // The value is already described by an error that begins with "has", "lacks" or "is".
+  // Show the value, unless `rest` describes it and so begins with "has", "lacks" or "is".
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
   if (!says_value) error.message += "is " + show(subject.value) + "; ";
@@ -204,7 +205,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // The cause treats the property's name as the value. Use only its part "expected …".
+  // The message describes the property's name like a value. Use only the part "; expected …".
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");
@@ -273,7 +274,8 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
     closest = closest_branch(subject, branches, candidates);
     nested_branches_ -= choices;
   }
-  // Only one branch has the right type and kind, so report its errors directly.
+  // Only one branch is possible by the value's type and its "const" and "enum" properties, so
+  // report the errors of this branch directly.
   if (choices == 0 && !closest.errors.empty()) {
     for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;

@@ -1,5 +1,5 @@
-// Index finds the subschemas of a document by their URI and the targets of references. The Program
-// owns the places. Only the thread that compiles the schema uses an Index.
+// Index finds the subschemas of a document by URI, and the subschema that a $ref refers to. It
+// returns a Place, which the Program owns. Only the thread that compiles the schema uses an Index.
 #pragma once
 
 #include <functional>
@@ -48,9 +48,9 @@ class Index {
 
   Program& program_;
   std::unordered_map<const nlohmann::json*, Place*> places_;  // places by subschema
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // places on a $ref's way, by value
+  std::unordered_map<const nlohmann::json*, Place*> steps_;   // places that a $ref's pointer passes
   std::map<std::string, Place*, std::less<>> resources_;      // places by URI without fragment
-  std::map<std::string, Place*, std::less<>> anchors_;        // places by URI with "#name"
+  std::map<std::string, Place*, std::less<>> anchors_;        // places by URI that ends in "#name"
 };
 
 }  // namespace moonlet::schema

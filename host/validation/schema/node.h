@@ -28,13 +28,13 @@ constexpr TypeSet kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 
 
 constexpr std::size_t kNoIndex = SIZE_MAX;
 
-/// Place tells where a subschema is: at `keyword`, and then `key` or `index`, in its parent. A
+/// `Place` tells where a subschema is: in `parent`, at `keyword`, and there at `key` or `index`. A
 /// chain of places takes less memory than a pointer string for each of ten thousand subschemas.
 struct Place {
   const Place* parent = nullptr;
   std::string_view document;         ///< URI without fragment; empty for the user's schema
-  std::string_view keyword;          ///< empty if the place is reached by a key or index only
-  const std::string* key = nullptr;  ///< such as "name" in "properties"
+  std::string_view keyword;          ///< a keyword such as "properties"; may be empty
+  const std::string* key = nullptr;  ///< a member's name, such as "name" below "properties"
   std::size_t index = kNoIndex;
   const nlohmann::json* value = nullptr;
   std::shared_ptr<const std::string> base;  ///< URI that relative references are resolved against
@@ -67,14 +67,14 @@ struct ArrayRules {
   const Node* items = nullptr;     ///< the schema of every element
   std::vector<const Node*> tuple;  ///< schemas of the first elements, by position
   bool is_tuple = false;
-  const Node* additional = nullptr;  ///< schema of the elements after the tuple
+  const Node* additional = nullptr;  ///< schema of the elements after those of `tuple`
   const Node* contains = nullptr;
 };
 
 struct Dependency {
   std::string_view key;
   const Node* schema = nullptr;         ///< if set, the schema that the whole object must match
-  std::vector<std::string_view> names;  ///< required properties, unless `schema` is set
+  std::vector<std::string_view> names;  ///< if `schema` is null, the required properties
 };
 
 struct ObjectRules {
@@ -99,8 +99,8 @@ struct Combinators {
 };
 
 struct Enumeration {
-  const nlohmann::json* values = nullptr;                      ///< the array of the schema
-  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< sorted hash and index of values
+  const nlohmann::json* values = nullptr;                      ///< the allowed values, a JSON array
+  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< hash and index per value, sorted
   TypeSet types = 0;
 };
 
@@ -120,7 +120,7 @@ struct Node {
 
 struct Program {
   nlohmann::json document;
-  std::unique_ptr<nlohmann::json> meta_document;  ///< null unless a $ref names it
+  std::unique_ptr<nlohmann::json> meta_document;  ///< null if no $ref refers to it
   std::deque<Place> places;
   std::deque<Node> nodes;
   std::map<std::string, Pattern, std::less<>> patterns;  ///< by source text

@@ -29,7 +29,7 @@ struct SchemaLimits {
   std::size_t max_pattern_bytes = 4'000;
   std::size_t max_instance_depth = 128;    ///< maximum nesting of a validated value
   std::size_t max_evaluation_depth = 600;  ///< maximum nesting of subschemas in a validation
-  std::uint64_t max_steps = 2'000'000;     ///< maximum work of validate(), below a second
+  std::uint64_t max_steps = 2'000'000;     ///< limits the work of validate() to less than a second
   std::size_t max_errors = 20;
 };
 

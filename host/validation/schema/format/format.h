@@ -11,15 +11,15 @@ namespace moonlet::schema {
 struct Format {
   std::string_view name;
   bool (*matches)(std::string_view text);
-  std::string_view example;  ///< a valid text for error messages
-  unsigned cost;             ///< budget steps per 64 bytes of text
+  std::string_view example;  ///< a valid text, to be shown in error messages
+  unsigned cost;             ///< budget steps to check 64 bytes of text
   std::size_t max_bytes;     ///< a longer text does not have this format
 };
 
 /// Returns the format with this name, or null if it is unknown. The format is a static object.
 const Format* find_format(std::string_view name);
 
-// Each group is implemented in a file of its own, which names the RFC.
+// These functions are in time.cpp, net.cpp, uri.cpp and format.cpp.
 bool is_date(std::string_view text);
 bool is_time(std::string_view text);
 bool is_date_time(std::string_view text);
