@@ -93,7 +93,7 @@ class NameStripper {
     out_ += kNone;
   }
 
-  static constexpr char kNone = static_cast<char>(0x80);  // encodes a count of 0
+  static constexpr char kNone = static_cast<char>(0x80);  // a count of 0 in bytecode
   const std::string& in_;
   const bool keeps_upvalues_;
   std::size_t at_ = 0;
@@ -136,7 +136,7 @@ std::string annotations(const std::string& text) {
   return kept;
 }
 
-/// Returns Lua code that returns the text, so that the standard library can require it as a module.
+/// Returns the source of a Lua module that returns the text, for `require` in the standard library.
 std::string as_lua(const std::string& text) { return "return [======[\n" + text + "]======]"; }
 
 bool is_lua(const std::string& name) {

@@ -79,7 +79,7 @@ void watch_signals(Signalled& reached) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a write above the file size limit then fails with EFBIG
+  signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit fails with EFBIG instead
 }
 
 /// ThreadSanitizer delays a signal until the thread calls a library function. A Lua loop may never
@@ -93,7 +93,7 @@ constexpr int kInterruptSignal = 0;
 constexpr int kInterruptSignal = SIGURG;
 #endif
 #else
-constexpr int kInterruptSignal = SIGURG;  // ignored by default, so that a stray signal does no harm
+constexpr int kInterruptSignal = SIGURG;  // by default, a stray SIGURG is ignored
 #endif
 
 /// Installs the handler of the signal that interrupts Lua at its time limit.
@@ -113,8 +113,8 @@ void print(int stream, std::string_view text) {
     const ssize_t wrote =
         write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
-    // Standard input and output may be the same socket, which the reader of input has made
-    // non-blocking.
+    // Standard output can be non-blocking: it may be the same socket as standard input, which the
+    // reader of input has made non-blocking.
     if (wrote < 0 && errno == EAGAIN) {
       pollfd ready{stream == 1 ? STDOUT_FILENO : STDERR_FILENO, POLLOUT, 0};
       ::poll(&ready, 1, -1);
@@ -190,8 +190,9 @@ void fill_standard_descriptors() {
   }
 }
 
-/// Executes moonlet-web, the web server, from this executable's folder. Returns if it is not
-/// installed; the command `web` then reports that.
+/// Replaces this process by moonlet-web, the web server in this executable's folder. Returns if
+/// moonlet-web is not installed or the arguments have `--help`; the command `web` handles these
+/// cases.
 void become_web(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return;

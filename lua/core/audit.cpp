@@ -1,5 +1,5 @@
 // core.audit compares the journal of a run with the files on disk.
-// Only record() writes, and only to the journal of a run that no process drives.
+// Only record() writes, and only if no process is executing the run.
 #include <atomic>
 #include <optional>
 #include <string>
@@ -64,7 +64,8 @@ Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& opt
 }
 
 /// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }.
-/// Skips the named files. Lists large files by size, without a hash.
+/// Skips the named files. Lists large files by size, without a hash. Folders at the depth `fold`
+/// become single entries. Without `fold`, the depth depends on the number of files.
 int audit_tree(lua_State* L) {
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -120,7 +121,7 @@ int record_locked(lua_State* L, Operation& operation) {
     auto& wanted = push_box<Amendment>(L);
     wanted = {services.redactor.apply(check_text(L, 3)), optional(4), optional(5), optional(6)};
     amended = LuaState::host_work(L, [&] {
-      const RunLock held = std::move(*lock);  // do not wait for the collector to unlock
+      const RunLock held = std::move(*lock);  // unlocks on return, not at a garbage collection
       return registry.amend(services.loop, id, held, std::move(wanted));
     });
   } else if (registry.holder(id) != 0) {
@@ -147,7 +148,8 @@ int audit_record(lua_State* L) {
   for (int index = 4; index <= 6; ++index) {
     if (!lua_isnil(L, index)) (void)check_text(L, index);
   }
-  Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);  // may raise an error
+  // Call prepare() before lock(), because prepare() raises an error where code must not wait.
+  Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunRegistry(home).lock(Services::of(L).loop, id);
   if (!waiting) return push_failure(L, waiting.error());

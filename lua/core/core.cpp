@@ -4,7 +4,7 @@ namespace moonlet {
 
 namespace {
 
-// The openers of "script" and "host" are in lua/engine, that of "coroutine" is in lua/sandbox.
+// "script" and "host" are implemented in lua/engine, and "coroutine" in lua/sandbox.
 constexpr luaL_Reg kLibraries[] = {
     {"task", luaopen_core_task},           {"json", luaopen_core_json},
     {"text", luaopen_core_text},           {"clock", luaopen_core_clock},

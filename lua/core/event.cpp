@@ -103,7 +103,7 @@ int event_line(lua_State* L) {
   return 1;
 }
 
-/// replay(type, ms, run, step or nil, data): prints a recorded event as display() has selected
+/// replay(type, ms, run, step or nil, data): prints a recorded event in the mode set by display()
 int event_replay(lua_State* L) {
   const Event* event = read_recorded(L);
   if (event != nullptr) Services::of(L).bus->emit(*event);
@@ -118,7 +118,8 @@ int event_kinds(lua_State* L) {
   return 1;
 }
 
-/// start(file): appends the run's events to `file` below `.agent`, and continues its numbers
+/// start(file): appends the run's events to `file` below `.agent`. The numbers of the events
+/// continue from the last event in the file.
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);

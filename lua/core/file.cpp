@@ -191,7 +191,7 @@ int file_lock(lua_State* L) {
     lua_pushboolean(L, why == EWOULDBLOCK);
     return 3;
   }
-  // The name only informs other processes, so ignore a failed write.
+  // `holder` only informs other processes, so ignore a failed write.
   if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
     (void)write_all(handle.get(), std::string_view(holder, size));
   }
@@ -320,7 +320,7 @@ int file_load(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// take(text, cap) returns the same table as load(), for a text
+/// take(text, cap) prepares a text as input of an agent. Returns the same table as load()
 int file_take(lua_State* L) {
   const std::string_view given = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -333,7 +333,7 @@ int file_take(lua_State* L) {
 /// is_startup(path, writes) returns true if the path is a startup file; see is_startup_file()
 int file_is_startup(lua_State* L) {
   const std::string_view path = check_text(L, 1);
-  lua_settop(L, 2);  // makes index 2 nil if `writes` is missing
+  lua_settop(L, 2);  // a missing `writes` becomes nil
   auto& writes = push_box<std::vector<std::string>>(L);
   if (!lua_isnoneornil(L, 2)) {
     for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {

@@ -28,7 +28,8 @@ int push_done(lua_State* L, const Result<void>& done) {
 
 /// content(dir, path, durable?) returns a text that identifies a file's content, or nil and an
 /// error.
-/// The text has the mode and the hash; see content_of(). It is "" if the file does not exist.
+/// The text has the mode and the hash; see content_of(). It is "" if the file does not exist. If
+/// `durable` is true, first waits until the file is on the disk.
 int file_content(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);

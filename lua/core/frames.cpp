@@ -17,7 +17,7 @@ bool is_of_script(const lua_Debug& frame) {
   return frame.source[0] == '@' && frame.currentline > 0;
 }
 
-/// Pushes a name for a frame: "run", "the function of line 3" or "the file".
+/// Pushes a readable name for a stack frame: "run", "the function of line 3" or "the file".
 void push_title(lua_State* L, const lua_Debug& frame) {
   if (std::strcmp(frame.what, "main") == 0) {
     lua_pushliteral(L, "the file");
@@ -90,8 +90,8 @@ int kept_call(lua_State* L) {
   return lua_gettop(L);
 }
 
-/// keep(fn) returns a function that calls `fn`. Even `return keep(fn)()` leaves a frame on the
-/// stack, which `return fn()` would not.
+/// keep(fn) returns a function that calls `fn`. If a script calls that function with a tail call,
+/// the script's frame stays on the stack, so that an error message can name its line.
 int frames_keep(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -111,8 +111,9 @@ int closed_index(lua_State* L) {
   return 1;
 }
 
-/// closed(fn) returns an __index that calls fn(table, key) if a script reads a missing field.
-/// For the standard library the field is nil, because the library may test for any field.
+/// closed(fn) returns an __index function. If a script reads a missing field, the function returns
+/// fn(table, key). For the standard library, it returns nil, because the library may test for any
+/// field.
 int frames_closed(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);

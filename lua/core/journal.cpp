@@ -29,10 +29,10 @@ RunDriver& check_journal(lua_State* L) {
   return run;
 }
 
-/// Names are the field names that the standard library passes to open().
+/// Names is the argument of open(), converted to C++ values.
 struct Names {
   std::vector<std::string> large;  // large members that are read from the file on demand
-  nlohmann::json late;             // record of a timeout, without late_key and late_error
+  nlohmann::json late;             // a timeout's record; record_deadlines() completes it
   std::string late_key, late_error;
 };
 
@@ -61,11 +61,11 @@ Names names_at(lua_State* L, int index) {
 struct RecordList {
   struct Item {
     std::string body;
-    bool is_lazy;  // true: the body lacks large members
+    bool is_lazy;  // true if the large members were removed from `body`
   };
   Names names;
   std::vector<Item> items;
-  std::size_t bytes = 0;  // total size of the complete bodies
+  std::size_t bytes = 0;  // total size of the bodies that have all their members
   std::size_t given = 0;
   Result<nlohmann::json> item = Error{};
 
@@ -86,8 +86,8 @@ int push_unread(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// next() returns order, record, nil, lazy; order, nil and why the record is damaged; or no value
-/// at the end
+/// next() returns order, record, nil, lazy for the next record; see open(). For a damaged record,
+/// returns order, nil and the reason. At the end, returns no value.
 int journal_next(lua_State* L) {
   auto& records = *to_box<RecordList>(L, lua_upvalueindex(1));
   if (records.given == records.items.size()) return 0;
@@ -104,10 +104,11 @@ int journal_next(lua_State* L) {
   return 1 + push_unread(L, records.item.error());
 }
 
-/// open{ large, deadline = { record, key, error } } opens the run's journal.
-/// Returns an iterator over its records, which returns order, record, nil, lazy; or order, nil and
-/// why the record is damaged.
-/// A lazy record lacks the members that `large` names; value() reads them.
+/// open{ large, deadline = { record, key, error } } opens the run's journal and returns an
+/// iterator.
+/// For each record, the iterator returns order, record, nil, lazy. `order` is the record's number.
+/// If `lazy` is true, the record lacks the members that `large` names; value() reads them.
+/// For a damaged record, it returns order, nil and the reason.
 /// When a scope times out, `deadline.record` is appended to the journal, with the scope's name in
 /// the field `key` and the error in the field `error`.
 /// append() and note() need an open journal.
@@ -142,7 +143,7 @@ int journal_value(lua_State* L) {
   const auto found = item->find(name);
   if (found == item->end()) return 0;
   push_value(L, *found);
-  item = nlohmann::json();  // free the memory before the garbage collector runs
+  item = nlohmann::json();  // do not wait until the garbage collector frees the memory
   return 1;
 }
 
@@ -196,7 +197,10 @@ int journal_note(lua_State* L) {
   return 0;
 }
 
-/// verify(home, run) returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
+/// verify(home, run) checks the journal of a run.
+/// Returns { records, fenced, torn_bytes, line?, why? }, or nil and an error. `fenced` is the
+/// number of lines that do not count, because their writer had lost the run's lock. `torn_bytes` is
+/// the size of an incomplete last line. `line` and `why` describe the first damaged line.
 int journal_verify(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);

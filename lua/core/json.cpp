@@ -20,7 +20,7 @@ int decode(lua_State* L, const JsonLimits& limits) {
   parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
-  parsed = Error{};  // free the memory before the garbage collector runs
+  parsed = Error{};  // do not wait until the garbage collector frees the memory
   return 1;
 }
 
@@ -44,7 +44,7 @@ int encode(lua_State* L, const ValueLimits& limits) {
   read_value(L, 1, value, limits);
   auto& text = push_box<std::string>(L);
   text = json_text(value, indent);
-  value = nullptr;  // free the memory before the garbage collector runs
+  value = nullptr;  // do not wait until the garbage collector frees the memory
   lua_pushlstring(L, text.data(), text.size());
   release(text);
   return 1;

@@ -255,7 +255,8 @@ int ledger_differs(lua_State* L) {
   return await_work(L);
 }
 
-/// strays(home) returns a list of texts that describe rows without a run
+/// strays(home) returns a list of texts, such as "usage of R-077". Each names the rows of a run
+/// that is not in the ledger.
 int ledger_strays(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {

@@ -78,8 +78,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
 
   ~LinePrompt() { close(); }
 
-  /// Stops reading lines and restores the signal handler. Services call it at their end, because
-  /// the Lua object may outlive them.
+  /// Stops reading lines and restores the signal handler. The destructor of `Services` calls this,
+  /// because the Lua object may outlive the services.
   void close() {
     if (!editor_) return;
     editor_.reset();
@@ -104,8 +104,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   bool edits() const { return edits_; }
   bool prompts() const { return prompts_; }
 
-  /// Wait waits for the editor's next event, or for an interrupt. There may be one of each at a
-  /// time.
+  /// Wait waits for the editor's next event or for an interrupt. There must be at most one Wait for
+  /// each of the two at a time.
   class Wait final : public Operation {
    public:
     Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
@@ -188,8 +188,8 @@ PromptRef& check_prompt(lua_State* L) {
 }
 
 /// open(history) starts to read lines and to handle interrupts.
-/// Returns the prompt, whether it has a line editor, and whether it prints its prompt text. Returns
-/// no value if the engine may not read standard input.
+/// Returns the prompt and two flags: whether a line editor is used, and whether the text of the
+/// prompt is printed. Returns no value if the engine may not read standard input.
 int line_open(lua_State* L) {
   const std::string_view history = check_text(L, 1);
   Services& services = Services::of(L);

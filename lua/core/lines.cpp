@@ -15,7 +15,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kLongestLine = 5 << 20;   // same as stream.line_cap in the standard library
-constexpr std::size_t kMostValues = 100'000;    // more would take over 30 MB as Lua tables
+constexpr std::size_t kMostValues = 100'000;    // more values need over 30 MB of memory in Lua
 constexpr std::size_t kCollectEvery = 2 << 20;  // collect garbage after this many bytes of lines
 
 struct Reader {
@@ -79,7 +79,7 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
     lua_rawseti(L, -3, ++count);
     lua_pushinteger(L, static_cast<lua_Integer>(line.number));
     lua_rawseti(L, -2, count);
-    release(line.text);  // free the memory before the garbage collector runs
+    release(line.text);  // do not wait until the garbage collector frees the memory
   }
   const std::uint64_t others = reader.lines.others();
   lua_pushinteger(L, static_cast<lua_Integer>(others - reader.others_told));
@@ -90,14 +90,14 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
 
 /// read(reader, at_end) returns { line, … }, { number, … }, others, last; or nil if there is
 /// nothing new.
-/// A line that is too long or has too many values is replaced by its size in bytes. `others` is the
-/// number of lines of other kinds since the last read(), and `last` is the end of the newest of
-/// them.
+/// A line that is too long or has too many values is replaced by its size in bytes. `number` is a
+/// line's number. `others` counts the lines since the last read() that the reader does not return,
+/// because they are of another kind. `last` is the end of the newest such line.
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;
-  // Collect garbage now. Each earlier line has left garbage of many times its size, of which Lua's
-  // collector notices only the part that Lua itself has allocated.
+  // Collect garbage now. Each earlier line has left many times its size as garbage, and the garbage
+  // collector notices only the part that Lua has allocated.
   if (reader.given >= kCollectEvery) {
     lua_gc(L, LUA_GCCOLLECT);
     reader.given = 0;

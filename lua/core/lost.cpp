@@ -17,7 +17,7 @@ int lost_new(lua_State* L) {
   return 1;
 }
 
-/// record(value) returns the record of a lost value; no value if `value` is another one
+/// record(value) returns the record of a lost value; no value if `value` is not a lost value
 int lost_record(lua_State* L) { return push_lost_record(L, 1) ? 1 : 0; }
 
 /// refuse(value): raises an error of kind `lost` if `value` is a lost value

@@ -1,5 +1,5 @@
-// core.process runs the children of a run and waits until their process trees have ended.
-// query() runs a program before a run exists.
+// core.process runs the children of a run and waits until their process trees have ended. query()
+// runs a program and needs no run.
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +32,8 @@ namespace moonlet {
 
 namespace {
 
-/// Call bundles a child's data in a box, so that nothing leaks if Lua raises an error.
+/// Call has the data of a child that run() starts. It is in a box, so that nothing leaks if Lua
+/// raises an error.
 struct Call {
   ChildSpec spec;
   Fd input;
@@ -263,8 +264,8 @@ int process_take(lua_State* L) { return take_kept(L, false); }
 /// stop(step, name) ends a running attempt of an earlier host, and returns its exit table
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
-/// end_finished(attempt): ends an attempt that has delivered its result; its `why` becomes
-/// "finished"
+/// end_finished(attempt): ends an attempt whose result has arrived. `why` of its exit table becomes
+/// "finished".
 int process_end_finished(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   if (auto child = check_run(L).find_working(attempt)) child->end_finished();
@@ -279,7 +280,7 @@ int process_hold_idle(lua_State* L) {
   return 0;
 }
 
-/// newest_descendant(attempt) returns when the attempt's youngest process started, in ms since
+/// newest_descendant(attempt) returns the start time of the attempt's youngest process, in ms since
 /// 1970.
 /// Returns no value if the attempt has no process.
 int process_newest_descendant(lua_State* L) {

@@ -27,7 +27,8 @@ namespace {
 
 using HomeBox = std::optional<Home>;
 
-/// home(folder) finds the repository of a folder and returns {handle, top, agent_path, git}.
+/// home(folder) finds the repository of a folder and returns {handle, top, agent_path, git}. Other
+/// functions take the handle as `home`.
 /// Writes nothing. Raises an error if the folder does not exist or the repository is damaged.
 int run_home(lua_State* L) {
   const std::string_view folder = check_text(L, 1);
@@ -51,7 +52,7 @@ int run_home(lua_State* L) {
   return 1;
 }
 
-// Registry key that keeps the home of the current run alive.
+// The registry keeps the current run's `Home` object alive under this key.
 const char kHomeOfRun = 0;
 
 RunDriver::Host host_of(Services& services) {
@@ -81,7 +82,7 @@ int push_driver(lua_State* L, Result<std::unique_ptr<RunDriver>>& driver) {
   if (!driver) return raise_error(L, driver.error());
   Services& services = Services::of(L);
   services.run = std::move(*driver);
-  // The run writes into the home's folder, so protect the home from the garbage collector.
+  // The run uses the `Home` object, so protect the object from the garbage collector.
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kHomeOfRun);
   auto& sidecar = push_box<std::string>(L);
@@ -201,7 +202,8 @@ int run_size(lua_State* L) {
 }
 
 /// read(path, cap) reads at most `cap` bytes of a file below `.agent`.
-/// Returns the text, nil and whether it is truncated; or nil and an error.
+/// Returns the text, nil, and whether the file is longer than `cap`. On failure, returns nil and an
+/// error.
 int run_read(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -232,7 +234,7 @@ int run_read_tail(lua_State* L) {
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(cap));
   text.resize(static_cast<std::size_t>(std::max<off_t>(0, size - from)));
   const ssize_t got = ::pread(file->get(), text.data(), text.size(), from);
-  (void)file->close();  // lua_pushlstring may raise an error, which runs no destructor
+  (void)file->close();  // lua_pushlstring() may raise an error, which would skip the destructor
   if (got < 0) return 0;
   lua_pushlstring(L, text.data(), static_cast<std::size_t>(got));
   release(text);
@@ -289,8 +291,8 @@ int run_rename(lua_State* L) {
 }
 
 /// write_value(name, text, durable): stores a value that is too large for a line of the journal.
-/// The value is on the disk when write_value() returns if `durable` is true, otherwise before the
-/// next durable record.
+/// If `durable` is true, the value is on the disk when write_value() returns. Otherwise, it is on
+/// the disk before the next durable record.
 int run_write_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -332,7 +334,7 @@ int run_redact(lua_State* L) {
   return 1;
 }
 
-/// step_name(key) returns the folder name of a step
+/// step_name(key) returns the name of the folder of the step that has this key
 int run_step_name(lua_State* L) {
   const std::string_view key = check_text(L, 1);
   auto& name = push_box<std::string>(L);

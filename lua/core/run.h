@@ -7,8 +7,8 @@
 
 namespace moonlet {
 
-/// Returns the home whose handle is at `index`. Raises an error if the value is not a home's
-/// handle.
+/// Returns the repository (`Home`) whose handle is at `index`. Raises an error if the value is not
+/// such a handle.
 Home& check_home(lua_State* L, int index);
 
 }  // namespace moonlet

@@ -111,7 +111,7 @@ int end_locked(lua_State* L, Operation& operation) {
   if (!lock) return raise_error(L, lock.error());
   auto& ended = push_box<Result<void>>(L);
   ended = LuaState::host_work(L, [&] {
-    const RunLock held = std::move(*lock);  // do not wait for the collector to unlock
+    const RunLock held = std::move(*lock);  // released at once, not by the garbage collector
     return RunRegistry(home).end_orphans(id, held);
   });
   if (!ended) return raise_error(L, ended.error());

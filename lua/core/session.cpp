@@ -31,7 +31,8 @@ namespace {
 
 std::string sessions_folder(const Home& home) { return home.root() + "/.agent/sessions"; }
 
-/// Opens the folder of a session. The home is at stack index 1, the session's id at 2.
+/// Opens the folder of a session. Stack index 1 is the repository's handle, and index 2 is the
+/// session's id.
 Result<Dir> session_dir(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -44,8 +45,8 @@ Result<Dir> session_dir(lua_State* L) {
                {}};
 }
 
-/// Opens a session's folder. If the folder of a live session was deleted, opens its entry in the
-/// index of live keepers.
+/// Opens a session's folder. If the folder of a live session was deleted, opens the session's entry
+/// in the index of live keepers instead.
 Result<Dir> session_or_entry(lua_State* L) {
   auto dir = session_dir(L);
   if (dir || dir.error().kind != ErrorKind::kInvalid) return dir;
@@ -152,7 +153,7 @@ int session_start(lua_State* L) {
     options.run_id = id;
     options.generation = 1;
     options.label = label;
-    const auto live = services.live_keepers().make();  // a session needs no index entry
+    const auto live = services.live_keepers().make();  // on failure, start without an index entry
     if (live) options.live_dir_fd = live->fd();
     auto result = start_session(options, std::move(spec));
     if (!result) return result.error();
@@ -314,8 +315,9 @@ int session_replay(lua_State* L) {
   return 1;
 }
 
-/// hook(argv, env, wall) runs a program of the user for at most `wall` ms and returns {code,
-/// signal, late}
+/// hook(argv, env, wall) runs a program of the user for at most `wall` ms.
+/// Returns {code, signal, late}, or nil and an error. `late` is true if the program ran too long or
+/// was stopped.
 int session_hook(lua_State* L) {
   auto& request = push_box<HookRequest>(L);
   for (int list = 1; list <= 2; ++list) {

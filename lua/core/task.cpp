@@ -56,8 +56,8 @@ int task_cancel_scope(lua_State* L) {
   return 0;
 }
 
-/// scope_error(scope) returns the error that cancelled this very scope; no value if only an
-/// enclosing scope was cancelled, or none
+/// scope_error(scope) returns the error with which this scope was cancelled. Returns no value if
+/// the scope was not cancelled, even if an enclosing scope was.
 int task_scope_error(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   if (!scope->own_error()) return 0;
@@ -78,7 +78,8 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
-/// as_error(table) makes the table an error, which prints as its message, and returns the table
+/// as_error(table) gives the table the metatable of errors, so that tostring() returns its message.
+/// Returns the table.
 int task_as_error(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -99,9 +100,9 @@ void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   }
 }
 
-/// stop_clock(scope?): pauses the time limit of the scope.
-/// Without `scope`, pauses those of all shielded scopes around the running task. If called twice,
-/// start_clock(scope?) must be called twice, too.
+/// stop_clock(scope?): pauses the time limit of the scope until start_clock(scope?) was called as
+/// often as stop_clock(scope?).
+/// Without `scope`, pauses the time limits of all shielded scopes around the running task.
 int task_stop_clock(lua_State* L) {
   turn_clocks(L, &Scheduler::stop_clock);
   return 0;
@@ -171,7 +172,8 @@ int task_join(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// watch(task, delta) changes and returns the number of callers that will handle the task's outcome
+/// watch(task, delta) adds `delta` to the number of callers that will handle the task's outcome,
+/// and returns the new number
 int task_watch(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
@@ -195,7 +197,7 @@ int task_sleep(lua_State* L) { return sleep_for(L, false); }
 /// Such a sleep does not keep the run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
-/// wait_turn(order): waits until all tasks wait and `order` is the lowest order that any waits for.
+/// wait_turn(order): waits until all tasks wait, and none of them waits for a lower order.
 /// Without `order`, waits until all turns are done.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);

@@ -162,7 +162,8 @@ class InputLines {
  public:
   explicit InputLines(std::size_t cap) : cap_(cap) {}
 
-  /// Reads what is available. Returns true if take() can return a line, or the input has ended.
+  /// Reads the available bytes. Returns true if take() can return a line, or if the input has
+  /// ended.
   bool read_some() {
     char chunk[65536];
     const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
@@ -203,7 +204,7 @@ class InputLines {
  private:
   std::size_t cap_;
   std::string buffer_;
-  std::size_t scanned_ = 0;  // so many bytes have no newline
+  std::size_t scanned_ = 0;  // length of the part of `buffer_` searched for a newline
   std::size_t end_ = std::string::npos;
   std::size_t passed_over_ = 0;
   bool ended_ = false;
@@ -264,8 +265,8 @@ class NextLine final : public Operation {
   std::size_t passed_over_ = 0;
 };
 
-/// input(cap) returns a reader of the lines of standard input, which may have at most `cap` bytes
-/// each
+/// input(cap) returns a reader of the lines of standard input. It skips lines longer than `cap`
+/// bytes.
 int terminal_input(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");

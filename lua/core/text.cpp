@@ -22,8 +22,8 @@ int push_string(lua_State* L, const std::string& text) {
   return 1;
 }
 
-/// Pushes the text and frees it at once, because the garbage collector does not count the text in a
-/// box.
+/// Pushes the text, then frees the C++ string at once. The garbage collector does not count the
+/// memory of a string in a box.
 int push_and_release(lua_State* L, std::string& text) {
   push_string(L, text);
   release(text);
@@ -68,7 +68,8 @@ int text_strip(lua_State* L) {
   return push_and_release(L, stripped);
 }
 
-/// printable(text [, cap]) returns a single line for a message
+/// printable(text [, cap]) returns the text as one line of at most `cap` bytes, with control
+/// characters escaped
 int text_printable(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const lua_Integer cap = luaL_optinteger(L, 2, 400);
@@ -129,8 +130,8 @@ int text_base64(lua_State* L) {
 
 /// place() returns "file:line" of the innermost running function of a script, for error messages.
 /// Returns no value if only functions of the standard library run.
-/// place(fn) returns "file:line" where a function is defined. It works even if the function has
-/// made a tail call.
+/// place(fn) returns "file:line" where the function `fn` is defined. Use it for a function that may
+/// have left the stack by a tail call.
 int text_place(lua_State* L) {
   if (lua_isfunction(L, 1)) {
     lua_Debug frame;

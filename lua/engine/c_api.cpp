@@ -373,8 +373,8 @@ moonlet_error* moonlet_run_result(moonlet_run* run, const char** envelope, int* 
 const char* moonlet_run_verdict(moonlet_run* run) {
   return value_or("", [&] {
     std::string verdict = run == nullptr ? std::string() : run->run.verdict();
-    // Run::verdict() returns "" on a thread other than the engine's. Then keep the old text,
-    // because the engine's thread may be using it.
+    // Run::verdict() returns "" on a thread other than the engine's. In that case, do not change
+    // run->verdict, because the engine's thread may be using it.
     return verdict.empty() ? "" : (run->verdict = std::move(verdict)).c_str();
   });
 }

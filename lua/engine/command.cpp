@@ -214,7 +214,7 @@ void Command::begin_last_words(const Error& why) {
     lua_pushlstring(L, word.data(), word.size());
   }
   task_ = scheduler_->start_main(4);
-  state_->cancel_asked.store(false);  // the cancel is handled and must not cancel the report
+  state_->cancel_asked.store(false);  // a cancelled run must still be reported
   cancel_heard_ = false;
   trimmed_bytes_ = 0;
 }

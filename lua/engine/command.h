@@ -105,7 +105,7 @@ class Command {
   std::shared_ptr<Task> task_;
   std::optional<Loop::TimerId> trim_timer_;
   std::int64_t active_ms_ = 0;     // the time of the last activity
-  std::size_t trimmed_bytes_ = 0;  // Lua's memory after the last trim
+  std::size_t trimmed_bytes_ = 0;  // Lua's memory after the last garbage collection by trim()
 };
 
 }  // namespace moonlet

@@ -136,8 +136,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
         is_late = true;
       });
     }
-    // A callback may destroy the Engine. The caller of wait_for() then has the last reference to
-    // this object, and the run is lost when the caller drops it.
+    // A callback may destroy the Engine. Then only the caller of wait_for() still has a reference
+    // to this object. When the caller drops the reference, the run is lost.
     const auto is_closed = [this] { return weak_from_this().use_count() == 1; };
     while (!state.done.load() && !is_late && !is_closed()) turn(true);
     if (timer) loop_.cancel(*timer);

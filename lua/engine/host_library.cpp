@@ -59,7 +59,7 @@ int host_call(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// presets() returns the presets from memory as {name = {file = text}}
+/// presets() returns the presets that the program has added from memory, as {name = {file = text}}
 int host_presets(lua_State* L) {
   lua_newtable(L);
   const HostFunctions* host = Services::of(L).host;

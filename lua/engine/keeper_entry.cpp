@@ -17,7 +17,7 @@ namespace moonlet {
 
 namespace {
 
-// Global variables, because main calls moonlet_keeper() before there is an engine.
+// These variables are global, because main calls moonlet_keeper() before there is an engine.
 std::atomic<const char*> own_name{nullptr};
 std::atomic<bool> is_keeper{false};
 

@@ -39,7 +39,7 @@ struct ReplyInbox {
 struct CallState {
   std::string function, arguments, run, step;
   std::atomic<bool> over{false};      // no answer is needed any more
-  std::atomic<bool> answered{false};  // the first answer sets it
+  std::atomic<bool> answered{false};  // true after the first answer
   std::shared_ptr<ReplyInbox> inbox;
 };
 

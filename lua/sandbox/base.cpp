@@ -29,8 +29,8 @@ constexpr std::size_t kLongestLine = 16 << 10;
 constexpr const char* kPlain[] = {"getmetatable", "ipairs",   "rawequal", "rawlen",
                                   "select",       "tonumber", "type"};
 
-/// error(message, level): like Lua's error (upvalue 1), but never raises nil. Lua 5.5 does the
-/// same.
+/// error(message, level): calls Lua's error (upvalue 1), but replaces a nil message by a text, as
+/// Lua 5.5 does.
 int script_error(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 2);
@@ -40,14 +40,15 @@ int script_error(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// assert(value, message): like Lua's assert (upvalue 1), but a nil message counts as none.
+/// assert(value, message): calls Lua's assert (upvalue 1), but ignores a message that is nil.
 int script_assert(lua_State* L) {
   if (!lua_toboolean(L, 1) && lua_gettop(L) == 2 && lua_isnil(L, 2)) lua_settop(L, 1);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
 /// The message handler of an xpcall. Calls the script's handler (upvalue 1), but not after a kill
-/// or during an interrupt: Lua disables hooks in a message handler, so nothing could stop it.
+/// or during an interrupt. Lua disables hooks in a message handler, so the script's handler could
+/// not be stopped.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
   if (LuaState::of(L).is_killed() || LuaState::of(L).is_interrupted()) return 1;
@@ -66,7 +67,8 @@ int script_xpcall(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// The message handler of a pcall. Makes an error table of moonlet print as its message.
+/// The message handler of a pcall. Gives moonlet's error tables the metatable of errors, so that
+/// tostring() returns their message.
 int name_error(lua_State* L) {
   lua_settop(L, 1);
   if (!lua_istable(L, 1)) return 1;

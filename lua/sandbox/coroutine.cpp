@@ -26,16 +26,16 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// Resumer names the function that has resumed a coroutine. After an await, continue_resume()
-/// returns in the way of that function.
+/// Resumer tells which function has resumed a coroutine. After an await, continue_resume() returns
+/// the results in the form of that function.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
   return nresults == 1 && lua_touserdata(co, -1) == &kOutsideMarker;
 }
 
-/// Returns true while `co` is suspended in an await, whose marker is on its stack. Only the
-/// function that has yielded the await may then resume `co`.
+/// Returns true while `co` is suspended in an await. The await's marker is then on the stack of
+/// `co`, and only the function that has yielded the await may resume `co`.
 bool awaits(lua_State* co) {
   return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
          (Scheduler::is_await(co, 1) || waits_outside(co, 1));
@@ -81,8 +81,8 @@ int refuse(lua_State* L, const char* why) {
 
 int continue_resume(lua_State* L, int status, lua_KContext context);
 
-/// Resumes `co`, on whose stack `nargs` arguments are. Pushes a boolean and the results.
-/// If `co` awaits, does not return, but yields the await to the scheduler.
+/// Resumes `co`, whose stack has `nargs` arguments. Pushes a boolean and the results. If `co`
+/// awaits, yields the await to the scheduler instead of returning.
 int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resumer) {
   int nresults = 0;
   const int status = LuaState::of(L).resume(co, L, nargs, &nresults);
@@ -109,8 +109,8 @@ int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resume
   return nresults + 1;
 }
 
-/// Moves the arguments from stack index `first` upwards to `co`, and resumes `co`. Refuses if `co`
-/// is not suspended.
+/// Moves the arguments from stack index `first` upwards to `co`, and resumes `co`. If `co` is not
+/// suspended, pushes false and an error message.
 int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   LuaState::poll(L);
   const Status status = status_of(L, co);
@@ -147,7 +147,8 @@ int finish_wrap(lua_State* L, lua_State* co, int count) {
 
 int finish_drive(lua_State* L, lua_State* co, int count);
 
-/// Continues after an await in a coroutine. The await's marker is still on the coroutine's stack.
+/// Called after an await in a coroutine. Removes the await's marker from the coroutine's stack and
+/// resumes the coroutine.
 int continue_resume(lua_State* L, int, lua_KContext resumer) {
   lua_State* co = lua_tothread(L, resumer == kWrap ? lua_upvalueindex(1) : 1);
   lua_pop(co, 1);

@@ -1,6 +1,6 @@
-// Defines JSON's null, m.null: a light userdata with address 0, the only light userdata that
-// scripts see. It can be printed and compared. Any other use raises an error that explains it. Loop
-// thread only.
+// Defines JSON's null, which scripts see as m.null. It is a light userdata with address 0, the only
+// one that scripts see. Scripts can print and compare it. Any other use raises an error with an
+// explanation. Loop thread only.
 #pragma once
 
 #include "lua/vm/lua_api.h"

@@ -19,7 +19,7 @@ namespace {
 
 const char kTraversalsKey = 0;
 
-constexpr std::size_t kFewKeys = 200;  // as many fit into the upvalues of an iterator
+constexpr std::size_t kFewKeys = 200;  // limit for keys that are stored as upvalues
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
@@ -28,9 +28,9 @@ struct Key {
     std::size_t size;
   };
   Rank rank;
-  std::uint32_t place;  // index of the key itself
+  std::uint32_t place;  // index of the Lua key on the stack or in an array
   union {
-    lua_Integer integer;  // value of kInteger, or rank of kOther
+    lua_Integer integer;  // value of a kInteger key; order of a kOther key
     lua_Number number;
     Text text;
   };
@@ -114,7 +114,7 @@ Shape survey(lua_State* L, int table) {
   return shape;
 }
 
-/// Pushes an array of the table's `count` keys in the fixed order.
+/// Pushes an array of the table's `count` keys, in the order of `pairs`.
 void push_sorted_keys(lua_State* L, int table, std::size_t count) {
   const int room = static_cast<int>(std::min<std::size_t>(count, 1 << 28));
   lua_createtable(L, room, 0);
@@ -140,8 +140,8 @@ void push_sorted_keys(lua_State* L, int table, std::size_t count) {
   lua_settop(L, found);
 }
 
-// The upvalues of the next iterators are: 1, the position; 2, the array of keys; 3, the table that
-// step_own() reads.
+// The iterators step_given() and step_own() have these upvalues: 1, the position; 2, the array of
+// keys; and 3, only for step_own(), the table.
 
 int step_in(lua_State* L, int table) {
   lua_settop(L, 1);
@@ -183,7 +183,8 @@ int step_record(lua_State* L) {
 /// An iterator over the table in upvalue 3. It ignores its arguments.
 int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
-/// The fast iterator for a plain sequence. The last key that it returned is its position.
+/// The fast iterator for a sequence without gaps. Its position is its second argument, the previous
+/// key.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const lua_Integer run = lua_tointeger(L, lua_upvalueindex(1));
@@ -200,7 +201,7 @@ int step_run(lua_State* L) {
   return 1;
 }
 
-/// Pushes the table that stores the traversals of next() by their table. It has weak keys.
+/// Pushes the table that maps a table to its traversal by next(). Its keys are weak.
 void push_traversals(lua_State* L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
   lua_pop(L, 1);
@@ -212,7 +213,8 @@ void push_traversals(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
-/// Pushes the iterator step_record(). Its upvalues are the sorted keys, and a nil at the end.
+/// Pushes the iterator step_record(), whose upvalues are the position 0, the sorted keys and a
+/// final nil.
 void push_record_iterator(lua_State* L, int table, std::size_t count) {
   luaL_checkstack(L, 2 * static_cast<int>(kFewKeys) + 8, "pairs");
   Key keys[kFewKeys];
@@ -249,7 +251,7 @@ void push_iterator(lua_State* L, int table, bool own_table) {
 
 int return_three(lua_State*, int, lua_KContext) { return 3; }
 
-/// Pushes the first key in the fixed order and its value. Pushes nil if the table is empty.
+/// Pushes the first key in the order of `pairs`, and its value. Pushes nil if the table is empty.
 int first_key(lua_State* L) {
   lua_settop(L, 1);
   lua_pushnil(L);
@@ -365,7 +367,7 @@ int ordered_next(lua_State* L) {
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // index 3: maps a table to its sorted keys; keys[0] is the position
+  push_traversals(L);  // index 3 maps a table to its sorted keys; keys[0] is the current position
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

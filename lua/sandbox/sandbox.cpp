@@ -200,8 +200,8 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
-/// Makes string methods work on the library of this sandbox, and hides the metatable of strings.
-/// Scripts cannot access the table of methods, so it needs no frozen view.
+/// Makes string methods use this sandbox's library, and hides the metatable of strings. The methods
+/// need no frozen view, because scripts cannot access the table that has them.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);

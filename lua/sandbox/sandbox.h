@@ -33,7 +33,7 @@ int luaopen_sandbox_coroutine(lua_State* L);  ///< coroutines that may await
 int luaopen_sandbox_string(lua_State* L);
 int luaopen_sandbox_table(lua_State* L);
 int luaopen_sandbox_utf8(lua_State* L);
-int luaopen_sandbox_os(lua_State* L);     ///< time and date of a given time; refuses clocks
+int luaopen_sandbox_os(lua_State* L);     ///< only `time` and `date`, which cannot read a clock
 int luaopen_sandbox_debug(lua_State* L);  ///< only traceback
 
 /// Marks the metatable at `index` as the host's. Scripts then have no raw access to its tables.
@@ -55,7 +55,7 @@ void set_module_base(lua_State* L);
 /// strings by their bytes, then false, true, and other keys in the order of their first appearance.
 int ordered_pairs(lua_State* L);
 int ordered_next(lua_State* L);
-/// Pushes an iterator over the keys of the table at `index`, in the order of pairs. The iterator
+/// Pushes an iterator over the keys of the table at `index`, in the order of `pairs`. The iterator
 /// ignores its arguments.
 void push_ordered_iterator(lua_State* L, int index);
 

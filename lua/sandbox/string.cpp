@@ -1,5 +1,5 @@
-// Defines a string library whose functions can be killed and show no memory addresses. byte, char,
-// len and sub are Lua's own, because their run time is limited.
+// Defines a string library that stops at a kill and prints no memory addresses. The functions
+// `byte`, `char`, `len` and `sub` are Lua's own, because their run time is limited.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -161,7 +161,7 @@ void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   }
 }
 
-/// Adds the replacement of a match to the buffer. Returns false if it is the unchanged match.
+/// Adds the replacement of a match to the buffer. Returns false if the match stays unchanged.
 bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   switch (lua_type(L, 3)) {
     case LUA_TFUNCTION:
@@ -200,7 +200,7 @@ int string_gsub(lua_State* L) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   const char* const end = text.data() + text.size();
-  const char* copied = text.data();  // the text before `copied` is in the buffer
+  const char* copied = text.data();  // end of the text that is already in the buffer
   const char* from = copied;
   const char* last_end = nullptr;
   lua_Integer count = 0;
@@ -284,7 +284,7 @@ int string_rep(lua_State* L) {
   std::memcpy(out, text.data(), text.size());
   if (count > 1) {
     std::memcpy(out + text.size(), separator.data(), separator.size());
-    // Copy the finished part of the result, so that it doubles each time.
+    // Append copies of the finished part. It grows with each copy, so few copies are needed.
     for (std::size_t done = unit; done < total;) {
       const std::size_t piece = std::min({done, total - done, 4 * kChunk});
       std::memcpy(out + done, out, piece);
@@ -328,8 +328,9 @@ int string_reverse(lua_State* L) {
   return convert(L, [](std::string_view text, std::size_t i) { return text[text.size() - 1 - i]; });
 }
 
-/// pack, packsize and unpack: check the format and call Lua's function (upvalue 1). A long format,
-/// or one such as "c1000000000", which is padded byte by byte, could block the host.
+/// Implements `pack`, `packsize` and `unpack`. Checks the format and calls Lua's function (upvalue
+/// 1). A long format could block the host, and so could "c1000000000", which is padded byte by
+/// byte.
 int checked_pack(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat / 16) return luaL_error(L, "format longer than 64 KB");

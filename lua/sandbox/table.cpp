@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr lua_Integer kMostElements = 1 << 24;  // in a single call; memory usually runs out first
+constexpr lua_Integer kMostElements = 1 << 24;  // per call; usually memory runs out first
 constexpr lua_Integer kPollMask = 0xfff;
 
 void poll_at(lua_State* L, lua_Integer i) {
@@ -182,8 +182,8 @@ int table_sort(lua_State* L) {
   luaL_argcheck(L, count <= kMostElements, 1, "list too long");
   if (count < 2) return 0;
   luaL_checkstack(L, 8, "sort");
-  // Stack index 3 is a copy of the list, which the comparison function cannot access. Index 4 is
-  // the order.
+  // Stack index 3 is a copy of the list, which the comparison function cannot access. Index 4 is an
+  // array of positions, which is sorted instead of the list.
   lua_createtable(L, static_cast<int>(count), 0);
   for (lua_Integer i = 1; i <= count; ++i) {
     poll_at(L, i);

@@ -13,7 +13,8 @@ namespace moonlet {
 
 /// Each of these functions reads a field of the table at `index`. A returned string is valid as
 /// long as the table.
-/// If the field is missing, they return "", `otherwise` and false, respectively.
+/// If the field is missing, field_text() returns "", field_integer() returns `otherwise`, and
+/// field_flag() returns false.
 /// They raise an error if the value has another type, or is a negative integer.
 std::string_view field_text(lua_State* L, int index, const char* key);
 std::int64_t field_integer(lua_State* L, int index, const char* key, std::int64_t otherwise);

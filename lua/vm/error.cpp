@@ -133,7 +133,7 @@ Error read_error(lua_State* L, int index) {
     default:
       error.message = std::string("a ") + luaL_typename(L, index) + " value was raised as an error";
   }
-  constexpr std::size_t kLongest = 4096;  // more is not readable
+  constexpr std::size_t kLongest = 4096;  // nobody reads a longer message
   if (error.message.size() > kLongest) error.message.resize(kLongest);
   return error;
 }

@@ -9,8 +9,8 @@ namespace moonlet {
 
 void push_error(lua_State* L, const Error& error);
 
-/// Makes the table at `index` an error, which prints as its message. Does not change a table that
-/// already has a metatable.
+/// Gives the table at `index` the metatable of errors, so that tostring() returns its message. Does
+/// nothing if the table already has a metatable.
 void make_error(lua_State* L, int index);
 
 /// Raises `error`, which must be in a box. All other C++ objects of the caller must be in boxes,

@@ -40,7 +40,7 @@ namespace detail {
 template <typename T>
 int destroy_box(lua_State* L) {
   static_cast<T*>(lua_touserdata(L, 1))->~T();
-  // If __gc is called again, it must not find this finalizer.
+  // Remove the finalizer, so that a second call of __gc does not destroy the object again.
   lua_pushnil(L);
   lua_setmetatable(L, 1);
   return 0;

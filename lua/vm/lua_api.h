@@ -1,5 +1,5 @@
-// Includes Lua's headers. They work with a Lua compiled as C or as C++: in C++ code, the headers
-// themselves declare the right linkage.
+// Includes Lua's headers. They need no `extern "C"`, because they declare their linkage themselves,
+// for a Lua compiled as C or as C++.
 #pragma once
 
 #include <lauxlib.h>

@@ -118,8 +118,8 @@ void Scheduler::pump() {
       resuming_ = true;
       resume(task);
       resuming_ = false;
-      // Run the tasks that this task has woken before all other ready tasks, because a replay does
-      // so, too. The order that a script observes must not depend on how many tasks there are.
+      // Put the tasks that this task has woken before all other ready tasks, as a replay does. The
+      // order that a script observes must not depend on the number of tasks.
       ready_.insert(ready_.begin(), woken_.begin(), woken_.end());
       woken_.clear();
     }
@@ -135,7 +135,7 @@ bool Scheduler::all_wait_for_each_other() const {
 void Scheduler::resume(const std::shared_ptr<Task>& task) {
   lua_rawgeti(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   lua_State* thread = lua_tothread(L_, -1);
-  lua_pop(L_, 1);  // the registry keeps the thread alive
+  lua_pop(L_, 1);  // the registry keeps the coroutine alive
   if (const Error* error = task->scope_->pending_error(); error != nullptr && !task->started_) {
     lua_settop(thread, 0);
     push_error(thread, *error);
@@ -395,7 +395,7 @@ void Scheduler::cancel(CancelScope& scope, Error error) {
 }
 
 void Scheduler::wake_cancelled() {
-  auto tasks = tasks_;  // a copy, because a completion may end tasks
+  auto tasks = tasks_;  // a copy, because a callback may remove tasks from `tasks_`
   for (auto& task : tasks) {
     if (task->waiting_for_ && task->scope_->pending_error() != nullptr) {
       auto operation = task->waiting_for_;

@@ -42,17 +42,17 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;                // held time that has extended the deadline
+  std::int64_t credit_ms_ = 0;                // blocked time that `deadline_ms_` includes
   std::function<void(CancelScope&)> expire_;  // called at the deadline
   std::int64_t deadline_ms_ = 0;              // clock time of the armed deadline
   std::int64_t left_ms_ = 0;                  // the remaining time of a stopped clock
   int clock_stops_ = 0;
   bool stopped_ = false;  // start_clock() must arm the deadline again
   bool shielded_ = false;
-  bool ends_budget_ = false;  // the deadline ends the run's time budget
+  bool ends_budget_ = false;  // true if the deadline is the end of the run's time budget
   bool open_ = true;
   int live_tasks_ = 0;
-  std::shared_ptr<Operation> expiry_;                // in a replay, the turn of the timeout
+  std::shared_ptr<Operation> expiry_;                // a replay's wait for the recorded timeout
   std::vector<std::function<void()>> idle_waiters_;  // called when live_tasks_ becomes 0
 };
 
@@ -64,7 +64,8 @@ class Task : public Operation {
   explicit Task(lua_State* main) : L_(main) {}
   ~Task() override { luaL_unref(L_, LUA_REGISTRYINDEX, result_ref_); }
   Outcome outcome() const { return outcome_; }
-  /// Number of callers that will handle the task's outcome. If it is 0, a failure goes unnoticed.
+  /// Number of callers that will handle the task's outcome. If it is 0, a failure of the task also
+  /// fails its scope.
   int watchers = 0;
   /// Returns the registry reference of {n = count, results…} or {error}; LUA_NOREF until the task
   /// has ended.
@@ -116,7 +117,7 @@ class Scheduler {
   /// Called by the event loop when a scope has timed out.
   /// `what` names the scope, and `error` is the error that cancels it.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Returns true once the run is asked to end. The function may be empty.
+  /// Reports whether the run has been asked to end. The function may be empty.
   std::function<bool()> end_asked;
   /// If the run is asked to end, cancels the root scope and returns true.
   bool hear_end();
@@ -131,9 +132,9 @@ class Scheduler {
 
   /// Raises an error if the running task is cancelled. Call this before an operation is started.
   void check(lua_State* L);
-  /// Like check(), but first cancels the running task if one of its deadlines has passed, or if the
-  /// run is asked to end. Call this before an action with side effects, because the event loop
-  /// would notice the deadline or the request only after the action. Resumes no other task.
+  /// Like check(), but first cancels the running task if one of its deadlines has passed or the run
+  /// is asked to end. Call this before an action with side effects, because otherwise the event
+  /// loop notices the deadline or the request only after the action. Resumes no other task.
   void check_now(lua_State* L);
   /// Pushes a box for an await. The caller must store a started operation in it.
   /// Raises an error if the task is cancelled (unless `unchecked`), or if Lua cannot yield here.
@@ -158,11 +159,11 @@ class Scheduler {
   /// cancelled.
   std::shared_ptr<Operation> wait_idle(const std::shared_ptr<CancelScope>& scope);
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
-  /// Returns an operation that completes when all tasks wait and `order` is the lowest order that
-  /// any task waits for.
+  /// Returns an operation that completes when all tasks wait and none of them waits for a lower
+  /// order.
   std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
-  /// Blocks this turn and all later turns, until release_turn() was called as often as hold_turn().
-  /// Timeouts do not count this time, because the original run did not spend it.
+  /// Blocks the turn `order` and all later turns until release_turn() was called as often as
+  /// hold_turn(). Timeouts do not count this time, because the original run had no such pause.
   void hold_turn(std::uint64_t order);
   void release_turn(std::uint64_t order);
   /// Makes the scope time out at its turn in a replay, and not by the clock.
@@ -203,7 +204,8 @@ class Scheduler {
   Turns turns_;
   std::int64_t held_since_ms_ = 0;
   std::int64_t held_before_ms_ = 0;  // total time for which turns were blocked
-  /// Expires with the scheduler. Lua may keep a scope alive, whose deadline passes later.
+  /// Tells the timer of a scope that the scheduler is gone. Lua may keep the scope alive, and then
+  /// its timer still fires.
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 

@@ -27,10 +27,10 @@ struct Services {
   const Clock& clock;
   Loop& loop;
   const std::vector<std::string> environment;  ///< "NAME=value", from EngineOptions
-  const Redactor redactor;                     ///< redacts the secrets in the environment
+  const Redactor redactor;                     ///< redacts the environment's secrets in texts
   std::string working_directory;               ///< an absolute path
   std::string keeper_program;                  ///< path of the executable that starts as a keeper
-  std::optional<std::string> config;           ///< the config file; "": none; unset: the user's own
+  std::optional<std::string> config;           ///< EngineOptions::config; "" means no config file
   HostFunctions* host = nullptr;               ///< the embedding program's functions; null if none
   /// Prints the result of a command (stream 1) or messages for people (stream 2).
   std::function<void(int stream, std::string_view text)> print;
@@ -43,8 +43,9 @@ struct Services {
   std::unique_ptr<Bus> bus;
   std::unique_ptr<RunDriver> run;  ///< the current run; null if there is none
   std::size_t logged_bytes = 0;    ///< how much scripts have printed and logged
-  std::vector<Event> early;        ///< logged by a script before its run existed
-  /// Number of folders that Lua has open. At most_open_folders, garbage is collected to close some.
+  std::vector<Event> early;        ///< events of a script before its run existed
+  /// Number of folders that Lua has open. When it reaches `most_open_folders`, garbage is collected
+  /// to close some.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;
   WorkerPool workers;  ///< runs slow C++ functions; see lua/vm/work.h
@@ -61,8 +62,8 @@ struct Services {
   std::weak_ptr<LiveTerminal> live() const { return live_; }
   static Services& of(lua_State* L);
   static void set(lua_State* L, Services& services);
-  /// Returns the value of an environment variable, or nullptr if it is not set. Services owns the
-  /// string.
+  /// Returns the value of an environment variable, or nullptr if it is not set. The string belongs
+  /// to this object.
   const char* env(std::string_view name) const;
   /// Returns moonlet's state folder of this user, for data that does not belong to a repository.
   /// Returns "" if neither XDG_STATE_HOME nor HOME is an absolute path.
@@ -75,13 +76,14 @@ struct Services {
 
   std::unique_ptr<CallbackSink> display_;
   std::shared_ptr<LiveTerminal> live_;
-  std::function<void(int, std::string_view)> print_itself_;  // the original `print` of a view
+  std::function<void(int, std::string_view)> print_itself_;  // `print` without the view
 };
 
 /// Returns the current run. Raises an error if there is none.
 RunDriver& check_run(lua_State* L);
 
-/// Adds to the amount of a script's output. Raises the error `limit` if it is too much.
+/// Adds `bytes` to the size of the script's output. Raises the error `limit` if the output is too
+/// large.
 void count_output(lua_State* L, std::size_t bytes);
 
 }  // namespace moonlet

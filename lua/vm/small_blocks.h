@@ -29,8 +29,7 @@ class SmallBlocks {
   /// Returns nullptr if no page has room; the caller must then call add_slab().
   void* take(std::size_t size);
   void give_back(void* block);
-  /// Returns true if `block` also suits `size`, because blocks of that size have the same rounded
-  /// size.
+  /// Returns true if `block` has the size that take(size) would allocate.
   static bool fits(const void* block, std::size_t size);
 
   /// Requests a slab from the system. Returns false if the system has no memory.

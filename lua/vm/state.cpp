@@ -24,7 +24,8 @@ constexpr std::int64_t kStoppedNs = 1'000'000'000;
 /// When the run must end, a script has this time to reach an await before it is killed.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
-/// On a busy machine, a script may take this many times its CPU time limit.
+/// The limit of elapsed time is this multiple of the CPU time limit, because the machine may be
+/// busy.
 constexpr std::int64_t kFar = 6;
 // After a kill, error messages and cleanup may use this much memory beyond the limit.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
@@ -115,8 +116,8 @@ constexpr bool is_small([[maybe_unused]] std::size_t size) {
 
 }  // namespace
 
-/// Allocates a small block, and a slab if needed. Unless `growing`, the memory limit does not
-/// apply, because Lua expects that shrinking a block succeeds.
+/// Allocates a small block, and a slab if needed. If `growing` is false, ignores the memory limit,
+/// so that a block can shrink at the limit.
 void* LuaState::take_small(std::size_t size, bool growing) {
   void* block = small_.take(size);
   if (block != nullptr) return block;
@@ -152,7 +153,7 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
   void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
                                    : take_large(nullptr, 0, new_size);
   if (moved == nullptr && new_size < old_size && is_small(old_size))
-    return block;  // safe: a small block's size is recorded in its page
+    return block;  // keep the larger block; its page knows its size
   if (moved == nullptr || block == nullptr) return moved;
   std::memcpy(moved, block, std::min(old_size, new_size));
   give_back(block, old_size);
@@ -161,7 +162,7 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
-  if (block == nullptr) old_size = 0;  // Lua passes the type of a new object in old_size
+  if (block == nullptr) old_size = 0;  // Lua passes the type of a new object in `old_size`
   if (new_size == 0) {
     state->give_back(block, old_size);
     return nullptr;
@@ -171,7 +172,7 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
   // If a request is refused, Lua collects garbage and repeats it. If it is refused again, Lua
   // raises a memory error, which a script could catch. So kill the script then. Lua's string
   // buffers do not repeat a refused request; therefore also kill the script if the next request is
-  // another one.
+  // a different one.
   const bool again = request == state->refused_;
   if (growing && !again && state->refused_ != Request{}) state->run_short();
   state->is_capped_ = false;
@@ -208,7 +209,7 @@ void LuaState::run_short() {
 /// But it walks the whole call stack, so pauses between the calls keep a deep recursion from
 /// spending all CPU time on it.
 void LuaState::hurry() {
-  constexpr std::int64_t kRest = 10;  // the pause, as a multiple of the last call's duration
+  constexpr std::int64_t kRest = 10;  // the pause after a call, as a multiple of its duration
   lua_State* running = running_.load(std::memory_order_relaxed);
   if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
   const std::int64_t begin = steady_ns();
@@ -239,7 +240,7 @@ void LuaState::rest_hook(lua_State* L) {
 namespace {
 
 /// Raises the error of an interrupt, with the field `stopped` = true. `message` must be static or
-/// on the stack.
+/// on the Lua stack.
 int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char* message) {
   Error& error = push_box<Error>(L);
   error.kind = kind;
@@ -296,7 +297,7 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
     return;
   }
   of(L).note_place(L);
-  // Yield, because a pcall cannot catch that. Code that cannot yield gets an error at every
+  // Yield, because a pcall cannot stop a yield. If this code cannot yield, raise an error at each
   // instruction.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
@@ -482,13 +483,13 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
   return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// Makes Lua raise an error in the script, and gives the script its time limit once more. Returns
-/// false if the script must be killed without an error.
+/// Makes Lua raise an error in the script, and starts the script's time limit again. Returns false
+/// if the script must be killed instead.
 bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;
   const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
-  interrupt_.store(reason);  // store before the deadline: run() resets `interrupt_`
+  interrupt_.store(reason);  // must precede the new deadline, because run() resets `interrupt_`
   if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
   return true;
 }
@@ -500,8 +501,7 @@ void LuaState::tick(std::int64_t deadline, std::int64_t now) {
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
-    // Kill only if the deadline is unchanged, so that the code for which it was set is still
-    // running.
+    // Kill only if the deadline has not changed meanwhile. A new deadline may belong to other code.
     const Kill reason = reason_to_end(deadline, now, passed);
     const bool raises = is_interrupted() && (reason == kNone || reason == kInterrupt);
     if (raises || interrupt(reason, deadline)) {

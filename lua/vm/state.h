@@ -38,7 +38,7 @@ struct LuaLimits {
   const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, if Lua still runs a second after a kill.
   std::function<void(const std::string& why)> on_stuck;
-  /// Used on two threads. It must outlive the state.
+  /// The clock is used on two threads, and must outlive the state.
   const Clock* clock = &system_clock();
 };
 
@@ -73,8 +73,9 @@ class LuaState {
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
   /// If `on` is true, a script that runs too long first gets an error: `limit`, or `cancelled`
-  /// after ask_interrupt(). A pcall cannot stop this error, but the standard library's code around
-  /// the script unwinds as after any error. If the script continues nevertheless, it is killed.
+  /// after ask_interrupt(). A pcall of the script cannot stop this error, but functions of the
+  /// standard library that called the script can handle it. If the script continues nevertheless,
+  /// it is killed.
   void interrupt_first(bool on) { interrupts_.store(on); }
   /// Asks to stop the script that is computing, because the user has interrupted it. Safe in a
   /// signal handler.
@@ -178,7 +179,8 @@ class LuaState {
   char killed_at_[LUA_IDSIZE + 16] = "";
   const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
-  // `interrupt_` is the reason while an error unwinds the script. See interrupt_first().
+  // While the error of an interrupt unwinds the script, `interrupt_` is the reason of the
+  // interrupt. See interrupt_first().
   std::atomic<bool> interrupts_{false}, interrupt_asked_{false}, interrupt_done_{false};
   std::atomic<int> interrupt_{kNone};
   // The running coroutine, for the signal handler on the thread that runs Lua.
@@ -187,7 +189,8 @@ class LuaState {
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
-  // CPU time of the thread at which Lua is killed, in ns. 0: no Lua code runs. kExpired: killed.
+  // CPU time of the thread at which Lua is killed, in ns. It is 0 if no Lua code runs, and kExpired
+  // after a kill.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
@@ -197,11 +200,11 @@ class LuaState {
   std::int64_t checked_ns_ = 0;    // the time of the last check
   std::int64_t stretch_ = 0;       // deadline of the Lua code that is being watched
   std::int64_t stretch_ns_ = 0;    // elapsed time since the watched code started
-  std::int64_t impatient_ns_ = 0;  // time since a cancel or the budget asked Lua to end
+  std::int64_t impatient_ns_ = 0;  // how long Lua code has ignored a request to end
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool watching_ = false;  // the watchdog polls deadline_; guarded by mutex_
+  bool watching_ = false;  // guarded by mutex_; true while the watchdog polls deadline_
   bool stop_ = false;      // guarded by mutex_
 };
 

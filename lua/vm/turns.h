@@ -1,5 +1,5 @@
-// Turns completes waits in the order of their numbers, whatever the order of the calls was. A
-// resumed run uses it to replay its journal in the original order. Loop thread only.
+// Turns completes waits in the order of their numbers, not in the order of the calls. A resumed run
+// uses it to replay its journal in the original order. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace moonlet {
 
 class Turns {
  public:
-  /// An order after all recorded ones.
+  /// A wait with this order completes after all waits with a recorded order.
   static constexpr std::uint64_t kLast = UINT64_MAX - 1;
-  /// An order after all other waits. Its turn comes only if nothing else can happen.
+  /// A wait with this order completes last, and only if nothing else can happen in the run.
   static constexpr std::uint64_t kParked = UINT64_MAX;
 
-  /// Returns an operation that completes at its turn. Lower orders come first. For the same order,
-  /// operations complete in the order of the wait() calls.
+  /// Returns an operation that completes at its turn: the lowest order comes first. Waits with the
+  /// same order complete in the order of the calls.
   std::shared_ptr<Operation> wait(std::uint64_t order) {
     auto turn = std::make_shared<Turn>();
     waiting_.emplace(std::pair(order, ++count_), turn);

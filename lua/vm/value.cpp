@@ -77,7 +77,7 @@ struct Reader {
       case LUA_TUSERDATA:
         if (push_lost_record(L, index)) {
           out = json::object();
-          json& slot = out["lost"];  // no temporary object, because read() may raise an error
+          json& slot = out["lost"];  // an error in read() would leak a temporary object
           read(lua_gettop(L), slot, depth + 1);
           lua_pop(L, 1);
           break;
@@ -141,7 +141,7 @@ struct Reader {
       std::size_t size = 0;
       const char* key = lua_tolstring(L, -2, &size);
       count(size);
-      json& slot = out[std::string(key, size)];  // no temporary: read() may raise an error
+      json& slot = out[std::string(key, size)];  // an error in read() would leak a temporary object
       read(lua_gettop(L), slot, depth + 1);
       lua_pop(L, 1);
     }

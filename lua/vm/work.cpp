@@ -58,7 +58,7 @@ class Work final : public Operation {
       try {
         result = fn();
       } catch (const std::bad_alloc&) {
-        result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // short: needs no allocation
+        result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // this allocates nothing
       } catch (const std::exception& e) {
         Error error;
         error.message = std::string("internal error: ") + e.what();
@@ -75,7 +75,7 @@ class Work final : public Operation {
 
   static void on_done(uv_async_t* done) {
     Shared& shared = *static_cast<Request*>(done->data)->shared;
-    shared.ended.wait();  // does not block; synchronizes `result` with this thread
+    shared.ended.wait();  // does not block; makes `result` visible to this thread
     Work* owner = shared.owner;
     uv_close(reinterpret_cast<uv_handle_t*>(done),
              [](uv_handle_t* closed) { delete static_cast<Request*>(closed->data); });
@@ -98,7 +98,7 @@ int push_result(lua_State* L, Operation& operation) {
     return 2;
   }
   push_value(L, *result);
-  result = nlohmann::json();  // free the memory before the garbage collector runs
+  result = nlohmann::json();  // do not wait until the garbage collector frees the memory
   return 1;
 }
 

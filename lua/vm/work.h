@@ -1,6 +1,7 @@
-// Runs a slow C++ function, such as a hash, on a worker thread, while the event loop continues. Its
-// time does not count for the script's limit. The function must not use Lua. Values that it borrows
-// must outlive the await; values on the Lua stack do. Loop thread only.
+// Runs a slow C++ function, such as a hash, on a worker thread, while the event loop continues. The
+// function's time does not count for the script's limit. The function must not use Lua. It may
+// borrow values on the Lua stack; other values that it borrows must outlive the await. Loop thread
+// only.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,7 @@ namespace moonlet {
 
 using WorkFunction = std::function<Result<nlohmann::json>()>;
 
-/// Pushes a box with an empty function, which the caller sets.
+/// Pushes a box for a function, and returns the function. It is empty until the caller sets it.
 WorkFunction& push_work(lua_State* L);
 
 /// Runs the function in the box at the top of the stack and waits until it has returned.

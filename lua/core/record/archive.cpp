@@ -119,7 +119,8 @@ int archive_extract(lua_State* L) {
   return await_work(L);
 }
 
-/// adopt(home, staged, id, record, body) makes a verified folder a run of this repository.
+/// adopt(home, staged, id, record, body) makes the verified folder `staged` the run `id` of this
+/// repository. `record` is the text of its run.json. `body` is a record to append to its journal.
 /// Returns true, false if the id is taken, or nil and an error.
 int archive_adopt(lua_State* L) {
   Home& home = check_home(L, 1);

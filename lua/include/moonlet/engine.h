@@ -43,8 +43,8 @@ MOONLET_API std::string own_program();
 struct EngineOptions {
   /// The repository or folder to work in. Empty: the process's working directory.
   std::string directory;
-  /// The environment that child processes derive theirs from, as "NAME=value".
-  /// Without a value: the process's environment. An empty list: no variables.
+  /// The variables ("NAME=value") from which the environment of each child process is made. Without
+  /// a value: the process's environment. An empty list: no variables.
   std::optional<std::vector<std::string>> environment;
   /// The config file, an absolute path that exists. Without a value: the user's config file.
   /// An empty string: no config file.
@@ -148,8 +148,8 @@ class MOONLET_API Engine {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Formats an error as the JSON envelope of `command`, which failed before it could make one
-/// itself.
+/// Formats an error as the JSON envelope of `command`. Use it if the command failed before it could
+/// make an envelope.
 MOONLET_API std::string envelope_of(std::string_view command, const Error& error);
 /// Formats an error as `moonlet` prints it. Escapes characters that could control a terminal.
 MOONLET_API std::string text_of(const Error& error);

@@ -54,11 +54,11 @@ class MOONLET_API Reply {
 struct NativeFunction {
   enum class Effect {
     kObserve,  ///< only reads; a resumed run repeats a call that has no recorded result
-    kAct,      ///< changes something; a resumed run asks a person if the host died during the call
+    kAct,      ///< has side effects; a resumed run asks a person if the host died during the call
   };
 
   std::string name;           ///< matches ^[a-z][a-z0-9_]{0,39}$
-  std::string summary;        ///< a sentence for people
+  std::string summary;        ///< a one-sentence description for users
   std::string schema;         ///< JSON Schema (draft-07) of the arguments; empty: any object
   std::string result_schema;  ///< JSON Schema of the result; empty: any value
   Effect effect = Effect::kAct;

@@ -15,7 +15,7 @@ namespace moonlet {
 
 /// Request is the input of Engine::start(): a preset to run, or a whole command line.
 struct Request {
-  /// Names a preset, the path of a Lua file, or a packet ("T-001").
+  /// The name of a preset, the path of a Lua file, or the id of a packet, such as "T-001".
   std::string target;
   /// The arguments as JSON: an object by name, or an array of strings for a script. Empty: none.
   std::string arguments;
@@ -47,7 +47,7 @@ struct Outcome {
 struct RunEvent {
   EventType type;
   std::string_view name;  ///< "step.finished"
-  std::string_view run;   ///< "R-007"; empty until the run is recorded
+  std::string_view run;   ///< such as "R-007"; empty until the run is recorded
   std::string_view step;  ///< the key of the step; empty if the event concerns no step
   std::uint64_t number;   ///< counts from 1 in each run; 0 for an event without a run
   std::int64_t wall_ms;   ///< milliseconds since 1970
