@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 
@@ -23,7 +25,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::string_view kHead = "moonlet-tree 1 ";
+constexpr std::string_view kHead = "moonlet-tree 2 ";
 constexpr std::string_view kEnd = "end";
 constexpr std::size_t kLargestList = std::size_t{2} << 30;
 constexpr std::size_t kUsualFolder = 32;
@@ -50,10 +52,11 @@ char type_of(mode_t mode) {
 
 }  // namespace
 
-Result<TreeList::Stat> TreeList::stat_of(int dir, const std::string& name) {
+// Inspects an entry of an open folder; with an empty name, the folder itself.
+Result<TreeList::Stat> TreeList::stat_of(int dir, const char* name) {
   struct stat info;
   const int failed =
-      name.empty() ? ::fstat(dir, &info) : ::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW);
+      *name == 0 ? ::fstat(dir, &info) : ::fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW);
   Stat stat;
   if (failed != 0) {
     if (errno == ENOENT) return stat;
@@ -67,17 +70,52 @@ Result<TreeList::Stat> TreeList::stat_of(int dir, const std::string& name) {
   const auto ns = [](const timespec& time) {
     return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
   };
-  stat = {type_of(info.st_mode),
-          info.st_mode & 07777U,
-          info.st_uid,
-          info.st_gid,
-          info.st_nlink,
-          info.st_ino,
-          static_cast<std::uint64_t>(info.st_size),
-          ns(modified),
-          ns(changed)};
+  stat = {type_of(info.st_mode), {},
+          info.st_mode & 07777U, info.st_uid,
+          info.st_gid,           info.st_nlink,
+          info.st_ino,           static_cast<std::uint64_t>(info.st_size),
+          ns(modified),          ns(changed)};
   return stat;
 }
+
+// Reader walks over a saved list, or a part of it. A list is kHead with the number of entries and
+// the sum of their sizes, the top, the folders, and kEnd. A folder is '/', its path and its
+// entries. A NUL ends each text.
+class TreeList::Reader {
+ public:
+  struct Item {
+    Stat stat;
+    std::string_view attributes;
+    std::string_view name;  // a NUL follows, so system calls can use it
+  };
+
+  explicit Reader(std::string_view text) : rest_(text) {}
+
+  const char* at() const { return rest_.data(); }
+  bool at_end() const { return rest_.empty(); }
+  // Returns '/' before a folder, the type of an entry before the entry, and 'e' before kEnd.
+  char kind() const { return rest_.front(); }
+
+  bool word(std::string_view& word) {
+    const auto end = rest_.find('\0');
+    if (end == std::string_view::npos) return false;
+    word = rest_.substr(0, end);
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  bool item(Item& item) {
+    if (rest_.size() < sizeof item.stat) return false;
+    std::memcpy(&item.stat, rest_.data(), sizeof item.stat);
+    rest_.remove_prefix(sizeof item.stat);
+    // After a power cut, sectors of the list may be zero.
+    const bool is_type = item.stat.type != 0 && std::strchr("fdlo", item.stat.type) != nullptr;
+    return is_type && word(item.attributes) && word(item.name);
+  }
+
+ private:
+  std::string_view rest_;
+};
 
 // Brings a list up to date, folder by folder.
 class TreeList::Update {
@@ -140,7 +178,7 @@ class TreeList::Update {
     };
     std::vector<Known> all;
     for (const auto& [path, folder] : list_.folders_) {
-      if (is_wanted(path)) all.push_back({&path, &folder});
+      if (!folder.is_read && is_wanted(path)) all.push_back({&path, &folder});
     }
     std::atomic<std::size_t> next = 0;
     const auto look = [&] {
@@ -170,14 +208,15 @@ class TreeList::Update {
     struct stat info;
     if (!fd || ::fstat(fd.get(), &info) != 0 || info.st_dev != device_) return false;
     const auto now = stat_of(fd.get(), "");
-    const Entry* own = list_.entry(path);
-    if (!now || own == nullptr || !(*now == own->stat)) return false;
-    return std::all_of(folder.begin(), folder.end(), [&](const Entry& entry) {
-      if (entry.stat.type == 'd') return true;  // a subfolder is compared separately
-      if (!options_.only.empty() && !is_wanted(join(path, entry.name))) return true;
-      const auto stat = stat_of(fd.get(), entry.name);
-      return stat && *stat == entry.stat;
-    });
+    if (!now || !(*now == folder.stat)) return false;
+    Reader reader(folder.text);
+    for (Reader::Item item; reader.item(item);) {
+      if (item.stat.type == 'd') continue;  // a subfolder is compared separately
+      if (!options_.only.empty() && !is_wanted(join(path, std::string(item.name)))) continue;
+      const auto stat = stat_of(fd.get(), item.name.data());
+      if (!stat || !(*stat == item.stat)) return false;
+    }
+    return true;
   }
 
   bool is_skipped(const std::string& path, const std::string& name) const {
@@ -193,9 +232,8 @@ class TreeList::Update {
   }
 
   void folder_is_same(const std::string& path, std::vector<std::string>& pending) const {
-    for (const Entry& entry : list_.folders_[path]) {
-      if (entry.stat.type != 'd') continue;
-      std::string below = join(path, entry.name);
+    for (const std::string& name : list_.folders_[path].folders) {
+      std::string below = join(path, name);
       if (is_wanted(below)) pending.push_back(std::move(below));
     }
   }
@@ -215,9 +253,7 @@ class TreeList::Update {
     if (info.st_dev != device_) return fail(EXDEV);
     auto now = stat_of(fd.get(), "");
     if (!now) return now.error();
-    Entry* listed = list_.entry(path);
-    if (listed == nullptr) return fail(ENOENT);
-    Entry& own = *listed;
+    Folder& own = list_.folders_[path];
     const bool is_same = own.stat == *now;
     if (!is_same) {
       const std::string attributes = digest_of_attributes(fd.get());
@@ -227,12 +263,13 @@ class TreeList::Update {
       own.attributes = attributes;
       if (differs) changes_.push_back({path, was.type, 'd'});
     }
-    return children(path, fd.get(), is_same, pending);
+    return children(path, own, fd.get(), is_same, pending);
   }
 
-  Result<void> children(const std::string& path, int fd, bool is_same,
+  Result<void> children(const std::string& path, Folder& own, int fd, bool is_same,
                         std::vector<std::string>& pending) {
-    Folder was = std::move(list_.folders_[path]), now;
+    read(own);
+    std::vector<Entry> was = std::move(own.entries), now;
     std::vector<std::string> names;
     if (is_same) {
       names.reserve(was.size());
@@ -243,32 +280,32 @@ class TreeList::Update {
     now.reserve(names.size());
     auto old = was.begin();
     for (std::string& name : names) {
-      for (; old != was.end() && old->name < name; ++old) gone(join(path, old->name), old->stat);
+      for (; old != was.end() && old->name < name; ++old)
+        gone(join(path, old->name), old->stat.type);
       const bool is_known = old != was.end() && old->name == name;
       if (auto done = child(path, fd, name, is_known ? &*old : nullptr, now, pending); !done) {
         return done;
       }
       if (is_known) ++old;
     }
-    for (; old != was.end(); ++old) gone(join(path, old->name), old->stat);
-    list_.folders_[path] = std::move(now);
+    for (; old != was.end(); ++old) gone(join(path, old->name), old->stat.type);
+    own.entries = std::move(now);
     return {};
   }
 
-  Result<void> child(const std::string& path, int fd, std::string& name, Entry* old, Folder& now,
-                     std::vector<std::string>& pending) {
+  Result<void> child(const std::string& path, int fd, std::string& name, Entry* old,
+                     std::vector<Entry>& now, std::vector<std::string>& pending) {
     const std::string full = join(path, name);
     if (old != nullptr && !is_wanted(full)) {
       now.push_back(std::move(*old));
       return {};
     }
-    auto stat = stat_of(fd, name);
+    auto stat = stat_of(fd, name.c_str());
     if (!stat) return stat.error();
     const bool was_folder = old != nullptr && old->stat.type == 'd';
     if (stat->type == 'd') {
       if (old != nullptr && !was_folder) changes_.push_back({full, old->stat.type, '-'});
-      // Keep the old stat for now. folder() will compare it with the new one.
-      now.push_back(was_folder ? std::move(*old) : Entry{std::move(name), Stat{}, {}});
+      now.push_back(folder_entry(std::move(name)));
       pending.push_back(full);
       return {};
     }
@@ -276,20 +313,21 @@ class TreeList::Update {
       now.push_back(std::move(*old));
       return {};
     }
-    if (was_folder) gone(full, old->stat);
+    if (was_folder) gone(full, 'd');
     changes_.push_back({full, old == nullptr || was_folder ? '-' : old->stat.type, stat->type});
-    if (stat->type != '-') now.push_back({std::move(name), *stat, {}});
+    if (stat->type != '-') now.push_back({std::move(name), *stat});
     return {};
   }
 
-  void gone(const std::string& path, const Stat& was) {
-    changes_.push_back({path, was.type, '-'});
-    if (was.type != 'd') return;
+  void gone(const std::string& path, char was) {
+    changes_.push_back({path, was, '-'});
+    if (was != 'd') return;
     const auto found = list_.folders_.find(path);
     if (found == list_.folders_.end()) return;
-    const Folder held = std::move(found->second);
+    Folder held = std::move(found->second);
     list_.folders_.erase(found);
-    for (const Entry& entry : held) gone(join(path, entry.name), entry.stat);
+    read(held);
+    for (const Entry& entry : held.entries) gone(join(path, entry.name), entry.stat.type);
   }
 
   static std::string digest_of_attributes(int fd) {
@@ -325,140 +363,113 @@ class TreeList::Update {
   std::vector<TreeChange> changes_;
 };
 
-TreeList::Entry* TreeList::entry(const std::string& path) {
-  if (path.empty()) return &top_;
-  const auto slash = path.rfind('/');
-  const bool is_at_top = slash == std::string::npos;
-  const auto folder = folders_.find(is_at_top ? std::string() : path.substr(0, slash));
-  if (folder == folders_.end()) return nullptr;
-  const std::string_view name = std::string_view(path).substr(is_at_top ? 0 : slash + 1);
-  const auto found =
-      std::lower_bound(folder->second.begin(), folder->second.end(), name,
-                       [](const Entry& a, std::string_view b) { return a.name < b; });
-  return found != folder->second.end() && found->name == name ? &*found : nullptr;
-}
-
-// Parses the text that save() has written.
-class TreeList::Reader {
- public:
-  Reader(std::string_view text, TreeList& list) : rest_(text), list_(list) {}
-
-  bool read() {
-    std::string_view line;
-    if (!next(line) || line.substr(0, kHead.size()) != kHead) return false;
-    line.remove_prefix(kHead.size());
-    std::uint64_t count = 0, bytes = 0, seen = 0;
-    if (!number(line, count) || !number(line, bytes)) return false;
-    if (!next(line) || !entry(line, list_.top_)) return false;
-    Folder* folder = nullptr;
-    while (next(line)) {
-      if (line == kEnd) return rest_.empty() && seen == count;
-      if (!line.empty() && line.front() == '/') {
-        folder = &list_.folders_[std::string(line.substr(1))];
-        continue;
-      }
-      if (folder == nullptr) return false;
-      if (folder->empty()) folder->reserve(kUsualFolder);
-      if (!entry(line, folder->emplace_back())) return false;
-      ++seen;
-    }
-    return false;
-  }
-
- private:
-  bool next(std::string_view& line) {
-    const auto end = rest_.find('\0');
-    if (end == std::string_view::npos) return false;
-    line = rest_.substr(0, end);
-    rest_.remove_prefix(end + 1);
-    return true;
-  }
-
-  template <typename T>
-  static bool number(std::string_view& line, T& value) {
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-    if (error != std::errc()) return false;
-    line.remove_prefix(static_cast<std::size_t>(end - line.data()));
-    if (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-    return true;
-  }
-
-  static bool entry(std::string_view line, Entry& entry) {
-    Stat& stat = entry.stat;
-    if (line.size() < 2) return false;
-    stat.type = line.front();
-    line.remove_prefix(2);
-    const bool has_all = number(line, stat.mode) && number(line, stat.uid) &&
-                         number(line, stat.gid) && number(line, stat.links) &&
-                         number(line, stat.inode) && number(line, stat.size) &&
-                         number(line, stat.modified) && number(line, stat.changed);
-    const auto slash = line.find('/');
-    if (!has_all || slash == std::string_view::npos) return false;
-    entry.attributes = line.substr(0, slash);
-    entry.name = line.substr(slash + 1);
-    return true;
-  }
-
-  std::string_view rest_;
-  TreeList& list_;
-};
-
-void TreeList::append(std::string& text, const Entry& entry) {
-  const Stat& stat = entry.stat;
-  char buffer[24];
-  const auto add = [&](auto value) {
-    text += ' ';
-    text.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
-  };
-  text += stat.type;
-  add(stat.mode);
-  add(stat.uid);
-  add(stat.gid);
-  add(stat.links);
-  add(stat.inode);
-  add(stat.size);
-  add(stat.modified);
-  add(stat.changed);
-  text += ' ';
-  text += entry.attributes;
-  text += '/';
-  text += entry.name;
+void TreeList::append(std::string& text, const Stat& stat, std::string_view attributes,
+                      std::string_view name) {
+  static_assert(std::has_unique_object_representations_v<Stat>);
+  text.append(reinterpret_cast<const char*>(&stat), sizeof stat);
+  text += attributes;
+  text += '\0';
+  text += name;
   text += '\0';
 }
 
-std::size_t TreeList::files() const {
-  std::size_t count = 0;
-  for (const auto& [path, folder] : folders_) {
-    count += static_cast<std::size_t>(std::count_if(
-        folder.begin(), folder.end(), [](const Entry& entry) { return entry.stat.type != 'd'; }));
+TreeList::Entry TreeList::folder_entry(std::string name) {
+  Entry entry{std::move(name), {}};
+  entry.stat.type = 'd';
+  return entry;
+}
+
+// Finds the folders in text_, and the entries of each. Returns false if text_ is incomplete.
+bool TreeList::scan() {
+  Reader reader(*text_);
+  std::string_view word;
+  std::uint64_t count = 0, seen = 0;
+  if (!reader.word(word) || word.substr(0, kHead.size()) != kHead) return false;
+  word.remove_prefix(kHead.size());
+  if (std::from_chars(word.data(), word.data() + word.size(), count).ec != std::errc())
+    return false;
+  Reader::Item item;
+  const auto add = [&](const std::string& path) {
+    Folder& folder = folders_[path];
+    folder.stat = item.stat;
+    folder.attributes = item.attributes;
+  };
+  if (!reader.item(item)) return false;
+  add("");
+  std::string path;
+  Folder* folder = nullptr;
+  while (!reader.at_end()) {
+    if (reader.kind() == 'e') {
+      return reader.word(word) && word == kEnd && reader.at_end() && seen == count;
+    }
+    if (reader.kind() == '/') {
+      if (!reader.word(word)) return false;
+      path = word.substr(1);
+      folder = &folders_[path];
+      folder->is_read = false;
+      folder->text = std::string_view(reader.at(), 0);
+      continue;
+    }
+    if (folder == nullptr || !reader.item(item)) return false;
+    const char* begin = folder->text.data();
+    folder->text = std::string_view(begin, static_cast<std::size_t>(reader.at() - begin));
+    ++seen;
+    if (item.stat.type != 'd') {
+      ++files_;
+      continue;
+    }
+    folder->folders.emplace_back(item.name);
+    add(join(path, folder->folders.back()));
   }
-  return count;
+  return false;
+}
+
+// Moves the entries of a folder out of the saved list.
+void TreeList::read(Folder& folder) {
+  if (folder.is_read) return;
+  folder.entries.reserve(kUsualFolder);
+  Reader reader(folder.text);
+  for (Reader::Item item; reader.item(item);) {
+    std::string name(item.name);
+    folder.entries.push_back(item.stat.type == 'd' ? folder_entry(std::move(name))
+                                                   : Entry{std::move(name), item.stat});
+  }
+  folder.is_read = true;
 }
 
 Result<TreeList> TreeList::load(const Dir& dir, std::string_view name) {
   auto read = dir.read_file(name, kLargestList);
   if (!read) return read.error();
   TreeList list;
-  if (read->cut || !Reader(read->bytes, list).read()) {
+  list.text_ = std::make_unique<const std::string>(std::move(read->bytes));
+  if (read->cut || !list.scan()) {
     return Error{ErrorKind::kFailed, "a list of files is incomplete", {}, dir.path_of(name)};
   }
   return list;
 }
 
-Result<void> TreeList::save(const Dir& dir, std::string_view name) const {
+Result<void> TreeList::save(const Dir& dir, std::string_view name) {
   std::uint64_t count = 0, bytes = 0;
-  std::int64_t newest = top_.stat.changed;
+  std::int64_t newest = 0;
   std::string body;
-  append(body, top_);
-  for (const auto& [path, folder] : folders_) {
+  const Folder& top = folders_[""];
+  append(body, top.stat, top.attributes, "");
+  for (auto& [path, folder] : folders_) {
+    read(folder);
+    newest = std::max(newest, folder.stat.changed);
     body += '/';
     body += path;
     body += '\0';
-    for (const Entry& entry : folder) {
-      append(body, entry);
+    for (const Entry& entry : folder.entries) {
       ++count;
-      if (entry.stat.type != 'd') bytes += entry.stat.size;
-      newest = std::max(newest, entry.stat.changed);
+      if (entry.stat.type == 'd') {
+        const Folder& below = folders_.at(join(path, entry.name));
+        append(body, below.stat, below.attributes, entry.name);
+      } else {
+        append(body, entry.stat, "", entry.name);
+        bytes += entry.stat.size;
+        newest = std::max(newest, entry.stat.changed);
+      }
     }
   }
   std::string text(kHead);

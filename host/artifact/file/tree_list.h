@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,8 +32,8 @@ class TreeList {
   /// Reads a list that save() has written. Fails if the list is incomplete.
   static Result<TreeList> load(const Dir& dir, std::string_view name);
 
-  /// Returns the number of entries except folders.
-  std::size_t files() const;
+  /// Returns how many entries except folders load() has found.
+  std::size_t files() const { return files_; }
 
   struct Options {
     /// Compares only these paths and their parent folders, or the whole tree if `only` is empty.
@@ -49,11 +50,12 @@ class TreeList {
 
   /// Writes the list, but does not wait for the disk. If an entry has just changed, first waits
   /// some milliseconds, so that a later change gets another change time.
-  Result<void> save(const Dir& dir, std::string_view name) const;
+  Result<void> save(const Dir& dir, std::string_view name);
 
  private:
   struct Stat {
     char type = '-';
+    char padding[3] = {};
     std::uint32_t mode = 0, uid = 0, gid = 0;
     std::uint64_t links = 0, inode = 0, size = 0;
     std::int64_t modified = 0, changed = 0;  // ns since 1970
@@ -61,20 +63,31 @@ class TreeList {
   };
   struct Entry {
     std::string name;
-    Stat stat;
-    std::string attributes;  // a digest of a folder's extended attributes; "-" if it has none
+    Stat stat;  // of a folder only the type; `Folder` has the rest
   };
-  using Folder = std::vector<Entry>;  // sorted by name
+  struct Folder {
+    Stat stat;
+    std::string attributes;  // a digest of the extended attributes; "-" if there are none
+    // Most folders are unchanged. Such a folder is compared with its text in the saved list,
+    // because that needs no memory and runs on several threads.
+    bool is_read = true;               // false: `entries` are still in `text`
+    std::string_view text;             // a part of text_
+    std::vector<std::string> folders;  // names of the subfolders in `text`
+    std::vector<Entry> entries;        // sorted by name
+  };
 
   class Update;
   class Reader;
-  static Result<Stat> stat_of(int dir, const std::string& name);
-  static void append(std::string& text, const Entry& entry);
-  /// Returns the entry of a path; null if there is none.
-  Entry* entry(const std::string& path);
+  static Result<Stat> stat_of(int dir, const char* name);
+  static void append(std::string& text, const Stat& stat, std::string_view attributes,
+                     std::string_view name);
+  static Entry folder_entry(std::string name);
+  bool scan();
+  static void read(Folder& folder);
 
-  Entry top_;
-  std::unordered_map<std::string, Folder> folders_;  // the entries of each folder, by its path
+  std::unique_ptr<const std::string> text_;  // the file that load() has read
+  std::size_t files_ = 0;
+  std::unordered_map<std::string, Folder> folders_;  // by path; "" is the top
 };
 
 }  // namespace moonlet

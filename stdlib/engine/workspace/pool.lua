@@ -99,7 +99,7 @@ end
 --- Returns the size in bytes of a pooled worktree's files, from the head of its list.
 local function bytes_of(raw, name)
   local head = raw and core.file.part(raw, name .. "/" .. restore.list_name, 0, 80) or ""
-  return math.tointeger(tonumber(head:match "^moonlet%-tree 1 %d+ (%d+)%z")) or 0
+  return math.tointeger(tonumber(head:match "^moonlet%-tree 2 %d+ (%d+)%z")) or 0
 end
 
 --- Discards pooled worktrees that are too old. Keeps only the newest of the others, at most `most`.

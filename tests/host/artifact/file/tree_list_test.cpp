@@ -129,12 +129,27 @@ TEST_CASE("an incomplete list of a tree is refused") {
     spit(tree.lists / "list", text.substr(0, size));
     CHECK_FALSE(TreeList::load(tree.list_dir, "list").ok());
   }
-  std::string holed = text;
-  holed.replace(text.size() / 2, 20, 20, '\0');
-  spit(tree.lists / "list", holed);
-  CHECK_FALSE(TreeList::load(tree.list_dir, "list").ok());
   spit(tree.lists / "list", text);
   CHECK(TreeList::load(tree.list_dir, "list").ok());
+}
+
+TEST_CASE("a list of a tree in which a power cut left a sector of zeros is refused") {
+  constexpr std::size_t kSector = 512;
+  Tree tree;
+  for (int i = 0; i < 30; ++i) {
+    const std::string folder = "a/" + std::string(static_cast<std::size_t>(i) * 8 + 1, 'x');
+    std::filesystem::create_directories(tree.scratch / folder);
+    spit(tree.scratch / (folder + "/file"), "");
+  }
+  tree.record();
+  const std::string text = slurp(tree.lists / "list");
+  REQUIRE(text.size() > 10 * kSector);
+  for (std::size_t at = 0; at + kSector <= text.size(); at += 37) {
+    std::string holed = text;
+    holed.replace(at, kSector, kSector, '\0');
+    spit(tree.lists / "list", holed);
+    CHECK_FALSE(TreeList::load(tree.list_dir, "list").ok());
+  }
 }
 
 #ifdef __linux__
