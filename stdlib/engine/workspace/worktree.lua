@@ -122,6 +122,19 @@ local function sweep_raw(parent)
   end
 end
 
+--- Adds an empty worktree to the repository.
+local function add_empty(run, key, tree, commit)
+  write_lock.with_worktrees(run, key, git, run, key, run.top,
+    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, commit })
+end
+
+--- Makes a commit the HEAD of a worktree without checking it out.
+local function set_head(run, key, tree, commit)
+  local root = core.file.root(tree.git_dir)
+  if root and files.read(root, "HEAD", 8192) == commit .. "\n" then return end
+  git(run, key, run.top, { "update-ref", "--no-deref", "HEAD", commit }, { env = { GIT_DIR = tree.git_dir } })
+end
+
 --- Creates the worktree from the user's current files, including uncommitted changes.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
@@ -129,12 +142,14 @@ local function make(run, key, dir, root, parent, name, tree)
   write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = merge_report.branch(run, key)
-  local is_proved, why, begun = background.both(function() return pooled and restore.prove(pooled, tree.raw) end,
+  -- Usually HEAD is the commit to begin with, so git can add the worktree while the files are read.
+  local is_added, _, is_proved, why, begun = background.both(function() add_empty(run, key, tree, "HEAD") end,
+    background.both, function() return pooled and restore.prove(pooled, tree.raw) end,
     worktree_seed.state, run, key, dir, tree.raw)
   tree.base = begun.tree
-  write_lock.with_worktrees(run, key, git, run, key, run.top,
-    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
+  if not is_added then add_empty(run, key, tree, begun.commit) end
   tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
+  set_head(run, key, tree, begun.commit)
   local kept = caches.wanted(run, key, tree, begun)
   if not (pooled and pool.fill(run, key, pooled, is_proved, why, tree, begun, kept)) then
     worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun)

@@ -1,8 +1,10 @@
 --- Fills a new worktree with the user's files byte for byte, without ignored files.
 --- The commit checked out in the worktree is one that git considers equal to these files.
 --- The user's index is read and never written.
+local background = require "moonlet.engine.base.background"
 local conversions = require "moonlet.engine.workspace.seed.conversions"
 local files = require "moonlet.engine.base.files"
+local per_run = require "moonlet.engine.base.per_run"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local status = require "moonlet.engine.workspace.seed.status"
@@ -72,26 +74,67 @@ local function look_apart(run, key, index, shared)
   return { changed = changed, gone = gone, unmerged = unmerged, untracked = listed, cut = cut }
 end
 
-local function look(run, key, dir, raw)
+---@class moonlet.IndexView
+---@field facts moonlet.IndexFacts?
+---@field filters boolean    a program or an encoding may convert files
+---@field line_ends boolean  line ends may be converted
+---@field is_plain boolean   git's objects have the same bytes as the files
+---@field seen moonlet.Status?  changes of the user's files
+
+--- Reads an index and finds out whether git converts files.
+---@return moonlet.IndexView  without `seen`
+local function view_of(run, key, index)
+  local is_read, settings, facts = background.both(function() return conversions.settings(run, key) end,
+    facts_of, run, key, index)
+  if not is_read then error(settings, 0) end
+  local view = { facts = facts, filters = true, line_ends = true }
+  if facts then view.filters, view.line_ends = conversions.possible(run, settings, facts) end
+  view.is_plain = facts ~= nil and not (view.filters or view.line_ends or facts.has_flags)
+  return view
+end
+
+--- Remembers the kind of a run's repository, to avoid a status that cannot be used.
+local kind_of_run = per_run(function() return { is_plain = true } end)
+
+--- Reads the user's index in place, and runs `git status` meanwhile.
+---@return moonlet.IndexView view, string[] heads  the commit that is checked out, and its tree object
+local function view_users(run, key, users)
+  local kind = kind_of_run(run)
+  local is_there, heads, is_seen, seen, view = background.both(
+    function() return table.pack(head_of(run, key)) end, background.both,
+    function() return kind.is_plain and status.of(run, key, users) or nil end, view_of, run, key, users)
+  if not is_there then error(heads, 0) end
+  kind.is_plain = view.is_plain and not view.facts.has_submodules
+  view.seen = is_seen and kind.is_plain and seen or nil
+  return view, heads
+end
+
+--- Returns a value that changes when git writes the index.
+local function stamp_of(index)
+  local folder, name = index:match "^(.*)/([^/]+)$"
+  local root = files.root(folder)
+  local info = root and files.stat(root, name)
+  return info and ("%d %d %d %d"):format(info.inode, info.size, info.mtime_ns, info.ctime_ns)
+end
+
+local function look_closely(run, key, dir, raw, view, heads, stamp)
   return scratch_index.with(raw.path, "begin", function(own)
     local index, users = own.GIT_INDEX_FILE, plumbing.facts(run, key).index
     local shared = plumbing.env(raw, run.top, index, true)
     if not scratch_index.copy_users(run, key, users, index) then
-      git(run, key, run.top, { "read-tree", (head_of(run, key)) }, { env = own })
+      git(run, key, run.top, { "read-tree", heads[1] }, { env = own })
     end
+    if stamp_of(users) ~= stamp then view = view_of(run, key, index) end
     local root = files.must(core.file.root(run.top))
-    local facts, filters, line_ends = facts_of(run, key, index), true, true
-    if facts then filters, line_ends = conversions.possible(run, key, facts) end
-    local is_plain = facts and not (filters or line_ends or facts.has_flags)
+    local facts, is_plain = view.facts, view.is_plain
     local entries = is_plain and {} or scratch_index.entries(run, key, shared)
     local others, unseen, again = {}, {}, {}
     scratch_index.see(run, key, dir, run.top, root, entries, shared)
-    local seen = is_plain and not facts.has_submodules and status.of(run, key, index)
-      or look_apart(run, key, index, shared)
+    local seen = view.seen or look_apart(run, key, index, shared)
     refuse_unmerged(seen.unmerged)
     local changed, gone, missing = seen.changed, seen.gone, {}
     for _, path in ipairs(gone) do missing[path] = true end
-    local converted = is_plain and {} or plumbing.converted(run, key, dir, entries, changed, shared, filters)
+    local converted = is_plain and {} or plumbing.converted(run, key, dir, entries, changed, shared, view.filters)
     for _, entry in ipairs(entries) do
       if entry.tag == "S" then unseen[#unseen + 1] = entry.path end
       if converted[entry.path] and not missing[entry.path] then
@@ -103,11 +146,8 @@ local function look(run, key, dir, raw)
     local new = untracked.files(run, key, root, seen.untracked, seen.cut)
     scratch_index.take(run, key, dir, run.top, changed, gone, shared)
     scratch_index.take(run, key, dir, run.top, new, {}, shared)
-    local head, head_tree = head_of(run, key)
-    -- Compare the commits, because the user may have committed meanwhile.
-    local is_head = seen.is_head and seen.head == head and #changed + #gone + #new == 0
-    local tree = is_head and head_tree or write_tree(run, key, shared)
-    local commit = commit_of(run, key, head, head_tree, tree)
+    local tree = write_tree(run, key, shared)
+    local commit = commit_of(run, key, heads[1], heads[2], tree)
     if #others > 0 then
       local env = plumbing.env(raw, run.top, index)
       -- Write the entries without timestamps and flags, so that git compares the files' content.
@@ -119,6 +159,21 @@ local function look(run, key, dir, raw)
     return { commit = commit, tree = tree, others = others, unseen = unseen,
       has_submodules = not facts or facts.has_submodules }
   end)
+end
+
+--- Reports whether a status found the files of a commit, and no file that git does not track.
+local function is_clean(seen, commit)
+  -- Compare the commits, because the user may have committed meanwhile.
+  return seen ~= nil and seen.is_head and seen.head == commit
+    and #seen.changed + #seen.gone + #seen.unmerged + #seen.untracked == 0
+end
+
+local function look(run, key, dir, raw)
+  local users = plumbing.facts(run, key).index
+  local stamp = stamp_of(users)
+  local view, heads = view_users(run, key, users)
+  if not is_clean(view.seen, heads[1]) then return look_closely(run, key, dir, raw, view, heads, stamp) end
+  return { commit = heads[1], tree = heads[2], others = {}, unseen = {}, has_submodules = false }
 end
 
 --- Captures the user's current files, including uncommitted changes, as git objects.

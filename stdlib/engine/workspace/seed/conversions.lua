@@ -48,26 +48,38 @@ local function attributes_of(run, facts, user_file)
   return table.concat(texts, "\n")
 end
 
+---@class moonlet.ConversionSettings
+---@field line_ends boolean   git's config may convert line ends
+---@field user_file string?   attribute file that the config names
+
+--- Reads git's settings that may convert files.
 ---@param run table
 ---@param key string
+---@return moonlet.ConversionSettings
+function M.settings(run, key)
+  local exit = scratch_index.git(run, key, run.top, { "config", "--null", "--get-regexp", settings },
+    { may_fail = true })
+  local found = { line_ends = false }
+  for setting, value in exit.stdout:gmatch "([^\n%z]+)\n?([^%z]*)%z" do
+    if setting == "core.attributesfile" then
+      found.user_file = value:gsub("^~/", (core.system.env "HOME" or "~") .. "/")
+    elseif value ~= "false" then
+      found.line_ends = true
+    end
+  end
+  return found
+end
+
+---@param run table
+---@param set moonlet.ConversionSettings
 ---@param facts moonlet.IndexFacts
 ---@return boolean filters   a program or an encoding may convert files
 ---@return boolean line_ends  line ends may be converted
-function M.possible(run, key, facts)
-  local exit = scratch_index.git(run, key, run.top, { "config", "--null", "--get-regexp", settings },
-    { may_fail = true })
-  local line_ends, user_file = false, nil
-  for setting, value in exit.stdout:gmatch "([^\n%z]+)\n?([^%z]*)%z" do
-    if setting == "core.attributesfile" then
-      user_file = value:gsub("^~/", (core.system.env "HOME" or "~") .. "/")
-    elseif value ~= "false" then
-      line_ends = true
-    end
-  end
-  local text = attributes_of(run, facts, user_file)
+function M.possible(run, set, facts)
+  local text = attributes_of(run, facts, set.user_file)
   if not text then return true, true end
   local filters = text:find "filter" or text:find "ident" or text:find "working%-tree%-encoding"
-  return filters ~= nil, line_ends or text:find "text" ~= nil or text:find "eol" ~= nil or text:find "crlf" ~= nil
+  return filters ~= nil, set.line_ends or text:find "text" ~= nil or text:find "eol" ~= nil or text:find "crlf" ~= nil
 end
 
 return M
