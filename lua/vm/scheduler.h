@@ -42,7 +42,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;                // blocked time that `deadline_ms_` includes
+  std::int64_t credit_ms_ = 0;                // held_ms() when `deadline_ms_` was set
   std::function<void(CancelScope&)> expire_;  // called at the deadline
   std::int64_t deadline_ms_ = 0;              // clock time of the armed deadline
   std::int64_t left_ms_ = 0;                  // the remaining time of a stopped clock
@@ -52,7 +52,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   bool ends_budget_ = false;  // true if the deadline is the end of the run's time budget
   bool open_ = true;
   int live_tasks_ = 0;
-  std::shared_ptr<Operation> expiry_;                // a replay's wait for the recorded timeout
+  std::shared_ptr<Operation> expiry_;                // completes at the timeout that is replayed
   std::vector<std::function<void()>> idle_waiters_;  // called when live_tasks_ becomes 0
 };
 
@@ -202,8 +202,9 @@ class Scheduler {
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
-  std::int64_t held_since_ms_ = 0;
-  std::int64_t held_before_ms_ = 0;  // total time for which turns were blocked
+  std::int64_t held_since_ms_ = 0;  // clock time at which the present hold began
+  // Total time for which hold_turn() has kept turns from completing, without the present hold.
+  std::int64_t held_before_ms_ = 0;
   /// Tells the timer of a scope that the scheduler is gone. Lua may keep the scope alive, and then
   /// its timer still fires.
   std::shared_ptr<char> life_ = std::make_shared<char>();

@@ -152,8 +152,9 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
     return block;
   void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
                                    : take_large(nullptr, 0, new_size);
+  // Shrinking must not fail, so keep the larger block if there is no room for a smaller one.
   if (moved == nullptr && new_size < old_size && is_small(old_size))
-    return block;  // keep the larger block; its page knows its size
+    return block;  // give_back() reads the block's real size from the header of its page
   if (moved == nullptr || block == nullptr) return moved;
   std::memcpy(moved, block, std::min(old_size, new_size));
   give_back(block, old_size);

@@ -1,5 +1,6 @@
-// Turns completes waits in the order of their numbers, not in the order of the calls. A resumed run
-// uses it to replay its journal in the original order. Loop thread only.
+// The class Turns completes waiting operations in the order of their numbers, not in the order in
+// which they began to wait. A resumed run uses it to replay its journal in the original order. Loop
+// thread only.
 #pragma once
 
 #include <cstdint>

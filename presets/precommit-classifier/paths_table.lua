@@ -7,7 +7,7 @@ local find, lower, match = string.find, string.lower, string.match
 local M = {}
 
 local plain = data.plain[1]
--- Maps each kind of file to its description in the reasons for a review path.
+-- Maps each kind of file to its description in the text that explains a level of review.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product",
   binary = "binary file" }
@@ -52,7 +52,7 @@ end
 --- Reports whether a file contains instructions for agents, such as a command, a rule or a prompt.
 function M.agent_text(path) return in_any(match(path, "^(.*)/") or "", data.agents[1].dirs) end
 
---- Returns the reasons for the Risk Path that follow from the path alone.
+--- Returns the reasons why the file at a path has the review level `risk`, from its path only.
 ---@param d moonlet.paths.Description
 function M.reasons(d)
   local stem, list = match(lower(d.name), "^(%l+)"), {}

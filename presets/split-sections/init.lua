@@ -1,4 +1,4 @@
---- Gives each worker one section, and has a last worker merge them. This command runs it:
+--- Gives each worker one section. A final worker merges the results. This command runs the preset:
 ---   moonlet run split-sections --task "shorten it by a third" --sections docs/a.md,docs/b.md --write
 local m = require "moonlet"
 

@@ -79,8 +79,8 @@ class Filler {
   const LedgerFill& fill() const { return fill_; }
 
  private:
-  /// Returns true if the folder has changed in the last minute.
-  /// Such a run may be so new that the folder `live` does not list it yet.
+  /// Returns true if the folder of a run has changed in the last minute. Then a host may still be
+  /// creating the run, although the folder `live` does not list the run yet.
   bool is_young(const std::string& folder) const {
     constexpr std::int64_t kMinuteNs = 60'000'000'000;
     const auto info = agent_.stat(folder);

@@ -58,7 +58,8 @@ class Finder {
       std::uint32_t number = 0;
       const bool main = is_main(process, number);
       const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
-      // A process without a readable mark may have just ended, so look again.
+      // A process in the run's cgroup belongs to the run even if its environment has no mark. But
+      // the listed process may have ended and its pid may be reused, so check that it still runs.
       const bool fenced = !marked && in_cgroup_.count(process.pid) != 0 && same_process(process);
       if (marked || fenced) add(process, number, main);
     }
@@ -79,7 +80,8 @@ class Finder {
     return true;
   }
 
-  // Adds the process and all its descendants, which may have removed every mark.
+  // Adds the process and all its descendants, because these may have removed the run's mark from
+  // their environment.
   void add(const ProcessInfo& process, std::uint32_t number, bool main) {
     std::vector<const ProcessInfo*> waiting{&process};
     while (!waiting.empty()) {

@@ -41,15 +41,15 @@ struct Step : ChildRecord {
   enum class Phase {
     kRunning,   ///< the main process runs, and no limit or cancel has come
     kDraining,  ///< the main process has ended, but streams or processes remain
-    kTerm,      ///< the tree was asked to end
-    kKill,      ///< the tree is being killed
+    kTerm,      ///< the process tree was asked to end
+    kKill,      ///< the process tree is being killed
   };
 
   std::uint64_t spawned_as = 0;  ///< how many processes the worker had started, this one included
   std::string cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
-  bool tree_empty = false;  ///< the whole tree is gone
+  bool tree_empty = false;  ///< no process of the child's process tree is left
   bool durable = false;
   bool outlives_host = false;
   bool reaped_logged = false;
@@ -66,8 +66,8 @@ struct Step : ChildRecord {
   std::unique_ptr<Terminal> terminal;  ///< gets the output of a child on a terminal
   Fd held;                   ///< stdin_fd of a child on a terminal, open so that a file lock lasts
   bool idle_held = false;    ///< the idle limit is paused
-  bool settling = false;     ///< the streams are closed; the tree gets a short time to end
-  bool left_behind = false;  ///< the child has ended, but its tree must still be ended
+  bool settling = false;     ///< the streams are closed; the process tree gets a short time to end
+  bool left_behind = false;  ///< the child has ended, but its process tree must still be ended
   bool group_asked = false;  ///< the process group got SIGTERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< processes that got SIGTERM
   ChildExit exit;

@@ -166,13 +166,15 @@ void report(Followed& followed, const std::string& root, std::uint64_t& budget) 
   followed.attempt = Error{};
 }
 
-/// Returns the name of the map to which an attempt belongs, or "".
+/// Returns the name of the map that lists an attempt, or "". A map is a folder that lists the
+/// attempts of one submission to a scheduler.
 std::string map_of(const RemoteAttempt& attempt) {
   const std::string map = read_from(attempt, kMapFileName, 0, kMapNameLimit);
   return map.substr(0, map.find(' '));
 }
 
-/// Removes a map unless an attempt still belongs to it.
+/// Removes the folder that lists the attempts of one submission to a scheduler, unless one of these
+/// attempts still needs it.
 void remove_unused_map(const std::string& root, const std::string& name) {
   auto map = RemoteAttempt::open(root + "/maps", name);
   if (!map) return;

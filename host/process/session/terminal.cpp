@@ -23,11 +23,11 @@ namespace {
 // Remember this many lines to recognise repeated lines.
 constexpr std::size_t kSeen = 512;
 constexpr std::size_t kMostTags = 65536;
-// A flood is at least kFlood bytes within kRateMs.
+// Output of at least kFlood bytes within kRateMs is called a flood.
 constexpr std::int64_t kRateMs = 250;
 constexpr std::size_t kFlood = 512 * 1024;
-// Plain lines of a flood are drawn once they reach this size or age.
-// Escape sequences are drawn immediately.
+// During a flood, plain output is collected, and drawn when it reaches this size or age.
+// Output with an escape sequence is drawn immediately.
 constexpr std::size_t kMostUndrawn = 256 * 1024;
 constexpr std::int64_t kUndrawnMs = 20;
 

@@ -104,7 +104,8 @@ struct LoggedKeeper {
   KeeperRecord record;
   bool copied = false;  ///< this log is a copy of the keeper's log; ignore it
   std::map<std::uint32_t, LoggedChild> children;
-  bool ended = false;  ///< the keeper recorded its end; if false, it was killed or runs
+  /// The log records the keeper's end. If false, the keeper was killed or is still running.
+  bool ended = false;
 
   /// Returns true if the child's program may have run. `boot_id` is that of the present boot.
   /// A start is recorded before the program runs, but only the intent is synced to disk.

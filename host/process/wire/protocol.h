@@ -23,8 +23,9 @@ inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
 /// Increase kKeeperProtocol with every change of a field or its meaning.
 inline constexpr std::uint32_t kKeeperProtocol = 8;
-/// Limits the size of a frame from a host, with its arguments and environment, and from a command.
+/// Maximum size of a frame from a host. A frame can contain a child's arguments and environment.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
+/// Maximum size of a frame from a command, for example of one with text for a terminal.
 inline constexpr std::size_t kControlFrameLimit = 80u << 10;
 /// Maximum `cap` of a stream that is captured in memory and sent to the host.
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;

@@ -123,7 +123,7 @@ class Evaluator {
   std::size_t temporaries_ = 0;  ///< if not 0, the value is temporary, so do not use `choices_`
   std::size_t depth_ = 0;
   bool too_deep_ = false;
-  std::size_t nested_branches_ = 0;  ///< nesting of anyOf and oneOf whose errors are collected
+  std::size_t nested_branches_ = 0;  ///< number of nested anyOf and oneOf being explained
 };
 
 }  // namespace moonlet::schema

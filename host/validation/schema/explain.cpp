@@ -60,7 +60,8 @@ std::string show_expected(const json& value) {
   return text.size() <= 80 ? text : show(value);
 }
 
-// Returns the hint to write a text without quotes, if the text is a JSON value of an allowed type.
+// If a text contains a JSON value of an allowed type, such as "12" for a number, returns a hint to
+// write the value without quotes. Otherwise returns "".
 std::string unquoted_hint(const json& value, TypeSet types) {
   if (!value.is_string()) return {};
   const auto& text = value.get_ref<const std::string&>();

@@ -47,10 +47,15 @@ class Index {
   Place* known_or_new(Place place);
 
   Program& program_;
-  std::unordered_map<const nlohmann::json*, Place*> places_;  // places by subschema
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // places that a $ref's pointer passes
-  std::map<std::string, Place*, std::less<>> resources_;      // places by URI without fragment
-  std::map<std::string, Place*, std::less<>> anchors_;        // places by URI that ends in "#name"
+  // The place of each subschema.
+  std::unordered_map<const nlohmann::json*, Place*> places_;
+  // The places of other values that the JSON pointer of a $ref leads through.
+  std::unordered_map<const nlohmann::json*, Place*> steps_;
+  // The places of documents and of subschemas that have their own URI. The key is the URI without
+  // its fragment.
+  std::map<std::string, Place*, std::less<>> resources_;
+  // The places of subschemas that have a name in their document. The key is a URI such as "a#name".
+  std::map<std::string, Place*, std::less<>> anchors_;
 };
 
 }  // namespace moonlet::schema

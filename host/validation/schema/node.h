@@ -28,8 +28,9 @@ constexpr TypeSet kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 
 
 constexpr std::size_t kNoIndex = SIZE_MAX;
 
-/// `Place` tells where a subschema is: in `parent`, at `keyword`, and there at `key` or `index`. A
-/// chain of places takes less memory than a pointer string for each of ten thousand subschemas.
+/// `Place` is the position of a subschema: its parent, the keyword in the parent, and the key or
+/// index under that keyword. A Place refers to the Place of its parent, and so takes less memory
+/// than a complete JSON pointer.
 struct Place {
   const Place* parent = nullptr;
   std::string_view document;         ///< URI without fragment; empty for the user's schema

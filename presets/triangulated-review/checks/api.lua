@@ -116,7 +116,8 @@ end
 
 local most_names = 60
 
--- Iterates over the lines of the tree that contain one of the names: path, line number and text.
+-- Searches all files of the reviewed version for the names. Iterates over the lines that contain a
+-- name, and returns the path, the line number and the text of each.
 local function uses(change, ctx, gone)
   local call, target, done = { "grep", "-n", "-z", "-w", "-I", "-F", "--full-name", "--no-color" },
     change.facts.target, {}

@@ -93,15 +93,16 @@ local function check_journal(job)
 end
 
 --- Returns the number of the attempt whose conversation the next attempt can continue.
---- Returns nil if the runner keeps no conversations or the input has changed.
+--- Returns nil if the runner keeps no conversations, if the runner or the input has changed, or if
+--- the last attempt was a repair round.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end
   if last.runner ~= job.runner.name or last.input_hash ~= hash then return nil end
   return last.resumes or last.attempt
 end
 
---- Returns the attempt after a failed attempt. If a repair round failed, repeats only the repair
---- round, so that the first answer is not paid for again.
+--- Plans the attempt that follows a failed one. If the failed one was a repair round, plans only
+--- another repair round, so that the first answer is not paid for again.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash

@@ -292,8 +292,8 @@ function M.forget(budget, amounts)
 end
 
 --- Reserves the amounts, calls `fn`, and settles with the usage that `fn` returns.
---- If `fn` raises an error, settles with the usage that it last passed to note().
---- `fn` may call grow() with its usage so far, which returns an error if a limit is exceeded.
+--- If `fn` raises an error, settles with the usage that `fn` last passed to note().
+--- `fn` may pass its usage so far to grow(). grow() returns an error if this usage exceeds a limit.
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()

@@ -54,8 +54,8 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run without a host, with the present hashes of the run's files.
---- Returns false if a host has driven the run since the record was read.
+--- Writes the record of a run that no host drives, with the current hashes of the run's files.
+--- Returns false if a host has taken over the run since the record was read.
 local function put_record(home, id, rec, was)
   local root = store.root(home)
   local tree = seal.tree(root, rec.sidecar)
@@ -75,7 +75,8 @@ local function put_record(home, id, rec, was)
   return true
 end
 
---- Closes the record of a run without a host. Returns false if a host drives the run again.
+--- Closes the record of a run that no host drives.
+--- Returns false if a host has taken over the run since the record was read.
 local function close_record(home, id, rec)
   local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
@@ -95,8 +96,8 @@ local function may_owe(home, id, rec)
   return journal ~= nil and journal.size > 0
 end
 
---- Resumes the script only to clean up.
---- Returns false if a host has driven the run since, so that the record must be read again.
+--- Resumes the script only to run its clean-up handlers. Returns false if a host has driven the run
+--- since the record was read. The caller must then read the record again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")
@@ -138,7 +139,8 @@ local function end_left(home, id)
   return ended
 end
 
---- Rolls back an interrupted merge of an ended run. Returns false if a host drives the run again.
+--- Rolls back an interrupted merge of an ended run.
+--- Returns false if a host has taken over the run since the record was read.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
   if not place or not interrupted_merge.is_half_merged(place) then return true end
@@ -160,7 +162,7 @@ local function tell_left(home, id)
   return paths
 end
 
---- Ends a run without a host, ends the processes under its keeper, and closes its record.
+--- Ends a run that no host drives: ends the processes under its keeper, and closes its record.
 --- Returns the new record. Returns nil if a new host executes the run; then that host must end it.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)

@@ -1,6 +1,7 @@
 --- Implements gates and questions, which a person answers.
 --- Without a person the run parks: parallel work finishes, and the run ends as `needs-human`.
---- `moonlet answer` resumes a parked run. An answer is bound to the hash of the displayed text.
+--- `moonlet answer` resumes a parked run. An answer is valid only for the displayed text, which
+--- the recorded hash identifies.
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
@@ -23,10 +24,10 @@ local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 
---- Hashes the fields that a person sees. The person's answer is bound to this hash.
+--- Hashes the fields that a person sees. The person's answer is valid only for this hash.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Hashes the fields of a gate or question, to which its answer is bound.
+--- Hashes the fields of a gate or question. An answer is valid only for the same hash.
 --- The hash covers the redacted text that the person saw, so it does not depend on secrets in the
 --- environment.
 --- If the text contains a secret, a keyed hash of the full text is added.
@@ -254,7 +255,7 @@ end
 
 --- Implements ctx:gate{ action, why, show, timeout }.
 --- Returns { by, note } after an approval, and raises `rejected` after a rejection.
---- The argument `bound` replaces the hash to which the answer is bound.
+--- The argument `bound` replaces the hash for which the answer is valid.
 function M.gate(ctx, call, bound)
   local state = context.of(ctx)
   local run = state.run
@@ -312,7 +313,7 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- Returns the hash of a command with all its inputs, to which its approval is bound.
+--- Returns the hash of a command with all its inputs. An approval is valid only for this hash.
 --- A command with secrets gets a keyed hash, because its visible form depends on the environment.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
@@ -328,7 +329,8 @@ local function bind(what, why, command, parts)
 end
 
 local function ask_before(ctx, what, argv, beside)
-  -- The visible text may be shortened or redacted, but the answer is bound to the full text.
+  -- The user may see a shortened or redacted form of the command. Hash the full command with all
+  -- its inputs, so that the user's answer is valid only for exactly this command.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
   for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end

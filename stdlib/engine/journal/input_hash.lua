@@ -1,12 +1,12 @@
 --- Hashes inputs so that a resumed run recognizes them even if secrets of the environment changed.
 --- Records contain the name of a secret in place of its value.
 ---
---- The field `h` is the hash of an input with names in place of secrets.
+--- The field `h` is the hash of an input after names have replaced its secrets.
 --- If the input has secrets, `raw` is the keyed hash of the full text.
---- Two inputs are equal in these cases:
----   a secret was added    the plain hash of the full text equals the recorded `h`
----   a secret was removed  the keyed hash of the full text equals the recorded `raw`
----   a secret has changed  the two `h` are equal, because the secret's name is unchanged
+--- An input equals the recorded input in each of these cases:
+---   Both have the same `h`. A secret's value may have changed, because only its name is hashed.
+---   The plain hash of the full text is the recorded `h`. A text has become a secret meanwhile.
+---   The keyed hash of the full text is the recorded `raw`. A text is not a secret any more.
 --- Redacted parts of an observed text (redactions.lua) are treated like secrets.
 --- The text that replaces a redacted part serves as its name.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
@@ -177,7 +177,8 @@ function M.put(journal, item, value, kept, durable)
   item.places = kept == value and places or nil
 end
 
---- Remembers how a value was redacted, after it was observed again and found unchanged.
+--- Remembers the redacted form of a value that was observed again and has not changed. Texts with
+--- this value then get the same hash as in the recorded run.
 ---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 

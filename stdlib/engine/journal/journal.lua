@@ -10,14 +10,14 @@
 ---   end      a step has ended: `status`, `result`, or `error` and the value it `raised`
 ---   fact     an observation: its `result`
 ---   timeout  a scope ran out of time
----   answer   a person's answer to a gate or question, bound to the hash of the text they saw
+---   answer   a person's answer to a gate or question, with the hash of the text that they saw
 ---   cleared  nothing of the attempts so far is left on the machine `on`
 ---   remote   an attempt of the step `key` is about to be sent to the machine `on`, which knows it by `nonce`
 ---   scope    a scope with limited wall time starts; with `status` it has ended
 ---   name     `stand_in` replaces a name with secrets in keys; `raw` is the name's keyed hash
 ---   alive    heartbeat of a running step
 ---   over     the run has a verdict
----   review   decision about the changes of a run: `state`, bound to the hash of the changes
+---   review   decision about the changes of a run: `state`, with the hash of the changes
 ---   decision a person's or a main agent's decision about the result; steps cannot read it
 --- In `end` and `fact`, `whole` is the hash of the full value of a redacted result.
 --- `places` locates secrets of the environment (input_hash.lua).
@@ -327,7 +327,7 @@ local function tell_new_input(run, key, hash)
 end
 
 --- Finishes an attempt that an earlier host started with another input.
---- The attempt may still run in the step's folder, and its usage must be recorded.
+--- The attempt may still be running in the step's folder, and its usage must be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.input_hash == hash then return end

@@ -33,7 +33,8 @@ History.__index = History
 
 local kinds = { "agents", "processes", "tokens", "usd" }
 
---- Each step of these kinds runs one program: ctx:exec, ctx:validate of every kind, ctx:require.
+--- Lists the kinds of steps that run exactly one program: those of ctx:exec and ctx:require, and
+--- every kind of ctx:validate.
 local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
   require = true }
 

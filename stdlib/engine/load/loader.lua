@@ -378,7 +378,8 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- Returns the hash of an opened source: the hash of its folder, else of all files read.
+--- Returns the hash of a source that was opened. If the source has its own folder, this is the hash
+--- of the folder, otherwise of the files that were read.
 local function opened_hash(source)
   if source.folder then return source.hash() end
   local lines = { core.text.sha256(source.text) }

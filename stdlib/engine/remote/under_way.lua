@@ -10,7 +10,8 @@ local journal_cap = 256 << 20
 ---@field on string     name of the machine
 ---@field at integer    ms since 1970
 
---- Returns the last attempt of each step, in the order in which they were sent.
+--- Returns the attempts that were sent to another machine and have no recorded end. Returns at most
+--- one attempt for each step, in the order in which the attempts were sent.
 ---@return moonlet.RemoteIntent[]
 function M.of(root, id)
   local text = core.file.read(root, ("runs/%s/steps.jsonl"):format(id), journal_cap) or ""

@@ -1,4 +1,4 @@
---- Runs the programs that `hooks` in the user's config names for events of a run.
+--- Runs a program at an event of a run if `hooks` in the user's config has a program for the event.
 --- A hook may take ten seconds. A hook that fails only causes a warning.
 local exit_text = require "moonlet.engine.base.exit_text"
 

@@ -18,7 +18,7 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 
 ---@class moonlet.RunTape
 ---@field root userdata      the run's sidecar folder
----@field dir string         the absolute path of `root`
+---@field dir string         the absolute path of `root` as it occurs in the run's prompts
 ---@field top string
 ---@field root_key string?   key of the step whose files are directly in the sidecar folder
 
@@ -37,7 +37,8 @@ function M.open(home, id)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
-  -- The prompts of an imported run contain the sidecar's path on another machine, so use that path.
+  -- The prompts of an imported run contain the path that the sidecar folder had on the machine of
+  -- the original run. Set `dir` to this path, so that M.recording() finds it in the prompts.
   local from = type(rec.imported) == "table" and rec.imported.dir
   if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }

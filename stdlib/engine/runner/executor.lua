@@ -112,7 +112,7 @@ end)
 
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
-  -- The program exits with code 3 after a question.
+  -- The program exits with code 3 if it stopped because the agent asked the user a question.
   local asked = state.question and state.done and exit.why == "exited" and exit.code == 3
   local own = asked and setmetatable({ code = 0 }, { __index = exit }) or exit
   if asked then

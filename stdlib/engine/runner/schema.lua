@@ -280,7 +280,8 @@ end
 
 local most_problems = 5
 
---- Shortens one problem from core.json.validate for a person, without the place in the schema.
+--- Rewords one problem from core.json.validate for people. Omits the problem's position in the
+--- schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'

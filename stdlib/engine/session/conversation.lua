@@ -47,9 +47,9 @@ end
 ---@field typed string[]   lines that the user typed
 ---@field starts string[]  texts that an agent may print at every start
 
---- Collects the lines that identify a conversation: from the screen, the user's input and the
---- transcript. Leaves out a line that occurs in `printed`: the folder and the words of the command,
---- which the agent may print at every start.
+--- Collects the lines of the screen, the user's input and the transcript that identify a
+--- conversation. Omits lines that occur in `printed`, because the agent may print these at every
+--- start. `printed` contains the session's folder and the words of its command.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}

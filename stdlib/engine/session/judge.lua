@@ -47,7 +47,8 @@ end
 ---@field waiting integer  number of bytes that the keeper still tries to write
 ---@field why string
 
---- Returns the lost output of a session, or nil if its log is complete.
+--- Returns how much output of a session was lost, and why. Returns nil if the session's log is
+--- complete.
 ---@param exit table    exit from core.session.status
 ---@param facts table?  state of a running session
 ---@return moonlet.SessionLoss?

@@ -13,7 +13,7 @@ struct Format {
   bool (*matches)(std::string_view text);
   std::string_view example;  ///< a valid text, to be shown in error messages
   unsigned cost;             ///< budget steps to check 64 bytes of text
-  std::size_t max_bytes;     ///< a longer text does not have this format
+  std::size_t max_bytes;     ///< maximum size of a valid text
 };
 
 /// Returns the format with this name, or null if it is unknown. The format is a static object.

@@ -60,8 +60,8 @@ function M.read()
   for file in pairs(notes) do files[#files + 1] = file end
   table.sort(files)
   for _, file in ipairs(files) do
-    -- Files in other subfolders are internal. m.git exports the functions of git/, and m.patterns
-    -- exports the functions of patterns/.
+    -- The files in the top folder and in meta/ are public. The files in git/ and patterns/ are also
+    -- public, because m.git and m.patterns export their functions. All other files are internal.
     local public = file:find "^[%l_]+%.lua$" or file:find "^meta/" or file:find "^git/"
       or file:find "^patterns/"
     annotations.read(file, notes[file], prefix_of, function(entry)

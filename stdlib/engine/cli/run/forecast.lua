@@ -256,8 +256,9 @@ local function limit(plan, made, kind, bound)
   metering.check_plan(plan)
 end
 
---- Makes the forecast of a plan. Returns the command's results if the run must not start.
---- Otherwise returns nil, and a function that limits the plan of the run.
+--- Makes the forecast of a plan. If the run must not start, returns the envelope, the exit code and
+--- the text with which the command ends. Otherwise returns nil and a function that limits a plan to
+--- the amount of --up-to.
 ---@param plan moonlet.Plan   used only for the forecast
 ---@param found table         options of the command line
 ---@param command string      start of the command

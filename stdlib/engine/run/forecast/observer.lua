@@ -1,6 +1,6 @@
 --- Observes a forecast, which executes a copy of a run. Records which steps are replayed, and what
---- each other step would do. If a step's answer is unknown, ends the function that called the step.
---- Functions that run in parallel continue.
+--- each other step would do. If a step's answer is unknown, raises an error in the function that
+--- called the step. Functions that run in parallel continue.
 local budget = require "moonlet.engine.budget.budget"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local values = require "moonlet.engine.journal.values"
@@ -37,7 +37,7 @@ local no_refusal = { prepared = true, parked = true, cancelled = true }
 ---@field seen table<string, string>   new observations: key -> hash
 ---@field over_budget table?        error of a step that the budget refuses
 ---@field is_volatile boolean?         true if the run has observed a value that differs each time
----@field private ended table<string, boolean>   key prefixes of functions that ended at an unknown answer
+---@field private ended table<string, boolean>   key prefixes of functions that were stopped
 ---@field private held integer         number of agents with a reserved share of the budget
 local Observer = {}
 Observer.__index = Observer
@@ -62,13 +62,15 @@ function Observer:add(key, fields)
   return fields
 end
 
---- Ends the function that called a step, because the step's result is unknown.
+--- Raises an error in the function that called a step, because the step's result is unknown.
+--- If the function catches the error, its next step without a recorded result raises one, too.
 local function stop(observer, key, what)
   observer.ended[body_of(key)] = true
   error(unknown(what), 0)
 end
 
---- Records that a resume would start a program, and ends the function that called this step.
+--- Records that the real run would execute this step. Then raises an error, because a forecast does
+--- not know the step's result.
 function Observer:stop(key, kind, what)
   self:add(key, { kind = kind, outcome = "runs", why = what })
   stop(self, key, what)
@@ -81,7 +83,7 @@ local function may_run(run, argv, options)
     and core.process.confinement() ~= nil
 end
 
---- Ends the function that called a command, if the command may change something.
+--- Raises an error for a command that may change something, because a forecast must not run it.
 ---@param options table
 function Observer:command(key, argv, options)
   if may_run(self.run, argv, options) then return end

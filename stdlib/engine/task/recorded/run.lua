@@ -75,7 +75,8 @@ local function write_model(run, agent, step, seen)
     files_changed = seen.files })
 end
 
---- Registers the session under the name by which its run is started, and returns that name.
+--- Registers the session as a target, which a run can execute like a preset.
+--- Returns the target's name.
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
@@ -98,7 +99,8 @@ function M.register(recorded)
   return name
 end
 
---- Fills in the plan of a recorded session: its runner, model, parent and times, and no limits.
+--- Fills in the runner, the model, the parent and the times of a recorded session in its plan.
+--- Removes all limits from the plan.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end
