@@ -18,7 +18,8 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 
 ---@class moonlet.RunTape
 ---@field root userdata      the run's sidecar folder
----@field dir string         the absolute path of `root` as it occurs in the run's prompts
+---@field dir string         the absolute path of `root`
+---@field named string       the path of `root` in the run's prompts
 ---@field top string
 ---@field root_key string?   key of the step whose files are directly in the sidecar folder
 
@@ -37,11 +38,10 @@ function M.open(home, id)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
-  -- The prompts of an imported run contain the path that the sidecar folder had on the machine of
-  -- the original run. Set `dir` to this path, so that M.recording() finds it in the prompts.
+  -- The prompts of an imported run name the sidecar folder of the machine on which it ran.
   local from = type(rec.imported) == "table" and rec.imported.dir
-  if type(from) == "string" then dir = from end
-  return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
+  local named = type(from) == "string" and from or dir
+  return { root = root, dir = dir, named = named, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
 end
 
 local function folder_of(tape, key)
@@ -93,7 +93,7 @@ function M.recording(tape, key, neutral)
   local model = folder and read_json(tape.root, folder .. "model.json")
   if not model then return nil, keys_of(tape) end
   local function text(name) return (core.file.read(tape.root, folder .. name, text_cap)) end
-  local prompt = neutral(text "prompt.md" or "", tape.dir, tostring(tape.top))
+  local prompt = neutral(text "prompt.md" or "", tape.named, tostring(tape.top))
   local repaired = prompt:find(repair_mark, 1, true)
   if model.runner == "cassette" then
     error({ kind = "failed", class = "refused", message = ("the run %s played a cassette itself"):format(tape.id),
