@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "host/artifact/journal/journal.h"
+#include "host/artifact/journal/read.h"
 #include "host/base/digest.h"
 #include "host/process/client/requests.h"
 #include "host/process/client/temporary_folders.h"
@@ -20,6 +21,11 @@ Result<void> append_record(Loop& loop, const RunDir& run, const RunLock& lock, s
   const auto write = (*journal)->append(std::move(body));
   if (auto flushed = (*journal)->flush_blocking(); !flushed) return flushed;
   return write->result();
+}
+
+bool is_damaged(const RunDir& run) {
+  const auto report = verify_journal(run.dir());
+  return report && report->damage && !report->damage->other_format;
 }
 
 // A killed keeper may still hold its lock for a moment, but it does not answer.
@@ -145,11 +151,11 @@ Result<Amended> RunRegistry::amend(Loop& loop, std::string_view id, const RunLoc
   }
   Amended amended{true, {}};
   if (auto noted = append_record(loop, *run, lock, std::move(amendment.body)); !noted) {
-    // If the journal refuses the record, write the file nevertheless. After any other failure,
+    // If the journal cannot hold the record, write the file nevertheless. After any other failure,
     // write nothing, because `verify` would report a file without its record as forged.
     const ErrorKind kind = noted.error().kind;
-    const bool damaged = kind == ErrorKind::kInvalid || kind == ErrorKind::kLimit;
-    if (amendment.path.empty() || !damaged) return noted.error();
+    const bool unfit = kind == ErrorKind::kInvalid || kind == ErrorKind::kLimit;
+    if (amendment.path.empty() || !(unfit || is_damaged(*run))) return noted.error();
     amended.unrecorded = noted.error();
   }
   if (amendment.path.empty()) return amended;

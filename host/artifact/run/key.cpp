@@ -41,7 +41,7 @@ Result<std::string> run_key(const Dir& run_dir) {
     number = errno;
   if (number != 0) {
     ::unlinkat(run_dir.fd(), kUnfinished, 0);
-    return Error::from_errno(number, "cannot write", run_dir.path_of(kName));
+    return Error::from_errno(number, "write", run_dir.path_of(kName));
   }
   if (auto synced = run_dir.sync_dir(); !synced) return synced.error();
   return key;

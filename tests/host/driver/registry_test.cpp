@@ -76,6 +76,21 @@ TEST_CASE("a record that the journal cannot have does not keep a decision from i
   CHECK(parked.decision() == "approved\n");
 }
 
+TEST_CASE("a damaged journal does not keep a decision from its file") {
+  Parked parked;
+  REQUIRE(parked.amend("")->done);
+  std::string text = parked.journal();
+  text[text.size() / 2] ^= 1;
+  spit(parked.scratch / ".agent/runs/R-001/steps.jsonl", text);
+  std::filesystem::remove(parked.scratch / ".agent/sidecars/decision.md");
+  const auto amended = parked.amend("");
+  REQUIRE(amended);
+  CHECK(amended->done);
+  CHECK(amended->unrecorded->message.find("is damaged") != std::string::npos);
+  CHECK(parked.decision() == "approved\n");
+  CHECK(parked.journal() == text);
+}
+
 TEST_CASE("a run that is driven is refused at once, with the driver's pid") {
   Parked parked;
   const auto driver = parked.registry.open("R-001")->try_lock();
