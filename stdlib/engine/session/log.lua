@@ -5,6 +5,7 @@ local store = require "moonlet.engine.session.store"
 local M = {}
 
 local longest_sequence = 256
+local search_step = 1 << 20
 
 ---@class moonlet.SessionPiece
 ---@field name string
@@ -51,6 +52,18 @@ function M.read(root, id, from, most)
     end
   end
   return table.concat(parts), began or from
+end
+
+--- Reports whether the program has printed a text since an offset. Searches the newest output first.
+---@param text string  shorter than a search step
+function M.has_printed(root, id, since, text)
+  local _, to = M.bounds(root, id)
+  while to > since do
+    local from = math.max(since, to - search_step)
+    if M.read(root, id, from, to - from + #text - 1):find(text, 1, true) then return true end
+    to = from
+  end
+  return false
 end
 
 --- Returns the length of an incomplete escape sequence or character at the start of a text.

@@ -70,7 +70,7 @@ function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
   if not text:find("[QUESTION]", 1, true) then return nil end
   local since = math.max(facts.input_at or 0, from or 0)
-  if since > 0 and not log.read(store.root(home), id, since, 1 << 20):find("[QUESTION]", 1, true) then return nil end
+  if since > 0 and not log.has_printed(store.root(home), id, since, "[QUESTION]") then return nil end
   local question = core.text.question(text)
   return question and question:match "^[^\n]+" or nil
 end
