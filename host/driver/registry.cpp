@@ -109,8 +109,10 @@ void Sweep::sweep_locked(const std::string& id, Result<RunLock> lock) {
   if (!run) return;
   const auto swept = moonlet::sweep(run->dir().fd());
   if (!swept) return;
-  if (swept->left == 0) remove_temporary_folders(run->dir());
-  (void)Runs(**home_.existing()).mark_finished(id);
+  if (swept->left == 0) {
+    remove_temporary_folders(run->dir());
+    (void)Runs(**home_.existing()).mark_finished(id);
+  }
   swept_.push_back({id, static_cast<int>(swept->killed.size())});
 }
 
@@ -135,7 +137,10 @@ Result<void> RunRegistry::end_orphans(std::string_view id, const RunLock& lock) 
     (void)keeper_shutdown(dir);
   }
   // A keeper that does not answer may be about to end, so the sweep waits for its end.
-  if (auto swept = moonlet::sweep(dir, kKeeperEndMs); !swept) return swept.error();
+  const auto swept = moonlet::sweep(dir, kKeeperEndMs);
+  if (!swept) return swept.error();
+  // The run stays among the live ones, so that a later sweep tries to kill the rest.
+  if (swept->left > 0) return {};
   remove_temporary_folders(run->dir());
   return Runs(**home_.existing()).mark_finished(id);
 }
