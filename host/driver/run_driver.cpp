@@ -191,7 +191,7 @@ void RunDriver::begin_sync() {
   try {
     syncing_ = std::async(std::launch::async,
                           [this, files = unsynced_] { return agent_->sync_files(files); });
-    unsynced_.clear();
+    syncing_count_ = static_cast<std::ptrdiff_t>(unsynced_.size());
   } catch (const std::system_error&) {
     // No thread could be started, so sync() will sync the files itself.
   }
@@ -200,6 +200,7 @@ void RunDriver::begin_sync() {
 Result<void> RunDriver::sync() {
   if (syncing_.valid()) {
     if (auto begun = syncing_.get(); !begun) return begun;
+    unsynced_.erase(unsynced_.begin(), unsynced_.begin() + syncing_count_);
   }
   auto synced = agent_->sync_files(unsynced_);
   if (synced) unsynced_.clear();

@@ -177,6 +177,7 @@ class RunDriver {
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>>
       attempts_;  // this host's children
   std::future<Result<void>> syncing_;
+  std::ptrdiff_t syncing_count_ = 0;  // so many of unsynced_, from the first, are in syncing_
   Fd events_file_;
   std::unique_ptr<JsonlSink> events_;  // writes into events_file_
   Bus* bus_ = nullptr;                 // the bus that events_ listens to
