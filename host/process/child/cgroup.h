@@ -25,7 +25,7 @@ pid_t fork_into_cgroup(const std::string& cgroup);
 bool join_cgroup(const std::string& cgroup);
 /// Returns the path of this process's cgroup; "" if it is not writable.
 std::string own_cgroup();
-/// Kills all processes in `cgroup`, and also in the cgroups below it on Linux 5.14 or later.
+/// Kills all processes in `cgroup` and in the cgroups below it.
 /// Returns false if `cgroup` is missing or access to it is denied.
 bool kill_cgroup(const std::string& cgroup);
 /// Removes `cgroup` and the cgroups below. Returns false while a process is inside.

@@ -97,6 +97,7 @@ void remove_old_groups(const std::string& parent) {
 
 // Kills the processes one by one, because kernels before 5.14 have no cgroup.kill.
 bool kill_members(const std::string& cgroup) {
+  for (const auto& name : groups_in(cgroup)) kill_members(cgroup + "/" + name);
   std::ifstream file(cgroup + "/cgroup.procs");
   if (!file) return false;
   for (long pid; file >> pid;) {
