@@ -248,6 +248,7 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
                  {}};
   }
   const std::size_t before = waiting_.size();
+  const std::uint64_t input_before = input_bytes_;
   is_typing_ = true;
   for (const TypedPart& part : parts) {
     bool known = true;
@@ -265,6 +266,7 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
     }
     if (known) continue;
     waiting_.resize(before);
+    input_bytes_ = input_before;
     is_typing_ = false;
     return Error{ErrorKind::kInvalid,
                  "there is no key '" + part.text.substr(0, 40) + "'",
