@@ -18,7 +18,7 @@ AskGit ask_git(std::vector<std::string> environment) {
     query.environment = environment;
     query.patience_ms = 10'000;
     const auto answer = ask(std::move(query));
-    return answer ? answer->out : std::string();
+    return answer && answer->code == 0 ? answer->out : std::string();
   };
 }
 
