@@ -83,12 +83,20 @@ a_cancelled_run_leaves_no_process() {
 
 a_writer_is_merged_as_a_local_one() {
   ssh_config
-  printf '#!/bin/sh\necho new >>file; printf "a\\r\\n" >added; echo written\n' >agent.sh
+  printf '#!/bin/sh\necho new >>file; printf "a\\r\\n" >added; mkdir b; echo c >"b/i g"; echo written\n' >agent.sh
+  echo b >>.gitignore
   git add -A && git -c user.name=t -c user.email=t@t commit -qm agent
   echo 'return ctx:agent{ prompt = "x", sandbox = "workspace-write", on = "ssh:big" }.files_changed' >x.lua
   moon run x.lua --runner "command:sh agent.sh" --allow agents,write=. >out 2>&1
   [ "$(cat file)" = "old
-new" ] && [ "$(od -An -c added | tr -d ' \n')" = 'a\r\n' ] || { cat out; return 1; }
+new" ] && [ "$(od -An -c added | tr -d ' \n')" = 'a\r\n' ] && [ "$(cat "b/i g")" = c ] || { cat out; return 1; }
+  no_attempts
+  # Ignored files are left out if there is too much of them.
+  echo 'mkdir -p b; truncate -s 70M b/large; echo more >more; echo written' >agent.sh
+  git add -A && git -c user.name=t -c user.email=t@t commit -qm large
+  moon run x.lua --runner "command:sh agent.sh" --allow agents,write=. >out 2>&1
+  grep -q "that git ignores are left out, because they have 70 MB, more than 64 MB" out && [ -e more ] &&
+    [ ! -e b/large ] || { cat out; return 1; }
   no_attempts
 }
 

@@ -17,6 +17,7 @@ local M = {}
 
 local answer_cap, patch_cap = 8 << 20, 256 << 20
 local schema_cap = 16 << 20
+local most_ignored = 64 << 20
 local transfer_ms = 10 * 60 * 1000
 
 --- Prevents git on the remote machine from running programs that a config or the tree names.
@@ -54,16 +55,21 @@ sed -zn 's/^160000 [^\t]*\t//p' ../base.$$ >../submodules.$$ && {
     ! -exec sh -c '[ -d "$1" ] && [ -z "$(find "$1/objects" -type f -print -quit)" ]' sh {} \; -printf 'history %h\0'
 } 2>/dev/null >"$file"; ]]):gsub("GIT%f[ ]", git_there) .. send
 --- Adds each new file by its name, because `git add` refuses a folder that is a repository itself.
+--- Adds ignored files like others, but prints "ignored SIZE" and omits them if they are too large.
 local collect_script = ([[
 cd "$1" && export GIT_DIR="$PWD/base.git" GIT_WORK_TREE="$PWD/tree" GIT_INDEX_FILE="$PWD/index.$$" &&
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null file="$PWD/changes.$$" && cd tree &&
 GIT read-tree refs/heads/moonlet && GIT add -u . && GIT ls-files -oz --exclude-standard >"$file.new" &&
+GIT ls-files -oiz --exclude-standard >"$file.ignored" &&
+size=$(sed -z 's|^|./|' "$file.ignored" | xargs -0 -r stat -c %s | awk '{ size += $1 } END { print size + 0 }') &&
+if [ "$size" -le IGNORED ]; then cat "$file.ignored" >>"$file.new"; else echo "ignored $size" >&2; fi &&
 sed -z 's|^|./|' "$file.new" >"$file.from" &&
 xargs -0 -r sh -c 'exec find "$@" -name .git -prune -o \( -type f -o -type l \) -print0' sh \
   <"$file.from" >"$file.add" &&
 GIT update-index -z --add --replace --stdin <"$file.add" &&
 GIT diff --cached --binary --full-index --no-renames --no-ext-diff --no-textconv \
-  --src-prefix=a/ --dst-prefix=b/ refs/heads/moonlet >"$file" && ]]):gsub("GIT%f[ ]", git_there) .. send
+  --src-prefix=a/ --dst-prefix=b/ refs/heads/moonlet >"$file" && ]]):gsub("GIT%f[ ]", git_there)
+  :gsub("IGNORED", tostring(most_ignored)) .. send
 local answer_script = '[ -e "$1" ] || exit 3; file=$1; ' .. send
 
 local function failure(on, what, text, hint)
@@ -260,6 +266,11 @@ function M.collect(job, attempt, exit)
     keep_there { kind = "failed", retryable = false, hint = there,
       message = ("the agent's work in the submodule %s cannot be carried over, so nothing is merged"):format(
         core.text.printable(found.submodule[1], 200)) }
+  end
+  local ignored = is_writer and tonumber(made.stderr:match "ignored (%d+)")
+  if ignored then
+    run.emit("warning", { step = job.key, text = ("the agent's files on %s that git ignores are left out, because they "
+      .. "have %d MB, more than %d MB"):format(job.on, ignored >> 20, most_ignored >> 20) })
   end
   local size = core.run.size(job.dir .. "/far.patch") or 0
   if size > 0 and is_writer then
