@@ -220,6 +220,7 @@ elif has sshd && has ssh && has ssh-keygen; then
     skip "ssh: a cut link is waited for" "network namespaces need root and iproute2"
   fi
   try "ssh: a machine out of reach parks the run" a_machine_out_of_reach_parks_the_run
+  try "ssh: a step that was given up is looked for again" a_step_that_was_given_up_is_looked_for_again
   try "ssh: a killed keeper is a lost step" a_killed_keeper_is_a_lost_step
   try "ssh: a cancelled run leaves no process" a_cancelled_run_leaves_no_process
   try "ssh: a writer is merged as a local one" a_writer_is_merged_as_a_local_one

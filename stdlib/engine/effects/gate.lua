@@ -422,7 +422,8 @@ function M.unreachable(run, key, on, text, hint)
     why = ("moonlet resume %s checks again; approve only if you know that the step no longer runs"):format(run.id),
     show = hint, shown = shown { "unreachable", key, on } }
   local given = answer_of(run, item)
-  error({ kind = given.value == "approve" and "lost" or "rejected", at = key,
+  local is_gone = given.value == "approve"
+  error({ kind = is_gone and "lost" or "rejected", at = key, may_run = not is_gone or nil,
     message = ("step %s on %s was given up: it could not be reached"):format(key, on) }, 0)
 end
 

@@ -174,7 +174,10 @@ local function has_failed(journal, key)
 end
 
 apply["end"] = function(journal, item)
-  journal.ended[item.key] = journal.begins[item.key] and journal.begins[item.key].attempt or 0
+  -- A step that a person gave up may still run on its machine, so a resume asks the machine.
+  if not item.may_run then
+    journal.ended[item.key] = journal.begins[item.key] and journal.begins[item.key].attempt or 0
+  end
   journal.ends[item.key] = item
   journal.failures[item.key] = (item.status ~= "ok" or item.again) and true or nil
   if item.status == "ok" or has_failed(journal, item.key) then spend(journal, item.key) end
@@ -389,7 +392,8 @@ function M.step(run, key, input, options, live)
   if not of_the_run[kind] and not infrastructure_error.is(result) then
     local cancelled = task.pending_error() ~= nil
     local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
-      verb = input.verb, status = cancelled and "cancelled" or "failed", notes = notes }
+      verb = input.verb, status = cancelled and "cancelled" or "failed", notes = notes,
+      may_run = type(result) == "table" and rawget(result, "may_run") == true or nil }
     result = raised.put(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end

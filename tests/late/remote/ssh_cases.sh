@@ -59,6 +59,20 @@ a_machine_out_of_reach_parks_the_run() {
   ran_once
 }
 
+a_step_that_was_given_up_is_looked_for_again() {
+  ssh_config 2s
+  counting_step 9 ssh:big
+  start_host
+  lab_sshd_stop all
+  wait "$host" || true
+  moonlet answer R-001 reject >out 2>&1 || true
+  grep -q "step exec on ssh:big was given up" out || { cat out; return 1; }
+  lab_sshd_start
+  moon resume R-001 >out 2>&1
+  ran_once
+  no_attempts
+}
+
 a_killed_keeper_is_a_lost_step() {
   ssh_config 3s
   echo 'return ctx:exec{ "sh", "-c", "echo $$ >'"$CASE"'/pid; exec sleep 60", on = "ssh:big" }.stdout' >x.lua
