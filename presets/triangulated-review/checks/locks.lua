@@ -88,7 +88,7 @@ local function unlocked(change, report)
       and MANIFESTS[file.d.name]
     local n = manifest and declaration(file, manifest)
     local lock = n and lock_for(change, file.d.dir, manifest)
-    if lock and not change.by_path[lock] and not change.binary_changed[lock] and not told[lock] then
+    if lock and not change.by_path[lock] and not change.changed_paths[lock] and not told[lock] then
       told[lock] = true
       report("manifest-without-lock", file, n,
         ("A dependency changed here, and %s did not."):format(m.git.show_path(lock, 120)))
@@ -161,10 +161,10 @@ end
 -- Adds two fields to the change: the set of all changed paths, and the texts of each unchanged
 -- package.json whose lock file changed.
 local function complete(change, ctx)
-  change.binary_changed, change.more_texts = {}, {}
+  change.changed_paths, change.more_texts = {}, {}
   local wanted = {}
   for _, file in ipairs(change.facts.files) do
-    change.binary_changed[file.path] = true
+    change.changed_paths[file.path] = true
     local dir = file.path:match "^(.*)package%-lock%.json$"
     local manifest = dir and dir .. "package.json"
     if manifest and not change.by_path[manifest] and change.tree[manifest] then

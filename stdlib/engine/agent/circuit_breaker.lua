@@ -131,14 +131,15 @@ end
 --- Closes the circuit breaker of a credential after a successful call.
 ---@param since integer?  start of a call that was made despite a refusal, Unix time in ms
 function M.succeeded(credential, since)
-  remembered[credential] = nil
   local root = folder()
-  local found = root and read(root, credential)
+  local found = read(root, credential)
   if not found then return end
   local is_over = found["until"] <= core.clock.wall()
     or since and math.type(found.tripped) == "integer" and found.tripped <= since
   -- Keep the breaker open if another process has opened it after this call started.
-  if is_over then core.file.remove(root, credential .. ".json") end
+  if not is_over then return end
+  remembered[credential] = nil
+  if root then core.file.remove(root, credential .. ".json") end
 end
 
 return M
