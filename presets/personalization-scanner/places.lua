@@ -26,7 +26,8 @@ local function supports(line, words, text)
   return #quote < 4 or (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
 end
 
--- Returns `path:line` if the evidence is on that line and the agent received it, else nil.
+-- Returns `path:line` if the agent received that line and the line supports the preference `text`.
+-- Otherwise returns nil.
 local function place_of(evidence, text, inputs)
   for _, input in ipairs(inputs) do
     if sub(evidence, 1, #input.label + 1) == input.label .. ":" then
@@ -48,7 +49,8 @@ function M.invents(text, prompt)
   return false
 end
 
---- Returns `known` and the valid places in the evidence of a preference, without duplicates.
+--- Returns the places in `known` and the valid places that a preference's evidence names, without
+--- duplicates.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?

@@ -29,7 +29,8 @@ local REPEATED = forms [[asked %l* ?again .*to | again asked .*to | asked repeat
   repeatedly asked | asked twice | keeps asking | always wants | never wants | ^please always |
   ^please never | ^from now on | ^please .+ from now on]]
 
--- An imperative counts only in files of rules, such as AGENTS.md, or under "Rules".
+-- These imperatives state a preference only in a file such as AGENTS.md, or under a heading such as
+-- "Rules".
 local ORDERS = forms "^use | ^keep | ^write | ^do not | ^don't | ^put | ^name"
 local RULES = { "rule", "style", "convention", "preference", "guideline", "agents%.md",
   "claude%.md", "contributing" }

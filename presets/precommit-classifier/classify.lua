@@ -1,5 +1,5 @@
 --- Chooses the review path of a change from facts: fast, skill or risk.
---- Each file gets findings, and the most careful finding decides.
+--- Each file gets findings, and the finding that requires the most careful path decides.
 --- A finding has a kind and a place, but never quotes the file.
 local dependencies = require "dependencies"
 local m = require "moonlet"
@@ -99,7 +99,7 @@ local function base_finding(path, d, found)
 end
 
 -- Adds the findings of the path table. The old path of a renamed file is also looked up.
--- A link or a submodule is already a risk, and its name does not show a kind of file.
+-- A link or a submodule gets no finding for its kind of file, because it is already a risk.
 local function path_findings(file, path, d, found, add, suffix)
   local base = base_finding(path, d, found)
   base.covered = file.symlink or file.submodule or file.nested

@@ -14,7 +14,7 @@ local KINDS = { "typecheck", "lint", "test", "build" }
 local OWN_KINDS = { docs = "lint", skills = "custom" }
 
 --- Reports whether a file may declare checks, locked dependencies or skills.
---- m.facts.git calls this function as its option `survey`.
+--- This function is passed to m.facts.git as the option `survey`.
 function M.wanted(name, path)
   return data.wanted[name] or find(path, "^%.github/workflows/") ~= nil
     or path == ".gitlab-ci.yml" or paths.lock(name) ~= nil or lower(name) == "skill.md"
@@ -39,7 +39,8 @@ local function first_of(names, known)
   end
 end
 
--- Returns the names of the scripts in a package.json, without watchers and placeholders.
+-- Returns the names of the scripts in a package.json, without scripts that watch files and without
+-- the placeholder that `npm init` writes.
 local function scripts_of(s, path)
   local ok, value = pcall(m.json.decode, s.text(path) or "")
   local list = {}
@@ -133,7 +134,8 @@ local function from_targets(s, dir, kind)
   local targets, program = targets_of(file, s.text(join(at, file)) or "")
   local name = first_of(data.targets[1][kind], targets)
   if not name then return false end
-  -- Prefer a makefile in a parent folder if it enters this folder and so runs this check, too.
+  -- Prefer a makefile in a parent folder that calls make in this folder, because its
+  -- check includes this one.
   local up, outer = climb(parent_of(at), function(folder) return s.first(folder, files) end)
   local is_entered = up and enters(s.text(join(up, outer)) or "", up == "" and at or at:sub(#up + 2))
   return is_entered and from_targets(s, up, kind) or s.emit(kind, program .. name, at)

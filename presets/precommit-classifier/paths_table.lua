@@ -67,7 +67,7 @@ function M.reasons(d)
   return list
 end
 
---- Returns the level of review that the kind of a file requires at least, and the reason.
+--- Returns the minimum level of review for a file of this kind, and the reason.
 ---@param d moonlet.paths.Description
 ---@return string level, string why
 function M.base(d)

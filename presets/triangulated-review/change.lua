@@ -73,7 +73,7 @@ local function read_parts(file, parts)
     for _, hunk in ipairs(part.hunks) do
       each_line(hunk, function(mark, _, new, line)
         if mark == "-" then file.removed[#file.removed + 1] = line end
-        -- Unstaged changes shift the line numbers of staged changes.
+        -- Convert the line numbers of staged changes, because unstaged changes moved the lines.
         local n = mark ~= "-" and new
         for later = i + 1, #parts do n = n and number_after(parts[later], n) end
         if n then file.lines[n] = line end
@@ -156,7 +156,8 @@ for _, name in ipairs { "c", "cpp", "java", "csharp", "rust", "php", "swift", "k
   BLOCKS[name] = C_LIKE
 end
 
--- Returns the mark of a comment or string that is still open at the end of a line.
+-- Returns the marks of the comment or string that is still open at the end of a line, or nil if
+-- none is open.
 local function open_after(line, open, blocks)
   local at = 1
   while at <= #line do

@@ -15,7 +15,8 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Keeps the whole text out of the journal, because git can return it again by its id.
+-- Omits the texts of blobs from the journal, because git can return a blob's text again by the
+-- blob's id.
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
@@ -24,7 +25,7 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- Returns the paths and ids of the blobs that are small enough, each by itself and all together.
+-- Returns the paths and ids of small blobs, up to a limit on the size of all of them together.
 local function small_blobs(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
@@ -172,7 +173,8 @@ function M.texts(ctx, facts, wanted)
   return read_files(ctx, wanted)
 end
 
--- Returns all paths of the reviewed tree, and the ids of their blobs unless it is the work tree.
+-- Returns all paths of the reviewed tree, and the ids of their blobs. If the tree is the work tree,
+-- returns nil instead of the ids.
 local function tree_of(ctx, target)
   local commit = commit_of(target)
   local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }

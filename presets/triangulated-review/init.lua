@@ -27,7 +27,8 @@ local function look(ctx, args)
     silenced = settings.added(change), old = baseline.read(ctx, args.baseline) })
 end
 
--- Returns the findings of linters and checks as reviews, which can corroborate those of agents.
+-- Wraps the findings of each linter and of the diff checks in a review, so that they can
+-- corroborate agents' findings.
 local function reviews_of(known)
   local reviews = { { lens = "diff checks", findings = known.found } }
   for _, linted in ipairs(known.linted) do

@@ -156,7 +156,8 @@ local function notes_of(reviews)
   return notes
 end
 
---- Completes a result, and writes findings.md for people and findings.json for programs.
+--- Adds to a review's result what was checked, and writes findings.md for people and findings.json
+--- for programs.
 ---@param result table   the result of m.merge.findings
 ---@param known table
 ---@param lenses string[]

@@ -40,14 +40,14 @@ local BREAKS = {
     cpp = { "^%s*__debugbreak%(" },
 }
 
--- These calls dump a value for debugging.
+-- Lists patterns for calls that print a value for debugging, by language.
 local DUMPS = {
   rust = { "%f[%w_](dbg!)%s*[%(%[]" }, php = { "^%s*(var_dump)%(",
     "^%s*(print_r)%(%s*%$[%w_]+%s*%)%s*;" },
   go = { "^%s*(spew%.Dump)%(", "^%s*(debug%.PrintStack)%(" }, elixir = { "^%s*(IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
--- These patterns match a statement that prints, by language.
+-- Maps each language to the pattern of a print statement.
 local PRINTS = {
   python = "^%s*print%(", javascript = "^%s*console%.%a+%(", typescript = "^%s*console%.%a+%(",
   go = "^%s*fmt%.Print%a*%(", java = "^%s*System%.%a+%.print%a*%(", cpp = "^%s*f?printf%(",
@@ -158,7 +158,7 @@ local function comments(file, n, line, left, report)
   if said then report("not-for-others", file, n,
     ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
-  -- Ignore one new TODO for each removed one, because it is probably the old one in other words.
+  -- For each TODO that the change removes, ignore a new one: it was probably only reworded.
   if word and left > 0 then return left - 1 end
   if word then
     report("todo-added", file, n, ("A new %s says that something is not finished."):format(word),

@@ -108,7 +108,8 @@ local function field(value, name)
   return type(found) == "table" and found or {}
 end
 
--- Returns the first dependency that package.json and package-lock.json declare differently.
+-- Returns the name of the first dependency that package.json and package-lock.json declare
+-- differently, and both versions. Returns nil if there is none.
 local function npm_difference(manifest, lock)
   local root = rawget(field(lock, "packages"), "")
   if type(root) ~= "table" then return nil end

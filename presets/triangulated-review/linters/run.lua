@@ -62,7 +62,8 @@ local function installed(ctx, list)
   return there
 end
 
--- Returns the files whose work tree differs from the reviewed version, which linters therefore cannot read.
+-- Returns the files that differ between the work tree and the reviewed version. Linters read the
+-- work tree, so they cannot check these files.
 local function differing(ctx, target)
   local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
   if target.kind == "worktree" or target.kind == "path" then return {} end
@@ -142,7 +143,7 @@ local function run_one(ctx, linter, argv, timeout)
   argv.env = { NO_COLOR = "1", MOONLET_WORKER = "1", PYTHONDONTWRITEBYTECODE = "1" }
   local ok, result = pcall(ctx.exec, ctx, argv)
   if not ok and result.kind == "denied" and linter.default then
-    argv.network = nil -- Linux before 6.7 cannot block the network, which these linters do not use
+    argv.network = nil -- Linux before 6.7 cannot block the network, but these linters do not use it
     ok, result = pcall(ctx.exec, ctx, argv)
   end
   if not ok then return "", m.findings.visible(tostring(result.message or result)) end
