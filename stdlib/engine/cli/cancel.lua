@@ -45,8 +45,8 @@ local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Writes the record `text` into the ledger. If another host has replaced run.json meanwhile,
---- writes the text of the new run.json.
+--- Writes a run's record, whose JSON is `text`, into the ledger. If another host has replaced
+--- run.json meanwhile, writes the content of the new run.json instead.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)

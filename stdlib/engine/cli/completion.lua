@@ -75,7 +75,8 @@ local function add_presets(add)
   end
 end
 
---- Maps a verb to the run states that it can use. A verb without an entry accepts any state.
+--- Maps a verb to a function that accepts or rejects a run's state. Only runs with an
+--- accepted state are offered. For a verb without an entry, all runs are offered.
 local states_for = {
   answer = function(name) return name == "needs-human" end,
   ["run resume"] = function(name) return name ~= "ok" and name ~= "prepared" and name ~= "findings" end,

@@ -14,7 +14,7 @@ M.known = options.with_common {
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
-local tries = 5  -- maximum number of tries; a try fails if the run is resumed before the write
+local tries = 5  -- maximum number of tries; a write fails if the run is resumed meanwhile
 
 --- Indents each line of a reason after the first.
 --- Without the indent, a line could look like a field of decision.md.

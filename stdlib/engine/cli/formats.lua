@@ -34,7 +34,7 @@ function M.check(found, form)
   end
 end
 
---- Returns a text field of a finding, or nil. A script's result may contain anything.
+--- Returns a field of a finding, or nil if it contains no text. Scripts may store any value there.
 local function text_of(item, key)
   local value = rawget(item, key)
   return type(value) == "string" and value ~= "" and core.text.clean(value) or nil

@@ -104,7 +104,7 @@ local function dispatch(words)
   error(verbs.unknown(words), 0)
 end
 
---- Runs one command line. Returns the exit code and the envelope as text.
+--- Runs one command line. Returns the exit code and the envelope (the result) as JSON text.
 function M.main(words)
   for _, word in ipairs(words) do
     if word == "--" then break end

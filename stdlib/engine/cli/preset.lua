@@ -43,7 +43,7 @@ local function list(home)
   local found, names = loader.all(home)
   local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
-    found[name].unhashed = true  -- do not compute the hash, because a list runs no preset
+    found[name].unhashed = true  -- skip the hash of its text, because a list executes no preset
     local row = describe(found[name])
     local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
     if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end

@@ -38,7 +38,8 @@ local function reason_to_stay(home, id, rec)
   if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
---- Reports whether --older (the run's age) and --keep (its place among the newest runs) select the run.
+--- Reports whether the options select a run: it is older than --older, and not among the newest
+--- runs that --keep counts.
 local function is_asked(rec, place, wanted, now)
   if wanted.keep and place <= wanted.keep then return false end
   if not wanted.older then return true end
@@ -64,7 +65,8 @@ local function choose(home, root, wanted)
     end
     core.task.sleep(0)
   end
-  -- Children are newer than their parents, so one pass reaches the first run of a chain.
+  -- A child run is newer than its parent, so one pass from the newest run on keeps all ancestors of
+  -- a run that stays.
   for _, id in ipairs(ids) do
     local parent = not go[id] and records[id] and records[id].parent_run_id
     if type(parent) == "string" and go[parent] then
@@ -119,8 +121,8 @@ local function remove(home, root, id)
   for _ = 1, most_tries do
     checked(core.file.make_root(home.agent_path .. "/pruned"))
     moved, err = core.file.rename(root, "runs/" .. id, "pruned/" .. id)
-    -- The error kind `invalid` means a missing path: another prune has removed the empty folder
-    -- `pruned`, or the run.
+    -- The error kind `invalid` means that a path is missing. If another prune has removed only the
+    -- empty folder `pruned`, try again.
     if moved or err.kind ~= "invalid" or not core.file.stat(root, "runs/" .. id) then break end
   end
   core.file.unlock(lock)

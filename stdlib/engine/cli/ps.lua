@@ -40,8 +40,8 @@ local function place_of(child)
     duration.text(child.queue_ms))
 end
 
---- Groups processes by step. Returns the first process of each step, and a map from this process to
---- the number of the step's processes.
+--- Returns one process of each step, and a map from this process to the number of processes of its
+--- step.
 local function rows_of(children)
   local rows, by_step, counts = {}, {}, {}
   for _, child in ipairs(children) do

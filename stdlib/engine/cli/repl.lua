@@ -24,7 +24,8 @@ local function sorted(set)
   return names
 end
 
---- Contains the functions that supply words for completion and the output of the prompt's commands.
+--- Contains functions that the REPL calls: some return words for completion, some the output of its
+--- commands.
 local words = {}
 local null = core.json.null
 
@@ -163,7 +164,7 @@ function M.main(given, output)
   end
   local envelope, code = require("moonlet.engine.cli." .. (resumed and "resume" or "run")).main(rest, output)
   if output.json or not envelope then return envelope, code end
-  -- The prompt has already printed the value or error of each line.
+  -- The REPL has already printed the value or error of each line that the user typed.
   local id = envelope.run ~= null and envelope.run.id
   if id and envelope.run.verdict == "needs-human" then
     core.system.print(2, ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))

@@ -66,7 +66,8 @@ local function source_of(home, rec)
   return source
 end
 
---- Builds the plan of a resumed run from its recorded arguments, runner and options.
+--- Builds the plan of a resume from the arguments, the runner and the options that the run has
+--- recorded.
 ---@param rec table   run.json of the run
 function M.plan(home, id, rec, found)
   store.check_own(rec, "resumed")
@@ -167,7 +168,8 @@ function M.main(words, output)
     local waits = found.detached and not found.asked
     if waits and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
-    -- A person may know that the provider has raised a quota early; a detached process cannot.
+    -- A person may know that the provider has raised the quota early, so ask the provider at once.
+    -- A detached process cannot know that and waits.
     plan.asks_again, plan.detached = not waits, found.detached
     if bound then bound(plan) end
     return plan

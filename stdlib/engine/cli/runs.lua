@@ -45,8 +45,8 @@ local function fits(wanted, state)
 end
 
 local function row_of(home, run, state)
-  -- For the run of a packet, the ledger stores the packet's id as task, so take the task id from the
-  -- folder's name.
+  -- Take the task id from the name of the run's folder, because the ledger's field for the task
+  -- contains the packet's id if the run has a packet.
   return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title, runner = run.runner,
     state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
 end
@@ -85,7 +85,8 @@ local function tell_unreadable(home, root, ids)
   core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
 end
 
---- Returns ids that an unfiltered list lacks: those of removed runs, and of runs not in the ledger.
+--- Returns the ids of runs that a list without a filter does not show: removed runs, and runs that
+--- the ledger does not contain.
 local function left_out(rows, wanted)
   local listed, ids = {}, {}
   for _, row in ipairs(rows) do listed[row.id] = true end

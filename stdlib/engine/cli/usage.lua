@@ -59,7 +59,7 @@ end
 local numbers = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
   { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", write = cost_text } }
 
---- Lists runs that have not ended, because the ledger does not know their usage.
+--- Lists the selected runs that have not ended. The ledger does not contain their usage yet.
 local function unfinished(home, found)
   local ids = {}
   for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do

@@ -223,7 +223,7 @@ local function usage_line(entry)
   return "moonlet " .. shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
 end
 
-local most_rows = 14  -- keeps the help of a command within 24 terminal lines
+local most_rows = 14  -- with more rows, the help of a command exceeds 24 terminal lines
 
 --- Formats the options for help. Without `all`, omits the rare options.
 local function options_text(entry, known, all)

@@ -52,8 +52,8 @@ local function strangers(home, root)
   return found
 end
 
---- Rebuilds the ledger, or checks that it is usable. Returns the result of a rebuild, and an error if
---- the ledger is unusable.
+--- Rebuilds the ledger if `rebuild` is true, else checks that it is usable. Returns the result of
+--- the rebuild or nil, and an error if the ledger is unusable.
 local function prepare_ledger(home, rebuild)
   if not rebuild then
     local ready, err = ledger.ready(home)
@@ -75,8 +75,9 @@ local function add_lines(lines, report, notes)
   end
 end
 
---- Builds the report of one run.
---- Reports an error instead of raising it, so that all runs are checked.
+--- Returns the report on one run.
+--- If the run cannot be verified, the report contains the error, so that the other runs are still
+--- verified.
 local function report_of(home, root, id, with_ledger)
   local ok, report = pcall(verify.run, home, root, id, with_ledger)
   if ok then return report end

@@ -33,7 +33,8 @@ local function go_on(home, id, rec, output)
   return require("moonlet.engine.cli.run").drive(plan)
 end
 
---- Resumes the run in another process, so that a person can stop waiting without ending the run.
+--- Resumes the run in a background process, so that a person can interrupt `moonlet wait` without
+--- ending the run.
 local function leave(home, id)
   local answer, failure = core.detach.start { "run", "resume", id, "--detached", "--repo", home.top }
   if not answer then error(failure, 0) end
@@ -72,7 +73,8 @@ function M.main(words, output)
         { status = last_line and last_line .. "\n" }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
-      -- The run may have ended after its record was read, so read the record again.
+      -- The run may have ended between the reading of its record and the check for its host, so
+      -- read the record again.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),

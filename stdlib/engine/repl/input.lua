@@ -30,7 +30,8 @@ local function token_ends(text)
   return ends
 end
 
---- Returns the byte position of the first token that is a syntax error whatever text may follow.
+--- Returns the byte position of the first token that makes the text invalid, whatever text may
+--- follow.
 local function bad_byte(load, text, whole)
   local string_text = whole:match("unfinished string near '(.*)'$")
   if string_text then return text:find(string_text, 1, true) or 1 end

@@ -31,7 +31,7 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- Returns the text of the preset's field `needs`: all rights that the successful lines used.
+--- Returns the text of the field `needs`: all rights that were used by lines without an error.
 local function needs_text(session)
   local used = { run = {}, read = {}, write = {}, env = {}, agents = {} }
   for _, line in ipairs(session.lines) do

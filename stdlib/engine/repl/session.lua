@@ -92,7 +92,7 @@ local function present(session, line)
   end
 end
 
---- Shows the running agents on the terminal during a line, and hides them while a person answers.
+--- Shows the running agents while a line runs, and hides them while a person answers.
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
@@ -121,7 +121,8 @@ local function answer_question(session)
   task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
 end
 
---- Asks the person a question of a running line, or of a background task while the person types.
+--- Asks the person a question for the running line. If no line is running, the question comes from
+--- a background task, and the person may be typing.
 local function ask(session, text)
   while session.question or session.asking do core.task.sleep(look_ms) end
   if session.running then
@@ -241,7 +242,7 @@ local function start(session, line)
 end
 
 --- Waits until the Lua code of an entered line has returned. Tasks that it started may still run.
---- The wait only joins tasks and yields, so that the run can park meanwhile.
+--- Waits only in task.join and scope.yield, so that the run can park meanwhile.
 local function wait_for(session, line)
   while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end

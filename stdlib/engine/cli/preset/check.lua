@@ -29,9 +29,9 @@ end
 
 local function example_word(i) return i == 1 and "example" or "example-" .. i end
 
---- Lists the made-up values of arguments. If a value is read as a file name, the file contains example
---- text. If it is started as a program, the program is not reported as undeclared, because the user
---- must allow the real program.
+--- Lists the made-up values of arguments. A preset that reads such a value as a file gets an
+--- example text. A preset may start such a value as a program without declaring it in `needs`,
+--- because in a real run the user names and allows the program.
 local made_up = { [example_word(1)] = true }
 
 local function example_list(one)
@@ -156,7 +156,7 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
---- Removes the temporary folder of the current dry run. `once` sets this function.
+--- Removes the temporary folder of the current dry run. Nil if no dry run has begun.
 M.clean_up = nil
 
 --- Executes the preset in a temporary folder.

@@ -29,7 +29,7 @@ return m.preset {
   args = {
     files = m.arg.paths { default = { "README.md" }, exists = true, help = "the files to look at" },
   },
-  needs = { agents = true }, -- its rights: programs, agents, read, write, env; you accept them once
+  needs = { agents = true }, -- rights to accept once: programs, agents, read, write, env
   budget = { agents = 50, wall = "20m" },
 
   run = function(ctx, args)
@@ -58,8 +58,8 @@ local test_text = [=[
 -- `moonlet preset test NAME` runs this test in a temporary folder. Only `expect` is required.
 return {
   summary = "it runs to its end, without an agent",
-  files = FILES, -- committed to a temporary repository
-  CHANGE, -- not committed; false removes a file
+  files = FILES, -- these files are committed to a temporary repository
+  CHANGE, -- uncommitted changes; the value false removes a file
   -- git = false, -- do not make the folder a repository
   args = ARGS,
   -- Without a runner the preset answers without an agent. The runner `mock` makes answers up.
@@ -69,7 +69,7 @@ return {
   -- record = "codex", -- the runner for `moonlet preset test NAME --record --allow agents`
   -- answers = { "approve" }, -- to gates and questions, in order; without them the run parks
   expect = {
-    verdict = "degraded", -- made-up answers are never `ok`
+    verdict = "degraded", -- a run with made-up answers never has the verdict `ok`
     -- exit_code = 4, error = "part of the message", findings = "part of findings.md",
     -- files = { ["notes.md"] = "part of an artifact" },RESULT
   },
@@ -91,7 +91,7 @@ end
 
 local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
   args = { "--files", "a.py,b.py" },
-  result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
+  result = "\n    result = { lost = {} }, -- only the fields to compare; lists need all items" }
 
 --- Returns the test case in tests/mock.lua of a built-in preset. Without that file, returns the
 --- passing cassette test with the shortest arguments.
@@ -138,8 +138,8 @@ local function add_pattern(files, name, pattern, text)
   local first = 'local m = require "moonlet"\n'
   files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
     "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
-  -- The pattern names a role as in m.prompt.judge, which builds the prompt of a judge, or as in
-  -- m.pattern.judge, which starts a judge. Copy the prompt of each role.
+  -- For a role such as "judge" the pattern's code has m.prompt.judge, which builds the prompt, or
+  -- m.pattern.judge, which starts the agent. Copy the prompts of all these roles.
   for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
     if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
   end

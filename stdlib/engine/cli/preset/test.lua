@@ -90,7 +90,9 @@ local function words_of_error(err)
   return at and not text:find(at, 1, true) and ("%s: %s"):format(at, text) or text
 end
 
---- Answers each gate or question of the run with the test's next answer.
+--- Answers the run's gates and questions, one after another, with the answers that the test lists.
+--- Returns the last envelope and exit code, the number of unused answers, and an error if an answer
+--- was refused.
 local function answer_all(case, place, envelope, code)
   local given = 0
   for _, text in ipairs(case.answers or {}) do
@@ -104,9 +106,9 @@ local function answer_all(case, place, envelope, code)
   return envelope, code, #(case.answers or {}) - given
 end
 
---- Formats the errors of failed steps, because they may explain a wrong result.
---- Errors with equal beginnings (up to the step's name) are merged and counted.
---- Errors that the run's own error already contains are left out.
+--- Formats the errors of failed steps, because they may explain why the test failed.
+--- Merges and counts errors whose texts are equal up to the step's name.
+--- Leaves out errors that the run's own error already contains.
 local function step_errors(told, of_run)
   local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
@@ -129,7 +131,8 @@ local function step_errors(told, of_run)
   return list
 end
 
---- Returns the first place where `seen` does not contain what `wanted` requires.
+--- Returns the first difference between an expected value and the actual value `seen`, as a text.
+--- Returns nil if there is none.
 local function differs(wanted, seen, place)
   if type(wanted) ~= "table" or wanted == core.json.null then
     if wanted ~= seen then
@@ -455,7 +458,8 @@ local function consent_of(home, source, allow)
   end)
   if not ok then return allowed, "" end
   local wanted = grants.from_needs(preset.needs)
-  -- Each test that starts agents needs its own permission for them.
+  -- This consent does not include agents, because each test that starts agents asks for it
+  -- separately.
   local asked = grants.without_agents(wanted)
   local lines = grants.describe(asked)
   if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, preset, asked)) then

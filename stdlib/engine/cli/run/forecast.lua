@@ -35,7 +35,8 @@ local function range_text(kind, range)
   return ("%s-%s"):format(amount(kind, range.low), amount(kind, range.high))
 end
 
---- Returns a step's cost in USD and a note, such as the date of payment or the estimate's source.
+--- Returns two cells of the forecast: a step's cost in USD, and a note. The note is the date when a
+--- reused step was paid, or the source of the estimate.
 local function cells_of(row)
   if row.outcome == "unknown" then
     return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
@@ -233,7 +234,8 @@ local function obstacle(made, found, kind, bound)
       hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
   end
   local most, known = made.totals[kind].most, made.totals[kind].high
-  -- If the known steps may already exceed the limit, the unknown steps do not matter.
+  -- If the known steps may already exceed the limit, the price of the unknown steps does not
+  -- matter.
   if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
   if most == null then
     return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",

@@ -36,7 +36,7 @@ local M = {}
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
--- These runners need no installed agent.
+-- Lists the runners that work without an installed agent.
 local builtin_runners = { mock = true, command = true, cassette = true }
 
 local function refuse_argument(preset, name)
@@ -148,7 +148,8 @@ local function grant_checks(plan, allow, is_test)
   for _, program in ipairs(programs) do plan.grants.run[program] = true end
 end
 
---- Returns the rights of the prepared or replayed run, or nil if the preset's text has changed since.
+--- Returns the rights of the prepared or replayed run, with those of `allow` added. Returns nil if
+--- there is no such run, or if the preset's text has changed since.
 local function given_before(plan, allow)
   local rec = (plan.before or plan.base or {}).record
   if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
@@ -190,8 +191,8 @@ local function check_task_id(id)
   end
 end
 
---- Returns the arguments and the prepared run of a script, before its file is loaded.
---- Ignores unknown options, because the file may turn out to be a preset that has them as arguments.
+--- Returns a script's arguments and the run that --prepared names, before the script is loaded.
+--- Ignores unknown options, because the file may be a preset that has them as arguments.
 local function before_script(home, request, base)
   local ok, found, positional = pcall(request_module.given_in, request, known.all)
   if not ok then return {} end
@@ -200,7 +201,7 @@ local function before_script(home, request, base)
   return before and before.record.script and before.record.args or positional, before
 end
 
---- Returns a script's arguments. Rejects arguments that differ from those of the prepared run.
+--- Returns the arguments of a script. Raises an error if the run was prepared with other arguments.
 local function script_args(positional, before, base)
   if base and #positional == 0 then return base.record.args end
   if not before then return core.json.array(positional) end
@@ -251,7 +252,7 @@ local function limit_client(plan, packet)
   plan.options.gates = "park"
 end
 
---- Raises an error if the run was prepared for another target.
+--- Raises an error if the prepared run has a preset or script other than the plan's.
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
@@ -307,7 +308,7 @@ local function runners_of(values, home)
   return list
 end
 
---- Describes how a run follows another run: as its replay, or in a pipeline.
+--- Describes what a run is based on: the run that it replays, or the previous run of a pipeline.
 ---@class moonlet.RunOrigin
 ---@field base {id: string, record: table, source: table?}?  the replayed run
 ---@field index integer?    index of the runner in the pipeline

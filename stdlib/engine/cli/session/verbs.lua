@@ -186,7 +186,8 @@ verbs.list = {
   end,
 }
 
---- Returns the named session. Raises an error if more than `most` (default 1) words are given.
+--- Returns the session that the words after the verb name. Raises an error if there is no word, or
+--- more than `most` (default 1).
 local function one(found, rest, verb, most)
   if #rest < 1 then options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)) end
   options.no_more(rest, most or 1, "session " .. verb)

@@ -27,7 +27,8 @@ local function is_startable(packet, state)
   return not state.waits_for and (state.status == "ready" or state.interrupted and packet.status == "ready")
 end
 
---- Lists queued packets: packets that can start, and packets that wait for others.
+--- Returns the packets that can start, the packets that wait for others, the states of all packets,
+--- whether a packet is running, and all packets.
 local function queued(home)
   local found = packets.all(home)
   local states = status.all(home, found)
@@ -82,8 +83,8 @@ local function claim(home, id)
   end
 end
 
---- Drives the run of a packet if it is still ready, or resumes an interrupted one.
---- The packet's lock is released when its run is on record.
+--- Drives the run of a packet if the packet is still ready, or resumes the packet's interrupted
+--- run. Holds the packet's lock until the run is recorded.
 function M.drive_ready(plan, drive)
   local home, packet = plan.home, plan.if_ready
   local held = claim(home, packet.id)

@@ -49,7 +49,8 @@ local function row_of(home, rec)
     dir = home.agent_path .. "/" .. rec.sidecar }
 end
 
---- Reports whether a replay of the run has its own review, which replaces the review of this run.
+--- Reports whether a run that replays this run has a review. That review replaces the review of
+--- this run.
 local function is_replayed(home, root, id)
   for _, child in ipairs(about.children(home, id)) do
     local other = not child.pipeline and store.look(root, child.id)
@@ -152,8 +153,8 @@ local function show(home, _, rest)
       patch_is_current = not is_other, comments = remarks } }, 0, table.concat(lines, "\n") .. "\n"
 end
 
---- Raises an error because the run has not ended.
---- Returns only if `word` repeats the decision that a killed host was carrying out.
+--- Rejects a review of a run that has not ended.
+--- Allows it only if `word` repeats the decision that a host was carrying out when it was killed.
 local function refuse_unended(home, id, rec, word)
   local killed = killed_word(home, id, rec)
   if killed == word then return end

@@ -147,7 +147,7 @@ local function checks_of(rec)
   return #list == 0 and "none" or ("%d of %d"):format(passed, #list)
 end
 
---- Formats the table of a comparison.
+--- Formats the comparison of several runs as a table.
 local function comparison(runs)
   local rows, is_known = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "TIME" } }, false
   for i, rec in ipairs(runs) do
