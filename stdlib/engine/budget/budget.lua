@@ -14,7 +14,7 @@ local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 local names_of_one = { agents = "agent start", processes = "process", tokens = "token" }
 
---- A step needs exactly one agent or one process, so messages do not state the number.
+--- A step needs exactly one agent or process, so messages about a limit do not state the number.
 local is_single = { agents = true, processes = true }
 
 local function name_of(kind, amount) return amount == 1 and names_of_one[kind] or names[kind] end
@@ -33,7 +33,7 @@ function M.plus(one, other)
 end
 local plus = M.plus
 
---- Multiplies an amount by a count. The result is at most `M.most`.
+--- Multiplies an amount by a count. Returns `M.most` if the product would be larger.
 function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
@@ -128,7 +128,8 @@ end
 ---@field history moonlet.History?   usage under earlier hosts, for the outermost budget
 ---@field tell fun(text: string)?    reports overspent budgets, for the outermost budget
 
---- Opens a budget inside `parent`. Its usage includes the usage under earlier hosts.
+--- Opens a budget inside `parent`. In a resumed run, its usage includes the usage of
+--- earlier hosts.
 ---@param parent moonlet.Budget?
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
@@ -187,7 +188,7 @@ function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- Compare again, because the usage of an adopted attempt has been subtracted since.
+    -- Check again whether the limit is exceeded, because adopted attempts refund their usage.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
@@ -239,7 +240,7 @@ function M.reserve(budget, amounts, allowed)
   for node in around(budget) do
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
   end
-  -- New work means that the replay has ended, because recorded steps are replayed first.
+  -- This work is not replayed, and recorded steps are replayed first, so the replay has ended.
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
@@ -314,7 +315,8 @@ function M.is_limited(budget, kind)
   return false
 end
 
---- During a replay, returns the usage that the script read at this point in its first execution.
+--- Returns the usage that the script may read. During a replay, excludes the recorded usage of
+--- steps not yet reached, so that the script reads the same numbers as in its first execution.
 local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end

@@ -42,7 +42,7 @@ local function fit(key, model)
   if key == model then return math.huge end
   local start = key:match("^(.*)%*$") or key:match("^.*%-$")
   if start then return model:sub(1, #start) == start and #start or nil end
-  -- A dated edition ranks slightly higher than a prefix of equal length.
+  -- For "gpt-5-2025-08-07" the key "gpt-5" wins over the prefix "gpt-5*".
   if key ~= "" and model:sub(1, #key) == key and is_edition(model:sub(#key + 1)) then return #key + 0.5 end
 end
 

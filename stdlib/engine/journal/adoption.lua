@@ -8,13 +8,14 @@ local M = {}
 --- `is_whole` is true once keeper.log has been compared with the journal.
 local state_of = per_run(function() return { is_whole = false } end)
 
---- Reads the state and exit of an attempt from its records, without waiting.
---- It is set only during a forecast, because another process may drive the run.
+--- Returns the recorded state and exit of an attempt, without waiting for its end.
+--- This field is nil except during a forecast, when another process may drive the run.
 ---@type (fun(key: string, id: string): string, table?)?
 M.observer = nil
 
---- Handles attempts on other machines. state(key, id) returns the state, take(key, id) waits for
---- the exit, and stop(key, id) ends the attempt. For a local attempt they return nil.
+--- Contains three functions for attempts on other machines. state(key, id) returns the state,
+--- take(key, id) waits for the exit, and stop(key, id) ends the attempt. They return nil for a
+--- local attempt.
 ---@type {state: function, take: function, stop: function}?
 M.far = nil
 

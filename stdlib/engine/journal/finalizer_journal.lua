@@ -30,18 +30,19 @@ end
 local function touch_path(path, endings, key)
   local ending = endings[path]
   if not ending or ending.over then return end
-  -- A step of the body's own clean-ups does not mean that the body continues.
+  -- A step in the body's own clean-ups does not show that the body continues.
   local own = (path == "" and "" or path .. "/") .. "#finally@"
   if key:sub(1, #own) ~= own then ending.over = true end
 end
 
---- Marks the recorded end of each body around a step as outdated, because the body continues.
+--- Marks the recorded end of each body that contains a new step as outdated, because the body
+--- continues.
 ---@param endings table<string, moonlet.Ending>
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
---- Adds a new step to the list of each clean-up that contains the step.
+--- Adds the key of a new step to the list of each clean-up in which the step runs.
 ---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
@@ -53,7 +54,8 @@ function M.begin(cleanups, key)
   end
 end
 
--- `timeout` records are left out, because a timeout starts no step.
+-- Lists the types of records that show that a body continues. `timeout` is not among them, because
+-- a timeout starts no step.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 ---@param endings table<string, moonlet.Ending>
@@ -66,8 +68,8 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
---- Marks the recorded ends of the run and of its failed bodies as outdated, because these will end
---- again. With `all`, marks all recorded ends.
+--- Marks the recorded ends of the run and of its failed bodies as outdated, because they continue
+--- and will end again. With `all`, marks all recorded ends.
 ---@param endings table<string, moonlet.Ending>
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
@@ -78,8 +80,8 @@ end
 --- Removes the number from each `#finally@N` in a key, to compare the steps of different clean-ups.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Returns the keys that an agent step has in the earlier clean-ups of its body.
---- Steps that have ended come first, the last one to end before the others.
+--- Returns the keys that an agent step had in earlier clean-ups of the same body.
+--- The keys of ended steps come first, beginning with the step that ended last.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then

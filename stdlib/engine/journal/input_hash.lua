@@ -24,7 +24,8 @@ local function encode(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- Returns the text that is hashed for an input. `hide` replaces the secrets in the input's stdin.
+--- Returns the text of an input over which its hash is computed. The text contains the hash of
+--- stdin. `hide` replaces secrets in stdin before stdin is hashed.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -172,8 +173,8 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Only secrets from environment variables can be restored. If the script has redacted other
-  -- parts, too, the positions of the secrets are useless.
+  -- Only secrets of the environment can be restored. If the script has also redacted other parts,
+  -- store no positions, because the full value cannot be restored.
   item.places = kept == value and places or nil
 end
 

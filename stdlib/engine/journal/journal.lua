@@ -44,11 +44,12 @@ local longest_cancelled_ms = 10 * 1000
 
 local paid = { agent = true }
 
---- Errors of these kinds concern the run rather than the step.
+--- Lists the kinds of errors that come from the whole run, such as a spent budget, and not from the
+--- step that raises them.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- Marks runs whose keys contain escaped names (engine/context/context.lua). Older runs have no
---- mark.
+--- Marks the journals of runs in whose keys names are escaped (engine/context/context.lua).
+--- Journals of older versions have no mark.
 M.names = "escaped"
 
 ---@class moonlet.Journal
@@ -88,11 +89,12 @@ M.names = "escaped"
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota continues its clean-ups, so keep their records.
+  -- A resume after a quota wait continues the interrupted clean-ups, so keep their recorded ends.
   if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
---- Forgets observed facts, but keeps agents' answers and commands that run at most once.
+--- Forgets facts and recorded steps, so that they are observed or executed again. Keeps agents'
+--- answers and commands that run at most once.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   finalizer_journal.forget(journal.endings, true)
@@ -152,13 +154,14 @@ local apply = {
   end,
   alive = function() end,
 }
---- Marks the last attempt as used up, so that the step needs a new attempt.
+--- Marks the last attempt of a step as not reusable, so that the step starts a new attempt.
 local function spend(journal, key, repair)
   local last = journal.begins[key]
   if last then last.spent, last.repairs = true, repair end
 end
 
---- An attempt with one of these exits has cost nothing, or its result is in keeper.log.
+--- Lists the reasons of an attempt's end that do not count as a failure. The attempt has cost
+--- nothing, or keeper.log contains its result.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the last attempt itself has failed.
@@ -186,7 +189,8 @@ apply.attempt = function(journal, item)
   local list = journal.attempts[item.key] or {}
   journal.attempts[item.key] = list
   local last = list[#list]
-  -- A host that adopted the attempt reports its outcome again, which replaces the earlier one.
+  -- A host that adopted the attempt records its outcome again. The new outcome replaces the earlier
+  -- outcome.
   local outcome = item.outcome
   list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
 end
@@ -223,7 +227,8 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- If a host died before it reported that the run is degraded, report this without a retry.
+  -- A run that is `degraded` but has not ended was killed while it reported this verdict. Resume
+  -- only reports it again, and retries no step.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -242,7 +247,7 @@ function M.note(item)
 end
 
 --- Waits until the replay reaches the recorded end of a cancelled step.
---- Normally the replay has cancelled the step again by then.
+--- During this wait the replay normally cancels the step again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -289,8 +294,8 @@ local function whole(journal, item, private)
   return again
 end
 
---- Replays a recorded step in its turn. Returns "ok" and the value, or raises the recorded error.
---- Returns nothing if the step must be executed.
+--- Replays a recorded step when the replay reaches the record's place in the journal. Returns "ok"
+--- and the value, or raises the recorded error. Returns nothing if the step must be executed.
 local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
@@ -329,8 +334,9 @@ local function tell_new_input(run, key, hash)
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- Finishes an attempt that an earlier host started with another input.
---- The attempt may still be running in the step's folder, and its usage must be recorded.
+--- Handles an attempt that an earlier host started before the step's input changed.
+--- The attempt may still run in the step's folder, and its usage must be recorded, so `settle`
+--- finishes it.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.input_hash == hash then return end
@@ -367,7 +373,7 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- A task that is still being replayed may cancel this step before it starts.
+  -- Wait for the replay of other tasks, because one of them may cancel this step before it starts.
   if journal.resumed then task.wait_turn() end
   if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end
@@ -468,7 +474,8 @@ function M.attempt(run, key, entry)
   M.note(item)
 end
 
---- Records that the last attempt of a step has failed although the step has not ended.
+--- Records that a resumed run must not use the last attempt of a step, but must start a new
+--- attempt.
 ---@param repair boolean?  the attempt was a repair round, so the answer to repair is kept
 function M.spent(run, key, repair)
   spend(run.journal, key, repair)
@@ -516,8 +523,9 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Returns a number of a budget. A recorded number is replayed only if a step followed it.
---- Otherwise the budget is read again, because it may have been raised since.
+--- Returns a number of a budget, such as the tokens that are left. A recorded number is replayed
+--- only if the journal contains a step after it. Otherwise the budget is read again, because it may
+--- have been raised since.
 ---@param observe fun(): number
 function M.reading(run, key, input, observe)
   local journal = run.journal
@@ -536,8 +544,8 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records that a scope with limited wall time has ended.
---- If the scope is retried, the time of its failed execution still counts.
+--- Records the end of a scope with limited wall time.
+--- If the scope failed and is executed again, the time of both executions counts.
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }

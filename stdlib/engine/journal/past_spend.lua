@@ -44,7 +44,8 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Returns the valid amounts of a record (agents, processes, tokens, usd), each at most M.most.
+--- Returns the valid amounts (agents, processes, tokens, usd) of a record. Reduces amounts above
+--- M.most to M.most.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -95,7 +96,8 @@ local readers = {
     if item.once then return end  -- an at-most-once command is counted when it ends
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
-    -- An attempt may be announced twice if its process did not start in between.
+    -- The journal may contain two `begin` records of an attempt, if its process did not start after
+    -- the first. Count it once.
     if not charge or charge.entry or charge.hash ~= item.input_hash then
       charge = { number = item.attempt, hash = item.input_hash }
       list[#list + 1] = charge
@@ -185,7 +187,8 @@ end
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
---- Returns the recorded usage of the steps below a path that the replay has not reached yet.
+--- Returns the recorded usage of steps below a path, counting only steps that the replay has not
+--- reached yet.
 function History:ahead(path, kind)
   if self.over then return 0 end
   local sums = sums_of(self, path)

@@ -3,7 +3,8 @@ local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- A name with `?` is optional. The fields `result` and `raised` may be any JSON value.
+-- Lists the fields that are checked in each type of record. A name with `?` is optional.
+-- `result` and `raised` are not listed, because they may be any JSON value.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
   begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
@@ -20,7 +21,8 @@ local shapes = {
   spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
 }
 
--- Each record is checked against a list of { name, type, optional }, which is faster than a map.
+-- Lists the fields of each record type as { name, type, optional }, because a list is checked
+-- faster than a map.
 local fields_of = {}
 for kind, shape in pairs(shapes) do
   local list = {}
@@ -41,7 +43,8 @@ function M.open()
   }
 end
 
---- Reports whether journal text shows that a host executed the run or that its result was decided.
+--- Reports whether a journal's text shows that a host has executed the run, or that a decision
+--- about its result was made.
 function M.has_driver(text)
   for _, kind in ipairs { "drive", "decision", "over" } do
     if text:find(('"type":"%s"'):format(kind), 1, true) then return true end

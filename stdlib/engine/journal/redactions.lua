@@ -1,6 +1,7 @@
---- Remembers redactions of observed texts, such as a file with a secret.
+--- Remembers how observed texts, such as a file with a secret, were redacted.
 --- If the text has changed when a run is resumed, the script gets the recorded form.
---- In hashes both forms are equal, so that prompts built from them match.
+--- Prompts built from the full and from the redacted form get equal hashes, so that a replay
+--- matches them.
 local lines = require "moonlet.engine.base.lines"
 
 local M = {}
@@ -26,7 +27,7 @@ local function add(list, text, instead)
   list[#list + 1] = item
 end
 
---- Returns the parts in which two lines differ.
+--- Returns the two lines without the text with which both begin and the text with which both end.
 local function difference(line, kept)
   local first, last = 1, 0
   local shorter = math.min(#line, #kept)

@@ -75,7 +75,7 @@ local function unpack(value, inside)
   return value
 end
 
---- Returns the encoded form of a value, or nil if JSON can represent all of it.
+--- Encodes a value that JSON cannot represent without loss. Returns nil for any other value.
 function M.packed(value)
   return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
 end
@@ -122,7 +122,8 @@ function M.is(value, hash)
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- Reads a value file of the run for which a forecast is made. It is set only during the forecast.
+--- Reads a value file of the run for which a forecast is made. This field is nil except during the
+--- forecast.
 ---@type (fun(name: string, cap: integer): string?)?
 M.reader = nil
 

@@ -50,7 +50,7 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
-local standard_input  -- cached, because it can be read only once
+local standard_input  -- cached, because standard input can be read only once
 
 local function read_standard_input(spec)
   if not standard_input then
@@ -136,7 +136,7 @@ function M.of_text(name, text)
   return input
 end
 
---- Runs the commands of the inputs cmd: and diff: inside the run.
+--- Runs the commands of --input cmd:… and --input diff:… as processes of the run.
 function M.complete(run, inputs)
   for _, input in ipairs(inputs) do
     if input.argv then

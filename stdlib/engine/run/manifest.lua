@@ -107,7 +107,7 @@ local function total_usage(run)
   return usage.record(usage.sum(list))
 end
 
---- Returns the distinct paths that a field such as files_changed has in all steps, sorted.
+--- Merges a field of all steps, such as files_changed, into a sorted list of distinct paths.
 local function paths_of(run, field)
   local seen, list = {}, {}
   for _, step in ipairs(run.steps) do

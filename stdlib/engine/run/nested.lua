@@ -30,7 +30,7 @@ local function declared_in(run, name)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
 
---- Calls a function. Replaces a command-line option in its error by the name of the argument.
+--- Calls a function. Its error names the preset's argument instead of a command-line option.
 local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end

@@ -19,7 +19,8 @@ local M = {}
 
 local null = core.json.null
 
---- Names the runners of the agent steps or, without agent steps, the runner of the run.
+--- Returns a text with the names of the agent steps' runners. If the run has no agent steps, the
+--- text names the run's own runner.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do

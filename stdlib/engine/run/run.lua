@@ -129,7 +129,8 @@ local function was_taken_over(step)
   end
 end
 
---- Returns "cancelled" for a step that is no longer needed, but "failed" for a step that timed out.
+--- Returns the status of a step that raised an error: "parked" if it waits for a person,
+--- "cancelled" if it is no longer needed, else "failed". A timeout counts as "failed".
 local function status_of(err)
   if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
   local pending = core.task.pending_error()
@@ -257,12 +258,13 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = seal.hash_of_record(run.record) }
-  -- Update the ledger before run.json, because readers trust the ledger's row of an ended run, but
-  -- compare the row of a running run with run.json.
+  -- Update the ledger before run.json: readers trust a ledger row that says that a run has ended,
+  -- but compare the row of a running run with run.json.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- Remove incomplete files of the earlier host. A step's folder is cleaned when the step starts.
+  -- Remove incomplete files of the earlier host. The folder of each step is cleaned later, when the
+  -- step starts.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
@@ -468,7 +470,7 @@ local function observed_inputs(run)
 end
 
 local function run_body(run)
-  -- Time in which no host drives the run, and time of a clean-up, do not count towards the limit.
+  -- The limit excludes time in which no host drives the run, and time that clean-ups take.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)

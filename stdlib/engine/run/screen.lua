@@ -238,7 +238,8 @@ local function add_failures(lines, out, facts)
   if not is_own then add_hint() end
 end
 
---- Formats the failed steps for a pipe. Omits the run's error, which the caller prints before.
+--- Formats the failed steps for output to a pipe. Omits the run's error, because the caller prints
+--- it first.
 function M.failures(facts)
   local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
   local groups, err = failed_groups(facts), some(facts.error)

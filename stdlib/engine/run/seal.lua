@@ -10,7 +10,8 @@ M.grows = "events.jsonl"
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- Hashes the beginning of the events file. Syncs the file to disk if `bytes` is nil.
+--- Hashes the first `bytes` bytes of the events file. If `bytes` is nil, hashes up to 256 MiB, and
+--- syncs the file to disk.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -37,7 +38,7 @@ end
 --- Hashes the current keeper.log. Returns nil if the run had no keeper.
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
---- Reads the key for a run's keyed hashes, or returns nil.
+--- Reads the key for a run's keyed hashes. Returns nil if the key is missing or damaged.
 function M.key(root, id)
   local key = core.file.read(root, ("runs/%s/key"):format(id), 65)
   return key and #key == 64 and not key:find("[^%x]") and key or nil
@@ -76,7 +77,7 @@ function M.is_same(is, was)
   return file_text(is) == file_text(was)
 end
 
---- Detects a file of a merge in progress, which is not an output of a step.
+--- Reports whether a file belongs to a merge in progress. Such a file is not an output of a step.
 local function is_for_merge(path)
   local name = path:match("^steps/[^/]+/(.*)$") or path
   return name == "changes.carried" or name:sub(1, 8) == "landing/"

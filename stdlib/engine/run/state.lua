@@ -105,7 +105,7 @@ local function is_rejected(state, err)
   return state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected"
 end
 
---- Returns the option that the error's hint suggests for a resume.
+--- Returns the option that the error's hint suggests for a resume; nil if there is none.
 function M.remedy(state, err)
   local hint = type(err) == "table" and rawget(err, "hint")
   if type(hint) ~= "string" then return nil end
@@ -118,7 +118,7 @@ end
 local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
   "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 
---- Returns the place of a mistake in the author's own Lua, or nil.
+--- Returns the place of an error that is a mistake in the author's own Lua, otherwise nil.
 local function mistake_at(state, err, origin)
   local at = type(err) == "table" and rawget(err, "at")
   if type(err) == "string" then at, err = err:match "^([^\n]-:%d+): (.*)$" end
@@ -133,8 +133,8 @@ local function mistake_at(state, err, origin)
   end
 end
 
---- Returns the command that continues a run or answers its questions; nil if nothing is left.
---- A person's refusal is final.
+--- Returns the command that continues a run or answers its questions. Returns nil if nothing is
+--- left to do, or if a person has rejected the run.
 ---@param err moonlet.Error?
 ---@param parked table[]?     the gates and questions that wait for a person
 ---@param steps table[]?

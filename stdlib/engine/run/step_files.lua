@@ -80,7 +80,7 @@ function M.so_far(root, rec)
   return list
 end
 
---- Returns the steps of a run, from its record or, before its end, from its events.
+--- Returns the steps of a run: from its record if the run has ended, otherwise from its events.
 function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
 
 --- Finds the step that a word names by its key, its name, or the end of either.

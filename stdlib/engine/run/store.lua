@@ -46,7 +46,7 @@ function M.check_unchanged(root, id, was)
     hint = "moonlet show " .. id }, 0)
 end
 
---- Detects the error of check_unchanged(), after which the plan must be made again.
+--- Reports whether check_unchanged() raised the error, so that a new plan is needed.
 function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
 --- Reads run.json like look(), but raises an error if it is unreadable.
@@ -57,7 +57,7 @@ function M.read(root, id)
   return value
 end
 
---- Opens the `.agent` folder that belongs to `home`. Returns nil if the folder does not exist.
+--- Opens the `.agent` folder at `home.agent_path`. Returns nil if the folder does not exist.
 function M.root(home)
   local root, err = core.file.root(home.agent_path)
   if not root and err.kind ~= "invalid" then error(err, 0) end

@@ -22,8 +22,8 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- Reports whether an unreplayed step still belongs to the script.
---- Steps in a replayed function, and in a clean-up that runs again, belong to the script.
+--- Reports whether the script still contains a step that was not replayed: the step is in a
+--- replayed function, or in a clean-up that runs again.
 function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)
@@ -45,7 +45,7 @@ local function status_of(charges, ended)
   return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
 end
 
---- Lists the files that a step changed, as recorded in its end and its attempts.
+--- Lists the files that a step changed, from its result and from the records of its attempts.
 local function changed_of(run, key, ended)
   local paths, seen = {}, {}
   local function add(list)
@@ -77,8 +77,8 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds unreached steps that cost money to the steps of the run, and sets the usage of unfinished
---- steps from their recorded attempts.
+--- Adds to `run.steps` the steps that cost money, although the resumed script did not reach them.
+--- Sets the usage of unfinished steps from their recorded attempts.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
     if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
@@ -96,7 +96,7 @@ function M.add_steps(run)
   end
 end
 
---- Returns the started attempts of a step by number.
+--- Returns the started attempts of a step, indexed by attempt number.
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
@@ -110,7 +110,8 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- `charges` does not contain the attempts of this host yet. The begin record names their runner.
+  -- Add the attempts of this host, which `charges` does not contain yet. Take their runner from the
+  -- begin record.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
@@ -118,7 +119,7 @@ local function begun_of(run, key)
   return found
 end
 
---- Adds the recorded agent sessions to `list`. Sessions have no begin records.
+--- Adds agent sessions to `list` from `run.steps`, because they have no begin records.
 local function add_sessions(run, list)
   for _, step in ipairs(run.steps) do
     if step.kind == "session" and step.usage then

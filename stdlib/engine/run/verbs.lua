@@ -76,7 +76,7 @@ end
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()
-    -- Copy the value as a replay would, so that it shares nothing with the function.
+    -- Return a copy, as a replay does, so that the caller and the function share no table.
     local results = table.pack(body(key))
     local value = results[1]
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)

@@ -117,7 +117,8 @@ local function is_unrunnable(run, err)
   return is_unrunnable(run, rawget(err, "cause"))
 end
 
---- Returns the error of a failed run. If no agent could start, the run exits with 2.
+--- Returns the error to record for a failed run. Sets `nothing_started` in the error if no agent
+--- could start, so that the exit code is 2.
 function M.error_of(run, err)
   if err == nil then
     local frames = traces.of(err) or {}

@@ -147,8 +147,8 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Checks run.json against its hash in the journal.
---- A host that was killed after it wrote the hash and before it wrote run.json leaves an older run.json.
+--- Checks run.json against its hash in the journal. An older run.json is not an error: a host
+--- writes the hash first, and may be killed before it writes run.json.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end  -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
@@ -188,7 +188,7 @@ local function name_files(root, rec, files)
   for path, name in pairs(found) do files[name], files[path] = files[path], nil end
 end
 
---- Returns the artifacts that the export of an imported run left out: path -> reason.
+--- Returns the artifacts that the export of an imported run left out. Maps each path to the reason.
 local function left_files(rec)
   local left = {}
   for path, why in pairs(rec.imported and rec.imported ~= null and rec.imported.left or {}) do

@@ -88,7 +88,7 @@ local function recorded_steps(record)
   return steps
 end
 
---- Returns the recorded cost of a step and of the steps below it.
+--- Returns the recorded cost of a step and of all steps inside it.
 local function spent_below(run, key)
   local sums = {}
   for other in pairs(run.journal.history.charges) do
@@ -145,8 +145,8 @@ local function is_reached(seen, key)
   return false
 end
 
---- Returns the steps of earlier hosts that this forecast did not reach, because they depend on
---- unknown answers.
+--- Returns the agent steps that earlier hosts started and that this forecast did not reach, because
+--- they depend on unknown answers.
 local function unreached_rows(run, seen)
   local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
@@ -178,8 +178,8 @@ local function left_of(run, kind)
   return math.max(0, budget.plus(limit, -run.own_budget.spent[kind]))
 end
 
---- Adds an upper bound for steps that depend on unknown answers.
---- The bound is the steps' cost in earlier runs, but at most the remaining budget.
+--- Adds to `sum` an upper bound for the cost of the steps that depend on unknown answers. The bound
+--- is their cost in earlier runs, but at most the remaining budget.
 local function add_bound(run, rows, costs, sum, kind)
   local left = left_of(run, kind)
   local rest = costs:rest(kind, sum.reused + sum.low, unreached(rows, kind))
@@ -213,8 +213,8 @@ local function sums_of(run, costs, rows, ends, planned)
   return totals
 end
 
---- Hashes everything that decides the forecast.
---- Leaves out cost estimates and the states of adopted agents, because they change by themselves.
+--- Hashes everything that decides the forecast. Leaves out cost estimates and the progress of
+--- agents that earlier hosts started, because both change without an action of the user.
 local function hash_of(plan, run, seen)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do
@@ -283,7 +283,7 @@ local function build(plan, run, seen, home, ok, err)
     keeps_model = plan.before ~= nil, totals = sums_of(run, costs, rows, is_open) }
 end
 
---- Makes the forecast of a run that --dry-run has prepared, in which no agent call is replayed.
+--- Makes the forecast of a run that --dry-run has prepared. Every agent call counts as a new call.
 function M.of_prepared(run)
   local seen = observer.new(run.home)
   for _, step in ipairs(run.worst.steps) do

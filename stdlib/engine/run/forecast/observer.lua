@@ -101,8 +101,9 @@ local function hash_of(observer, job, hash, prompt)
   return core.text.sha256(table.concat(parts, "\0"))
 end
 
---- Reserves an attempt's share of the budget. In a real run, the agent's real usage later replaces
---- the share. A forecast keeps the share, so a later agent may in fact have more budget left.
+--- Reserves a part of the budget for an attempt. In a real run, the agent's real usage later
+--- replaces the reserved part. A forecast keeps it, so a later agent may in fact have more budget
+--- left.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)
@@ -156,7 +157,7 @@ function Observer:observed(key, input, value)
   self.seen[key] = core.text.sha256(values.text(value))
 end
 
---- Runs an agent step. If the step is refused, records the reason. Raises the step's error again.
+--- Runs an agent step and raises its error again. If the step is refused, records the reason.
 ---@param fn fun(): any
 function Observer:watch(key, fn)
   local results = table.pack(pcall(fn))

@@ -7,7 +7,7 @@ local usage = require "moonlet.engine.runner.usage"
 local M = {}
 
 local most_attempts = 5000  -- maximum number of rows read from the ledger, newest first
---- If this many samples have the step's name, samples with other names are ignored.
+--- If this many known costs are from steps with the same name, costs of other steps are ignored.
 local enough = 4
 
 ---@class moonlet.Range

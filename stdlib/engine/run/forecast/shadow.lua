@@ -36,14 +36,14 @@ local function make_folder()
   end
 end
 
---- Returns the `home` of the shadow, a copy of a run. A new run has no folder in the real `.agent`,
---- so its paths lead into the shadow.
+--- Returns the `home` of the shadow, which is a temporary copy of a run. For a new run,
+--- `agent_path` is the shadow's, because the real `.agent` has no folder for the run.
 local function home_of(home, own, is_new)
   return { top = home.top, root = home.root, git = home.git, handle = own.handle, real = home,
     agent_path = is_new and own.agent_path or home.agent_path }
 end
 
---- Copies a run's record, or makes an empty shadow for a new run.
+--- Copies a run's record to a temporary folder, the shadow. It is empty for a new run.
 ---@param id string?       nil for a new run
 ---@param sidecar string?  the run's folder below `.agent`
 ---@return moonlet.Shadow
