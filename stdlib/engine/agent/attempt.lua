@@ -87,8 +87,8 @@ local function write_file(run, path, text)
 end
 
 --- Reports whether the agent may write startup files, which start programs on this machine.
---- An agent in a worktree may write startup files, because the merge holds them back for review.
---- Any other agent may write startup files only if its `writes` names one.
+--- In a worktree every agent may write them, because the merge holds them back for review.
+--- Elsewhere an agent may write them only if the field `writes` of its call names one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
     if startup_files.has(path) then return true end

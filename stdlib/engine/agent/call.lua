@@ -62,7 +62,7 @@ end
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
   local need = metering.reserve(job, attempt.prompt)
-  -- An adopted attempt passed the circuit breaker's check when it started.
+  -- Do not check an adopted attempt again: the circuit breaker let it pass when it started.
   if not attempt.state then retry.check(job) end
   metering.retake(job, attempt.number, hash, own_budget)
   local outcome = budget.with(own_budget, need, function(note, grow)
@@ -178,8 +178,8 @@ local function all_attempts(job, last, hash, own_budget)
   check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
-  -- If the attempt ended just before its host died, it is already in the list. Drop that entry,
-  -- because the attempt is recorded again below.
+  -- If the adopted attempt ended just before its host died, the list already has an entry for it.
+  -- Remove that entry, because the attempt is added again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   while true do
     local started = core.clock.monotonic()
@@ -229,8 +229,8 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route (runner and model) with which its step began, because the step
---- would be paid for again with another route.
+--- Returns the call with the route (runner and model) with which its step began. With another route
+--- the step would ask the agent again, which costs money.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -258,7 +258,8 @@ local function write_answer(job, outcome)
   job.run.emit("artifact", { step = job.key, path = path, bytes = #text })
 end
 
---- Executes the step: runs its attempts, writes its files and returns the value for the journal.
+--- Executes the step: runs its attempts and writes its files. Returns the value that the journal
+--- stores as the result of the step.
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
@@ -302,8 +303,8 @@ local function why_repeated(job, attempt)
   return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
 end
 
---- Predicts what a resume would do with the step: adopt an earlier attempt, or start and pay for a
---- new one.
+--- Predicts whether a resumed run would adopt an earlier attempt of the step, or start a new one,
+--- and how much of the budget that needs.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
@@ -385,8 +386,8 @@ local function for_step(resolved, key, dir)
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds an equal agent call that an earlier execution of the same clean-up handler made, so that
---- it is not paid for again. Returns the key and the call, or nothing.
+--- Finds a call with the same input that an earlier execution of this clean-up handler made. Its
+--- result is used again, because a new call would cost money. Returns the key and the call, or nil.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end

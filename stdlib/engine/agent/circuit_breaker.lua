@@ -13,7 +13,8 @@ local default_quota_ms = 15 * 60 * 1000
 --- A refused login is tried again after ten minutes, or as soon as the login has changed.
 local auth_ms = 10 * 60 * 1000
 local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
---- Providers report whole seconds, so a call within the reported second may be too early.
+--- Providers report the end of a refusal in whole seconds, so the breaker stays open until that
+--- second is over.
 local whole_second_ms = 1000
 --- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000

@@ -7,7 +7,7 @@ local M = {}
 
 local near_lines = 3
 local file_cap = 4 << 20
-local long_enough = 8  -- Shorter lines are not distinctive.
+local long_enough = 8  -- Shorter lines occur in many files, so they prove nothing.
 local telling = 12  -- Two lines of at least this length identify a file without its name.
 
 --- Collapses white space, so that the same text with another indent still matches.
@@ -51,7 +51,8 @@ local function lines_of(text)
   return lines
 end
 
---- Returns the cited line with its neighbours, and the minimum length of the lines to compare.
+--- Returns the cited line with its neighbours. Also returns the minimum length of those lines that
+--- are searched for in the text that the agent read.
 local function cited(lines, line)
   if not line or line > #lines then line = nil end
   local list, least = {}, 1
@@ -63,7 +64,7 @@ local function cited(lines, line)
 end
 
 --- Counts the distinct lines in `lines` that a chunk contains.
---- If `said` is given, counts only lines that `said` contains, too.
+--- If the text `said` is given, counts only lines that are also in `said`.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do
@@ -81,7 +82,7 @@ local function is_supported(path, line, evidence, text, chunks)
   if lines then window, least = cited(lines, line) end
   for _, chunk in ipairs(chunks) do
     if names(chunk.text, path) then
-      -- A deleted file has no lines to compare, so it is enough that the text names the file.
+      -- A deleted file has no lines to compare, so any text that names it supports the finding.
       if not lines or count_in(chunk, window, least) > 0
         or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0 or chunk.text:find "tokens truncated"
         or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then

@@ -25,7 +25,7 @@ local M = {}
 local changes = { step = true, lease = true, reading = true, watch = true, ended = true, temporary = true, rates = true,
   rate_since = true, recorded_key = true, kept = true }
 
---- Returns an execution of a call as the step `key`, with its files in `dir`.
+--- Creates the execution of a call. Its step has the key `key` and writes its files into `dir`.
 ---@param asked moonlet.Asked?
 function M.new(resolved, key, dir, asked)
   local own = { resolved = resolved, key = key, dir = dir, asked = asked, step = { key = key } }

@@ -6,8 +6,9 @@ local M = {}
 ---@class moonlet.AgentField
 ---@field type string       type for record.check; "string!" means required
 ---@field input boolean | fun(job: moonlet.ResolvedCall): any
----   true: a resumed run asks the agent again if the field has changed. false: changes are ignored.
----   A function returns the value that is compared instead of the field.
+---   If true, a resumed run asks the agent again after a change of the field. If false, it ignores
+---   the change.
+---   A function returns another value that is compared in place of the field.
 ---@field runner boolean?   true: the value is passed to the runner unchanged
 
 --- A call without a role inherits the role of the run, so the input hash uses the effective role.
@@ -16,7 +17,7 @@ local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or
 
 ---@type table<string, moonlet.AgentField>
 M.all = {
-  name = { type = "string", input = false },  -- part of the step's key
+  name = { type = "string", input = false },  -- another name makes another step, with its own key
   prompt = { type = "string!", input = true },
   runner = { type = "string", input = function(job) return job.runner.name end },
   model = { type = "string", input = function(job) return job.model end },
@@ -39,14 +40,14 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false },  -- used only to select the runner
+  task_type = { type = "string", input = false },  -- only affects which runner is selected
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
-  loop = { type = "string", input = false },  -- used only to decide whether to stop a looping agent
+  loop = { type = "string", input = false },  -- only affects whether a looping agent is stopped
   on = { type = "string", input = function(job) return job.on end },
   continues = { type = "string", input = true, runner = true },
 }

@@ -199,8 +199,8 @@ local function nested_files(run, names)
   return list
 end
 
---- Returns the entries of input-manifest.md for instruction files: those in the prompt, and those
---- that the agent's program reads by itself.
+--- Returns the entries of input-manifest.md for the instruction files in the prompt, and for the
+--- instruction files that the agent's program reads by itself.
 ---@param reads string[]?  absolute paths that the program reads
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

@@ -41,7 +41,7 @@ local function own_error(watch, state, tokens)
     return outcome.error("limit", ("%s took more than %s"):format(name, counted(most, "turn")),
       { hint = "give it more turns, or less to do" })
   end
-  -- A program that limits its own turns ends by itself and reports its usage.
+  -- A program that limits its own turns need not be stopped: it ends and reports its usage.
   if state and not job.runner.limits_turns and stream.asks_beyond(state, most) then
     return outcome.error("limit", ("%s took all of its %d turns and was not done"):format(name, most),
       { hint = "give it more turns, or less to do" })

@@ -41,7 +41,8 @@ function M.price_hint(model)
     model and "" or "name the model with --model, and ", key)
 end
 
---- Builds the error for a USD limit that cannot be enforced for lack of a cost or price.
+--- Builds the error for a USD limit that cannot be enforced: the runner reports no cost, and the
+--- price of the model is unknown.
 local function unwatched(name, model)
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
     :format(name, model or "its model")
@@ -96,8 +97,8 @@ function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- Returns the amounts that an attempt has used: at least the tokens of its prompt, but nothing if
---- the provider refused it because of a rate limit.
+--- Returns the amounts that an attempt has used, with at least the tokens of its prompt.
+--- All amounts are 0 if a rate limit refused the attempt and no usage was reported.
 ---@param class string?  class of the attempt's failure
 ---@param told moonlet.Usage?
 ---@param text string|integer   the answer, or its size in bytes
@@ -133,7 +134,7 @@ function M.most(job, prompt)
     for kind, amount in pairs(amounts) do most[kind] = budget.plus(most[kind], budget.times(tries, amount)) end
   end
   add(M.reserve(job, prompt))
-  -- A repair prompt contains the first answer.
+  -- A repair round costs more than a retry, because its prompt contains the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
   if not price_of(job) then most.usd = nil end
   return most

@@ -86,7 +86,7 @@ local function mark_not_started(job, evidence, err)
   end
 end
 
---- After a failure of one of these classes, the end of an agent's output may be missing.
+--- Lists the classes of failures after which the end of an agent's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
 --- Returns the usage that the agent reported at its end. If a failed attempt has no such report,
@@ -157,7 +157,7 @@ end
 ---@field files_changed string[]
 ---@field warnings string[]
 
---- Returns the outcome of a call after its last attempt.
+--- Combines the outcome of a call's last attempt with the end of the workspace lease.
 ---@param last moonlet.AttemptOutcome
 ---@param err table?                replaces the attempt's own error
 function M.of_call(last, attempts, lease_end, err)

@@ -11,13 +11,13 @@ local task = core.task
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
-local limited_ms = 50  -- interval of checks while a limit applies
+local limited_ms = 50  -- interval of checks if the attempt has a limit on turns or usage
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
 local done_grace_ms = 5000  -- time for an agent to exit after it is done
-local wait_grace_ms = 3000  -- long enough for a program's own first retry
-local refused_grace_ms = 1000  -- short, because a retry seldom helps after a refused login or quota
+local wait_grace_ms = 3000  -- how long a program may wait to retry
+local refused_grace_ms = 1000  -- how long a program may wait after a refused login or quota
 local most_broken_off = 3
 
 ---@class moonlet.Follower
@@ -134,7 +134,8 @@ end
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
   if not reading then return background.during(function() follow_lines(job, id) end, fn) end
-  -- nil means unknown, because an earlier host may have suspended the idle limit.
+  -- `held` is nil (unknown) if an earlier host started the process, because that host may have
+  -- suspended the idle limit.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
   local ok, result = pcall(background.during, function() follow(job, seen, id) end, fn)

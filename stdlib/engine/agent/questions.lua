@@ -56,7 +56,7 @@ function M.agent(ctx, call, ask)
   for name, value in pairs(call) do copy[name] = value end
   copy.asks = nil
   while true do
-    -- A runner that continues the conversation needs only the last reply.
+    -- An agent whose conversation continues gets only the user's last reply as its prompt.
     copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers, waits)
     local result
     result, waits = ask(ctx, copy, { from = waits })

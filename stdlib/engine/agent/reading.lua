@@ -6,7 +6,7 @@ local stream = require "moonlet.engine.runner.stream"
 
 local M = {}
 
-local most_batches = 32  -- number of 64 KB batches in one pass; more would block other agents
+local most_batches = 32  -- 64 KB batches in one pass; a longer pass would delay other agents
 local most_ms = 20  -- maximum duration of one pass
 local most_told = 500  -- maximum number of events that are emitted for one attempt
 local longest_text = 2000

@@ -115,8 +115,8 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- Predicts the attempt with which a resume would start, and starts nothing.
---- It may journal a question to a person, so the caller passes a copy of the run.
+--- Predicts the attempt with which a resumed run would start, but starts nothing. The caller passes
+--- a copy of the run, because this function may write a question to the user into the journal.
 ---@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's current input
@@ -135,8 +135,8 @@ function M.foresee(job, last, hash)
   return M.first_attempt(job, last, hash), why
 end
 
---- Returns the attempt with which a step starts or continues. If an earlier host left an attempt,
---- that attempt is adopted or repeated, or the next attempt follows.
+--- Returns the attempt with which a step starts. If an earlier host began an attempt whose end
+--- is not recorded, returns that attempt, adopted or repeated. Otherwise returns the next attempt.
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's input
 function M.first_attempt(job, last, hash)
@@ -161,7 +161,7 @@ function M.first_attempt(job, last, hash)
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
     run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
       or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "continues" or "is repeated") })
-    -- The attempt's changes are recorded already, so compare with a new baseline from now on.
+    -- The changes of the lost attempt are already recorded, so the new attempt gets a new baseline.
     if in_place then again.seen = nil end
     return attempt.new(again)
   elseif state == "none" then

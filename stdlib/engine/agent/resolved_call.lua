@@ -17,7 +17,7 @@ local remote_steps = require "moonlet.engine.remote.steps"
 
 local M = {}
 
-local instructions_priority = 1000  -- high: other parts of the prompt are dropped first
+local instructions_priority = 1000  -- so high that all other parts of a prompt are dropped first
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
@@ -104,7 +104,7 @@ local function credential_of(job)
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- Of the variables that the call is granted, only secrets can identify the account.
+  -- Ignore variables of the call that are not secret, because they cannot identify the account.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -200,7 +200,8 @@ function M.prompt(job)
   return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- Returns the prompt that a dry run writes, without the role.
+--- Returns the prompt that a dry run writes. It lacks the line with the agent's role, which is
+--- added to the real prompt.
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -228,7 +229,7 @@ local function check_rights(run, call, starts)
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
 end
 
---- Rejects a missing input, unless a skipped step of a dry run could have created it.
+--- Rejects an input file that is missing, unless a step that the dry run skips could create it.
 local function check_inputs(run, call)
   local seen = run.checking
   if run.mocked or seen and #seen.commands > 0 then return end

@@ -102,7 +102,7 @@ function M.check(job, holds)
   if not refusal or may_ask(job, holds) then return end
   refusal = refused()
   if not refusal then return end
-  -- The call for which this one has waited met a rate limit.
+  -- This job has waited for the call of another job. If that call met a rate limit, wait again.
   if refusal.class == "rate" then return M.check(job, holds) end
   if refusal.class == "quota" then
     local err = quota_error(job, refusal.message, refusal.until_ms)

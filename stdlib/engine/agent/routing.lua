@@ -131,8 +131,8 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- Describes a route in words. Returns nil unless moonlet chose the runner, or a given reason
---- overrode a rule that refuses the work.
+--- Describes in words why a route was selected. Returns nil if moonlet did not choose the runner
+--- and no given reason overrode a rule that refuses the work.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
 function M.told(routed, model)

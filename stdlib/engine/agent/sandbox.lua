@@ -160,8 +160,8 @@ local function state_of(job, made)
   return list
 end
 
---- Creates missing state folders. Returns the writable paths, and those state paths that the user
---- should see, as printable text.
+--- Creates missing state folders. Returns the writable paths. Also returns the state paths outside
+--- of the temporary folder as printable texts, for the description of the sandbox.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}

@@ -115,7 +115,7 @@ function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  -- If the description fails, write a short one, so that the call's answer is not discarded.
+  -- An error in the text of model.md must not fail the call, so write a short text instead.
   local told, text = pcall(model_text, model)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
@@ -156,8 +156,8 @@ local function kept_section(job)
     :format(table.concat(kept, "\n- "))
 end
 
---- Writes input-manifest.md if the step has instruction files, a shortened prompt, or folders that
---- no merge contains.
+--- Writes input-manifest.md if the step has instruction files or a shortened prompt, or if its
+--- worktree has folders that are never merged.
 ---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

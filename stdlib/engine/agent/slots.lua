@@ -79,7 +79,8 @@ local function holders(root, limit)
   return table.concat(list, "; "), stopped
 end
 
---- Reports from time to time which processes own the slots. A stopped owner is reported at once.
+--- While a call waits for an agent slot, reports now and then which processes own the slots.
+--- If one of these processes is stopped, reports it at once.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
   local state = state_of(run)
@@ -119,7 +120,7 @@ local function wait(run, key, root, limit, who)
   return held
 end
 
---- Acquires a slot at once if no other call waits for one; else returns nil.
+--- Acquires a slot at once. Returns nil if no slot is free or another call waits for one.
 local function take_at_once(run, root, limit, who)
   if state_of(run).line[1] then return nil end
   local place = lock(root, "line", who)

@@ -79,7 +79,8 @@ function Lease:acquire(attempt)
   return attempts.anew(attempt, core.run.redact((resolved_call.prompt(job))))
 end
 
---- Returns the baseline for the journal. A resumed run compares it with the files to find changes.
+--- Returns the state of the files before the attempt, for the journal. A resumed run compares the
+--- files with this state to find what the attempt changed.
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
@@ -184,8 +185,8 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- Returns the texts in the list `field` of each attempt since the step last ended, and the texts
---- in `more`, without duplicates.
+--- Merges `more` and the lists in the field `field` of the attempts made since the step last ended.
+--- Leaves out duplicates.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -248,8 +249,8 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the changes of the last attempt. Returns the changed paths, the paths held back for
---- review, and true if no further warning about missing changes is needed.
+--- Merges the changes of the last attempt. Returns the changed paths and the paths held back for
+--- review. The third result is true if the caller need not warn that the agent changed no file.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then

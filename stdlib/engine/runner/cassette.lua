@@ -32,8 +32,8 @@ local function parse_fault(text)
   error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Separates the cassette's folder from the parts `fault=…` before and after it. The folder's name
---- may contain commas.
+--- Splits a text at commas into the cassette's folder and the parts `fault=…` before and after it.
+--- The folder's name may contain commas.
 local function split(text)
   local before, after = {}, {}
   local function take(pattern, list, at)
@@ -298,8 +298,8 @@ local function each_step(root, found)
   end
 end
 
---- Finds the folder of a step if its key contains a text that counts as a secret in this run or in
---- the recorded run, but not in both.
+--- Finds the folder of a step if a secret in its key is redacted only in this run or only in the
+--- recorded run. Returns nil unless exactly one folder fits.
 local function find_renamed(root, key)
   local names = {}
   each_step(root, function(call, name)
@@ -352,7 +352,7 @@ local function different(call, now, run)
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    -- Old recordings contain <task> and <run> in place of ids, which match any text.
+    -- Old recordings contain <task> and <run> in place of ids. Let these two words match any text.
     if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end

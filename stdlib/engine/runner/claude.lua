@@ -308,7 +308,7 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
---- Returns the class and message of the limit that cut an answer short, or nil.
+--- If a limit cut the answer short, returns an error class and a message, otherwise nil.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it reached its limit of tokens (max_tokens)"

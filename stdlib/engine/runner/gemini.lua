@@ -116,7 +116,8 @@ local function settings(call, key, user)
     -- The environment variable GEMINI_CLI_TRUST_WORKSPACE decides whether the folder is trusted.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- The host retries. If Gemini retried, the text of the broken answer would stay in the output.
+    -- Only the host retries. After a retry by Gemini, the output would still contain the text of
+    -- the broken answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -125,7 +126,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- Returns the files of an attempt's own Gemini home. Logins are copied in, never back.
+--- Returns the files of an attempt's Gemini home. Logins are copied into it, but not back.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -277,7 +278,7 @@ local function gather(state, events, line)
   return true
 end
 
---- Handles output that follows the agent's reported end. The next text then replaces the answer.
+--- Handles output. After the agent's reported end, its next text will replace the answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil
@@ -384,7 +385,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Returns a failure if Gemini skipped moonlet's settings file, and thus offered other tools.
+--- Returns a failure if Gemini skipped moonlet's settings file, which limits its tools; else nil.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then

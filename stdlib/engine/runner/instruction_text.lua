@@ -39,7 +39,7 @@ local function behind_role(prompt)
   return stop and stop + 1 or 1
 end
 
---- Returns the end of an instruction section that starts at `at`, or nil.
+--- Returns the last position of the instruction section at `at`; nil if none starts there.
 local function end_of(prompt, at)
   local _, stop, fence = prompt:find("^# Instructions of the %l+\n\nThe file [^\n]*\n\n(```+)text\n", at)
   if not stop then return nil end

@@ -162,7 +162,7 @@ function make(schema, at, name)
   return value
 end
 
---- Returns the made-up answer of a step.
+--- Returns the answer that the runner `mock` makes up for a step.
 ---@return {text: string, data: any}
 function M.answer(schema, key)
   if not schema then

@@ -77,7 +77,7 @@ function M.apply(state, events, event)
   elseif kind == "usage" then
     local before = state.usage and state.usage.input_tokens or 0
     state.usage = usage.of(event) or state.usage
-    -- The usage of an answer may be reported before the answer's tool calls.
+    -- An answer's usage can arrive before its tool calls. `turns` does not count this answer yet.
     state.reports, state.reported = true, state.turns + (state.awaits_model and 1 or 0)
     state.reported_bytes = state.bytes
     local input = state.usage and state.usage.input_tokens

@@ -161,7 +161,7 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- Handles output that follows the agent's reported end. The next text then replaces the answer.
+--- Handles output. After the agent's reported end, its next text will replace the answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
@@ -187,7 +187,8 @@ local function parse(state, line, events)
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- opencode reports a tool call only after its end, so tools may run from this time on.
+    -- opencode reports a tool call only after the tool has ended, so assume that tools run from the
+    -- start of the step.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -211,7 +212,7 @@ local function parse(state, line, events)
     if reason == "stop" then
       stream.succeed(state, events)
     elseif reason == "unknown" then
-      -- opencode retries at once after each broken stream.
+      -- Count the broken streams, because opencode retries at once after each.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -242,7 +243,8 @@ end
 M.lines, M.shows_tools = "object", true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
---- Returns the value of a field in a log line. A value with spaces is a JSON string.
+--- Returns the value of a field in a log line, or nil if the field is missing. A value with spaces
+--- is a JSON string.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -259,7 +261,7 @@ local function logged(line, name)
   end
 end
 
---- Parses a log line, which may say that opencode waits for its provider.
+--- Parses a line of opencode's log. Records in `state` whether opencode waits for its provider.
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end

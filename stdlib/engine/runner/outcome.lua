@@ -94,7 +94,8 @@ local function last_line(text)
   return last
 end
 
---- Returns the failure that standard error reports, and the end of standard error.
+--- Returns the last error message on standard error, or else its last line. Also returns the end of
+--- standard error.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")

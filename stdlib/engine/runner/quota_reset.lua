@@ -219,7 +219,7 @@ local function date(text, now, offset, zones)
     local a, b, c = date_of(today + ahead)
     when = moment(a, b, c, hours or 0, minutes or 0, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
-  until when > now - 10 * minute  -- do not move a time of the last 10 minutes to a later day
+  until when > now - 10 * minute  -- keep a time that passed less than 10 minutes ago
   return when, not seconds
 end
 

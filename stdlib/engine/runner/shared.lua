@@ -119,8 +119,8 @@ function M.beneath(folder, names)
   return list
 end
 
---- Plans links to everything in `folder` except `names`. Returns nil if `folder` has none of the
---- names, or if `place` is nil.
+--- Plans symbolic links to all entries of `folder` except those in `names`. Returns nil if `folder`
+--- contains none of `names`, or if `place` is nil.
 ---@param folder string   absolute
 ---@param place string?   where the folder of links will be created
 ---@return string? place, table<string, string[]>? links  the field `links` of moonlet.RunnerCommand

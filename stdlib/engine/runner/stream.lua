@@ -1,5 +1,5 @@
---- Provides functions that parse agents' event streams, which may be damaged.
---- The state has a bounded size, whatever the output. No function raises an error.
+--- Provides functions that parse agents' event streams, which may be damaged. The parser's state
+--- has a bounded size, however long the stream is. No function raises an error.
 local M = {}
 
 local null = core.json.null
@@ -43,7 +43,7 @@ local largest = 1 << 53
 ---@field last_input integer?  input tokens of the last reported usage
 ---@field so_far moonlet.Usage?  usage so far, if the stream reports it before its end
 
---- Returns a new state for one attempt.
+--- Returns a new parser state for one attempt.
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -299,7 +299,7 @@ local function skip(state, bytes)
   return events
 end
 
---- Parses the results of core.lines.read.
+--- Parses the lines that core.lines.read returned, and passes their events to `note`.
 ---@param runner table             a runner with the function `parse`
 ---@param lines (string|integer)[]  a line that was too large is replaced by its size
 ---@param numbers integer[]  the line numbers in the output
@@ -402,14 +402,15 @@ function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- Notes an error. If the agent had already reported success, the error becomes its failure.
+--- Notes an error. If the agent had already reported success, the attempt now counts as failed.
 ---@param err table  as the field `last_error`
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- Marks all tools as ended. Used for a stream in which the model speaks only after its tools.
+--- Marks all tools as ended. Used for streams in which a text of the model means that its tools
+--- have ended.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
 --- Counts a turn when the model begins an answer. Each turn sends the whole conversation again.
@@ -438,7 +439,7 @@ end
 --- Returns the number of the model's answers so far.
 function M.answers(state) return math.max(state.turns, state.counted) end
 
---- Reports whether an agent has exceeded its number of turns.
+--- Reports whether an agent has made more turns than `most`. Without `most` there is no limit.
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
 --- Reports whether the agent has used all its turns and is about to start another turn.

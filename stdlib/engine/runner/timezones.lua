@@ -70,8 +70,9 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- Returns a function that maps a time in ms to an offset in minutes east of UTC, for the zone in
---- the variable TZ, else for this machine's zone, else for UTC.
+--- Returns a function that maps a time in ms to the local offset in minutes east of UTC. The zone
+--- comes from the variable TZ or, if TZ is not set, from this machine. An unknown zone counts as
+--- UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

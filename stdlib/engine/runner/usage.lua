@@ -111,7 +111,7 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   else
     local first = (state.own_tokens or own_tokens) + prompt_bytes // bytes_a_token
     input = (answers + is_under_way) * first + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
-    -- About half of the events' bytes are the model's own text.
+    -- Assume that half of the events' bytes are the model's own text.
     output = state.bytes // (2 * bytes_a_token)
   end
   local estimate = M.of { input_tokens = input, output_tokens = output }

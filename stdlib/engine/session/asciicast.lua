@@ -19,7 +19,8 @@ local function notes(root, id)
   return list
 end
 
---- Splits bytes into text that JSON accepts and an incomplete last character for the next chunk.
+--- Converts bytes to text that JSON accepts. Also returns an incomplete last character, which the
+--- caller must put before the next bytes.
 local function text_of(bytes)
   local cut = bytes:find "[\192-\247][\128-\191]*$"
   local rest = ""

@@ -4,8 +4,8 @@ local M = {}
 
 -- A short line identifies a conversation only if a prompt mark precedes it on both screens.
 local shortest = 8
-local shortest_part = 12  -- minimum length of a part of a wrapped line
-local shortest_unmarked = 24  -- minimum length of a line without a mark
+local shortest_part = 12  -- minimum length of the part, if only a part of a wrapped line matches
+local shortest_unmarked = 24  -- minimum length of an agent's line without a prompt mark
 local transcript_tail, folder_depth = 256 << 10, 4
 
 --- Keeps only letters, digits and non-ASCII bytes, so that line wrapping does not matter.
@@ -48,8 +48,8 @@ end
 ---@field starts string[]  texts that an agent may print at every start
 
 --- Collects the lines of the screen, the user's input and the transcript that identify a
---- conversation. Omits lines that occur in `printed`, because the agent may print these at every
---- start. `printed` contains the session's folder and the words of its command.
+--- conversation. Omits lines that occur in `printed` (the session's folder and the words of its
+--- command), because the agent may print these at every start.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}
@@ -77,7 +77,8 @@ function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- Reports whether a marked line equals an entry of `list`, or one is a prefix of the other.
+--- Reports whether a line with a prompt mark equals an entry of `list`, or whether one of the two
+--- begins with the other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -133,7 +134,7 @@ function M.transcript(grammar, id)
   return info and { root = root, path = path, size = info.size } or nil
 end
 
---- Reports whether the transcript has grown since M.transcript found it.
+--- Reports whether the transcript is longer than it was when M.transcript() found it.
 ---@param transcript moonlet.Transcript
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)

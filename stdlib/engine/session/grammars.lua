@@ -1,5 +1,5 @@
---- Reads an agent's screen: its prompt, whether it is working, and whether its provider refuses.
---- Each runner declares in `screen` how to read its program's screen.
+--- Reads an agent's screen: its prompt, whether it is working, and whether its provider refuses
+--- requests. Each runner declares in `screen` how to read its program's screen.
 local any = require "moonlet.engine.session.any_program"
 local builtin = require "moonlet.engine.runner.names"
 local runners = require "moonlet.engine.load.runners"
@@ -9,7 +9,7 @@ local M = {}
 --- Only the lower lines of a screen are searched, because programs ask there.
 local lower = 30
 
--- Caches the runner of each name, or false.
+-- Maps a name to its runner, or to false if no runner with a screen has this name.
 local known = {}
 
 local function runner_of(name)

@@ -32,8 +32,8 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the hooks that must now report the counted events, because their minute is over. At the
---- end of the watch (`is_end`), does not wait for the end of the minute.
+--- Returns the hooks that must run now to report suppressed events, because a minute has passed. At
+--- the end of the watch (`is_end`), returns them before the minute has passed, too.
 ---@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)

@@ -86,7 +86,8 @@ function Session:send(text, options)
   return self
 end
 
---- Returns the length of the shortest prefix of `bytes` whose plain text has `length` bytes.
+--- Returns how many of the first bytes are needed to get `length` bytes of text without escape
+--- sequences.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do
@@ -105,7 +106,7 @@ local function find(text, pattern)
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
 end
 
---- Searches the output after the last match for a pattern, and waits until the pattern appears.
+--- Waits until the output contains a pattern. Searches only the output after the previous match.
 local function await_output(own, pattern, limit)
   local since, root = core.clock.monotonic(), store.root(own.home)
   while true do
@@ -128,7 +129,8 @@ end
 
 local conditions = { prompt = true, quiet = true, marker = true, exit = true }
 
---- Waits until the output matches a Lua pattern, or for "prompt", "quiet", "marker" or "exit".
+--- Waits for a condition: a Lua pattern that the output matches, or "prompt", "quiet", "marker" or
+--- "exit".
 function Session:expect(what, options)
   local own = own_of(self)
   options = options or {}

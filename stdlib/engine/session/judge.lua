@@ -78,7 +78,7 @@ function M.cause(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
 end
 
---- Judges a session that has ended by its exit record.
+--- Judges an ended session by the record of its exit. Returns nil if the session still runs.
 local function ended(status, exit)
   if status == "running" then return nil end
   if status == "exited" then
@@ -102,7 +102,8 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- A quiet terminal with echo off means a password prompt, whichever process reads.
+  -- Echo off means a password prompt. If it is unknown whether a process reads the terminal, the
+  -- terminal must also be quiet.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")

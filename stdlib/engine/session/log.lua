@@ -1,5 +1,6 @@
---- Reads the log of a session: the exact bytes that its program printed, in several files.
---- An offset never changes its meaning. When the log is full, the oldest files are deleted.
+--- Reads the log of a session: the exact bytes that its program printed, in several files. When the
+--- log is full, the oldest files are deleted. An offset always counts from the first byte that the
+--- program printed.
 local store = require "moonlet.engine.session.store"
 
 local M = {}
@@ -36,7 +37,7 @@ function M.bounds(root, id)
   return pieces[1].from, last.from + last.size
 end
 
---- Returns up to `most` bytes from an offset on, and the offset after them.
+--- Returns up to `most` bytes from an offset on, and the offset of the first byte returned.
 function M.read(root, id, from, most)
   local parts, began, left = {}, nil, most
   for _, piece in ipairs(M.pieces(root, id, "log")) do
@@ -89,7 +90,8 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- Returns the last `most` bytes, starting at a character outside of escape sequences.
+--- Returns the last `most` bytes without an incomplete escape sequence or character at their start.
+--- Also returns the offset of these bytes and of the oldest byte in the log.
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
   local from = math.max(first, last - most)

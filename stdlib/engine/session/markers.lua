@@ -56,7 +56,7 @@ local function candidates(bytes)
   return {}
 end
 
---- Returns the lines printed since the last call that may be markers.
+--- Reads the lines that were printed since the previous call. Returns those that may be markers.
 local function printed(reader)
   local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
   reader.offset = began + #bytes

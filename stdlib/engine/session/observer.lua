@@ -17,7 +17,7 @@ local function act_of(note)
   if is_act and note.by == "user" then return note.type, note.by end
 end
 
---- Makes an observer of a session.
+--- Makes an observer, which reports the events of a session to the run that started it.
 ---@param key string  key of the session's step
 function M.new(run, key, id)
   return { run = run, key = key, id = id, reader = markers.reader(run.home, id),

@@ -37,7 +37,7 @@ end
 local test_lines = { "%d+ passed", "%d+ failed", "^Tests?:%s", "^ok%s+%S", "^FAIL", "^PASS", "%d+ tests? ",
   "test result:" }
 
---- Returns the last line that summarises a test run.
+--- Returns the last line that summarises a test run, or nil if no line does.
 local function tests_of(lines)
   for i = #lines, 1, -1 do
     for _, pattern in ipairs(test_lines) do
@@ -49,7 +49,7 @@ end
 --- Maps the names of markers to the types of their events.
 M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
---- Finds the markers {type, text} in lines of output, each once.
+--- Finds the markers {type, text} in lines of output. Returns each marker only once.
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
 function M.markers(lines, seen)

@@ -158,7 +158,8 @@ function M.finish(home, id, grace)
   return M.of(home, id)
 end
 
---- Adds the processes of sessions to those of runs, and ends orphans of killed session keepers.
+--- Adds the processes of sessions to the list `children`. If a session's keeper was killed, ends
+--- the orphans and adds their number to `swept`.
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
@@ -188,7 +189,8 @@ local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  -- Programs that redraw their screen print no lines to search in the log.
+  -- Read the screen, because programs that redraw it print no lines that could be searched in the
+  -- log.
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 

@@ -35,7 +35,8 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- Reads the record of a session, or a minimal one if it is damaged, because it may still run.
+--- Reads the record of a session. If the record is damaged, returns a minimal record, because the
+--- session may still run.
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)

@@ -168,14 +168,14 @@ function M.has_hooks(hooks)
   return false
 end
 
---- Watches a session until it ends, and returns its last row.
---- With `from_start` hooks run for all earlier output, too, even if it was recorded before.
+--- Watches a session until it ends, and returns its last row. With `from_start`, hooks also run for
+--- earlier output, even if its markers are already recorded.
 ---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
   policy = setmetatable({ answers = answers }, { __index = policy })
-  -- A session is suspect after five minutes, or earlier if --poke is shorter.
+  -- A session is suspect after five minutes without a new line, or earlier if --poke is shorter.
   local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),

@@ -25,8 +25,8 @@ local git_there = "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c pr
 --- Unpacks the tree on the remote machine. A script whose connection broke may still run, so each
 --- script works in a private folder and renames the result. The first script wins, because `mv -T`
 --- replaces no folder that has files. Disables the tree's git attributes, so that files are copied
---- byte for byte. If the script fails, or another host has removed the attempt, it removes the
---- attempt's folder.
+--- byte for byte. The script removes the attempt's folder if it fails or if another host has
+--- removed the attempt.
 local unpack_script = ([[
 umask 077 && mkdir -p "$1" && cd "$1" && : >sent && trap '[ -e sent ] && [ -d tree ] || rm -rf "$1"' EXIT &&
 rm -rf new.$$ && mkdir new.$$ && cat >new.$$/bundle &&
@@ -41,8 +41,8 @@ GIT -C new.$$/tree checkout -q moonlet || exit 1
 for folder in base.git tree; do mv -T new.$$/$folder $folder 2>/dev/null; done
 rm -rf new.$$ && [ -d base.git ] && [ -d tree ]
 ]]):gsub("GIT", git_there)
---- Prints a file on standard output and its size on standard error. The receiver compares the two,
---- so that it detects truncated output.
+--- Prints a file on standard output and its size on standard error. The receiver counts the bytes
+--- and compares their number with this size to detect truncated output.
 local send = 'wc -c <"$file" >&2 && exec cat "$file"'
 --- Prints records that end with a NUL byte: "submodule PATH" if the agent wrote into a submodule,
 --- "history PATH" for a repository in which the agent committed, "folder PATH" for an empty folder.
