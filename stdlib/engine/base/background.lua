@@ -1,6 +1,6 @@
 --- Runs a task in the background of a function call, and then cancels the task or waits for its
---- end. A task that sleeps with task.watch_sleep does not keep the run from parking while the run
---- waits for a person.
+--- end. A background task must sleep with task.watch_sleep. Any other sleep would prevent the run
+--- from parking while it waits for a person.
 local task = core.task
 
 local M = {}

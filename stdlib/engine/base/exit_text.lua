@@ -18,7 +18,7 @@ local texts = {
   idle = function(_, limit)
     return ("printed nothing for %s and was ended"):format(limit and duration.text(limit) or "too long")
   end,
-  -- A step that the user cancelled never gets this text, so the keeper itself must have been ended.
+  -- Used only if something other than a cancellation by the user ended the keeper.
   cancelled = function() return "was ended with its keeper" end,
   finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,

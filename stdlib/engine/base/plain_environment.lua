@@ -4,8 +4,8 @@ local M = {}
 M.names = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-  "MOONLET_WORKER",  -- commands of a worker must inherit it
-  "GIT_INDEX_FILE",  -- `git commit -a` sets it to another index file for its hooks
+  "MOONLET_WORKER",  -- tells the commands of a worker that they may not start agents
+  "GIT_INDEX_FILE",  -- in hooks of `git commit -a`, names the index that is committed
 }
 
 --- Lists further variables, which the user's own ssh and Slurm need.

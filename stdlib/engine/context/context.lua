@@ -159,14 +159,15 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the state that counts the next steps of a body.
---- While a clean-up uses the body's ctx, the clean-up's own state counts them.
+--- Returns the state whose counters number the next steps of a body.
+--- In a clean-up that uses the body's ctx, this is the clean-up's own state.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
 end
 
---- Raises an error if an enclosing budget is overspent. Clean-ups may still run commands.
+--- Raises an error if an enclosing scope has exceeded its budget, except in a clean-up, which may
+--- still run commands.
 function M.check_spent(state)
   if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
 end
@@ -184,7 +185,8 @@ function M.check_name(name)
   end
 end
 
---- Warns if a branch uses an outer ctx, because its steps' keys then depend on timing.
+--- Warns if a branch uses the ctx of the function around it. The keys of the branch's steps then
+--- depend on timing.
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end

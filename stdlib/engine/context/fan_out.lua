@@ -156,7 +156,8 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- The event `progress` lets a live view count branches that have not started.
+  -- The event `progress` contains the total number of branches, because a live view sees only those
+  -- that have started.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -165,7 +166,7 @@ local function run_branches(plan, state, on_end)
   return outcomes
 end
 
---- Runs the body of a fan-out.
+--- Runs the branches of a fan-out in a scope of their own.
 --- `on_end(state, i, ok, value)` decides how the end of a branch affects the others.
 local function run_plan(plan, on_end)
   local options = { budget = plan.budget, timeout = plan.timeout, what = plan.path }
@@ -243,7 +244,8 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if scope.is_spent(err) or kind_of(err) == "quota" or infrastructure_error.is(err) then
-      -- Running branches are paid for, so they continue until they end or exceed the limit.
+      -- Running branches have already cost money, so a spent budget or a quota error does not
+      -- cancel them.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
@@ -253,7 +255,7 @@ local function run_all(plan)
   end)
   local failures = failures_of(plan, outcomes)
   local cause = lost_cause(failures, plan.total)
-  -- With `settle`, the script gets no error even if all branches failed, but the run still fails
+  -- With `settle`, a fan-out whose branches all failed raises no error, but makes the run fail
   -- (verdict.lua).
   local fails = plan.settle and cause and kind_of(cause) == "quorum" or nil
   if cause and not fails then error(cause, 0) end
@@ -306,7 +308,8 @@ function M.has_lost()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- Builds the record of a ctx:any, so that a resume does not repeat its failed branches.
+--- Builds the recorded result of a ctx:any. It contains the failures, so that a resume does not run
+--- the failed branches again.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do

@@ -17,7 +17,8 @@ end
 
 local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
 
---- Calls `fn` shielded from cancellation, with its own time limit. Returns its error.
+--- Calls `fn` with its own time limit, and does not let a cancellation interrupt it. Returns false
+--- and the error if `fn` fails.
 ---@param fn fun(shield: any)
 ---@param ms integer?  time limit; default: the limit of ctx:finally
 ---@return boolean ok, any error
@@ -32,12 +33,12 @@ end
 --- Reports an error of a clean-up that is not raised anywhere else.
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
-  -- A clean-up that parks is not complete yet.
+  -- A clean-up that parks continues later, so it needs no warning.
   if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
   local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
-  -- A user who cancels a run without a host sees no events, so print the error.
+  -- A user who cancels a run that no host drives sees no events, so print the error.
   if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
 end
 
@@ -95,10 +96,11 @@ local put_off
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
   local cleanup = context.cleanup(run)
-  -- A clean-up that was interrupted because the run parked keeps its key and step counters.
+  -- If this clean-up was interrupted because the run parked, continue with its key and its step
+  -- counters.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
-  -- Reopen the ctx of the ended body, because other tasks of the clean-up may use it, too.
+  -- Reopen the ctx of the ended body, because tasks that the clean-up starts may use it, too.
   state.path, state.counts, cleanup.places[current] = place.path, place.counts, place
   state.open = true
   local first, is_parked
@@ -117,7 +119,8 @@ local function run_finalizers(state, how)
   return first
 end
 
---- Runs the postponed finalizers of bodies below a path, because the run does not park after all.
+--- Runs the postponed finalizers of the bodies below a path, because the run continues instead of
+--- parking.
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = context.cleanup(run).put_off, 1
@@ -139,13 +142,13 @@ function put_off(state, how)
 end
 
 --- Runs a body's finalizers after the body has ended. Does nothing if the run is parking.
---- If a quota error may soon park the run, postpones them until an enclosing body continues.
+--- After a quota error, which may park the run, postpones them until an enclosing body continues.
 ---@return any error  first error of the finalizers
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
-  -- The forecast stopped inside this body, so the body has not ended.
+  -- A forecast stopped inside this body. The body has not ended, so run no finalizers.
   if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end

@@ -160,7 +160,8 @@ end
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
---- Marks grants that come from a preset's `needs`, which the user can edit.
+--- Contains the grants of presets whose `needs` the user can edit. If such grants lack a right, the
+--- error suggests a change of `needs`.
 ---@type table<moonlet.Grants, boolean>
 M.are_declared = setmetatable({}, { __mode = "k" })
 

@@ -1,11 +1,13 @@
---- Tracks which steps of a run have a running process that costs money.
+--- Tracks which steps wait for a paid process, such as an agent. After an infrastructure error, the
+--- run waits until these processes have ended.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
 local look_ms = 50
 
---- Calls fn, which waits for a paid process, and marks the step as running until fn returns.
+--- Calls fn, which waits for a paid process of the step. Marks the step as running until fn
+--- returns.
 ---@generic T
 ---@param fn fun(): T
 ---@return T
@@ -18,8 +20,8 @@ function M.during(step, fn)
   return result
 end
 
---- After an infrastructure error, waits until the paid processes below `path` have ended.
---- A cancellation ends the wait.
+--- After an infrastructure error, waits until the paid processes of the steps below `path` have
+--- ended. Stops waiting if this task is cancelled.
 ---@param path string  path of the scope that ends
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end

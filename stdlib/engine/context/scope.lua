@@ -18,12 +18,13 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
---- Reports whether an error means that the budget of the run or a scope is spent. The limit of a
---- single call does not count.
+--- Reports whether an error means that the run or a scope has spent its budget. Returns false if
+--- only a single call has exceeded its limit.
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error.
---- An error about a call's own limit becomes `failed`, because the tasks would mistake it for the run's limit.
+--- If the error is about the limit of a single call, its kind becomes `failed`. Otherwise the tasks
+--- would mistake it for an error about the run's limit.
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
@@ -72,7 +73,8 @@ end
 ---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
-  -- A recorded timeout is replayed at the same point of the journal.
+  -- If the journal contains a timeout of this scope, the scope expires when the replay reaches that
+  -- record.
   local late = options.timeout and run.journal and run.journal.timeouts[options.what]
   local scope = task.open_scope {
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,

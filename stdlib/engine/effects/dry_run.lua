@@ -9,7 +9,7 @@ local M = {}
 --- From then on, the dry run executes only commands that read the repository.
 local state_of = per_run(function() return { assumes = false } end)
 
---- These git commands change nothing when they are started with moonlet's options.
+--- Lists git subcommands that change nothing if git gets the options that moonlet adds.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
@@ -23,7 +23,8 @@ function M.only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends this branch of the dry run, because its continuation is unpredictable.
+--- Ends this branch of the dry run, because the next steps depend on a result that a dry run does
+--- not have.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
   error({ kind = "prepared", message = ("a dry run stops at %s"):format(what) }, 0)
@@ -46,7 +47,8 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Ends a branch of a dry run or of `preset check` before a function of the embedding program is called.
+--- In a dry run or in `preset check`, ends the branch before it calls a function of the embedding
+--- program.
 ---@param name string
 function M.check_function(run, name)
   if run.dry or run.checking then stop(run, "the function " .. name) end

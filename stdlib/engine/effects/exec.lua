@@ -25,7 +25,8 @@ local default_timeout_ms = 10 * 60 * 1000
 
 local example = 'ctx:exec{ "git", "status" }'
 
---- Checks a call and fills in defaults. Numbered keys are arguments, and unknown names are errors.
+--- Checks the table of a ctx:exec call and fills in defaults. List items are the program's
+--- arguments. An unknown field raises an error.
 local function prepare(call)
   if type(call) ~= "table" then
     error(record.invalid("ctx:exec needs a table", example), 0)
@@ -119,7 +120,8 @@ local function result_of(exit, argv, wall_ms)
   }
 end
 
---- Reports whether all output is in memory. The output of an adopted process may be only in files.
+--- Reports whether all output of a program is in memory. The output of an adopted process may be
+--- only in files.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
@@ -134,8 +136,9 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs an approved command.
---- Except with `clean`, the command's output goes to files, which a resumed host can read.
+--- Runs an approved command. Without `clean`, its output goes to files, which a resumed host can
+--- read.
+--- With `clean`, the output stays in memory, because it must be redacted before it is written.
 local function run_once(run, key, last, hash, call, clean, start)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -151,8 +154,8 @@ local function run_once(run, key, last, hash, call, clean, start)
   return exit
 end
 
---- Returns two functions, or nil without `clean`: `clean` redacts the recorded output, and `again`
---- runs the program again.
+--- Returns a table of two functions: `clean` redacts the recorded output, and `again` runs the
+--- program again. Returns nil if the argument `clean` is nil.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -225,7 +228,7 @@ function M.exec(ctx, call)
       return left or start(child)
     end)
   end)
-  -- The step is "ok" whatever the exit code is, because only the script can judge the code.
+  -- The step succeeds with any exit code, because only the script knows which codes mean a failure.
   run.end_step(step, "ok", { exit_code = value.signal and 128 + value.signal or value.code })
   return finished(value, argv, options)
 end

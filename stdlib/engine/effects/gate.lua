@@ -247,7 +247,7 @@ local function check_show(show)
   end
 end
 
---- Ends the step of a gate or question, and raises its error if it was not answered.
+--- Ends the step of a gate or question. Raises the error `given` if `ok` is false.
 local function end_step(run, step, ok, given)
   run.end_step(step, not ok and status_of(given) or run.dry and "prepared" or "ok", not ok and { error = given } or {})
   if not ok then error(given, 0) end
@@ -255,7 +255,8 @@ end
 
 --- Implements ctx:gate{ action, why, show, timeout }.
 --- Returns { by, note } after an approval, and raises `rejected` after a rejection.
---- The argument `bound` replaces the hash for which the answer is valid.
+--- `bound` contains the hash to which the answer is bound. Its default is the hash of the displayed
+--- text.
 function M.gate(ctx, call, bound)
   local state = context.of(ctx)
   local run = state.run
@@ -384,7 +385,7 @@ function M.question(ctx, call, agent)
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
   end_step(run, step, ok, given)
-  -- Return the option as the script wrote it. The record has names in place of secrets.
+  -- Return the option from the script's call. In the recorded option, names may replace secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
@@ -393,7 +394,8 @@ function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
     why = "it would find what its first attempt changed", show = "since it began these changed:\n" .. changed,
-    -- The hash omits the changed files, so a person may tidy them up before approving.
+    -- The hash omits the list of changed files, so an approval stays valid if a person undoes some
+    -- changes first.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
@@ -414,7 +416,7 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- Parks the run while it is unknown whether a step on another machine still runs.
+--- Asks a person, or parks the run, if a machine is unreachable and may still run a step.
 --- A resume asks the machine again.
 --- If the person approves, the step counts as lost.
 function M.unreachable(run, key, on, text, hint)

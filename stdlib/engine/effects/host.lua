@@ -23,7 +23,8 @@ local function provided(name)
       or "the moonlet command provides none: run it by the program that does")
 end
 
---- Asks a person whether to repeat a call whose outcome was not recorded.
+--- Asks a person whether to call a function of the embedding program again, because the outcome of
+--- the earlier call was not recorded.
 local function settle(run, key, name, args, last)
   gate.done_before(run, key, last.attempt, { "ctx.host." .. name, core.json.encode(args) },
     "its host died before it ended: it may or may not have happened")

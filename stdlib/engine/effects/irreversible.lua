@@ -74,7 +74,7 @@ local function api_action(argv, first)
   return writes and ("a change by %s api"):format(base(argv[first])) or nil
 end
 
---- Reports whether the words after a program begin with `wanted`, apart from options.
+--- Reports whether the words `wanted` follow the program at `first`. Ignores options between them.
 local function follows(argv, first, wanted)
   local k, skip = 1, false
   for i = first + 1, #argv do
@@ -93,11 +93,11 @@ end
 
 local git_action
 
---- Lists the words after which a shell reads a command.
+--- Lists the words that may precede a command in a shell script, such as `then` and `sudo`.
 local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
---- Returns the irreversible action of a script. Each command line is examined as a whole.
---- Single words would not reveal an alias of git or a request to a code host.
+--- Returns the irreversible action in a script's text, or nil. Examines whole command lines.
+--- Single words would not show that git calls an alias, or that curl writes to a code host.
 local function script_action(text)
   for piece in text:gsub("[\\'\"]", ""):gmatch("[^;&|\n()`]+") do
     local words = {}
@@ -140,7 +140,8 @@ end
 local tag_lists = set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
 local tag_plain = set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
 
---- Reports whether `git tag` with the words from `first` on only lists or verifies tags.
+--- Reports whether a `git tag` command only lists or verifies tags.
+--- `first` is the index of its first argument.
 local function only_lists(argv, first)
   local lists, names = false, false
   for i = first, #argv do
@@ -277,7 +278,7 @@ function M.action(argv, beside)
   for i = 2, #argv do
     local word = argv[i]
     what = not (packages and always[word]) and program_action(argv, i, beside)
-    -- An unknown program may execute an argument as a command line.
+    -- A program that is not in the tables may execute an argument as a command line.
     if not what and (runs_words[program] or not by_words[program]) and not beside.prose
       and word:find("%s") then
       what = mention(word)

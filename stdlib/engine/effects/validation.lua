@@ -35,7 +35,8 @@ local require_fields = {
   timeout = "duration", cwd = "string", env = "table", name = "string", on = "string",
 }
 
---- Finds an operator outside of quotes that only a shell would understand.
+--- Returns a part of a command that only a shell understands, such as `|` or `$HOME`, or nil.
+--- Ignores quoted text, except for variables in double quotes.
 local function shell_operator(text)
   local bare = text:gsub("\\.", ""):gsub("'[^']*'", ""):gsub('"[^"]*"', "")
   local expanded = text:gsub("\\.", ""):gsub("'[^']*'", "")
@@ -63,7 +64,8 @@ end
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
-  -- The text has no kind if it starts with `make:` or with a program's name that has a colon.
+  -- A text that starts with `make:`, or with the name of a program that contains a colon, has no
+  -- kind.
   if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
     local near = #kind > 3 and record.nearest(kind, kinds)
     error(record.invalid(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
@@ -132,7 +134,8 @@ local function run_there(run, on, child, cwd)
   return keep_logs(run, child, exit)
 end
 
---- Returns the exit of a check that an earlier host sent to another machine, or nil.
+--- Returns the exit of a check that an earlier host sent to another machine. Returns nil if the
+--- check must be started.
 local function taken_up(run, key, hash, child)
   local state = run.journal and run.journal.resumed and adoption.state(key, hash) or "none"
   if state ~= "running" and state ~= "exited" then return nil end

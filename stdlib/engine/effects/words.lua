@@ -33,7 +33,7 @@ local function check_program(argv, verb)
     core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
 end
 
---- Returns the words of a command. Raises an error if it cannot be started.
+--- Returns the words of a command as a list. Raises an error if the command cannot be started.
 ---@param given any        a list; other keys are ignored
 ---@param verb string      caller's name in messages: "ctx:exec"
 ---@param example string   shows how to write a command

@@ -48,8 +48,8 @@ local function as_block(name, text)
   return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
 end
 
---- Selects the files that fit into the page. The compressed size of a single file is an upper bound for
---- its share of the compressed archive.
+--- Selects the files that fit into the page. Estimates the share of a file in the archive by
+--- compressing the file alone, which never gives too small a number.
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)
@@ -84,7 +84,7 @@ local function source_hash(text)
   return "sha256-" .. core.text.base64(binary)
 end
 
---- Builds the page around a compressed record.
+--- Builds the HTML page that contains the compressed record `packed`.
 local function page(rec, packed)
   local css, js = linked.text "style", "\n" .. linked.script "app"
   local values = { css = css, js = js, style = source_hash(css), script = source_hash(js), record = packed,

@@ -62,9 +62,9 @@ function M.parse(text)
   return value
 end
 
---- Returns the imported run.json with the new number, the new folder and the origin of the run.
---- Drops the fields that refer to a packet, a parent run, a review or pending clean-ups, because these
---- exist only on the other machine.
+--- Builds the imported run.json, with the new number, the new folder and the origin of the run.
+--- Drops the fields that refer to a packet, a parent run, a review or pending clean-ups, because
+--- these exist only on the other machine.
 local function adopted(rec, id, manifest, origin)
   local left = {}
   for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end

@@ -9,8 +9,8 @@ local M = {}
 
 local process = 1
 
---- Returns the lane number of each phase. A repeated phase keeps its lane. Lane 0 is for steps before
---- the first phase.
+--- Returns the lane of each phase in the trace. Phases with equal names share a lane. Lane 0 is for
+--- steps before the first phase.
 local function lanes_of(phases)
   local lanes, by_name, count = { [0] = 0 }, {}, 0
   for i, phase in ipairs(phases) do

@@ -33,7 +33,7 @@ function M.tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- Returns a budget limited by a client's rights.
+--- Returns a copy of a budget in which no limit exceeds the limit in a client's rights.
 ---@param budget table
 ---@param rights moonlet.ClientRights
 function M.bounded(budget, rights)

@@ -74,7 +74,7 @@ function M.user_path()
   return base and base .. "/moonlet/config.lua"
 end
 
---- Finds the line of a key by searching the source text for each key of its path.
+--- Finds the line of a key in a config's text. Searches the text for each key of its path in turn.
 local function line_of(text, path)
   local at, found = 1, nil
   for _, key in ipairs(path) do
@@ -129,7 +129,8 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
---- Holds the path of the config that is being evaluated, so that a config that never ends can be named.
+--- Contains the path of the config that is being evaluated. If the evaluation never ends, the error
+--- message names this path.
 ---@type string?
 M.reading = nil
 

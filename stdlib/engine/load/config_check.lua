@@ -14,7 +14,8 @@ local top_fields = { runner = "string", runners = "table", routes = "table", pri
   loop = "string", machines = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
---- The entry runners.command applies to every program of `--runner command:`.
+--- Lists the fields of `runners.command` in the config. They apply to every program of
+--- `--runner command:`.
 local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer", worktrees = "integer" }
@@ -265,7 +266,7 @@ function Check:prompts(prompts)
   end
 end
 
---- Checks what a main agent may do over MCP.
+--- Checks the field `mcp` of the config, which says what a main agent may do over MCP.
 function Check:mcp(mcp)
   if not self:fields_of(mcp, mcp_fields, { "mcp" }) then return end
   if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end

@@ -14,7 +14,7 @@ end
 --- Returns the config's text with a new default runner, or nil if the place is ambiguous.
 function M.with_runner(text, runner)
   local line = ('runner = "%s"'):format(runner)
-  -- In a nested table, settings are indented by more than two spaces.
+  -- Match an indent of at most two spaces, because settings in nested tables have a longer indent.
   local changed, count = text:gsub('(\n ? ?)runner%s*=%s*"[^"\n]*"', function(before) return before .. line end)
   if count == 1 then return changed end
   if count > 1 then return nil end

@@ -26,7 +26,7 @@ M.good = {
   ["todo-scan"] = "what is marked as still to be done",
 }
 
---- Task types in this list need a person, or a stronger and independent reviewer.
+--- Maps the task types that need a person, or a stronger and independent reviewer, to the reason.
 M.escalate = {
   ["algorithm-design"] = "core algorithm design is for you to decide",
   ["final-approval"] = "the final approval of high-risk code needs a strong, fresh reviewer",

@@ -61,7 +61,7 @@ function M.get(name, config)
       or record.suggest(name, M.names(config)))
 end
 
---- Is the result of parse() if no runner was chosen.
+--- M.parse() returns this value if no runner was chosen.
 M.none = { none = true }
 
 --- Parses the value of --runner, or of ctx:agent's runner. routing.lua resolves "route".

@@ -137,7 +137,8 @@ local function own_parser(parse)
   end)
 end
 
---- Parses a line of a program that prints its answer as plain text. Only exit code 0 is a success.
+--- Parses a line of output of a program that prints its answer as plain text.
+--- Only exit code 0 counts as success.
 local function text_parser(state, line)
   state.lines, state.events = state.lines + 1, 1
   stream.keep_text(state, line .. "\n", true)

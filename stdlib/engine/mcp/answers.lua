@@ -27,8 +27,8 @@ local function open_points(rec)
   return list
 end
 
---- Describes what can be done next about a run: a tool that the client's model can call, or a command
---- for a person.
+--- Returns a text that says how to continue a run: which tool the client's model can call, or which
+--- command a person can run. Returns nil if nothing can be done.
 local function next_of(home, id, rec, now, points)
   if now == "running" then return "call run_wait for " .. id end
   if now == "interrupted" then return "its process was killed: call run_resume for " .. id end

@@ -60,7 +60,7 @@ function M.of_request(params)
   return of(meta[prefix .. "clientInfo"], capabilities, revision)
 end
 
---- Adds the fields to a result that the client's protocol revision requires.
+--- Completes a result with the fields that the client's protocol revision requires.
 ---@param client moonlet.McpClient
 ---@param result table
 function M.complete(client, result, method)

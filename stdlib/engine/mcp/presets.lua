@@ -85,7 +85,7 @@ function M.check(home, name, arguments)
   return preset
 end
 
---- Returns the name of a preset's tool.
+--- Returns the name of the MCP tool that runs a preset.
 function M.tool_name(name) return "preset_" .. (name:gsub("-", "_")) end
 
 --- Builds the tool of a preset. Returns nil if the preset cannot be loaded; the tool run_preset reports

@@ -24,7 +24,8 @@ local wait_schema = { type = "integer", minimum = 0, maximum = longest_wait_s,
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
---- Describes the client and its tool call, for run.json.
+--- Returns the client, the tool and the server of a call as JSON. run.json records them as the
+--- origin of the run.
 local function asked_by(call)
   local client = call.request.client
   return core.json.encode { client = client.name, version = client.version, tool = call.tool,
@@ -101,8 +102,8 @@ local function budget_words(rights, budget)
   return #parts > 0 and { "--budget", table.concat(parts, ",") } or {}
 end
 
---- Adds the kind (file: or glob:) to an input without one. Rejects a command, because it would start a
---- program.
+--- Adds the kind file: or glob: to an input that has no kind. Rejects an input of the kind cmd:,
+--- because it would start a program.
 local function input_word(spec)
   local kind = spec:match "^(%l+):"
   if kind == "cmd" then

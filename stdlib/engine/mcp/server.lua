@@ -246,8 +246,9 @@ function Server:take(line)
   end
 end
 
---- Ends open requests after the client has disconnected or a signal has arrived.
---- Runs of a disconnected client continue, unless the config says "cancel".
+--- Closes the server after the client has disconnected or a signal has arrived. Ends the open
+--- requests.
+--- Runs of the client continue, unless the config contains `vanished = "cancel"`.
 function Server:close()
   local shield = task.open_scope { shield = true, timeout = close_ms, what = "the end of the server" }
   if self.rights.vanished == "cancel" then

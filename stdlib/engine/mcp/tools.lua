@@ -45,7 +45,7 @@ local function is_offered(server, tool)
   return tool.needs ~= "sessions" or #server.rights.sessions > 0
 end
 
---- Returns the names of the presets that are offered as tools.
+--- Returns the names of the presets that the client can call as MCP tools.
 local function preset_names(server) return server.is_worker and {} or server.rights.presets end
 
 local function schema_of(tool, with_repo)
@@ -65,7 +65,8 @@ local function described(server, tool)
       idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
 end
 
---- Returns a page of a list from the cursor on, and the cursor of the next page.
+--- Returns the part of a list that starts at the client's cursor, and the cursor of the next part.
+--- At the end of the list, this cursor is nil.
 ---@param list table[]
 ---@param size integer
 ---@return table[] items, string? next_cursor

@@ -11,8 +11,8 @@ local M = {}
 
 local patch_cap = 6000
 
---- Returns the command-line option for a check. Raises an error unless the config allows the check's
---- program.
+--- Returns the option --validate-cmds for a check that a client requests. Raises an error unless
+--- the config allows the check's program.
 local function check_word(rights, text)
   if text:find "[,\n]" then
     error({ kind = "invalid", message = "a check cannot contain a comma or a newline",

@@ -15,7 +15,8 @@ local gather_ms, pause_ms = 250, 20
 ---@type fun(run: table): table<string, moonlet.Consent>
 local consents_of = per_run(function() return {} end)
 
---- Reports whether the run has submitted a job to the machine before, so that a person was already asked.
+--- Reports whether the run has a recorded attempt on the machine. A person has then already been
+--- asked.
 local function was_submitted(run, on)
   for _, intent in ipairs(run.journal.remote_list) do
     if intent.on == on then return true end
@@ -36,7 +37,7 @@ local function ask_for_all(run, machine, consent, ask)
   if not ok then error(err, 0) end
 end
 
---- Waits while another task asks the person. This wait does not keep the run from parking.
+--- Waits while another task asks the person for consent. The run may park during this wait.
 local function wait_for_answer(consent)
   core.task.stop_clock()
   local ok, err = pcall(function()

@@ -94,7 +94,8 @@ local function install(keeper)
   if exit.code ~= 0 then error(M.refusal(keeper, exit.code, exit.stderr), 0) end
 end
 
---- Reports whether the keeper's file is missing or has the wrong size. Only the first call of a run checks.
+--- Reports whether the keeper's file is missing or has the wrong size. Checks the file only once in
+--- a run, and returns false later.
 local function is_damaged(keeper)
   if keeper.was_checked then return false end
   keeper.was_checked = true

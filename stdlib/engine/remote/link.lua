@@ -114,7 +114,8 @@ local function connect(link)
   if root and core.file.stat(root, "s") then return folder .. "/s" end
   link.connecting, link.generation = true, link.generation + 1
   local words = options_of(folder .. "/s", true)
-  -- Run `true` instead of -N: a connection that cannot become the master then ends by itself.
+  -- Run `true` on the machine instead of using -N, so that ssh exits even if it cannot become the
+  -- master connection.
   for _, word in ipairs { "-n", "-o", "ControlPersist=" .. persist_s, "-E", folder .. "/log", "--", machine.host,
     "true" } do
     words[#words + 1] = word
@@ -156,7 +157,8 @@ local function exec_over_ssh(link, argv, stdin, options)
   local exit = core.process.run { step = "remote/" .. link.machine.name, argv = words, env = environment.list(),
     stdin = stdin, stdin_file = options.stdin_file, stdout_file = options.stdout_file, cap = options.cap or answer_cap,
     wall_ms = options.wall_ms or call_ms }
-  -- ssh ends with 255 if it fails itself; the called programs never use that code.
+  -- ssh itself ends with 255 if it fails. The programs that moonlet runs through ssh never use this
+  -- code.
   if exit.why ~= "exited" or exit.code == 255 then
     disconnect(link, generation)
     error(unreachable(link.machine, exit.why == "exited" and exit.stderr or "no answer in time"), 0)

@@ -296,8 +296,8 @@ function Office:survey(nonces)
   return found
 end
 
---- Stores the logs and the exit that survey() fetched for an ended attempt. If they are complete, the
---- machine is not asked for them again.
+--- Stores the logs and the exit of an ended attempt, which survey() has already fetched. If they
+--- are complete, the machine is not asked for them again.
 ---@param item moonlet.RemoteItem
 ---@param report table  from survey()
 function Office:take(item, report)

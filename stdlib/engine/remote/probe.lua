@@ -5,7 +5,7 @@ local plain_environment = require "moonlet.engine.base.plain_environment"
 
 local M = {}
 
---- Reports whether the answer of the machine has all required fields.
+--- Reports whether the machine's answer to `probe` has all required fields.
 local function is_answer(value)
   return type(value) == "table" and type(value.version) == "string" and type(value.machine) == "string"
     and type(value.system) == "string" and type(value.arch) == "string" and math.type(value.processors) == "integer"
@@ -40,7 +40,8 @@ local function slurm_error(machine)
     hint = "try there: sinfo" }
 end
 
---- Returns the answer of the machine's moonlet-keeper, or {} if the first step will install the keeper.
+--- Returns what moonlet-keeper on the machine answers to `probe`. Returns {} if it is not installed
+--- there but can be installed by the first step. Otherwise returns nil and an error.
 ---@param machine moonlet.Machine
 ---@return table? answer, moonlet.Error?
 function M.of(machine)

@@ -11,9 +11,9 @@ local first_watch_ms, longest_watch_ms = 15 * 1000, 120 * 1000
 local gone_ms = 60 * 1000
 local silent_ms = 20 * 1000 -- a running job changes its heartbeat every 5 seconds
 local lookup_pause_ms = 2000
-local margin_minutes = 2 -- added to the limit for Slurm, so that the keeper's own limit comes first
+local margin_minutes = 2 -- Slurm's limit is this much longer than the keeper's own limit
 local default_array_size = 1001
---- Lists the states in which a job may still start or run.
+--- Lists the states of Slurm jobs that run or may start later.
 local open_states = { PENDING = true, RUNNING = true, COMPLETING = true, CONFIGURING = true, SUSPENDED = true,
   STOPPED = true, SIGNALING = true, STAGE_OUT = true, RESIZING = true, REQUEUED = true, REQUEUE_HOLD = true,
   SPECIAL_EXIT = true }
@@ -45,7 +45,7 @@ local function jobs(office, name)
   local found = {}
   for line in exit.stdout:gmatch "[^\n]+" do
     local id, job, index, state = line:match "^([%d_]+)|([^|]*)|([^|]*)|(%u[%u_]*)$"
-    -- Any other line means that squeue did not print this output.
+    -- A line of another form was not printed by squeue, so the states are unknown.
     if not id then return nil end
     found[job] = found[job] or {}
     found[job][math.tointeger(tonumber(index)) or 0] = state
@@ -163,14 +163,15 @@ local function lost(office, item, state)
   item.exit = exit
 end
 
---- Prevents a job from starting the attempt later. Returns true if no job has started it.
+--- Fences an attempt, so that no job can start it later. Returns true if no job has started it
+--- before.
 local function fence(office, nonce)
   local line = office.keeper:lines("end", { nonces = core.json.array { nonce }, elsewhere = true })[1]
   return line ~= nil and line.never == true
 end
 
---- Finds attempts that a dead host prepared but did not submit to Slurm. Fences them, and reports them as
---- "none", so that the resumed run starts them again.
+--- Finds attempts of a dead host that were prepared for Slurm, but have no job that waits or runs.
+--- Fences them and sets their state to "none", so that the resumed run starts them again.
 ---@param found table<string, table>  reports by nonce; changed in place
 function M.survey(office, found)
   local known
@@ -185,8 +186,9 @@ function M.survey(office, found)
   end
 end
 
---- Stops waiting for an attempt that squeue and the attempt's folder have not shown for a minute.
---- If no job has claimed the attempt, it is fenced, so that it can be submitted again.
+--- Ends the wait for an attempt that squeue does not list and whose heartbeat has stopped. If no
+--- job has started the attempt, fences it and reports it as not started. Otherwise reports it as
+--- lost.
 local function give_up(office, item, state)
   if fence(office, item.nonce) then
     item.exit = exits.gone(office.machine.on)
@@ -207,7 +209,7 @@ function M.watch(office, by_nonce)
   local found = jobs(office)
   office.watch_ms = found and first_watch_ms or math.min(longest_watch_ms, office.watch_ms * 2)
   office.watch_at = core.clock.monotonic() + office.watch_ms
-  -- If the scheduler does not answer, nothing is known and no state changes.
+  -- If squeue does not answer, the states of the attempts are unknown, so change nothing.
   if not found then return end
   now = core.clock.monotonic()
   for _, item in pairs(by_nonce) do
@@ -235,8 +237,8 @@ function M.cancel(office, items)
   for map, count in pairs(cancelled) do
     local tasks = 0
     for _ in pairs(found[name_of(map)] or {}) do tasks = tasks + 1 end
-    -- If only some jobs of an array are cancelled, the waiting ones end when they find their
-    -- attempts claimed.
+    -- Call scancel only if all jobs of the array are cancelled. In other arrays, a cancelled job
+    -- ends at its start, because it finds its attempt claimed.
     if tasks == count then office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" } end
   end
 end

@@ -5,7 +5,8 @@ local M = {}
 
 M.elsewhere = nil
 
---- Sends the attempts to the machine, which starts each only once.
+--- Sends attempts to the machine. The machine starts an attempt only once, even if it is sent
+--- twice.
 ---@param office moonlet.Office
 function M.submit(office, items)
   local attempts = core.json.array {}
@@ -27,7 +28,7 @@ function M.submit(office, items)
   end
 end
 
---- Does nothing, because without a scheduler only the keeper on the machine knows a step's state.
+--- Does nothing. Without a scheduler, only the keeper on the machine knows the state of an attempt.
 function M.watch() end
 
 function M.cancel(office, items)

@@ -1,5 +1,5 @@
---- Runs the child of a step on another machine, as core.process.run does on this machine.
---- An intent with a nonce is recorded before, so that a later host finds the attempt by the nonce.
+--- Runs the program of a step on another machine, as core.process.run does on this machine.
+--- Before that, an intent with a nonce is recorded, by which a later host finds the attempt.
 local adoption = require "moonlet.engine.journal.adoption"
 local consent = require "moonlet.engine.remote.consent"
 local duration = require "moonlet.duration"
@@ -37,10 +37,11 @@ local function office_of(run, on)
   return state.offices[on]
 end
 
---- Checks a machine's name before anything is started.
+--- Returns the machine that `on` names. Raises an error if the config does not define it.
 function M.check(run, on) return machines.of(run.config, on) end
 
---- Returns the environment variables to send. Omits those whose value comes from the local account.
+--- Returns the environment variables to send to a machine. Omits a variable that has the same value
+--- in the local account, unless the machine's config lists it.
 local function environment_of(machine, list)
   local env, here = {}, plain_environment.map()
   for _, entry in ipairs(list) do
@@ -115,7 +116,8 @@ local function started(run, office, item)
     text = ("runs on %s after %s in the queue"):format(office.machine.on, duration.text(item.queue_ms)) })
 end
 
---- Waits for an attempt. If this task is cancelled, first ends the attempt's processes.
+--- Waits until an attempt has ended, and returns its result. If this task is cancelled, ends the
+--- attempt's processes before raising the error.
 local function follow(run, office, item, ask)
   state_of(run).items[item.nonce] = item
   item.on_start = function() started(run, office, item) end
@@ -166,7 +168,8 @@ function M.run(run, on, child, options)
     seen = { 0, 0 }, parts = { {}, {} }, on_news = options.on_news }, options.ask)
 end
 
---- Asks each machine once for all attempts of earlier hosts that have no recorded end.
+--- Asks each machine, with one call, for the attempts of earlier hosts that have no recorded end.
+--- Later calls return the reports of the first call.
 local function survey(run)
   local state = state_of(run)
   while state.surveying do core.task.sleep(survey_pause_ms) end
@@ -206,8 +209,8 @@ local function far_state(run, key, id)
     if why == "not_started" then return "none" end
     return (why == "lost" or why == "cancelled") and "lost" or "exited"
   end
-  -- Assume that the attempt still runs, because only a person or the machine can say that it has ended.
-  -- An attempt that was submitted to a scheduler may still start.
+  -- Assume that the attempt still runs, because nobody has reported its end. An attempt that was
+  -- submitted to a scheduler may still start.
   if report.state == "none" then return report.map and "running" or "none" end
   return "running"
 end
@@ -268,15 +271,16 @@ function M.end_left(run)
   end
 end
 
---- Returns the remote machine's queue and the nonce of an attempt that was sent to the machine.
+--- Returns the object that manages the attempts on a machine, and the nonce of an attempt that was
+--- sent to this machine.
 ---@return moonlet.Office, string
 function M.place(run, key, id)
   local intent = intent_of(run, key, id)
   return office_of(run, intent.on), intent.nonce
 end
 
---- Calls fn(office, nonce) for an attempt on another machine, and repeats the call until the
---- machine can be reached. `office` is the object that manages the attempts on that machine.
+--- Calls fn(office, nonce) for an attempt on another machine. Repeats the call until the machine
+--- can be reached. `office` is the object that manages the attempts on that machine.
 ---@param ask function  parks the run
 function M.insist(run, key, id, ask, fn)
   local office, nonce = M.place(run, key, id)
@@ -298,7 +302,8 @@ local function is_over(run, state, intent)
   return step ~= nil and (step.status == "ok" or step.status == "failed" and not infrastructure_error.is(step.error))
 end
 
---- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if others stay.
+--- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if the files
+--- of other attempts must stay.
 local function removable(run, state)
   local by_machine = {}
   for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do

@@ -1,4 +1,4 @@
---- Follows the lineage of runs through replays and pipelines of any number of generations.
+--- Finds the runs that replays and pipelines connect to a run, over several generations.
 local about = require "moonlet.engine.task.about"
 local store = require "moonlet.engine.run.store"
 

@@ -52,7 +52,8 @@ local function names_of(set)
   return names
 end
 
---- Returns a field that may be missing or null. Raises an error if it has another form.
+--- Returns a field that must have the form `form`, or nil if the field is missing or null. Raises
+--- an error for any other value and for an unknown key.
 ---@param form "object"|"list"
 ---@param fields table<string, any>?  keys that an object may have
 local function part_of(value, form, where, fields)

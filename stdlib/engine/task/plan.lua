@@ -1,4 +1,4 @@
---- Plans the run of a packet. Its fields apply wherever the command line sets no option.
+--- Plans the run of a packet. Options on the command line override the packet's fields.
 local packets = require "moonlet.engine.task.packets"
 local packet_form = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"

@@ -9,7 +9,7 @@ local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
---- Is recorded as the reviewer if a run is approved only because all its checks passed.
+--- This name is recorded as the reviewer of a run that was approved because all its checks passed.
 M.by_checks = "sidecar:auto"
 
 --- Runs the checks up to the first failure and skips the others.
@@ -45,7 +45,8 @@ local function is_made_up(run)
   return false
 end
 
---- Applies the reviewer's decision to a run.
+--- Carries out the reviewer's decision: merges the changes that the run holds back, or removes
+--- their worktrees and keeps only their patches.
 local function carry_out(run, held, word)
   if word.state == "rejected" then
     for _, item in ipairs(held) do worktree.put_away(run, item.key, item.dir, item.work) end
@@ -53,7 +54,7 @@ local function carry_out(run, held, word)
   end
   for _, item in ipairs(held) do
     local key = item.key .. "/merge"
-    -- Repeat a failed merge, because the work tree may have changed since.
+    -- Repeat a failed merge, because the work tree may have changed after the failure.
     if run.journal.failures[key] then run.journal.ends[key] = nil end
     local merged, why = pcall(function()
       local value, step = run.step(key, "merge", nil, { verb = "merge", result = item.work.result },
@@ -81,7 +82,7 @@ end
 ---@type any
 M.failure = nil
 
---- Runs the checks and the review of a packet's run after its body.
+--- Runs a packet's checks and applies the review, after the body of the packet's run has ended.
 function M.after(ctx)
   local run = context.of(ctx).run
   local held = workspace_lease.held(run)

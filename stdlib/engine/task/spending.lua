@@ -146,7 +146,8 @@ end
 --- Returns the key of the fan-out that a step belongs to, or nil if the step is not in a branch.
 local function siblings_of(key) return key:match "^(.+)/[^/]+/[^/]+$" end
 
---- Returns the price of a million output tokens from the config, or the step's average price.
+--- Returns the price of a million output tokens according to the config. If the config has no price
+--- for the model, returns the step's average price, or nil.
 local function price_of(step, all_prices)
   local price = prices.of(step.usage.model, all_prices)
   if price then return price.output end
@@ -154,7 +155,8 @@ local function price_of(step, all_prices)
   return tokens and tokens > 0 and cost and cost * 1e6 / tokens or nil
 end
 
---- Finds steps of a fan-out that inherited a more expensive model than another branch.
+--- Finds steps of a fan-out that set no model, and so inherited a model that costs more than the
+--- model that another branch had set.
 ---@param filter moonlet.UsageFilter
 ---@param all_prices table?
 ---@return {run: string, step: string, model: string, beside: string}[]

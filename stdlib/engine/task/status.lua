@@ -45,7 +45,7 @@ end
 
 local function blocked(id, why, go_on) return { status = "blocked", run = id, why = why, go_on = go_on } end
 
---- Explains why an ended run blocks its packet.
+--- Returns the state of a packet whose last run has ended.
 local function ended_state(id, rec)
   local state = type(rec.review) == "table" and rec.review.state
   if state == "approved" then return { status = "done", run = id } end
@@ -71,7 +71,8 @@ local function ended_state(id, rec)
     "moonlet run replay " .. id)
 end
 
---- Returns the state of a packet according to one of its runs, or nil if that was a dry run.
+--- Returns the state of a packet according to one of its runs. Returns nil if the run does not
+--- exist or was a dry run that did not end.
 local function state_of_run(home, root, id)
   local rec = store.look(root, id)
   if not rec then return nil end

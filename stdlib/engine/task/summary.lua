@@ -17,7 +17,7 @@ local function file_of(home, rec, name, cap)
   return text
 end
 
---- Returns the answer of a run as text for people.
+--- Returns the answer of a run as text for people: its findings.md, or else its output.md.
 function M.answer(home, rec, cap)
   return file_of(home, rec, "findings.md", cap or answer_cap) or file_of(home, rec, "output.md", cap or answer_cap)
 end

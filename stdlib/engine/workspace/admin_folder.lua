@@ -3,14 +3,15 @@ local files = require "moonlet.engine.base.files"
 
 local M = {}
 
---- Reads the path of a worktree from git's record. Returns nil for a record of another user.
+--- Reads the path of a worktree from git's record. Returns nil if the record contains no path, or
+--- if another user owns it.
 local function read_gitdir(root, name)
   local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
   if not text and err.kind == "failed" then files.fail(err) end
   return text
 end
 
---- Finds git's record of a worktree. Git adds a number to a record's name if the name is taken.
+--- Finds git's record of a worktree by its path, because git may have added a number to the name.
 ---@param common string  the repository's git folder
 ---@param path string    absolute path of the worktree
 ---@return string? name, any? root  opened folder with all records

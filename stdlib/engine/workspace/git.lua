@@ -6,8 +6,8 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches PATH for git, the variables that disable configured filters, and core settings such as
---- core.filemode that hold for each git folder of the repository.
+--- Caches what git calls of a run need: PATH, the variables that disable configured filters, and
+--- core settings such as core.filemode.
 local state_of = per_run(function() return { path = nil, filters = nil, settings = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
@@ -111,8 +111,8 @@ local function read_config(run)
   return state
 end
 
---- Returns config lines for git's section `core`, such as `filemode`.
---- Every git folder of the repository needs these settings.
+--- Returns the repository's settings of the section `core`, such as `filemode`, as lines of a
+--- config file. Every git folder that moonlet makes for the repository needs these settings.
 ---@return string
 function M.kept_settings(run) return read_config(run).settings end
 

@@ -15,7 +15,7 @@ local function bring_back(run, dir, folder)
     local release = write_lock.hold(run, "the merge", merge_ms)
     local done, result
     if merge_receipt.is_there(folder) then
-      -- The merge was complete and lacks only its report.
+      -- The merge was completed but not reported.
       done, result = pcall(merge_apply.forget, run, dir)
     else
       done, result = pcall(merge_apply.undo, run, dir)

@@ -144,7 +144,7 @@ end
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
-  -- Nothing to restore: the merge has not replaced this file.
+  -- The merge has not replaced this file, so there is nothing to restore.
   if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
   if now ~= entry.result then return false end
   if shown == "directory" then remove_folders(work, entry.path) end
@@ -165,7 +165,7 @@ local function take_back(landing)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
   end
-  -- A resumed merge has planned these files again, because the user had changed them.
+  -- These entries are outdated: a resumed merge has made new plans for the same files.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
       return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
@@ -181,7 +181,7 @@ end
 
 local function drop(run, dir)
   local root = files.must(core.file.root(run.absolute(dir)))
-  -- Remove the record first, so that a crash cannot leave a merge that would be resumed.
+  -- Remove the record first. If the host is then killed, no later host resumes this merge.
   if files.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
@@ -249,7 +249,8 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Applies the entries that are still open and records the merge as done, or rolls it back.
+--- Swaps the files that are not merged yet into the work tree, and records the merge as done.
+--- Rolls back the merge if an error occurs or another program has changed a file.
 local function carry_out(run, dir, landing, done, standings)
   local breathe = cooperative.new()
   local ok, err = pcall(function()
@@ -346,7 +347,7 @@ function M.go_on(run, dir, landing, again, done)
   if not ok then error(err, 0) end
 end
 
---- Rolls back an unfinished merge of an earlier host, because the attempt is abandoned.
+--- Rolls back the unfinished merge of an attempt that is abandoned.
 ---@return boolean  true if a merge was rolled back
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
@@ -370,7 +371,7 @@ function M.undo(run, dir)
   return landing ~= nil
 end
 
---- Deletes the merge's folder in the step's folder, with its record and the replaced files.
+--- Deletes the folder of a merge, which contains its record and the files that it replaced.
 function M.forget(run, dir)
   if files.root(run.absolute(dir)) then drop(run, dir) end
 end

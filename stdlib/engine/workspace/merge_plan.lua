@@ -193,7 +193,7 @@ local function sort_out(run, key, dir, clashes)
   return left
 end
 
---- Calls fn for each change, and collects the changes that conflict with the work tree.
+--- Calls fn(change) for each change. If fn raises a conflict, adds the change to `clashes`.
 local function without_clashes(changes, clashes, fn)
   local breathe = cooperative.new()
   for _, change in ipairs(changes) do
@@ -230,7 +230,7 @@ end
 ---@param dir string   folder of the step
 function M.folder(dir) return dir .. "/landing" end
 
---- Plans the merge of these changes.
+--- Decides how each of the changes will be merged, and writes the results into a separate folder.
 ---@param changes moonlet.Change[]
 ---@param prefix string            prefix of file names in the folder of merge results
 ---@return moonlet.OverlayEntry[]  empty if the work tree has all changes already

@@ -1,5 +1,5 @@
 --- Stores a receipt of each completed merge in the step's folder.
---- A resumed host reports a merge with a receipt instead of repeating it.
+--- If a receipt exists, a resumed host reports the merge and does not repeat it.
 local files = require "moonlet.engine.base.files"
 
 local M = {}

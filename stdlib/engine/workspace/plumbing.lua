@@ -22,7 +22,7 @@ local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
---- Reports whether the file system ignores case: then the file HEAD is also found as `head`.
+--- Reports whether the file system ignores case. If it does, the file HEAD is also found as `head`.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
 --- Caches facts of the repository that do not change during a run.
@@ -41,7 +41,7 @@ local facts_of_run = per_run(function() return {} end)
 function M.facts(run, key)
   local facts = facts_of_run(run)
   if facts.common then return facts end
-  -- If moonlet runs in a hook of `git commit -a`, git uses a temporary index.
+  -- If moonlet runs in a hook of `git commit -a`, GIT_INDEX_FILE names a temporary index.
   local own = core.system.env "GIT_INDEX_FILE"
   local exit = scratch_index.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir",
     "--show-object-format", "--git-path", "objects", "--git-path", "index" },

@@ -63,7 +63,7 @@ function M.list(parent)
   return list
 end
 
---- Moves a worktree out of the way. sweep() deletes it later.
+--- Renames a worktree, so that its path is free. sweep() deletes the renamed folder later.
 ---@return boolean moved
 local function discard(common, parent, name)
   local root, raw = core.file.root(parent), core.file.root(raw_folder(parent))
@@ -96,7 +96,7 @@ function M.sweep(run, key, parent)
   end
 end
 
---- Returns the size in bytes of a pooled worktree's files, from the head of its list.
+--- Reads the size of a pooled worktree's files, in bytes, from the start of its list of files.
 local function bytes_of(raw, name)
   local head = raw and core.file.part(raw, name .. "/" .. restore.list_name, 0, 80) or ""
   return math.tointeger(tonumber(head:match "^moonlet%-tree 2 %d+ (%d+)%z")) or 0
@@ -177,7 +177,7 @@ function M.give(run, tree)
     core.file.remove(raw, pooled)
     return false
   end
-  -- git does not prune a locked worktree, and displays this reason.
+  -- git never prunes a locked worktree. It displays this text as the reason for the lock.
   core.file.write(admins, admin .. "/gitdir", ("%s/%s/.git\n"):format(parent, pooled))
   core.file.write(admins, admin .. "/locked", reason)
   trim(tree.common, parent, most)
@@ -206,7 +206,7 @@ function M.claim(run, common, parent, name)
   return core.file.rename(root, entry.name, taken) and parent .. "/" .. taken or nil
 end
 
---- Puts a reserved worktree in the place of a new empty worktree, but keeps the latter's `.git`.
+--- Puts a reserved worktree in the place of a new empty worktree, whose `.git` file is kept.
 local function swap(pooled, tree)
   local parent, name = tree.path:match "^(.*)/([^/]+)$"
   local root = files.must(core.file.root(parent))

@@ -13,8 +13,8 @@ local tail_bytes = 4096
 --- The host and other commands may write these files of a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
---- Lists folders of `.agent` that a snapshot does not name, because any command may create or
---- remove them.
+--- Lists the folders whose presence in `.agent` a snapshot ignores, because any command may create
+--- or remove them.
 local passing = { runs = true, sidecars = true, tasks = true, sessions = true, live = true }
 
 local function join(folder, name) return folder == "" and name or folder .. "/" .. name end
@@ -107,7 +107,7 @@ local function note_git(look, run)
   end
 end
 
---- Hashes the first `size` bytes of a journal. These bytes must never change.
+--- Hashes the first `size` bytes of a journal, which never change because a journal only grows.
 --- Returns nil if `size` is above a limit.
 local function beginning(root, path, size)
   if size > journal_cap then return nil end
@@ -115,8 +115,8 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- Hashes the last bytes of a journal. They vouch for all records, because each record contains a
---- hash of the record before it.
+--- Hashes the last bytes of a journal. If they are unchanged, all earlier records are, too, because
+--- each record contains a hash of the record before it.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -138,7 +138,7 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether a run's journal is valid and has new records of a host, or of a person's
+--- Reports whether a run's journal is valid and has gained records of a host, or of a person's
 --- decision, since the first snapshot.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)

@@ -170,7 +170,7 @@ local function add_refs(snapshot, run, folder)
   for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
 end
 
---- Adds refs that point to another object than before.
+--- Adds refs whose object has changed.
 --- Skips the current branch, because add_committed() lists its changed files.
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
@@ -196,7 +196,8 @@ local function add_nested(snapshot, before)
   add(snapshot.nested)
 end
 
---- Adds the ignored files of the declared folders, because a step may write only such files.
+--- Adds the ignored files of the declared folders, because all changes of a step may be in such
+--- files.
 local function add_ignored(snapshot, run, folder)
   if not snapshot.declared[1] then return end
   local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",
@@ -305,7 +306,7 @@ local function add_committed(paths, before, after)
     if head ~= "" then words[#words + 1] = head end
   end
   words[#words + 1] = "--"
-  -- Report the moved HEAD even if a commit is missing.
+  -- If git fails because one of the commits is missing, still report that HEAD was moved.
   local asked, text = pcall(git, after.run, after.run.top, words, status_cap)
   for path in (asked and text or ""):gmatch("([^%z]+)%z") do paths[path] = true end
 end
@@ -329,7 +330,8 @@ local function add_hidden(paths, before, after)
   end
 end
 
---- Returns the sorted paths that differ between two snapshots; ".git/HEAD" for a moved HEAD.
+--- Returns the sorted paths that differ between two snapshots. If HEAD was moved, the list also
+--- contains ".git/HEAD".
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
 function M.between(before, after)

@@ -45,7 +45,8 @@ function M.restore(run, key, tree, waiting)
       :format(waiting.path, tostring(why)) }, 0)
 end
 
---- Removes a worktree in which no step will continue. Returns a note about its patch, or nil.
+--- Removes a worktree that was kept for a question, because no step will continue in it.
+--- Returns a note that names the patch with the agent's changes, or nil if there is no patch.
 ---@param waiting moonlet.Waiting
 function M.give_up(run, waiting)
   worktree.remove_left(run, waiting.key, waiting.path)

@@ -109,7 +109,7 @@ end
 
 local function none() return {} end
 
---- Makes a workspace from `fields`. Replaces a missing function by one that does nothing.
+--- Makes a workspace from `fields`. A function that `fields` lacks becomes one that does nothing.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     breach = function() end, abandon = function() end }
@@ -136,7 +136,7 @@ local function copy_inputs(run, dir, inputs)
 end
 
 local function only_inputs(run, dir, call, attempt)
-  -- An attempt that still runs, or a repair, uses the copies that were made before.
+  -- An attempt that still runs, or repairs its answer, has copied the inputs before.
   local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
@@ -144,7 +144,7 @@ end
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
 --- Returns the baseline that the attempt has journaled, or takes a new one.
---- Records the protected paths anew if a person has reviewed their changes.
+--- If a person has seen which protected paths changed, their current state becomes the baseline.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -240,7 +240,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or set in_place = true"), 0)
   end
-  -- A first attempt has no earlier attempt whose changes must be saved as a patch.
+  -- The previous attempt's changes are saved as a patch. A first attempt has no previous attempt.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
   local keeps = attempt.state ~= nil or attempt.repairs or attempt.resumes ~= nil
     or from ~= nil and attempt.kind == "first"

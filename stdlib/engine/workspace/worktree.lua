@@ -59,7 +59,7 @@ local function folder_of(run, key)
   return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
---- Returns the folder for moonlet's own git files of a worktree.
+--- Returns the path of the private git folder that moonlet keeps for a worktree.
 local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
 
 ---@class moonlet.Worktree
@@ -78,7 +78,7 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
---- Returns the name of a step's last worktree and the next free name.
+--- Returns the name of a step's last worktree, and the next unused name.
 local function last_name(root, name)
   local count = 1
   while files.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
@@ -142,7 +142,8 @@ local function make(run, key, dir, root, parent, name, tree)
   write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = merge_report.branch(run, key)
-  -- Usually HEAD is the commit to begin with, so git can add the worktree while the files are read.
+  -- The worktree usually begins with the commit of HEAD, so let git add it while the files are
+  -- read.
   local is_added, _, is_proved, why, begun = background.both(function() add_empty(run, key, tree, "HEAD") end,
     background.both, function() return pooled and restore.prove(pooled, tree.raw) end,
     worktree_seed.state, run, key, dir, tree.raw)
@@ -181,7 +182,7 @@ local function refuse_lost(tree)
     message = ("the agent's changes are lost: %s, which was kept for them, is missing"):format(tree.path) }, 0)
 end
 
---- Removes an old worktree whose path a new one needs. Returns false if it must be kept.
+--- Removes an old worktree from the path of a new one. Returns false if the old one must be kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
   local base = patch and files.is_there(root, name) and read_base(root, name)
@@ -235,7 +236,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   end
   local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
   if ok then return tree, true end
-  -- A cancellation may have stopped git halfway.
+  -- A cancellation may have stopped git while it was adding the worktree.
   merge_apply.shielded(M.remove, run, key, tree)
   error(why, 0)
 end
@@ -315,7 +316,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- If the rollback failed, the record of the merge still exists. A later host will use it.
+    -- If the rollback failed, the record of the merge still exists. Keep it for a later host.
     if merge_apply.pending(run, dir) then break end
     merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -421,7 +422,7 @@ end
 --- A started merge cannot be cancelled, and is resumed from its record if the host is killed.
 ---@param dir string   folder of the step, below `.agent`
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
----   It is called before a merge that deletes most files. It raises an error if the person refuses.
+---   `confirm` is called before a merge that deletes most files, and raises an error on a refusal.
 ---@return string[] paths, string? warning, string[]? held  files that are held back for review
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
@@ -520,7 +521,8 @@ function M.end_merged(run, key, dir, path)
 end
 
 --- Keeps the worktree of an abandoned attempt for the user, and warns about it.
---- If an earlier host completed the merge without a report, reports it and returns its files.
+--- If an earlier host completed the attempt's merge but did not report it, reports the merge and
+--- returns the merged files.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string?  path of the worktree
 ---@param replaced boolean?  a later attempt replaces the worktree and reports its content
@@ -579,7 +581,8 @@ function M.left(home, id)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
     if entry.type == "directory" then add(parent, entry.name) end
   end
-  -- If the repository was moved, only git lists its earlier worktrees.
+  -- If the repository was moved, its earlier worktrees are in a folder that only git's records
+  -- name.
   local base, common = state_dir.path(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do

@@ -1,4 +1,4 @@
---- Collects the changes in an agent's worktree as a patch, and lists the files that git refuses.
+--- Collects the changes in an agent's worktree as a patch. Lists the files that git cannot store.
 --- Decides which changes are merged without approval.
 local startup_files = require "moonlet.engine.base.startup_files"
 local restore = require "moonlet.engine.workspace.pool.restore"
@@ -192,7 +192,8 @@ function M.with(run, key, dir, tree, patch, fn)
     end
     if not ok or not left then ok, left, unseen = pcall(gather, run, key, dir, tree, env) end
     if not ok then
-      -- The agent may have made folders unreadable, so change the modes, which git does not track.
+      -- The agent may have made folders unreadable, so make them readable. Git does not track the
+      -- modes of folders.
       nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end

@@ -1,5 +1,5 @@
 --- Fills a new worktree with the user's files byte for byte, without ignored files.
---- The commit checked out in the worktree is one that git considers equal to these files.
+--- HEAD of the worktree is a commit of these files, so git reports no changes in the new worktree.
 --- The user's index is read and never written.
 local background = require "moonlet.engine.base.background"
 local conversions = require "moonlet.engine.workspace.seed.conversions"
@@ -93,10 +93,11 @@ local function view_of(run, key, index)
   return view
 end
 
---- Remembers the kind of a run's repository, to avoid a status that cannot be used.
+--- Remembers whether the run's repository converts files. If it does, `git status` is not started,
+--- because its result could not be used.
 local kind_of_run = per_run(function() return { is_plain = true } end)
 
---- Reads the user's index in place, and runs `git status` meanwhile.
+--- Reads the user's index while `git status` runs.
 ---@return moonlet.IndexView view, string[] heads  the commit that is checked out, and its tree object
 local function view_users(run, key, users)
   local kind = kind_of_run(run)
@@ -109,7 +110,7 @@ local function view_users(run, key, users)
   return view, heads
 end
 
---- Returns a value that changes when git writes the index.
+--- Returns a value that changes whenever git writes the index, or nil if there is no index.
 local function stamp_of(index)
   local folder, name = index:match "^(.*)/([^/]+)$"
   local root = files.root(folder)
@@ -161,7 +162,7 @@ local function look_closely(run, key, dir, raw, view, heads, stamp)
   end)
 end
 
---- Reports whether a status found the files of a commit, and no file that git does not track.
+--- Reports whether `git status` was read for this commit and listed no changed or untracked file.
 local function is_clean(seen, commit)
   -- Compare the commits, because the user may have committed meanwhile.
   return seen ~= nil and seen.is_head and seen.head == commit

@@ -1,7 +1,8 @@
 --- Provides the locks that all runs of a repository share.
 --- A merge, or an agent that works in place, holds the writer lock.
 --- A merge also holds the merge lock, so that no step reads a partly merged tree.
---- The worktree lock is held while git creates or removes a worktree and examines all others.
+--- The worktree lock is held while git creates or removes a worktree, because git then also
+--- examines the other worktrees.
 local duration = require "moonlet.duration"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -30,9 +31,10 @@ local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(infrastructure_error.mark(err), 0) end
-  -- An agent that holds the lock may start other agents, which take turns with a second lock.
+  -- An agent that holds the lock may have started this process. All processes that it started share
+  -- its lock, and use a second lock among themselves.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
-  -- The earlier host that started this step's agent still holds the lock for that agent.
+  -- If the lock's id is this step's, an earlier host took the lock for the agent that still runs.
   if outer == id and id ~= "" then return function() end end
   if not outer or not is_around(outer) then return nil, name, holder end
   return take(root, ("writer-%s.lock"):format(outer), id, who)
@@ -129,7 +131,7 @@ end
 --- process that the agent starts shares the lock.
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
-  -- A resumed host gets the same id, because the agent may have outlived the host that started it.
+  -- The lock's id is the same after a resume, because the agent may have outlived its first host.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
   local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()

@@ -3,14 +3,15 @@ local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- These programs are irreversible with any arguments.
+--- Maps programs that are irreversible with any arguments to the names of their actions.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
--- Each line is `program…: words, words`. Options may be between the words. `…` matches any words.
+-- Each line is `programs: words, words`: spaces separate programs, commas separate their
+-- subcommands. Options may stand between the words of a subcommand. `…` matches any words.
 local lines = {
   { push, [[
     git: push, send-pack, http-push, send-email, imap-send, cvsexportcommit, remote-http, remote-https, remote-ftp

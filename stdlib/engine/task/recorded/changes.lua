@@ -30,7 +30,7 @@ local function ask(home, words, extra)
   return answer.out, answer.code < 0
 end
 
---- Returns variables that disable the filters in git's config, which are programs.
+--- Returns environment variables that stop git from running the filters in its config.
 local function no_filters(home)
   local text = ask(home, { "config", "--null", "--name-only", "--get-regexp",
     "^filter\\..*\\.(clean|smudge|process|required)$" })

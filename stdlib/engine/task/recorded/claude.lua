@@ -6,13 +6,13 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", title = "Claude Code",
   shows = 'its settings start it: "command": "moonlet hook claude"' }
 
-local margin_ms = 5000  -- the agent may record the first prompt before it runs its first hook
+local margin_ms = 5000  -- the agent may write the first prompt before its first hook runs
 local most_messages = 200000
 
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
---- Returns the event in a hook's input, or nil.
+--- Returns the event in a hook's input, or nil if the input names no session or event.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end

@@ -10,7 +10,7 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 
 local shortest_id = 8
 
---- Returns the event in the argument of `notify`, or nil.
+--- Returns the event in the argument of `notify`, or nil if it names no thread or turn.
 function M.event(value)
   local thread, turn = stream.str(value["thread-id"]), stream.str(value["turn-id"])
   if not thread or not turn or #thread < shortest_id then return nil end
@@ -23,7 +23,7 @@ function M.event(value)
     cwd = stream.str(value.cwd), prompts = prompts }
 end
 
---- Returns the usage of the thread so far, or nil.
+--- Returns the thread's usage so far, or nil if the transcript's entry does not state it.
 local function thread_usage(entry)
   return entry.type == "event_msg" and stream.at(entry, "payload", "type") == "token_count"
     and stream.tbl(stream.at(entry, "payload", "info", "total_token_usage")) or nil
@@ -37,7 +37,7 @@ local function note_prompt(found, payload)
   if texts[1] then transcript.add_prompt(found.prompts, table.concat(texts, "\n")) end
 end
 
---- Adds an entry of the thread to the facts about one turn.
+--- Adds one entry of the thread's transcript to the facts about a turn.
 --- Entries outside of the turn supply only the commit and the usage before the turn.
 local function note(found, entry, turn)
   local payload = stream.tbl(entry.payload) or {}

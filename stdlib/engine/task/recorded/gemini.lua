@@ -6,12 +6,12 @@ local transcript = require "moonlet.engine.task.recorded.transcript"
 local M = { name = "gemini", title = "Gemini CLI",
   shows = 'its settings start it: "command": "moonlet hook gemini"' }
 
-local margin_ms = 5000  -- the agent may record the first prompt before it runs its first hook
+local margin_ms = 5000  -- the agent may write the first prompt before its first hook runs
 
 local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "tool",
   SessionEnd = "end" }
 
---- Returns the event in a hook's input, or nil.
+--- Returns the event in a hook's input, or nil if the input names no session or event.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end

@@ -10,7 +10,7 @@ local M = { name = "opencode", title = "opencode", by_turn = true,
 local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
---- Returns the event in a message of the plugin, or nil.
+--- Returns the event in a message of the plugin, or nil if the message names no session or event.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end

@@ -81,7 +81,7 @@ local function write_json(root, name, value)
   return core.file.write(root, name, core.secret.hide(core.json.encode_record(value)) .. "\n")
 end
 
---- Removes the notes of old sessions that never ended.
+--- Removes the note files of sessions that never ended and have had no event for a long time.
 local function forget_old(root)
   local limit = core.clock.wall() - forgotten_ms
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -109,7 +109,7 @@ local function note_of(event)
     model = one_line(event.model, 80) }
 end
 
---- Adds the contents of the notes to `recorded`. Returns the files that tools have written.
+--- Adds the session's notes to `recorded`. Returns the files that tools have written.
 local function add_notes(recorded, text)
   local noted, seen = {}, {}
   for line in text:gmatch "[^\n]+" do
@@ -143,7 +143,8 @@ local function within(home, noted)
   return list
 end
 
---- Adds the changed files to `recorded`. Returns the current state of the work tree.
+--- Adds the files that changed during a session or turn to `recorded`. Returns the current state of
+--- the work tree, or nil if it cannot be read.
 local function add_changes(recorded, home, start, facts, noted)
   local before, since = changes.of_record(start.tree), nil
   if recorded.agent.by_turn and not start.began_ms then since = facts.began_ms end
@@ -169,7 +170,7 @@ local function close(agent, home, event, start, notes)
   local session = { id = event.session, transcript = event.transcript,
     from = stream.count(start.from) or 0, began_ms = stream.count(start.began_ms),
     turn = event.turn, prompts = event.prompts, answers = event.answers }
-  -- The session is recorded even if its transcript is damaged.
+  -- Record the session even if its transcript is damaged.
   local ok, facts = pcall(agent.read, session)
   if not ok then facts = { prompts = {} } end
   recorded.began_ms = session.began_ms or facts.began_ms or recorded.ended_ms

@@ -27,7 +27,7 @@ function M.open(path)
   return { root = root, path = name, size = info.size }
 end
 
---- Calls fn(line) for each complete line from an offset on.
+--- Calls fn(line) for each complete line after a byte offset.
 ---@param transcript moonlet.RecordedTranscript
 ---@param fn fun(line: string)
 ---@return boolean whole  false if lines were skipped
@@ -53,14 +53,14 @@ function M.each_line(transcript, from, fn)
   return whole
 end
 
---- Returns the JSON object on a line, or nil.
+--- Parses a line as a JSON object. Returns nil if it is not one.
 function M.entry(line)
   if line:sub(1, 1) ~= "{" then return nil end
   local ok, value = pcall(core.json.decode, line)
   return ok and type(value) == "table" and value or nil
 end
 
---- Reports whether an entry was written at the time `since` (ms) or later.
+--- Reports whether an entry was written at or after the time `since` (ms).
 --- Accepts every entry if `since` is nil.
 function M.is_since(entry, since)
   if not since then return true end

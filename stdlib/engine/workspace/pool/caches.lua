@@ -23,7 +23,7 @@ local shown_bytes = 300
 
 local config_of = per_run(function() return { is_known = false, config = nil } end)
 
---- Returns the worktree config of a run's repository.
+--- Returns the config's settings for worktrees of this run's repository, or nil.
 --- The config file lists repositories by the path of their main work tree.
 ---@return moonlet.WorktreeConfig?
 local function of(run)
@@ -38,8 +38,8 @@ local function of(run)
   return cache.config
 end
 
---- Returns the folders to keep: those that the config names, unless the worktree starts with files
---- in them.
+--- Returns the folders that the config says to keep. Leaves out a folder, with a warning, if the
+--- worktree's initial files include it.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree

@@ -1,6 +1,6 @@
 --- Finds an agent's changes by comparing its worktree with the host's list of the worktree's files.
 --- The comparison takes one pass over the files, while git needs several passes.
---- If a change needs git's own rules, git must find the changes.
+--- If the worktree has submodules, or git might reject a path, git finds the changes instead.
 local restore = require "moonlet.engine.workspace.pool.restore"
 
 local M = {}

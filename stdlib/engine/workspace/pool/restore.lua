@@ -27,7 +27,7 @@ end
 
 local function fail(message) error({ kind = "failed", message = message }, 0) end
 
---- Records the tree object of a worktree's initial files.
+--- Records the tree object of the files with which a worktree was created.
 local function write_base(lists, beginning)
   files.write(lists, M.base_name, beginning.tree .. (beginning.has_submodules and " submodules\n" or "\n"))
 end
@@ -56,7 +56,7 @@ end
 
 local function hash_of(setup) return core.text.sha256(table.concat(setup, "\0")) end
 
---- Reports whether this set-up program has filled the kept folders, and all of these still exist.
+--- Reports whether this set-up program has already filled the kept folders, and all of them exist.
 ---@param setup string[]  program and arguments
 function M.is_ready(path, raw, setup)
   local root, lists = core.file.root(path), core.file.root(raw.path)
@@ -68,7 +68,7 @@ function M.is_ready(path, raw, setup)
   return true
 end
 
---- Records that the set-up program has run, and which kept folders exist now.
+--- Records that the set-up program has run, and which of the kept folders now exist.
 ---@param setup string[]  program and arguments
 function M.set_ready(path, raw, setup)
   local root, filled = files.must(core.file.root(path)), {}
@@ -79,7 +79,7 @@ function M.set_ready(path, raw, setup)
     hash_of(setup) .. "\n" .. table.concat(filled, "\n"))
 end
 
---- Discards the kept folders: moves them beside the worktrees, where they are deleted later.
+--- Moves a worktree's kept folders beside the worktrees, where they are deleted later.
 function M.drop_kept(path, raw)
   local parent, name = path:match "^(.*)/([^/]+)$"
   local root, lists = files.must(core.file.root(parent)), files.must(core.file.root(raw.path))
@@ -256,7 +256,8 @@ end
 ---@return true? begun
 function M.begin_move(lists) return core.file.rename(lists, M.list_name, moving_name) end
 
---- Removes the mark of begin_move(), after the worktree was put in its new place.
+--- Undoes begin_move(), which renamed the list of a worktree's files. Called when the worktree is
+--- in its new place.
 ---@param raw moonlet.RawGit
 function M.end_move(raw)
   files.must(core.file.rename(files.must(core.file.root(raw.path)), moving_name, M.list_name))

@@ -13,7 +13,7 @@ local most_files = 20000
 local most_bytes = 256 << 20
 local largest = 32 << 20
 
---- Lists untracked files, and reports whether the list was cut.
+--- Lists untracked files, and reports whether the list was truncated.
 ---@param index string   absolute path of the index of tracked files
 ---@return string[], boolean?
 function M.list(run, key, index)
