@@ -122,7 +122,7 @@ M.paths = declare "paths"
 M.target = declare "target"
 
 --- Commands for ctx:validate, such as test:make test; comma separated or given several times.
---- A check named on a terminal, or together with `--allow needs`, may also start its program.
+--- The user must accept the programs of the checks: on a terminal, or with `--allow needs`.
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.checks { required = true, min = 1, help = "what must pass" }.type --> "checks"

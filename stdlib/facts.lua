@@ -208,7 +208,7 @@ end
 local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
-    -- Git truncates a long warning, so the reason may be missing.
+    -- Git truncates a long warning, so the cause of the failure may be missing from it.
     if not path then path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened" end
     if path and #facts.unseen < 20 then
       path = sub(path, -1) == "/" and sub(path, 1, -2) or path
@@ -408,7 +408,7 @@ function M.git(ctx, target, opts)
   elseif target.kind == "staged" then
     local staged = {}
     for _, entry in ipairs(status.entries) do
-      -- The target is the index, so ignore further changes in the work tree.
+      -- The target is the index, so ignore changes in the work tree that are not staged.
       if entry.index ~= "." or entry.conflicted then
         entry.worktree, entry.modes[3] = ".", entry.modes[2]
         staged[#staged + 1] = entry

@@ -55,7 +55,7 @@ for i, name in ipairs(M.severities) do RANK[name] = #M.severities - i + 1 end
 
 local s = require "moonlet.schema"
 
---- Allows a field to have several types, because `normalise` converts it later.
+--- Returns a schema that accepts several types, because `normalise` later converts the value.
 local function loose(...) return s.optional { type = core.json.array { ... } } end
 
 local SHORT = s.optional(s.string { max = 20000 })
@@ -83,7 +83,7 @@ local ITEM = s.object({
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
---- Describes the form of a review to an agent, for use in a prompt.
+--- Describes the form of a review, in words for an agent's prompt.
 --- ```lua
 --- local prompt = "Review the change.\n\n" .. m.findings.form
 --- m.findings.form:find "severity" ~= nil --> true
@@ -253,7 +253,7 @@ local function confidence_of(value, fallback)
     value = percent and (tonumber(percent) or -100) / 100 or CONFIDENCE_WORDS[text] or tonumber(text)
   end
   if type(value) ~= "number" or value ~= value or value < 0 then return fallback end
-  -- A confidence of 85 means 85 percent. A value between 1 and 2 counts as 1.
+  -- A confidence above 1 is a percentage, so 85 becomes 0.85. A value between 1 and 2 becomes 1.
   if value > 1 and value <= 100 then value = value >= 2 and value / 100 or 1 end
   if value > 1 then return fallback end
   return value + 0.0

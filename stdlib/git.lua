@@ -79,7 +79,7 @@ function M.diff_args(first, last)
   return args
 end
 
---- Returns the first line of git's message without its prefix, escaped for printing.
+--- Returns the first line of git's message without a prefix such as "fatal: ", and escapes it.
 --- ```lua
 --- m.git.first_line "fatal: bad revision\n" --> "bad revision"
 --- ```

@@ -19,7 +19,7 @@ local M = {}
 M.null = core.json.null
 M.json = { encode = core.json.encode }
 
--- Report a syntax error in the JSON text at the author's line.
+-- If the JSON text has a syntax error, report the script line that called this function.
 function M.json.decode(text)
   local ok, value = pcall(core.json.decode, text)
   if ok then return value end

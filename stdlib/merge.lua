@@ -158,7 +158,7 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- Returns a unique name for a review, by adding a number to a name that is already taken.
+-- Returns a unique name for a review. Adds a number if the name is taken.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count
@@ -212,8 +212,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns three keys of `index.places`: the key of an item's own group of lines, then the keys of
--- the groups before and after it.
+-- Returns the keys in `index.places` for an item's own group of lines, the group before it and the
+-- group after it. An item without a line has only the key of its file.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -226,7 +226,7 @@ local function near(a, b)
     or a.line and b.line and math.abs(a.line - b.line) <= near_lines)
 end
 
--- Returns the cluster whose first finding is most similar to an item, or nil.
+-- Returns the cluster whose first finding is most similar to an item, or nil if none is similar.
 local function home_of(item, index)
   local exact = index.exact[item.exact_key]
   if exact and alike(item, exact.leader) then return exact end
@@ -270,7 +270,8 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- Returns the other reviews that reported the finding, except reviews that ran the same rule.
+-- Returns the other reviewers who reported the finding. Leaves out those who ran the same rule,
+-- because they are not independent.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -312,7 +313,7 @@ local function record_of(item)
   }
 end
 
--- Explains why a finding was merged into another.
+-- Explains why a finding counts as a duplicate of another finding.
 local function why_same(item, speaker)
   local apart = item.line and speaker.line and math.abs(item.line - speaker.line)
   local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart) or "the same place"
@@ -352,7 +353,7 @@ local function merge_status(items)
   return list, index
 end
 
--- Adds the reviewers who refuted a finding to `disputed_by` of the matching open finding.
+-- Adds each reviewer who refuted a finding to `disputed_by` of the open finding that it matches.
 local function dispute(open_index, refuted_items)
   for _, item in ipairs(refuted_items) do
     local cluster = home_of(item, open_index)
@@ -409,7 +410,8 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- Returns a text with the number of other findings that are as severe as the first one.
+-- Returns a phrase such as ", then 2 other high findings", or "" if no other finding has the
+-- severity of the first one.
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do

@@ -74,7 +74,7 @@ local function name_of(heading)
   end
 end
 
--- Returns the points of a section: its list items, or else its paragraphs.
+-- Returns the points of a section. Each list item and each paragraph is one point.
 local function points_of(lines)
   local points, open = {}, false
   for _, line in ipairs(lines) do

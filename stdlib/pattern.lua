@@ -1,5 +1,6 @@
---- Defines what all patterns have in common.
---- A pattern first checks its options, then adds the options of each worker to the worker's calls.
+--- Contains the code that all patterns share.
+--- A pattern first checks its options. Then it adds the fields that the caller gave for a worker,
+--- such as its model, to each call of that worker.
 --- A pattern continues if some of its workers fail.
 --- `moonlet preset new NAME --pattern P` copies a pattern for editing.
 local m = require "moonlet"
@@ -49,7 +50,7 @@ local function refuse(message, hint) m.fail { kind = "invalid", message = messag
 
 local function shown(text) return core.text.printable(tostring(text), 60) end
 
--- Maps the kind of a required option to the hint for a missing option.
+-- Maps the kind of an option to the hint in the error if a required option is missing.
 local needed = { text = "say it in a sentence", checks = 'such as { "test:make test" }',
   scope = 'the files or folders that may change, such as { "src" }' }
 
@@ -73,7 +74,8 @@ local function check_texts(list, verb, name)
   return list
 end
 
--- Each function checks a value of the kind that it is named after, and returns its normal form.
+-- Contains one function for each kind of option. The function checks a value and returns its normal
+-- form.
 local read = {}
 
 function read.texts(list, verb, name) return check_texts(list or {}, verb, name) end

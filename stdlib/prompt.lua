@@ -127,7 +127,7 @@ function M.clean(text)
   return result
 end
 
--- Truncates at the end of a line and never splits a UTF-8 character.
+-- Truncates a long text at the end of a line. If none is near, truncates at a whole character.
 local function clip(text, limit)
   if not limit or #text <= limit then return text end
   local stop = limit
@@ -272,8 +272,9 @@ end
 ---@return moonlet.prompt.Composed
 function M.compose(options) return budget.compose(options) end
 
---- Shrinks a prompt to a token budget by dropping parts: entries of `data`, or parts of m.prompt.compose.
---- The prompt must contain a text that a function of m.prompt has built in this process.
+--- Shrinks a prompt to a token budget by dropping parts: entries of `data`, or parts of
+--- m.prompt.compose.
+--- The prompt must contain a text that a function of m.prompt returned in this process.
 --- ctx:agent fits its prompt into `prompt_tokens` in the same way.
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua

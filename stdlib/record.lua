@@ -4,7 +4,8 @@
 ---@class moonlet.record
 local M = {}
 
---- Returns the edit distance with transpositions. It stops counting above `limit`.
+--- Returns the edit distance with transpositions. Returns `limit` + 1 at once if the lengths differ
+--- by more than `limit`.
 --- ```lua
 --- m.record.distance("prompt", "promt", 2) --> 1
 --- ```

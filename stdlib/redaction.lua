@@ -71,7 +71,7 @@ local function guarded(scan, text, low, add)
   end
 end
 
---- Finds credentials.
+--- Defines the scanner that finds credentials.
 --- ```lua
 --- require("moonlet.redaction").credentials.class --> "secret"
 --- ```

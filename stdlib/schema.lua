@@ -14,7 +14,7 @@ local array = core.json.array
 local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
 -- Checks a hand-written part of a schema; parts made by builder functions are already checked.
--- The part may refer to its parent, so the parent is checked as a whole later.
+-- The part may refer to the schema around it, so that whole schema is checked later.
 local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
 end

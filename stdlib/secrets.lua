@@ -262,7 +262,7 @@ local function identifier(value, password)
 end
 
 -- Returns the value that is assigned to a key's name, and the position of the value.
--- First checks only 48 bytes for an assignment, because most occurrences of a name have none.
+-- First looks for an assignment in only 48 bytes, because most key names are not followed by one.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
@@ -308,7 +308,7 @@ local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key 
 local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
   mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
 
--- Adds hits for the logins inside command lines, headers and URLs.
+-- Adds the passwords and tokens of logins in command lines, headers and URLs to `hits`.
 local function logins(text, low, hits, opts)
   local docs = opts.context == "docs"
   each(low, "authorization", hits, function(_, to)

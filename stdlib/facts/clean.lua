@@ -1,5 +1,5 @@
 --- Redacts secrets in git's output and in files' texts before they are printed or stored.
---- Files that consist of secrets are withheld. Cleaning is idempotent.
+--- Files that consist of secrets are withheld. Redacting a text twice changes nothing more.
 
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -38,7 +38,8 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- Returns the secrets in added lines. With `cleaned`, includes secrets that are already redacted.
+-- Returns the secrets in added lines. If `cleaned` is set, also returns the places where a secret
+-- was redacted earlier.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end

@@ -44,7 +44,8 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- Finds the next file name with a character to escape. In a code span the name stays easy to copy.
+-- Finds the next file name with a character to escape. The caller puts the name into a code span,
+-- where it needs no escapes and stays easy to copy.
 local function next_path(text, pos)
   for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
     word = match(word, "^(.-)%.*$")

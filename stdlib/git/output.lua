@@ -350,7 +350,7 @@ function M.new_file_diff(path, text)
   local name = names.show_path(path, #path * 4 + 2)
   local quoted = sub(name, 1, 1) == '"'
   local function with(prefix) return quoted and '"' .. prefix .. sub(name, 2) or prefix .. name end
-  -- Handle a last line without a newline separately, because a pattern that matches it, too, would
+  -- Handle a last line without a newline separately. A pattern that also matches such a line would
   -- take quadratic time.
   local whole = match(text, "^.*\n()") or 1
   local tail = sub(text, whole)

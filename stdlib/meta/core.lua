@@ -18,7 +18,7 @@
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
 ---  hashes a file, or its first `bytes` bytes; with `durable`, first syncs the file to disk
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
----  adds a record to the journal of a run that no process drives, and writes the file `path`
+---  adds a record to the journal of a run that no host is executing, and writes the file `path`
 ---@field story fun(home: userdata, run: string, value: any?): table
 ---  compares the run's journal with its other files; `value` is the name of a large value to which
 ---  run.json refers
@@ -65,10 +65,11 @@
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
 ---  returns a text that changes whenever the file's or link's content changes; "" for a missing path
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, its folder's group
+---  gives the file `name` the owner, group and attributes of `path`; if `path` is missing, applies
+---  the group and ACL that its folder gives to new files
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  reports whether a file can start programs on the user's machine; returns false if a path in
----  `writes` allows the file
+---  reports whether a file is a startup file, which can start programs on the user's machine;
+---  returns false if `writes`, the list of allowed paths, names the file or its startup folder
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
 ---  makes the symbolic link `name` to `target` directly in the folder
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
@@ -157,12 +158,12 @@
 ---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
----  answers the event "complete" with `words`, the completions of the word at byte `from` (counted
----  from 0), then waits for the next event like read()
+---  replies to the event "complete" with `words`, the possible completions of the word that starts
+---  at byte `from` (counted from 0), then waits for the next event like read()
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  opens a prompt; returns the prompt, whether it has a line editor, and whether it prints its
----  prompt text; returns nil if the engine may not read standard input
+---  opens a prompt; returns the prompt, whether it offers line editing, and whether it prints the
+---  prompt text itself; returns nil if the engine may not read standard input
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
 ---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
@@ -230,8 +231,8 @@
 ---  return, or with `later` after sync()
 ---@field write_run fun(text: string)  writes run.json durably
 ---@field write_value fun(name: string, text: string, durable: boolean)
----  writes a value that is too large for a line of the journal; with `durable` it is durable on
----  return, otherwise before the next durable record
+---  writes a value that is too large for a line of the journal; with `durable`, the value is on
+---  disk on return, otherwise it is on disk before the next durable record
 
 ---@class core.LiveKeeper
 ---@field id string        the id of the run or session
@@ -277,7 +278,8 @@
 ---@class core.session
 ---@field append fun(home: userdata, id: string, name: string, lines: string)  appends to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
----  connects the session to this terminal until `key` is pressed; returns "key", "ended" or "gone"
+---  connects the session to this terminal; returns "key" if the user pressed `key`, "ended" if the
+---  session has ended, and "gone" if the terminal was closed
 ---@field hook fun(argv: string[], env: string[], wall_ms: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
 ---  runs a user's program for an event with a time limit in ms
 ---@field kill fun(home: userdata, id: string, grace_ms: integer)  asks all processes to end, and kills them after the grace time
@@ -330,15 +332,15 @@
 ---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  starts a task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  pauses the time limit of `scope` until start_clock() is called; without `scope`, pauses those
----  of all shielded scopes around the running task
+---  pauses the time limit of `scope` until start_clock() is called; without `scope`, pauses the
+---  time limits of all shielded scopes around the running task
 ---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  waits until every task waits, and no other wait_turn() has a lower `order`; without `order`,
----  waits until all turns are done
+---  waits until all tasks wait, and none of them waits for a lower `order`; without `order`, waits
+---  until all numbered turns are done
 ---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read an outcome
 ---@field watch_sleep fun(ms: integer)
----  works like sleep(), but does not keep the run from parking; for tasks that only observe others
+---  works like sleep(), but the run may park meanwhile; for tasks that only observe others
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input

@@ -1,7 +1,7 @@
 ---@meta _
 
---- Declares ctx, the methods of a run.
---- A preset's `run` and each branch of a fan-out get it as an argument, a script as a global.
+--- Declares ctx, the methods of a run. A preset's `run` and each branch of a fan-out get it as an
+--- argument. A script finds it in a global variable.
 
 ---@class moonlet.Ctx    methods and fields of a run; each branch, scope and task has its own ctx
 local ctx = {}
@@ -334,7 +334,7 @@ function ctx:log(...) end
 ---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
 ---@field on string?              the machine, "ssh:NAME" or "slurm[:PARTITION]", from the user's config;
----  with `on`, `cwd` is an absolute path on that machine, by default the path of an empty folder
+---  with `on`, `cwd` is an absolute path on that machine; the default is an empty folder there
 
 ---@class moonlet.ExecResult
 ---@field code integer        exit code
@@ -446,7 +446,8 @@ function ctx:verdict(call) end
 
 --- Demands evidence: the host runs the command itself and checks that the files exist.
 --- An agent's claim that a command passed is not evidence.
---- Errors: `failed` the evidence is missing; even if caught, it makes the verdict `blocked`.
+--- Errors: `failed` the evidence is missing; the verdict becomes `blocked` even if the script
+--- catches the error.
 --- ```lua
 --- local evidence = ctx:require { command = "true", repetitions = 2, artifacts = { "src/a.lua" } }
 --- evidence.artifacts[1].path --> "src/a.lua"

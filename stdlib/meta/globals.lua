@@ -9,6 +9,6 @@ ctx = nil
 ---@type moonlet.m
 m = nil
 
---- The words after a script's name on the command line.
+--- Contains the command line's words after the script's name.
 ---@type string[]
 args = {}

@@ -16,8 +16,8 @@
 ---@class moonlet.BudgetView    reads a budget; `wall` is in seconds
 local budget = {}
 
---- Returns how much may still be used under the tightest budget, in which running work has reserved its share.
---- The result is at least 0, and math.huge without a limit.
+--- Returns how much may still be used under the tightest budget. What running work has reserved
+--- counts as used. The result is at least 0, and math.huge without a limit.
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:left "tokens" > 20000 --> true

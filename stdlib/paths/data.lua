@@ -53,7 +53,7 @@ return {
     [".envrc"] = "shell", install = "shell", sconstruct = "python",
     snakefile = "python", procfile = "ini",
   },
-  -- Configuration files whose extension does not show their format.
+  -- Lists configuration files whose extension does not show their format.
   named_config = { ["go.mod"] = "gomod", ["go.work"] = "gomod", pipfile = "toml" },
   locks = {
     ["package-lock.json"] = "node", ["npm-shrinkwrap.json"] = "node", ["yarn.lock"] = "node",

@@ -39,7 +39,7 @@ end
 
 --- Asks reviewers to rank the issues of an artifact, and an implementer to fix the top issues.
 --- The host runs the checks, and another worker verifies the result.
---- The pattern costs one call for each lens, and two more.
+--- The pattern costs one call for each reviewer, one for the implementer and one for the verifier.
 --- Errors: `invalid` a missing scope, or a number out of bounds;
 --- `invalid` also means that the verifier is the implementer.
 --- ```lua

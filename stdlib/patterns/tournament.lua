@@ -19,7 +19,8 @@ local M = {}
 ---@field text string
 ---@field matches moonlet.patterns.Match[]
 
--- Pairs neighbouring candidates. An odd last candidate reaches the next round without a match.
+-- Pairs neighbouring candidates. If their number is odd, the last one reaches the next round
+-- without a match.
 local function pairs_of(field)
   local matches = {}
   for i = 1, #field - 1, 2 do matches[#matches + 1] = { field[i], field[i + 1] } end

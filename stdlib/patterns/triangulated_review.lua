@@ -33,7 +33,7 @@ One JSON object and nothing else:
 {"judgements": {"1": {"verdict": "confirmed" | "refuted" | "unclear", "reason": "what you saw, and where"}}}
 Give one for each number of the list.]]
 
--- Reports whether reviewers dispute a finding, with severities at least two ranks apart.
+-- Reports whether reviewers gave a finding severities that are at least two ranks apart.
 local function is_split(finding)
   for _, other in ipairs(finding.merged_from) do
     local apart = m.findings.rank(other.severity) - m.findings.rank(finding.severity)

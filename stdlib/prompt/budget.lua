@@ -83,7 +83,8 @@ local function no_room(parts, budget)
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
--- Returns the parts that may be dropped, lowest priority first. Of equal parts, the last comes first.
+-- Returns the parts that may be dropped, lowest priority first. Among parts of equal priority, the
+-- last part of the prompt comes first.
 local function expendable(parts)
   local list = {}
   for i, part in ipairs(parts) do
@@ -119,7 +120,7 @@ local most_remembered, most_bytes = 200, 2 << 20
 ---@field parts table[]
 ---@field told moonlet.prompt.Composed
 
---- Caches the newest prompts of this process from which a part was dropped or can be dropped.
+--- Caches the newest prompts of this process, so that parts of them can still be dropped.
 ---@type moonlet.prompt.Remembered[]
 local remembered = {}
 
@@ -204,8 +205,7 @@ local function parts_of(prompt)
   return parts
 end
 
---- Fits the parts `before` and a prompt into a token budget.
---- If they fit, no part is dropped.
+--- Joins the parts `before` and a prompt. Drops parts only if the text exceeds the token budget.
 ---@param before table[]?  parts whose fields are all set
 ---@return string text  all parts, joined
 ---@return moonlet.prompt.Composed? told  nil if nothing was dropped

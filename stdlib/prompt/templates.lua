@@ -15,7 +15,7 @@ local first_line = "CONTEXT: WORKER"
 ---@type (fun(role: string): string?, string?)?  returns a replacement of the built-in text, and its origin
 local replaced
 
---- Sets the function that replaces templates; nil restores the built-in ones.
+--- Sets a function that may supply other templates; nil restores the built-in templates.
 ---@param fn (fun(role: string): string?, string?)?
 function M.replace(fn) replaced = fn end
 

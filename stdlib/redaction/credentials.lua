@@ -45,8 +45,8 @@ local function private_keys(text, add)
   end)
 end
 
--- Returns the number of changes between digits, upper case, lower case and other characters, per
--- character of the text. Random text has the most changes.
+-- Counts the changes between digits, upper case, lower case and other characters in a text. Returns
+-- the count per character, which is highest for random text.
 local function restless(text)
   local changes = 0
   for _, seam in ipairs { "%f[%d]", "%f[%u]", "%f[%l]", "%f[^%w]" } do
@@ -87,8 +87,8 @@ local function urls(text, add)
   end)
 end
 
--- A secret after a label of the group `code` consists of digits. A secret after a label of `token`
--- contains letters and digits. A secret after a label of `pass` may have any form.
+-- Lists labels that may precede a secret. After a label of `code`, the secret consists of digits.
+-- After a label of `token`, it contains letters and digits. After `pass`, it may have any form.
 local LABELS = {
   pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup code|mot de passe|contraseña|"
     .. "wachtwoord|senha|lösenord|passord|adgangskode|salasana|hasło|heslo|losung|losungswort",

@@ -5,14 +5,14 @@ local record = require "moonlet.record"
 local M = {}
 
 local null = core.json.null
---- Marks the schema that m.schema.any() returns.
+--- This keyword marks a schema that m.schema.any() returned.
 M.any_mark = "x-any"
 
 local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,
   any = true }
 local deepest = 100
 
---- Keywords that contain one schema, a list of schemas, or schemas by name.
+--- Lists the keywords whose value is one schema, a list of schemas, or a map of names to schemas.
 local one = { additionalItems = true, additionalProperties = true, contains = true, propertyNames = true,
   ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
 local several = { allOf = true, anyOf = true, oneOf = true }

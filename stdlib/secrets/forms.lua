@@ -1,6 +1,6 @@
 --- Lists the forms of tokens that providers issue.
 --- An item is {prefix, pattern, kind, minimum entropy, minimum length, maximum length}.
---- In a text that leaves the machine, at least `rest` bytes must follow the prefix.
+--- `rest` is the minimum number of bytes after the prefix in a text that leaves the machine.
 --- `last` means that only the last path segment is compared with placeholders.
 --- `long_run` means that the token must contain a long run of letters and digits.
 return {
