@@ -115,7 +115,7 @@ void Capture::store(std::string_view bytes) {
   if (bytes.size() > room) write_failed(trouble_);
 }
 
-// Returns the number of stored bytes.
+// Writes bytes to the file until an error occurs. Returns the number of written bytes.
 std::size_t Capture::write_some(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -136,7 +136,7 @@ void Capture::write_waiting() { waiting_.erase(0, write_some(waiting_)); }
 void Capture::settle_waiting(const MakeRoom& make_room) {
   if (waiting_.empty()) return;
   write_waiting();
-  // An incomplete answer is useless, so do not free disk space for it.
+  // Free disk space only if no output is lost yet, because incomplete output is useless.
   const bool whole = write_errno_ == 0 && (trouble_ == ENOSPC || trouble_ == EDQUOT);
   if (!waiting_.empty() && whole && make_room && make_room(waiting_.size())) write_waiting();
   if (!waiting_.empty()) write_failed(trouble_);
@@ -151,7 +151,7 @@ void Capture::start_tail() {
   tail_size_ = tail_of(cap_);
   tail_ = std::make_unique<char[]>(std::max<std::uint64_t>(tail_size_, 1));
   if (write_errno_ != 0) return;
-  // Begin the ring with the last stored bytes, because the stream may end before it fills the ring.
+  // The stream may end soon, so put the last stored bytes into the ring buffer first.
   std::string last(tail_size_, '\0');
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);

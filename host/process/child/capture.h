@@ -34,7 +34,7 @@ class Capture {
   /// If only a full disk prevents storing the rest of the stream, calls `make_room` once.
   Captured finish(const MakeRoom& make_room = nullptr);
 
-  /// Returns how many of `cap` bytes are for the end of the stream.
+  /// Returns how many of the `cap` stored bytes are reserved for the end of the stream.
   static std::uint64_t tail_of(std::uint64_t cap);
 
  private:

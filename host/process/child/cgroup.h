@@ -18,8 +18,8 @@ std::string make_run_cgroup(std::string_view token);
 std::string make_step_cgroup(const std::string& run_cgroup, unsigned step);
 /// Opens the folder of a cgroup, in which a child can start; -1 on failure. The caller closes it.
 int open_cgroup(const std::string& cgroup);
-/// Like fork(), but starts the child in `cgroup`; -1 on failure. Only for a single-threaded
-/// process.
+/// Like fork(), but starts the child in `cgroup`. Returns -1 on failure.
+/// The calling process must be single-threaded.
 pid_t fork_into_cgroup(const std::string& cgroup);
 /// Moves the calling process into `cgroup`.
 bool join_cgroup(const std::string& cgroup);

@@ -37,7 +37,7 @@ bool is_cgroup2(const std::string& path) {
   return statfs(path.c_str(), &info) == 0 && static_cast<long>(info.f_type) == kCgroup2Magic;
 }
 
-// Finds the mount point, and the root of the hierarchy that the mount shows.
+// Finds where cgroup v2 is mounted, and the path of the cgroup that is the root of this mount.
 bool find_mount(std::string& mount, std::string& root) {
   std::ifstream file("/proc/self/mountinfo");
   for (std::string line; std::getline(file, line);) {
@@ -146,7 +146,7 @@ pid_t fork_into_cgroup(const std::string& cgroup) {
 #else
   int fd = open_cgroup(cgroup);
   if (fd < 0) return -1;
-  // Joining a cgroup later costs up to 10 ms, because the kernel waits for all processors.
+  // Joining a cgroup after fork() costs up to 10 ms, because the kernel waits for all processors.
   clone_args args{};
   args.flags = std::uint64_t{1} << 33;  // CLONE_INTO_CGROUP
   args.exit_signal = SIGCHLD;

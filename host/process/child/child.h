@@ -16,8 +16,8 @@
 
 namespace moonlet {
 
-/// OutputSpec is the target of a child's output stream.
-/// Every stream is read to its end, so that a flood never blocks the child.
+/// OutputSpec says where an output stream of a child goes.
+/// Every stream is read to its end, so that a child with much output never blocks.
 struct OutputSpec {
   enum class Target {
     kInline,  ///< returned in ChildExit
@@ -28,8 +28,8 @@ struct OutputSpec {
   static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
 
   Target target = Target::kInline;
-  std::string path;       ///< for kFile: relative to the output directory; the folder must exist
-  std::uint64_t cap = 0;  ///< bytes kept (head and tail); 0: the default of the target
+  std::string path;       ///< only kFile: relative to the output directory; its folder must exist
+  std::uint64_t cap = 0;  ///< bytes to keep (head and tail); 0: kDefaultInlineCap, kDefaultFileCap
 
   static OutputSpec to_inline(std::uint64_t cap = 0) { return {Target::kInline, {}, cap}; }
   static OutputSpec to_file(std::string path, std::uint64_t cap = 0) {
@@ -41,7 +41,7 @@ struct OutputSpec {
 /// ChildRecord identifies a child for the keeper, its log and every host.
 struct ChildRecord {
   std::uint32_t number = 0;  ///< the child's number in keeper.log; 0: unknown
-  std::int32_t pid = 0;      ///< 0: never ran, or unknown
+  std::int32_t pid = 0;      ///< pid of the main process; 0 if it never ran or the pid is unknown
   std::string step, attempt;
   std::int64_t started_ms = 0;   ///< milliseconds since 1970; 0: not running, or unknown
   std::int64_t deadline_ms = 0;  ///< milliseconds since 1970; 0: none
@@ -65,7 +65,7 @@ struct ChildSpec {
   std::uint16_t terminal_rows = 0, terminal_cols = 0;
   OutputSpec out, err;
 
-  std::int64_t wall_ms = 0;      ///< longest time from the start; 0: no limit
+  std::int64_t wall_ms = 0;      ///< longest run time of the child; 0: no limit
   std::int64_t idle_ms = 0;      ///< longest time without a byte on stdout or stderr; 0: no limit
   std::int64_t grace_ms = 3000;  ///< time from SIGTERM to SIGKILL after a limit or a cancel
   /// Processes may keep the streams open for this long after the exit, and are then ended.
@@ -80,18 +80,18 @@ struct ChildSpec {
   /// A normal exit of the host ends every child.
   bool outlives_host = false;
   /// Gives the child its own cgroup if possible, so that a kill also ends processes that fork fast.
-  /// This costs up to 10 ms per start. All steps are in the run's cgroup anyway.
+  /// This costs up to 10 ms per start. If false, the child runs in the run's cgroup.
   bool own_cgroup = false;
-  /// Limits the child's files and networks. Fails with kNotStarted if the kernel cannot enforce it.
-  /// Without a confinement, the child may access everything that the user may.
+  /// Restricts the child's access to files and networks. If the kernel cannot enforce this, the
+  /// child is not started (kNotStarted). If empty, the child may access all that the user may.
   std::optional<Confinement> confinement;
-  std::vector<Secret> secrets;  ///< redacted in the output before a file or the host gets it
+  std::vector<Secret> secrets;  ///< these are redacted in the output before it is stored or sent
 };
 
 struct Captured {
   std::string text;         ///< the output of a kInline stream; a note marks omitted bytes
   std::uint64_t total = 0;  ///< bytes that the child wrote
-  std::uint64_t kept = 0;   ///< stored bytes, not counting the note
+  std::uint64_t kept = 0;   ///< number of stored bytes, without the note about omitted bytes
   bool cut = false;         ///< true if output was omitted
   int write_errno = 0;      ///< the first error of writing the file; 0 without an error
 };
@@ -103,7 +103,7 @@ struct ChildExit {
     kWall,        ///< ended by the wall-clock limit
     kIdle,        ///< ended by the idle limit
     kCancelled,   ///< ended because the host asked
-    kFinished,    ///< ended by the host after its result had arrived
+    kFinished,    ///< ended by the host, which had already received the child's result
     kLost,        ///< the host lost its keeper, so the child's end is unknown; see `error`
     kNotStarted,  ///< never ran; `error` says why
   };
@@ -111,16 +111,16 @@ struct ChildExit {
   Why why = Why::kNotStarted;
   int code = -1;   ///< the exit status; -1 unless the process itself exited
   int signal = 0;  ///< the signal that ended the child; 0 without a signal
-  Error error;     ///< why the child was lost, not started or cancelled; or another failure
+  Error error;     ///< set if the child was lost, not started or cancelled, or failed otherwise
   Captured out, err;
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of the tree that were killed after the exit
-  /// If a time limit ended the child, counts the bytes of `out` that arrived before; otherwise 0.
+  /// The number of bytes on stdout before a time limit ended the child; 0 if no limit ended it.
   std::uint64_t out_in_time = 0;
   std::int64_t duration_ms = 0;  ///< run time of the main process
   std::int64_t cpu_ms = 0;       ///< CPU time of the main process and its reaped children
   std::int64_t max_rss_kb = 0;
-  int pid = 0;  ///< 0 if the child never ran
+  int pid = 0;  ///< pid of the main process; 0 if the child never ran
 
   bool success() const { return why == Why::kExited && code == 0; }
 };

@@ -1,4 +1,4 @@
-// Confinement limits the files and networks of a child by Landlock, a kernel feature.
+// Confinement restricts a child's access to files and networks by Landlock, a kernel feature.
 // Landlock restricts the child and its descendants from the program's first instruction on.
 // make_ruleset() makes the rules; the child applies them, see SpawnRequest::ruleset_fd.
 // A rule that cannot be enforced is an error. Any thread.
@@ -12,7 +12,7 @@
 // Landlock does not limit root's capabilities, but spawn() drops those that would bypass it, such
 // as CAP_SYS_MODULE, CAP_SYS_TIME and CAP_SYS_PTRACE.
 // A root child can still change owners, modes and user ids, and open raw sockets.
-// A child can change a file in a writable folder that has a hard link outside.
+// A child can change a file outside its writable folders through a hard link inside.
 // A child can execute readable files, and any file if reads are not restricted.
 // Landlock's ABI is its version number.
 // Landlock ABI 1 refuses to rename and link files across folders, even writable folders.
@@ -62,7 +62,7 @@ struct ConfinementSupport {
 /// Asks the kernel for Landlock's version, which takes about a microsecond.
 ConfinementSupport confinement_support();
 
-/// ConfinedProgram is the program to run, which must be able to read its own files.
+/// ConfinedProgram is the program to run. The rules allow the child to read the program's files.
 struct ConfinedProgram {
   std::string path;                   ///< see find_program()
   const char* search_path = nullptr;  ///< the program's PATH; null: none

@@ -57,7 +57,7 @@ constexpr const char* kRandom[] = {"/dev/random", "/dev/urandom"};
 constexpr const char* kTerminals[] = {"/dev/ptmx", "/dev/pts"};
 
 /// Most programs read these files: programs, libraries, settings, certificates, name lookup.
-/// /dev is allowed only by name, because it also contains disks and the user's terminal.
+/// The list omits /dev, because it also contains disks and the user's terminal; see kDevices.
 constexpr const char* kSystem[] = {"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin",
                                    "/etc", "/opt", "/proc", "/sys",
                                    // Some distributions keep programs here.

@@ -66,9 +66,10 @@ struct Spawned {
   bool torn = false;      ///< only a part of the record was written; begin the next on a new line
 };
 
-/// Starts a program that leads a new session and process group, with an empty signal mask.
-/// The program runs when spawn() returns. An error names the failed step and the errno.
-/// The start record stays even if the program did not run: the caller must log the failure.
+/// Starts a program that leads a new session and process group, with an empty signal mask. On
+/// success, the program already runs when spawn() returns. An error names the failed step and the
+/// errno. The start record stays in the log even if the program did not run, so the caller must log
+/// the failure.
 struct SpawnFailure {
   Error error;
   pid_t pid = 0;  ///< the process that was made and already reaped; 0 if none was made

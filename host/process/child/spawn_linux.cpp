@@ -227,8 +227,9 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
   return written;
 }
 
-// Writes the child's user id maps, for which the process must be dumpable.
-// The child shares the parent's memory, so other processes can read a hidden parent meanwhile.
+// Writes the child's user id maps, for which the process must be dumpable. The child shares its
+// memory with the parent, so the user's other processes can meanwhile read the memory of a parent
+// that is otherwise protected.
 MOONLET_BARE bool map_users(const Shared* shared) {
   const bool hidden = syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
   if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -282,7 +283,7 @@ MOONLET_BARE int child_main(void* arg) {
   const SpawnRequest& request = *shared->request;
   if (request.die_with_parent) {
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    // If the parent died before PR_SET_PDEATHSIG, no death signal comes.
+    // Give up if the parent died before PR_SET_PDEATHSIG, because then no death signal comes.
     if (syscall(SYS_getppid) != shared->parent) return give_up(shared, Stage::kOrphaned);
   }
   syscall(SYS_setsid);

@@ -149,7 +149,7 @@ SpawnResult spawn(const SpawnRequest& request) {
     return SpawnFailure{
         Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
   }
-  // posix_spawn reports every failure by one errno. Check the likely causes for a better message.
+  // posix_spawn reports only an errno. Check the likely causes to give a better message.
   struct stat st {};
   if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {
     Error error = Error::from_errno(errno, "enter the working directory", request.cwd);

@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-// A mark that would be longer omits the outer mark. Real nesting does not reach this limit.
+// A mark that would be longer than this omits the outer mark. Real nesting stays below the limit.
 constexpr std::size_t kMarkLimit = 400;
 
 std::uint64_t hash(std::string_view text) {
@@ -64,8 +64,9 @@ bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step)
 }
 
 Brand brand_for(std::string_view token, std::uint32_t step) {
-  // A brand encodes the run in 36 bits and the step in 24 bits. Bits 61 and 62 keep a soft limit
-  // below the hard limit of any brand, also of an outer moonlet's, and above any limit in real use.
+  // A brand encodes the run in 36 bits and the step in 24 bits. Soft limits have bit 61 and hard
+  // limits have bit 62. Thus each soft limit is below every brand's hard limit, even an outer
+  // moonlet's, and above any limit in real use.
   std::uint64_t value = (hash(token) & 0xfffffffffu) << 24 | (step & 0xffffffu);
   return {std::uint64_t{1} << 61 | value, std::uint64_t{1} << 62 | value};
 }

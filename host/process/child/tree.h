@@ -56,8 +56,8 @@ bool may_be_confined_elsewhere(pid_t pid);
 // Marks identify a process after setsid, a double fork and the death of its parents.
 
 inline constexpr std::string_view kMarkName = "MOONLET_STEP";
-/// Returns a child's mark: "token/n", then ":" and `outer`, the mark of this process.
-/// The children of a nested moonlet thus still belong to the outer step.
+/// Returns a child's mark: "token/n", followed by ":" and `outer`, the mark of this process, if
+/// any. Thus the children of a nested moonlet also belong to the outer step.
 std::string mark_value(std::string_view token, std::uint32_t step, std::string_view outer);
 /// Finds the step number in a mark. Returns false if no part of the mark has `token`.
 bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step);

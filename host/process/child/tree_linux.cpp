@@ -188,8 +188,8 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return true;
 }
 
-// A step's processes have a brand in a resource limit, which outlives their keeper. If a lower
-// outer limit prevented the brand, look for another keeper's worker among the ancestors.
+// A step's processes carry a brand in a resource limit, even after their keeper has died. If a
+// lower outer limit prevented the brand, look for another keeper's worker among the ancestors.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;

@@ -52,7 +52,7 @@ KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_v
       const LoggedChild& logged = child->second;
       if (logged.step != logged_step || logged.attempt != logged_attempt) continue;
       KeptAttempt found = judge(*keeper, logged, works, boot_id);
-      // If this start failed, an earlier start may have succeeded.
+      // Continue after a failed start, because an earlier start may have succeeded.
       if (found.state != State::kNotStarted) return found;
       if (newest.number == 0) newest = std::move(found);
     }

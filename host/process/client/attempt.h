@@ -34,7 +34,7 @@ struct KeptAttempt : ChildRecord {
 KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_view step,
                          std::string_view attempt, bool alive, std::string_view boot_id);
 
-/// Like find_attempt() above, for the keepers of a directory. Reads the whole log.
+/// Like find_attempt() above, but reads the keepers from the log of the run's folder.
 Result<KeptAttempt> find_attempt(int run_dir_fd, std::string_view step, std::string_view attempt);
 
 }  // namespace moonlet

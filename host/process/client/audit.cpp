@@ -55,7 +55,7 @@ class JournalFacts {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, kKey);
       begun_[key] = attempt;
-      answers_.erase(key);  // this attempt may have overwritten the earlier answer's file
+      answers_.erase(key);  // this attempt may have overwritten the file of an earlier answer
       // An attempt that began twice counts as replayed only if both records say so.
       const bool played = text_in(*body, kRunner) == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
@@ -104,7 +104,7 @@ class JournalFacts {
           not_started.insert(attempt);
           continue;
         }
-        // Only attempts with '@' in their name have a `begin` record: they must not run twice.
+        // Attempts with '@' in their name must not run twice, so only they have a `begin` record.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!logged.insert(attempt).second || !numbered) continue;
         const auto begun = attempts_.find(attempt);
@@ -137,7 +137,7 @@ class JournalFacts {
     if (auto dir = run_dir.dir("values")) {
       TreeOptions all;
       all.most = SIZE_MAX;
-      all.largest = all.most_bytes = UINT64_MAX;  // the host wrote these files, so hash all
+      all.largest = all.most_bytes = UINT64_MAX;  // no limits, because the host wrote these files
       all.stop = stop;
       if (auto digest = digest_tree(*dir, all)) {
         for (const TreeEntry& entry : digest->entries) {

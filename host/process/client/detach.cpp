@@ -19,7 +19,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::int64_t kLookMs = 100;  // the interval for checking `stop`
+constexpr std::int64_t kLookMs = 100;  // interval between two checks of `stop`
 
 std::int64_t now_ms() { return system_clock().monotonic_ms(); }
 
@@ -77,7 +77,7 @@ Result<std::string> start_detached(DetachRequest request) {
   child.fds = {null.get(), writer.get(), STDERR_FILENO};
   SpawnResult started = spawn(child);
   if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
-  writer.close();  // the pipe now closes when the child closes its end
+  writer.close();  // now only the child holds the writing end of the pipe
   const pid_t pid = std::get<Spawned>(started).pid;
   auto answer = read_answer(reader.get(), request, pid);
   if (!answer) ::kill(pid, SIGTERM);

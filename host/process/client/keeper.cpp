@@ -160,8 +160,8 @@ void Keeper::before_waiting() {
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
       auto* keeper = static_cast<Keeper*>(poll->data);
       if (status >= 0) return keeper->receive();
-      // libuv has stopped the poll after an error. Reading delivers earlier frames and the error.
-      // Until the next read, this handle must not keep the loop alive.
+      // libuv stops the poll after an error, but receive() still reads earlier frames and the
+      // error. Until the next read, this handle must not keep the loop alive.
       auto self = keeper->shared_from_this();
       keeper->polled_ = 0;
       keeper->receive();
@@ -276,8 +276,8 @@ void Keeper::receive() {
   handle_frames();
 }
 
-// Handles one ended child per loop turn, so that its task can start the next child first.
-// Otherwise tasks whose children end together would wait for all records and start together again.
+// Handles one ended child per loop turn, so that its task can start the next child without delay.
+// If children end together, handling all at once would delay each task until all ends are recorded.
 void Keeper::handle_frames() {
   // Keep this object alive, because completing an operation may release the last reference to it.
   auto self = shared_from_this();
@@ -430,7 +430,7 @@ bool Keeper::overtaken() {
   if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // If this host has no generation, ignore the takeover of another keeper.
+  // A host without a generation is superseded only by a takeover of its own keeper.
   if (generation_ == 0 && newest.token != token_) return false;
   supersede(
       {ErrorKind::kDenied,
@@ -474,7 +474,7 @@ bool Keeper::reap_guard() {
 
 void Keeper::settle_losses() {
   phase_ = Phase::kEnded;
-  // A killed guard may have left processes running.
+  // If the guard was killed, end the processes that it may have left running.
   const bool orderly =
       guard_status_ ? WIFEXITED(*guard_status_) : glance_at_keeper_log(run_dir_.get()).ended;
   if (!orderly) (void)sweep(run_dir_.get());

@@ -35,7 +35,7 @@ class ChildOperation final : public Operation {
   ChildExit& exit() { return exit_; }
   /// Returns the child's number in keeper.log.
   std::uint32_t number() const { return number_; }
-  /// Returns 0 until the keeper reported the start, and for a child that never ran.
+  /// Returns the child's pid; 0 until its start was reported, and if it never ran.
   int pid() const { return pid_; }
 
   /// Ends the child because its result has arrived.
@@ -55,7 +55,7 @@ class ChildOperation final : public Operation {
   std::uint32_t number_ = 0;
   int pid_ = 0;
   std::int64_t ending_ms_ = 0;    ///< the longest time that a cancelled child may need to end
-  std::int64_t deadline_ms_ = 0;  ///< when the child must have ended (loop's clock); 0: unknown
+  std::int64_t deadline_ms_ = 0;  ///< latest end of the child, on the loop's clock; 0: unknown
 };
 
 struct KeeperOptions {
@@ -68,8 +68,8 @@ struct KeeperOptions {
   std::string label;       ///< the name of the run in the index; without secrets
   bool cgroups = true;     ///< false: never make a cgroup
   bool publishes = false;  ///< publish the end of the only child in exit.json
-  /// The generation of the host's lock; 0 for a host without a lock.
-  /// A keeper obeys the highest generation that it has seen.
+  /// The generation of the host's lock; 0 for a host without a lock. A keeper obeys only the host
+  /// with the highest generation that it has seen.
   std::uint64_t generation = 0;
 };
 
@@ -138,7 +138,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   enum class Reading {
     kPolled,   ///< the poll waits for bytes
     kSoon,     ///< frames were read, and the next loop turn handles them
-    kStalled,  ///< hold_ends() holds back frames that were read already
+    kStalled,  ///< frames were read, but hold_ends(true) delays their handling
   };
 
   /// `guard` is a child that must be reaped, or 0 for an adopted keeper.

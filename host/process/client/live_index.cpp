@@ -88,7 +88,8 @@ std::vector<LiveKeeper> LiveIndex::list() const {
     }
     auto entry = live->dir(name);
     if (!entry) continue;
-    // Check the lock first: an exiting keeper removes its entry before it releases the lock.
+    // Check the lock before reading the entry, because an exiting keeper removes its entry before
+    // it releases the lock.
     const bool alive = keeper_is_alive(entry->fd());
     auto logged = read_keeper_log(entry->fd(), true);
     if (!logged) continue;

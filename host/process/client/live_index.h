@@ -22,7 +22,7 @@ struct LiveKeeper {
   std::string run_dir;   ///< the absolute path of the run's or session's folder
   bool removed = false;  ///< the folder `run_dir` does not exist any more
   std::int64_t age_ms = 0;
-  /// `dir` is the folder of the entry. Requests to the keeper also accept this folder.
+  /// Requests to the keeper may use `dir`, the entry's folder, instead of the run's folder.
   Dir dir;
 };
 

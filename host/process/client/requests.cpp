@@ -36,7 +36,8 @@ class ControlClient {
  public:
   /// Returns null if no keeper listens.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
-    // A socket's address has at most 108 bytes, but a run's path may be longer.
+    // Connect through the descriptor's path, because a socket's address has at most 108 bytes, but
+    // a run's path may be longer.
     const std::string folder = path_of_open(run_dir_fd);
     const std::string path = folder + "/" + kKeeperSocketName;
     sockaddr_un address{};
@@ -98,7 +99,7 @@ class ControlClient {
                  kKeeperSocketName};
   }
 
-  /// Returns true if the peer process has ended. The result of check_keeper() is then meaningless.
+  /// Returns true if the peer process has ended. Ignore the result of check_keeper() in that case.
   bool peer_has_ended() const {
     const pid_t pid = peer_process(channel_->fd());
     ProcessInfo info;
@@ -230,7 +231,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
         }
       }
     }
-    // The keeper may be ending. Or its host died just after the start, and it does not listen yet.
+    // The keeper may be ending. It may also not listen yet, if its host died just after the start.
     if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
     if (boot_clock_ms() >= give_up) {
       return Error{ErrorKind::kTimeout, "the keeper of this run does not respond",

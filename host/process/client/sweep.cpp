@@ -131,7 +131,7 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   std::vector<LiveProcess> all;
   std::unordered_set<pid_t> seen;
   for (const auto& keeper : keepers) {
-    // Pids and start times of an earlier boot mean other processes now.
+    // After a reboot, the recorded pids may belong to other processes, so skip those keepers.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
     // Skip a copied log. Its processes belong to the original run, which may still have a host.
     if (keeper.copied) continue;
@@ -188,7 +188,7 @@ void continue_keeper(int run_dir_fd) {
 }
 
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
-  // Do not create a log in a directory that never had a keeper.
+  // Read the log before locking it, because lock_log() would make a log if there is none.
   auto keepers = read_keeper_log(run_dir_fd, true);
   if (!keepers) return keepers.error();
   if (keepers->empty()) return Swept{};

@@ -28,9 +28,9 @@ void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEX
 
 constexpr int kBlockingUs = 20000;
 
-// BlockingLimit interrupts a system call that blocks for long, by repeated SIGALRM signals.
-// A peer may send a descriptor of a TCP connection with SO_LINGER, whose close() can block.
-// The kernel also closes such a descriptor when the worker hangs up without reading it.
+// BlockingLimit interrupts a system call that blocks for long, by repeated SIGALRM signals. A peer
+// may send a TCP connection with SO_LINGER as a descriptor, and closing it can block. A hang-up can
+// block, too: the kernel then closes the descriptors that were not received.
 class BlockingLimit {
  public:
   BlockingLimit() {
@@ -136,7 +136,8 @@ void ControlServer::accept_all(int socket_fd) {
   while (true) {
     int fd = accept(socket_fd, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
-      // Without a free descriptor, accept and close, or the loop reports the connection forever.
+      // No descriptor is free. Accept and close the connection with the spare one, because the loop
+      // would otherwise report the connection forever.
       ::close(spare_fd_);
       if (int refused = accept(socket_fd, nullptr, nullptr); refused >= 0) ::close(refused);
       spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -41,7 +41,7 @@ class ControlServer {
   struct Folder {
     int dir_fd = -1, log_fd = -1;
   };
-  /// The first folder belongs to the run.
+  /// The first of `folders` belongs to the run.
   ControlServer(uv_loop_t* loop, const std::vector<Folder>& folders, Handlers handlers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;

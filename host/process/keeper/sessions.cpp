@@ -23,7 +23,7 @@ Error no_session() {
       ErrorKind::kInvalid, "the session has ended", "moonlet session log shows its output", {}};
 }
 
-// The system may not report the pid of an attached process.
+// Replaces the pid of an attached process if the system does not report it.
 constexpr std::int32_t kUnknownProcess = -1;
 
 std::string named(std::int32_t pid) {

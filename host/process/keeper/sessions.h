@@ -26,7 +26,7 @@ class Sessions {
   /// Answers a frame of type kType, kLook, kResize or kEndTerminal. Appends the answer to `out`.
   /// Returns false for a malformed frame or a frame of another type.
   bool answer(const Frame& frame, std::string& out);
-  /// Attaches the peer of `channel`, the process `pid`, to a terminal, or refuses and hangs up.
+  /// Attaches `channel`, whose peer is the process `pid`, to a terminal, or refuses and hangs up.
   void attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid);
   /// Hangs up if the terminal's child has ended, and sends pending output.
   void before_waiting();

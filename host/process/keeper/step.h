@@ -39,7 +39,7 @@ class Stream {
 
 struct Step : ChildRecord {
   enum class Phase {
-    kRunning,   ///< the main process runs, and no limit or cancel has come
+    kRunning,   ///< the main process runs; no limit or cancel has ended it
     kDraining,  ///< the main process has ended, but streams or processes remain
     kTerm,      ///< the process tree was asked to end
     kKill,      ///< the process tree is being killed
@@ -64,7 +64,7 @@ struct Step : ChildRecord {
   Stream out, err;
   Capture out_capture, err_capture;
   std::unique_ptr<Terminal> terminal;  ///< gets the output of a child on a terminal
-  Fd held;                   ///< stdin_fd of a child on a terminal, open so that a file lock lasts
+  Fd held;                   ///< stdin_fd of a child on a terminal; kept open for its file lock
   bool idle_held = false;    ///< the idle limit is paused
   bool settling = false;     ///< the streams are closed; the process tree gets a short time to end
   bool left_behind = false;  ///< the child has ended, but its process tree must still be ended

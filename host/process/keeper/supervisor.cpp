@@ -10,11 +10,11 @@ namespace {
 
 // Limits the bytes of a stream per loop turn, so that all streams get a turn.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// Terminals have a smaller limit, because a screen takes more time per byte and delays commands.
+// Fewer bytes per loop turn are read from a terminal, because drawing them delays commands.
 constexpr std::size_t kTerminalTurn = 64 * 1024;
 // After a step's end, wait this long before the search for strays that the step may have started.
 constexpr std::int64_t kStrayMs = 20;
-// Only keeper.log may use this part of the reserve.
+// Only keeper.log may use this part of the reserved disk space.
 constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
 
 }  // namespace
@@ -206,7 +206,7 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  // The record of the end has priority over output.
+  // Output may use the reserved disk space, except for the part that records of ends may need.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
   };
@@ -233,7 +233,8 @@ void Supervisor::complete(Step& step) {
   if (!step.ended) mains_.erase(step.pid);
   ChildRecord& record = step;
   listener_.exited({std::move(record), std::move(step.exit), step.durable});
-  // Processes that this step has started may now be strays.
+  // A search does not kill a process of unknown origin that a running step could have started.
+  // This step has ended, so search again.
   if (strays_) schedule_tick(kStrayMs);
 }
 

@@ -27,7 +27,7 @@ namespace moonlet {
 struct EndedChild : ChildRecord {
   ChildExit exit;
   bool durable = false;
-  bool sent = false;  ///< the exit was sent to the present host
+  bool sent = false;  ///< the exit was sent to the current host
 
   /// Returns the end of a child that never ran.
   static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
@@ -37,7 +37,7 @@ class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
-  /// Called once a child has ended. Report the exit only after the log's next flush.
+  /// Called when a child has ended. Report the exit to the host only after the log's next flush.
   virtual void exited(EndedChild child) = 0;
 };
 
@@ -66,7 +66,8 @@ class Supervisor {
   void cancel(std::uint32_t number, bool finished = false);
   /// Pauses the idle limit of a child. The limit starts again after a release.
   void hold_idle(std::uint32_t number, bool held);
-  /// Ends all children by SIGTERM, and SIGKILL after `grace_ms`. Their exits contain `because`.
+  /// Ends all children with SIGTERM, and with SIGKILL after at most `grace_ms`. The error in their
+  /// exits gives the reason `because`.
   void end_all(std::int64_t grace_ms, std::string_view because);
   /// After the host's death, ends the children that may not outlive it, like end_all().
   /// Drops queued children.
@@ -76,7 +77,7 @@ class Supervisor {
     Terminal* terminal = nullptr;  ///< null: unknown child, or a child without a terminal
     pid_t pid = 0;
   };
-  /// Returns the terminal of the child `number`; 0: of the first child on a terminal.
+  /// Returns the terminal of the child `number`, or the first terminal if `number` is 0.
   OnTerminal on_terminal(std::uint32_t number) const;
   bool has_terminals() const { return !terminals_.empty(); }
   /// Draws deferred output, and writes typed bytes to the programs. Returns true if work remains.
@@ -161,7 +162,7 @@ class Supervisor {
   bool strays_ = false;  // the last search found processes that belong to no running step
   bool ticking_ = false;
   Loop::TimerId tick_{};
-  std::uint64_t spawned_ = 0;  // processes that were made, even if the program never ran
+  std::uint64_t spawned_ = 0;  // processes created so far, even if the program never ran
   std::vector<Secret> redactor_secrets_;
   std::shared_ptr<const Redactor> redactor_;
 };

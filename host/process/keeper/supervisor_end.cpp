@@ -20,8 +20,9 @@ constexpr std::int64_t kStragglerGraceMs = 500;
 // Processes that still run this long after SIGKILL are given up. They may wait for a broken disk,
 // or belong to another user.
 constexpr std::int64_t kKillLimitMs = 10000;
-// Processes that keep forking could escape scans with pauses between them. So one turn of the event
-// loop makes up to this many scans, but not more, to leave time for other steps.
+// Makes up to this many scans of the processes per turn of the event loop. Processes that keep
+// forking could escape if there were pauses between the scans. The limit leaves time for other
+// steps.
 constexpr int kLooks = 12;
 constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
@@ -44,7 +45,7 @@ std::int64_t kilobytes(long max_rss) {
 
 }  // namespace
 
-// Returns true if an orphan ended, which makes an earlier snapshot outdated.
+// Reaps ended children. Returns true if one was an orphan: earlier snapshots are then outdated.
 bool Supervisor::reap() {
   bool orphan_gone = false;
   int status = 0;
@@ -133,7 +134,7 @@ void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
     const Step& step = *steps_.at(number);
     if (step.ended && clean(step)) candidates.push_back(number);
   }
-  // A scan proves nothing if an orphan exited during the scan and left a child.
+  // If an orphan has ended meanwhile, it may have left a child that these checks did not see.
   if (candidates.empty() || reap()) return;
   for (std::uint32_t number : candidates) {
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
@@ -188,7 +189,7 @@ bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
   for (const auto& member : tree) {
     if (!member.info.zombie) members[member.step].push_back(&member);
   }
-  // A process that ends during the snapshot may have left a child that the snapshot lacks.
+  // If a process ended during the snapshot, its children may be missing in the snapshot.
   const bool complete = !reap();
   bool outdated = false;
   for (std::uint32_t number : numbers) {
@@ -322,7 +323,7 @@ void Supervisor::ask_to_end(Step& step, const Members& members) {
     if (step.group_asked && member->info.pgid == step.pid) continue;
     if (!step.asked->insert(member->info.pid).second) continue;
     signal_process(member->info, SIGTERM);
-    // A stopped process receives SIGTERM only after SIGCONT.
+    // A stopped process handles SIGTERM only when SIGCONT continues it.
     signal_process(member->info, SIGCONT);
   }
 }

@@ -116,7 +116,7 @@ void Supervisor::start(StartFrame frame) {
   bool taken = number == 0 || steps_.count(number) != 0 ||
                std::any_of(queue_.begin(), queue_.end(),
                            [&](const StartFrame& other) { return other.number == number; });
-  // A duplicate number gets no answer, because the answer would complete the other child.
+  // Do not answer a duplicate number: the answer would complete the child that already has it.
   if (!taken) queue_.push_back(std::move(frame));
 }
 
@@ -280,7 +280,7 @@ void Supervisor::launch(StartFrame& frame) {
   request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
   request.reset_signals = kOurSignals;
-  // Complete a torn line first, because the child appends its own record.
+  // Complete a partial line of the log first, because the child appends its own start record.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
     remove_cgroup(step.cgroup);
     return not_started(frame, flushed.error());

@@ -26,8 +26,8 @@ namespace moonlet {
 
 namespace {
 
-// If the host is lost or ends the keeper, children get this time between SIGTERM and SIGKILL.
-// All children must end within 2 s.
+// Children get this time between SIGTERM and SIGKILL if the host is lost or the keeper must end. It
+// is short, because all children must have ended within 2 s.
 constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
@@ -315,7 +315,7 @@ void Worker::lose_host() {
   if (!host_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-  // Close after uv_close(): libuv must drop the descriptor before its number can be reused.
+  // Close the socket only after uv_close(), so that libuv drops its number before it can be reused.
   host_.reset();
   frames_.clear();
   // Every child was already asked to end. Only shorten the grace period.
@@ -365,7 +365,7 @@ void Worker::receive() {
     }
   } while (open && dead);
   if (open) return;
-  // A host that exits normally has sent kEnd, and still reads after closing its sending side.
+  // A host that exits normally has sent kEnd. It closes only its sending side, and still reads.
   host_phase_ = HostPhase::kListening;
   if (phase_ != Phase::kEnding || dead) lose_host();
 }
@@ -462,8 +462,8 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
          "let that host continue; what was under way is on its record",
          {}},
         FrameType::kSuperseded);
-    // Drop the requests that the host has sent meanwhile: unread ones would turn the hang-up into
-    // an error.
+    // Read and drop the requests that the host has sent meanwhile. If they stayed unread, the host
+    // would get an error instead of a normal hang-up.
     (void)host_->flush();
     (void)host_->fill();
     lose_host();
@@ -550,7 +550,7 @@ void Worker::send() {
   }
   frames_.clear();
   if (!host_ || !host_->pending() || host_->flush()) return;
-  // The host may have sent a last frame.
+  // The host is gone, but it may have sent frames before. Handle them first.
   host_->discard();
   receive();
   lose_host();

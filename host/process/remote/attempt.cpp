@@ -128,7 +128,7 @@ RemoteAttempt::State RemoteAttempt::state(bool here) {
   if (!is_claimed()) return State::kNone;
   if (!here) return State::kClaimed;
   if (keeper_is_alive(fd())) return State::kRunning;
-  // The keeper may have published the end since the first check.
+  // Check again, because the keeper may have published the end since the first check.
   if (!exit_text().empty()) return State::kEnded;
   if (auto swept = sweep(fd(), 0); !swept) return State::kClaimed;
   (void)publish_logged_exit(fd(), SystemClock().wall_ms());

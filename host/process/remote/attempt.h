@@ -15,7 +15,7 @@
 
 namespace moonlet {
 
-/// The file that names the submission to which an attempt belongs.
+/// This file in an attempt's folder names the submission to which the attempt belongs.
 inline constexpr const char* kMapFileName = "map";
 
 class RemoteAttempt {
@@ -41,8 +41,8 @@ class RemoteAttempt {
   /// Claims the attempt. Returns true only for the first claim by any process.
   Result<bool> claim();
   bool is_claimed() const;
-  /// Returns the state. `here` means that the keeper can only run on this machine. In that case, a
-  /// dead keeper's processes are ended, and the end is published in exit.json.
+  /// Returns the state. Set `here` if the keeper can only run on this machine: state() then ends a
+  /// dead keeper's processes, and publishes the end in exit.json.
   State state(bool here);
   /// Returns the content of exit.json; empty if it does not exist.
   std::string exit_text() const;
@@ -75,7 +75,7 @@ class RemoteAttempt {
   std::string nonce_, path_;
 };
 
-/// Returns "none", "claimed", "running", "ended" or "gone".
+/// Returns the state's name: "none", "claimed", "running", "ended" or "gone".
 std::string_view to_string(RemoteAttempt::State state);
 
 }  // namespace moonlet

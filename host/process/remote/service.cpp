@@ -71,10 +71,10 @@ struct Followed {
   std::uint64_t sizes[2] = {0, 0};  ///< the size of each log on this machine
   Result<RemoteAttempt> attempt = Error{};
   RemoteAttempt::State state = RemoteAttempt::State::kNone;
-  std::int64_t looked_ms = 0;  ///< the time of the last check for the keeper; 0: never
+  std::int64_t looked_ms = 0;  ///< when the keeper was last checked; 0: never
 
   bool has_news() const {
-    // Do not report an unclaimed attempt, because a scheduler's job may start late.
+    // Do not report an unclaimed attempt, because a scheduler's job may still start it.
     return state == RemoteAttempt::State::kEnded || state == RemoteAttempt::State::kGone ||
            sizes[0] > seen[0] || sizes[1] > seen[1];
   }
@@ -263,7 +263,7 @@ Result<void> remote_look(const std::string& root, const json& request) {
   const std::int64_t wait =
       std::clamp<std::int64_t>(request.value("wait_ms", std::int64_t{0}), 0, kLongestLookMs);
   const std::int64_t begin = boot_clock_ms(), give_up = begin + wait;
-  // With many attempts, checks and answers take long, so collect changes before answering.
+  // With many attempts, a check takes long. So wait longer, and answer several changes at once.
   const auto pause =
       std::clamp(static_cast<std::int64_t>(all.size()), kLookPauseMs, kLongestPauseMs);
   while (true) {
@@ -273,7 +273,7 @@ Result<void> remote_look(const std::string& root, const json& request) {
       news = news || followed.has_news();
       if (all.size() > kMostOpen) followed.attempt = Error{};
     }
-    // Stop if the host has closed the connection.
+    // Stop waiting if the host has closed the connection.
     pollfd reader{STDOUT_FILENO, 0, 0};
     poll(&reader, 1, 0);
     if ((reader.revents & (POLLERR | POLLHUP)) != 0) return {};
@@ -301,7 +301,7 @@ Result<void> remote_prepare(const std::string& root, const json& request) {
     if (auto wrote = attempt->write(kSpecFileName, json_text(spec)); !wrote) return wrote;
     lines += nonce + "\n";
   }
-  // RemoteAttempt::make() refuses an invalid name of the map.
+  // RemoteAttempt::make() checks the name `map`, and refuses an invalid one.
   auto folder = RemoteAttempt::make(root + "/maps", map);
   if (!folder) return folder.error();
   if (auto wrote = folder->write(kNoncesFileName, lines); !wrote) return wrote;

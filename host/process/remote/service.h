@@ -14,9 +14,9 @@ namespace moonlet {
 /// Prints the version, system, architecture, HOME, processors, free bytes, the existing programs
 /// of `request.programs`, and the attempts below `root`.
 Result<void> remote_probe(const std::string& root, const nlohmann::json& request);
-/// Starts each attempt of `request.attempts` (see spec.h) that was not claimed before.
-/// Returns when all run. Prints {nonce, state = started | exists | failed, error?}.
-/// `program` is the path of this executable.
+/// Starts each attempt of `request.attempts` (see spec.h) unless it was claimed before. Returns
+/// when each attempt runs or has failed to start. Prints for each attempt {nonce, state = started |
+/// exists | failed, error?}. `program` is the path of this executable.
 Result<void> remote_start(const std::string& root, const nlohmann::json& request,
                           const std::string& program);
 /// Writes the descriptions of `request.attempts` for a scheduler's jobs, but starts nothing.
@@ -24,14 +24,13 @@ Result<void> remote_start(const std::string& root, const nlohmann::json& request
 /// {map (a nonce on each line), environment (of the jobs, for sbatch's --export-file)}.
 Result<void> remote_prepare(const std::string& root, const nlohmann::json& request);
 /// Waits up to `request.wait_ms` for changes of `request.attempts`, a list of {nonce, out, err}.
-/// `out` and `err` count the bytes of the logs that the host already has.
-/// Prints a line for each attempt, followed by as many new bytes of its logs as the line announces.
-/// With `request.elsewhere`, the keepers run on other machines.
-/// With `request.fence`, prevents the start of attempts that have not started and have no job,
-/// because a delayed message could still start them.
+/// `out` and `err` count the bytes of the logs that the host already has. Prints a line for each
+/// attempt, which tells how many new bytes of its logs follow the line. With `request.elsewhere`,
+/// the keepers run on other machines. With `request.fence`, prevents the start of attempts that
+/// have not started and have no job, because a delayed request could still start them.
 Result<void> remote_look(const std::string& root, const nlohmann::json& request);
-/// Ends the attempts `request.nonces` with their process trees. Unstarted attempts never start.
-/// With `request.elsewhere`, the attempts' jobs end them.
+/// Ends the attempts `request.nonces` with their process trees. An attempt that has not started
+/// never will. With `request.elsewhere`, only requests the end: the attempts' jobs carry it out.
 Result<void> remote_end(const std::string& root, const nlohmann::json& request);
 /// Removes the folders of the attempts `request.nonces`, and the maps that no other attempt needs.
 /// Refuses an attempt whose keeper is alive.

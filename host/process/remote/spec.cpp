@@ -114,7 +114,7 @@ class Reader {
   void read_confinement(ChildSpec& child) const {
     Confinement& rules = child.confinement.emplace();
     for (std::string& path : texts("writable")) {
-      // Landlock needs existing paths, but a program's state folder may not exist yet.
+      // Make a program's missing state folders, because Landlock accepts only existing paths.
       if (!path.ends_with(".json")) make_private_folders(path);
       if (access(path.c_str(), F_OK) == 0) rules.writable.push_back(std::move(path));
     }

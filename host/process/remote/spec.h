@@ -12,7 +12,7 @@
 
 namespace moonlet {
 
-/// The file with the description of an attempt that waits for a job.
+/// This file in an attempt's folder describes an attempt that waits for a scheduler's job.
 inline constexpr const char* kSpecFileName = "spec.json";
 
 /// Writes the step's files into the attempt's folder, and returns the child to start.

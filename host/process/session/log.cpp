@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kSmallestPiece = 4096;
 constexpr std::size_t kPieces = 8;
-// Output that arrives within this time gets a single line in .times. A replay prints it at once.
+// Output within this time shares a single line in .times, so a replay prints it at once.
 constexpr std::int64_t kNoteMs = 10;
 // A note about lost bytes is shorter than this.
 constexpr std::uint64_t kNoteSize = 256;
@@ -106,8 +106,8 @@ std::size_t SessionLog::write_some(std::string_view bytes) {
   return done;
 }
 
-// Adds bytes to those that wait in memory. If there are too many, drops the oldest, if possible up
-// to a line end, so that no partial line looks complete.
+// Adds bytes to those that wait in memory. If there are too many, drops the oldest. The rest begins
+// at a line end if possible, so that no partial line looks complete.
 void SessionLog::wait(std::string_view bytes) {
   waiting_ += bytes;
   if (waiting_.size() <= kMostWaiting) return;

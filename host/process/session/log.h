@@ -31,8 +31,8 @@ class SessionLog {
   void retry();
   /// Records the new size of the screen.
   void resized(ScreenSize size, std::int64_t now_ms);
-  /// Writes the bytes that wait in memory, and a last line of .times.
-  /// If the disk is full, calls `make_room` and tries again. Drops bytes that still do not fit.
+  /// Ends the log: writes the bytes that wait in memory, and the last line of .times. If the disk
+  /// is full, calls `make_room` and tries again. Drops bytes that still do not fit.
   void finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
   /// Returns the offset of the log's end. Includes the notes about lost bytes, but not the bytes
@@ -40,7 +40,7 @@ class SessionLog {
   std::uint64_t end() const { return end_; }
   /// Returns the offset of the oldest stored byte.
   std::uint64_t begin() const { return pieces_.empty() ? end_ : pieces_.front(); }
-  /// Return the numbers of received and of lost bytes.
+  /// printed() counts the received bytes, and lost() the lost ones.
   std::uint64_t printed() const { return printed_; }
   std::uint64_t lost() const { return lost_ + gap_; }
   std::size_t waiting() const { return waiting_.size(); }
@@ -56,8 +56,9 @@ class SessionLog {
   /// Returns the holes whose size became final since the last call.
   std::vector<Hole> take_holes() { return std::exchange(holes_, {}); }
 
-  /// Returns a piece's file name: "output-0000000000000000.log", with `ending` "log" or "times".
-  /// A line of .times is milliseconds and the reached offset, or milliseconds and "COLSxROWS".
+  /// Returns a piece's file name, such as "output-0000000000000000.log". `ending` is "log" or
+  /// "times". A line of .times is milliseconds and the reached offset, or milliseconds and
+  /// "COLSxROWS".
   static std::string piece_name(std::uint64_t offset, std::string_view ending);
 
  private:

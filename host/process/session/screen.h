@@ -30,7 +30,7 @@ class Screen {
   static constexpr std::size_t kMostHistory = 2000;
 
   struct Handlers {
-    std::function<void(std::string_view)> answer;  ///< bytes that the program is to read
+    std::function<void(std::string_view)> answer;  ///< receives bytes for the program to read
     std::function<void(std::string_view)> line;    ///< receives a line that scrolls off the top
   };
   /// Clamps the size to the limits.

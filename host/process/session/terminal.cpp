@@ -38,7 +38,7 @@ Error system_error(std::string_view doing) { return Error::from_errno(errno, doi
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
-  bool named = false;  // the word begins with a letter: true in "case_17", false in "17s"
+  bool named = false;  // the word begins with a letter, as in "case_17", but not in "17s"
   char before = ' ';
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -170,7 +170,7 @@ void Terminal::settle() {
   flush();
 }
 
-// A flood ends after a quarter of a second with little output.
+// Detects floods of output. A flood ends after a quarter of a second with little output.
 void Terminal::watch_rate(std::size_t bytes, std::int64_t now_ms) {
   rate_bytes_ += bytes;
   const bool over = now_ms - rate_since_ms_ >= kRateMs;
@@ -327,7 +327,7 @@ void Terminal::sample(std::int64_t now_ms) {
   if (screen_.version() == sampled_version_) return;
   sampled_version_ = screen_.version();
   now_ms_ = now_ms;
-  // If no row is new, restore `repeats_`: rows that stay on the screen are not repeated output.
+  // If no row is new, restore `repeats_`, because an unchanged row is not repeated output.
   const std::uint64_t repeats = repeats_;
   const std::int64_t novel = novel_ms_;
   for (int row = 0; row < screen_.size().rows; ++row) saw_line(screen_.row(row));

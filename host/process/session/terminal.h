@@ -1,7 +1,7 @@
-// Terminal is the controlling end of a session's pseudo-terminal. Single-threaded.
-// Terminal has the screen, the log, typed input, and facts about the program's activity.
-// Secrets are redacted before output is stored or shown; only an attached user sees raw bytes.
-// Terminal owns the controlling end, except for reading, and knows no socket.
+// Terminal is the controlling end of a session's pseudo-terminal. Single-threaded. Terminal has the
+// screen, the log, typed input, and facts about the program's activity. Secrets are redacted before
+// output is stored or shown; only an attached user sees raw bytes. Terminal owns the controlling
+// end, but other code reads from it. Terminal uses no socket.
 #pragma once
 
 #include <sys/types.h>
@@ -25,7 +25,7 @@ namespace moonlet {
 
 struct TypedPart {
   enum class Kind : std::uint8_t {
-    kText,   ///< text as if typed or pasted by a person
+    kText,   ///< text, as if a user typed or pasted it
     kKey,    ///< the name of a key, see Screen::press()
     kBytes,  ///< unchanged bytes
   };
@@ -101,7 +101,7 @@ class Terminal {
   std::unordered_set<std::string> typed_tags_;  // tags of typed input, to ignore duplicates
   std::function<void(std::string_view)> sink_;
   std::int32_t attached_ = 0;
-  bool is_typing_ = false;  // true while screen_ encodes typed input; false for replies to queries
+  bool is_typing_ = false;  // true: screen_ encodes typed input; false: it answers queries
 
   std::int64_t started_ms_ = 0, now_ms_ = 0;
   std::int64_t output_ms_ = 0, input_ms_ = 0, novel_ms_ = 0;
@@ -115,7 +115,7 @@ class Terminal {
   std::int64_t undrawn_since_ms_ = 0;
   std::deque<std::uint64_t> seen_order_;
   std::unordered_set<std::uint64_t> seen_;  // hashes of the newest lines, at most `kSeen`
-  Screen screen_;                           // last, because its handlers use the members above
+  Screen screen_;                           // declared last: its handlers use the members above
 };
 
 /// Returns the screen after the output `bytes`, in the format of describe().

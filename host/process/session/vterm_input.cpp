@@ -141,7 +141,7 @@ void VtermInput::put_text(std::string_view text) {
   }
 }
 
-// Handles the byte after an ESC. The ESC is not in the output yet.
+// Handles the byte after an ESC. The ESC itself was not appended to `out_` yet.
 void VtermInput::put_escape(char byte) {
   if (byte == '[') {
     state_ = State::kSequence;

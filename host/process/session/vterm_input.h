@@ -39,7 +39,7 @@ class VtermInput {
   std::string unfinished_;  // the incomplete UTF-8 sequence at the end of the last call
   std::string joined_, out_;
   std::string parameters_;  // the parameters of the open escape or control sequence
-  char last_ = 0;           // the previous character, if ASCII
+  char last_ = 0;           // the previous character if it is ASCII, else 0
   bool has_margins_ = false;
 };
 

@@ -130,7 +130,7 @@ void Channel::discard() {
 
 bool Channel::flush() {
   while (sent_ < out_.size()) {
-    // A descriptor is sent with the first byte of its frame, so that byte must begin a message.
+    // A descriptor is sent with the first byte of its frame. So begin a new message at that byte.
     bool with_fd = !attached_.empty() && attached_.front().at == sent_;
     std::size_t stop = out_.size();
     if (!attached_.empty()) {

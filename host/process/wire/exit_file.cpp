@@ -26,7 +26,7 @@ namespace {
 /// made exit.json. Returns an errno, or 0.
 int publish(int dir_fd, const char* draft) {
   if (linkat(dir_fd, draft, dir_fd, kExitFileName, 0) == 0 || errno == EEXIST) return 0;
-  // Some file systems have no hard links. There, the last process replaces exit.json.
+  // If the file system has no hard links, rename the draft. This may replace an exit.json.
   return renameat(dir_fd, draft, dir_fd, kExitFileName) == 0 ? 0 : errno;
 }
 

@@ -240,7 +240,7 @@ ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
 KeeperLogWriter::KeeperLogWriter(int fd, Reserve* reserve)
     : fd_(fd), reserve_(reserve), torn_(ends_within_line(fd)) {}
 
-// Writes lines. Returns 0 or an errno. `written` counts the bytes of whole lines.
+// Writes lines. Returns 0 or an errno, and in `written` the number of bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {
@@ -329,7 +329,7 @@ Captured stream_of(const json& record, const char* const (&names)[4]) {
   stream.total = count_of(record, names[0]);
   stream.kept = count_of(record, names[1], stream.total);
   stream.write_errno = small_of(record, names[3]);
-  // Older records have no "cut". Assume a cut if bytes are missing although no write failed.
+  // An older record has no "cut". Assume a cut if bytes are missing although no write failed.
   stream.cut = small_of(record, names[2], stream.kept != stream.total && stream.write_errno == 0);
   return stream;
 }

@@ -29,7 +29,7 @@ struct KeeperRecord {
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< since the boot
   std::uint64_t generation = 0;                        ///< number of the newest host, see kAdopt
-  /// These are empty except in the index of live keepers. `run_dir` is from identify_file().
+  /// These are only set in the index of live keepers. `run_dir` is an id from identify_file().
   std::string run_dir, label, machine;
 };
 
@@ -88,15 +88,15 @@ class KeeperLogWriter {
   bool torn_;
 };
 
-/// The step and the attempt of a LoggedChild have the form that logged_name() returns.
+/// The names of a LoggedChild's step and attempt are as the log stores them, see logged_name().
 struct LoggedChild : ChildRecord {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
   std::vector<std::string> argv;
   std::int64_t born_ms = 0;  ///< since the boot
-  /// Has everything but the captured text for kExited, only code and signal for kReaped, and only
-  /// an error for kLost.
+  /// `exit` has only code and signal for kReaped, and only an error for kLost. For kExited, it has
+  /// everything but the captured text.
   ChildExit exit;
 };
 
@@ -107,9 +107,9 @@ struct LoggedKeeper {
   /// The log records the keeper's end. If false, the keeper was killed or is still running.
   bool ended = false;
 
-  /// Returns true if the child's program may have run. `boot_id` is that of the present boot.
-  /// A start is recorded before the program runs, but only the intent is synced to disk.
-  /// After a reboot, an intent without a start thus does not prove that the program did not run.
+  /// Returns true if the child's program may have run. `boot_id` is the id of the current boot. A
+  /// start is recorded before the program runs, but only the intent is synced to disk. So after a
+  /// reboot, the program may have run even if the log has only the intent.
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 

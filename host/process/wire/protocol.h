@@ -43,20 +43,21 @@ enum class FrameType : std::uint8_t {
   kLive,       ///< worker: the answer to kStatus
   kRefused,    ///< worker: refuses to work, or refuses this peer; then disconnects
   kDone,       ///< worker: accepts a command's request; is not sent to a host
-  kEnd,        ///< host: exits normally, so the keeper ends every child now
+  kEnd,        ///< host: exits normally, and makes the keeper end every child
   // A sender proves its permission with a descriptor that can write keeper.log. A new host sends it
   // with kAdopt, and a command with kCancel and kShutdown.
   kAdopt,       ///< a new host takes over; the value is the host's generation
-  kAdopted,     ///< worker: accepts a host; lists live children, and ended ones whose kExit follows
+  kAdopted,     ///< worker: accepts a host; lists live children, and those whose kExit follows
   kSuperseded,  ///< worker: hangs up on a host, because another host has taken over
   kHoldIdle,    ///< host: pauses (1) or restarts (0) a child's idle limit
-  // Commands send the next frames to a keeper with a terminal, with a descriptor as in kAdopt.
+  // Commands send the frames below to a keeper whose child has a terminal. A descriptor proves
+  // their permission, as with kAdopt.
   kType,    ///< types into the terminal; answered by kDone
   kLook,    ///< requests the screen with some lines of history; answered by kText
   kResize,  ///< sets the size to rows << 16 | columns; answered by kDone
-  // After kAttach, the worker sends all output as kText, but does not answer the peer's
+  // After kAttach, the worker sends all output to the peer as kText. It does not answer the peer's
   // kType and kResize.
-  kAttach,       ///< resizes like kResize, and lets only this peer type and resize
+  kAttach,       ///< resizes like kResize; then only this peer may type and resize
   kEndTerminal,  ///< ends the child; the value is its grace period in ms; answered by kDone
   kText,         ///< worker: answers kLook, or sends output to an attached peer
 };
@@ -77,18 +78,18 @@ struct StartFrame {
   std::string argv, env;
   std::string logged_argv;  ///< argv or its redacted form
   bool redacted = false;    ///< argv or the working directory contains a secret
-  ChildSpec spec;           ///< its argv, redacted_argv, env and stdin_fd are not used
+  ChildSpec spec;           ///< its `argv`, `redacted_argv`, `env` and `stdin_fd` are unused
 };
 
 /// TypeFrame has input to type into a terminal. A part is a TypedPart::Kind and its text.
 struct TypeFrame {
   std::uint32_t number = 0;
-  std::string tag;  ///< input with the same tag is typed only once; empty: always
+  std::string tag;  ///< input whose tag was typed before is ignored; empty: no tag
   std::vector<std::pair<std::uint8_t, std::string>> parts;
 };
 
-/// AdoptedFrame answers kAdopt. A child that has ended is listed without a start time. The worker
-/// sends its kExit next.
+/// AdoptedFrame answers kAdopt. It also lists the ended children whose kExit the worker sends next.
+/// These have no start time.
 struct AdoptedFrame {
   std::uint32_t highest = 0;  ///< the highest child number that any host has used
   std::vector<ChildRecord> children;
