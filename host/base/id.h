@@ -21,7 +21,7 @@ std::string numbered_id(char letter, std::uint64_t number);
 /// 18 digits.
 std::uint64_t id_number(char letter, std::string_view text);
 
-/// Returns `bytes` random bytes of the kernel as lower-case hex.
+/// Returns `bytes` random bytes from the kernel as lower-case hex digits.
 std::string random_hex(std::size_t bytes);
 
 }  // namespace moonlet

@@ -26,7 +26,7 @@ struct JsonLimits {
   BigIntegers big_integers = BigIntegers::kRefuse;
 };
 
-/// Limits for records that the host itself has written. They accept every such record.
+/// Limits for records that the host itself has written. Every record of the host fits into them.
 inline constexpr JsonLimits kRecordJsonLimits{std::size_t{512} << 20, 128, 16'000'000,
                                               BigIntegers::kRefuse};
 

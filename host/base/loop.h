@@ -53,7 +53,7 @@ class Loop {
   uv_loop_t loop_{};
   int failure_ = 0;
   uv_timer_t wake_{};
-  uv_idle_t poll_at_once_{};  // like `after_poll_`, active while a timer is due
+  uv_idle_t poll_at_once_{};  // while a timer is due, makes the loop poll without waiting
   uv_check_t after_poll_{};
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_ = 1;

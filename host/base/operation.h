@@ -34,7 +34,7 @@ class Operation {
   }
 
   /// Returns true if only another task can complete this operation.
-  /// If all tasks wait for passive operations, the run is deadlocked.
+  /// If all tasks wait for such operations, the run is deadlocked.
   virtual bool is_passive() const { return false; }
 
  protected:

@@ -22,7 +22,7 @@ enum class ErrorKind {
   kDenied,     ///< permission was not granted, or a file is outside the permitted ones
   kLimit,      ///< Lua ran too long or used too much memory; the message says which
   kTimeout,    ///< a deadline passed
-  kCancelled,  ///< the user or a scope has cancelled the work
+  kCancelled,  ///< the user or the surrounding scope in Lua has cancelled the work
   kBudget,     ///< a spending limit was reached
   kQuota,      ///< the provider refuses requests until a certain time
   kQuorum,     ///< fewer steps succeeded than needed

@@ -85,7 +85,7 @@ bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && cod
 // Returns the offset after an escape sequence, so that "\x1b[31mred" becomes "red" and not
 // "[31mred". `at` is the last byte of the introducer (such as ESC [).
 std::size_t after_escape(std::string_view text, std::size_t at, unsigned char kind) {
-  constexpr std::size_t kLongest = 4096;  // an unfinished sequence must not swallow all text
+  constexpr std::size_t kLongest = 4096;  // limits how much text an unfinished sequence removes
   const std::size_t end = std::min(text.size(), at + kLongest);
   std::size_t next = at + 1;
   if (kind == '[') {  // CSI: parameters, then a final byte

@@ -46,7 +46,7 @@ class MiddleCut {
   std::size_t head_cap_;
   std::uint64_t total_ = 0;
   std::string head_;
-  std::string tail_;  // feed() trims it when it exceeds twice its limit
+  std::string tail_;  // feed() trims the tail when it exceeds twice its limit
 };
 
 /// Shortens a text with MiddleCut. Does not change a text of at most `cap` bytes.

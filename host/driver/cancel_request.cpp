@@ -32,8 +32,8 @@ CancelRequest::~CancelRequest() {
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
 
-// Returns true if the folder has been missing for 20 seconds.
-// Such a run can no longer be recorded, and its keeper has ended its children.
+// Returns true if the run's folder has been missing for 20 seconds.
+// The run can then no longer be recorded, and its keeper has ended its children.
 bool CancelRequest::is_removed(std::uint64_t now_ms) {
   struct stat info;
   if (fstat(run_dir_.fd(), &info) != 0 || info.st_nlink > 0) return false;

@@ -139,7 +139,7 @@ Result<void> RunRegistry::end_orphans(std::string_view id, const RunLock& lock) 
   // A keeper that does not answer may be about to end, so the sweep waits for its end.
   const auto swept = moonlet::sweep(dir, kKeeperEndMs);
   if (!swept) return swept.error();
-  // The run stays among the live ones, so that a later sweep tries to kill the rest.
+  // Some processes survived. Keep the run's live mark, so that a later sweep kills them.
   if (swept->left > 0) return {};
   remove_temporary_folders(run->dir());
   return Runs(**home_.existing()).mark_finished(id);

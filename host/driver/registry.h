@@ -80,9 +80,9 @@ class RunRegistry {
   Result<std::shared_ptr<LockWait>> lock(Loop& loop, std::string_view id) const;
   /// Ends a run's children and keeper. `lock` is the run's lock. Waits at most ten seconds.
   Result<void> end_orphans(std::string_view id, const RunLock& lock) const;
-  /// Appends the amendment's record to the journal and writes its file. `lock` is the run's lock.
-  /// If the journal is damaged or cannot hold the record, writes only the file and sets
-  /// `unrecorded`.
+  /// Appends the amendment's `body` to the journal and writes its `text` to `path`.
+  /// `lock` is the run's lock. If the journal is damaged or cannot hold the record, writes only the
+  /// file and sets `unrecorded`.
   Result<Amended> amend(Loop& loop, std::string_view id, const RunLock& lock,
                         Amendment amendment) const;
 

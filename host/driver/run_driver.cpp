@@ -13,8 +13,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kMostDraws = 16;   // the most attempts to find a free task id
-constexpr int kMostUnheard = 4;  // while this many records are unread, no child completes
+constexpr int kMostDraws = 16;   // how many times to retry if a task id is taken
+constexpr int kMostUnheard = 4;  // if the script has this many unread records, no child completes
 
 /// Makes a sidecar. Retries on a name collision between runs of the same second.
 Result<std::string> make_named_sidecar(const Dir& agent, const RunDriver::Request& request,
@@ -86,7 +86,7 @@ Result<std::unique_ptr<RunDriver>> RunDriver::resume(Host host, Home& home, std:
   if (auto marked = Runs(**agent).mark_live(dir->id()); !marked) return marked.error();
   std::unique_ptr<RunDriver> run(new RunDriver(std::move(host), **agent, std::move(*dir),
                                                std::move(lock), request.task_id, request, true));
-  // Take over the keeper before reading any value. It then refuses a stopped, earlier host.
+  // Adopt the keeper before reading any value. It then refuses requests of an earlier host.
   if (auto taken = run->take_over(); !taken) return taken.error();
   return run;
 }
@@ -272,7 +272,7 @@ Result<void> RunDriver::ensure_keeper() {
     if (auto swept = sweep(dir_.dir().fd()); !swept) return swept.error();
   }
   KeeperOptions options = keeper_options();
-  const auto live = host_.live_keepers.make();  // optional: a run works without its index entry
+  const auto live = host_.live_keepers.make();  // the run also works if this fails
   if (live) options.live_dir_fd = live->fd();
   options.label = label_;
   auto started = Keeper::start(host_.loop, std::move(options));

@@ -40,7 +40,7 @@ class RunDriver {
   };
   struct Request {
     std::string preset;   ///< the name of the preset; must contain no secret
-    std::string task_id;  ///< if empty, it is formed from packet and run id, or preset and time
+    std::string task_id;  ///< if empty, an id is made of packet and run id, or of preset and time
     std::string packet;
   };
 
@@ -62,11 +62,11 @@ class RunDriver {
   const std::string& id() const { return dir_.id(); }
   const std::string& task_id() const { return task_id_; }
   std::string sidecar() const { return "sidecars/" + task_id_; }
-  /// Returns true if the run was driven or prepared before.
+  /// Returns true if resume() opened the run, and false if create() made it.
   bool is_resumed() const { return resumed_; }
   /// Returns kDenied if another process has taken over the run.
   Result<void> still_ours() const { return lock_.check(); }
-  /// Returns `.agent`, for reading.
+  /// Returns the `.agent` folder. Only read there, because writes must check the run's lock.
   const Dir& agent() const { return *agent_; }
 
   /// Replaces run.json durably.
@@ -102,7 +102,7 @@ class RunDriver {
   /// Appends a durable record.
   Result<std::shared_ptr<JournalWrite>> append(std::string body);
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// Writes the earlier relaxed records, see Journal::written(). Returns null without a journal.
+  /// Writes the records of append_relaxed(), see Journal::written(). Returns null if none waits.
   std::shared_ptr<JournalWrite> written();
   /// Returns true if values of earlier records may not be on the disk yet. append() then syncs them
   /// first, which blocks the event loop.
@@ -124,7 +124,7 @@ class RunDriver {
   Result<std::shared_ptr<ChildOperation>> spawn(ChildSpec spec);
   /// Returns an earlier host's child by the name of its attempt; null if unknown.
   std::shared_ptr<ChildOperation> find_adopted(std::string_view attempt) const;
-  /// Returns a running child of any host; null if unknown.
+  /// Returns the running child of an attempt, whichever host started it; null if there is none.
   std::shared_ptr<ChildOperation> find_working(std::string_view attempt) const;
   /// Returns the pid of a running child's main process; 0 if unknown.
   int pid_of(std::string_view attempt) const;
@@ -160,14 +160,14 @@ class RunDriver {
   void close_events(int flush_ms);
 
   Host host_;
-  const Dir* agent_;  // owned by the home
+  const Dir* agent_;  // owned by the Home, which outlives the driver
   RunDir dir_;
   RunLock lock_;
   std::string task_id_;
   std::string label_;  // the run's name in the index of live keepers
   bool resumed_;
   CancelRequest cancel_;
-  std::unique_ptr<Journal> journal_;  // closed before the lock is released
+  std::unique_ptr<Journal> journal_;  // destroyed before `lock_`, which it needs
   int unheard_ = 0;
   std::vector<LoggedKeeper> logged_;          // the keepers in the run's keeper.log
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet
@@ -177,7 +177,7 @@ class RunDriver {
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>>
       attempts_;  // this host's children
   std::future<Result<void>> syncing_;
-  std::ptrdiff_t syncing_count_ = 0;  // so many of unsynced_, from the first, are in syncing_
+  std::ptrdiff_t syncing_count_ = 0;  // `syncing_` syncs this many files at the front of unsynced_
   Fd events_file_;
   std::unique_ptr<JsonlSink> events_;  // writes into events_file_
   Bus* bus_ = nullptr;                 // the bus that events_ listens to

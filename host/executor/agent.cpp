@@ -15,7 +15,7 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
-constexpr int kMostRooms = 6;            // how often old output may be dropped for one request
+constexpr int kMostRooms = 6;            // how many times one request may drop old output
 constexpr int kMostEmpty = 5;            // empty answers in a row until the agent gives up
 constexpr std::size_t kMostCalls = 128;  // most tool calls that are run for one answer
 constexpr std::int64_t kLastLookMs = 10'000;
@@ -122,7 +122,7 @@ std::vector<Call> Agent::open_calls() const {
   return calls;
 }
 
-/// Returns the model's message at the end of the conversation; empty if the last item is not one.
+/// Returns the model's message that ends the conversation; empty if another item ends it.
 Agent::Said Agent::last_message() const {
   const json& items = session_.data().items;
   Said said;

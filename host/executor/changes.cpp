@@ -115,7 +115,7 @@ std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
       if (!same) changes.push_back({path, "modified"});
     }
   }
-  std::map<std::string, std::vector<std::string>> created;  // the key is the topmost new folder
+  std::map<std::string, std::vector<std::string>> created;  // new files by their topmost new folder
   for (const auto& [path, stamp] : files) {
     if (files_.count(path) > 0 || old_folders.count(path) > 0) continue;
     std::string folder;

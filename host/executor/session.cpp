@@ -122,8 +122,8 @@ Result<SessionData> from_json(json value, const std::string& path) {
   return data;
 }
 
-/// Returns the name of a file that the executor did not create. The executor's files have a lock
-/// file beside them.
+/// Returns the name of a file in `state` that the executor did not create; no value if there is
+/// none. Each session file of the executor has a lock file beside it.
 std::optional<std::string> foreign_name(const Dir& state) {
   std::optional<std::string> foreign;
   (void)state.each(".", [&](const Entry& entry) {

@@ -33,7 +33,7 @@ struct SessionData {
   int iterations = 0;  ///< number of answers of the model
   Usage usage;
   nlohmann::json items = nlohmann::json::array();  ///< the conversation
-  std::string started_call;  ///< id of a started call with side effects, without output yet
+  std::string started_call;  ///< id of a begun tool call that has side effects and no output yet
   nlohmann::json outcome;    ///< the result that repeat() prints for an ended task
 };
 

@@ -76,7 +76,7 @@ bool LineWriter::write(std::string_view line) {
 
 bool LineWriter::ready(int timeout_ms) const {
   pollfd poll_fd{fd_, POLLOUT, 0};
-  // poll() also returns if the descriptor has an error. The next write then fails and reports it.
+  // poll() also returns if the descriptor has an error, which the next write then reports.
   return ::poll(&poll_fd, 1, timeout_ms) > 0;
 }
 

@@ -11,7 +11,8 @@
 
 namespace moonlet {
 
-/// A question in an answer. Its strings are trimmed and limited in size, and may be invalid UTF-8.
+/// Question is a question in an agent's answer. Its strings are trimmed and limited in size, and
+/// may be invalid UTF-8.
 struct Question {
   static constexpr std::size_t kLineCap = 64 * 1024;  ///< the rest of a longer line is ignored
   static constexpr std::size_t kTextCap = 64 * 1024;  ///< maximum size of the text

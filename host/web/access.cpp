@@ -9,8 +9,8 @@ namespace moonlet::web {
 
 namespace {
 
-/// Headers that may occur only once. If one occurs twice, a proxy and this server could use
-/// different values.
+/// Refuse a request in which one of these headers occurs twice, because a proxy and this server
+/// could use different values.
 constexpr std::string_view kOnce[] = {"host",         "origin",         "cookie",
                                       "content-type", "content-length", "transfer-encoding",
                                       "x-moonlet",    "sec-fetch-site", "last-event-id"};

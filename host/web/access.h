@@ -27,14 +27,14 @@ struct Refusal {
 
 class Access {
  public:
-  /// Port 0 means a Unix socket. A request may then name any port of a loopback host, because `ssh
-  /// -L` and proxies choose the port. `token` is the secret in the address that `moonlet web`
-  /// prints.
+  /// `port` is 0 for a Unix socket. In that case a request may name any port of a loopback host,
+  /// because `ssh -L` and proxies choose the port. `token` is the secret in the address that
+  /// `moonlet web` prints.
   Access(int port, std::string token);
 
   /// Returns why the request must be refused, or no value if the server may answer it.
   std::optional<Refusal> check(const RequestHead& head) const;
-  /// Returns true if `text` is the token.
+  /// Returns true if `text` equals the token that was given to the constructor.
   bool is_token(std::string_view text) const;
   /// Returns the value of the `Set-Cookie` header for a browser that has sent the token.
   std::string set_cookie(const RequestHead& head) const;

@@ -30,7 +30,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr std::size_t kTokenBytes = 32;
-constexpr int kTries = 200;  // attempts to lock the file of an ended server, 10 ms apart
+constexpr int kTries = 200;  // attempts to take the lock, 10 ms apart, if the old server is dead
 
 Fd new_socket(int family) {
   Fd fd(::socket(family, SOCK_STREAM, 0));
@@ -89,7 +89,7 @@ Result<void> Address::hold(const std::string& name, const std::string& shown,
   lock_ = std::move(*file);
   ::fchmod(lock_.get(), 0600);
   std::string kept = text_of(lock_.get());
-  // If a server is killed while it starts a program, the forked child holds the lock until it calls
+  // The server that has the lock may be dead: a child that it forked keeps the lock until it calls
   // exec.
   for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     const std::string pid = pid_in(kept);

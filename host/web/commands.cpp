@@ -31,7 +31,7 @@ struct Value {
 
 struct Command {
   const char* name;
-  std::vector<const char*> words;  ///< the verb and its fixed options
+  std::vector<const char*> words;  ///< the command's verb and the options that it always has
   std::vector<Value> arguments;    ///< positional arguments, in this order
   std::vector<Value> options;      ///< passed as --NAME=VALUE
   bool acts;
@@ -130,7 +130,8 @@ bool fits(const std::string& text, Kind kind) {
   return false;
 }
 
-/// Returns the commands whose output no page reads any more. They may still run.
+/// Returns the commands whose page was closed, so that nobody reads their output. They may still
+/// run.
 std::vector<std::pair<pid_t, Fd>>& left() {
   static std::vector<std::pair<pid_t, Fd>> list;
   return list;
@@ -242,7 +243,7 @@ void reap_commands() {
   auto& list = left();
   char rest[4096];
   for (auto& [pid, out] : list) {
-    // Drain the pipe, so that the command does not block because the pipe is full.
+    // Empty the pipe. If it were full, the command could not continue.
     while (out && read_some(out.get(), rest, sizeof rest) > 0) {
     }
   }

@@ -20,7 +20,8 @@ constexpr std::size_t kMostRecords = 20, kMostRecordBytes = 4 << 20;
 constexpr std::size_t kMostWarnings = 200, kMostNames = 2000;
 constexpr std::size_t kLongestText = 300;
 
-/// A row of the table. Keep it small, because a run may have many thousands of steps.
+/// Step is a row of the page's table of steps. Keep it small, because a run may have many thousands
+/// of steps.
 struct Step {
   std::string key;
   std::int64_t from = 0, to = 0, tokens = -1;

@@ -100,7 +100,8 @@ nlohmann::json json_of(const LiveModel& model) {
   return json;
 }
 
-/// Returns true if the run's open folder was removed. A new folder may have the same name.
+/// Returns true if the run's folder, which is open as `dir`, was removed or replaced. Another
+/// folder may have the same name now.
 bool is_removed(const Dir& dir, const Dir& agent, const std::string& run) {
   struct stat open {};
   struct stat named {};

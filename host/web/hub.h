@@ -1,7 +1,7 @@
 // Hub follows the events of all live runs in all work trees, and keeps a small model of each run.
 // LiveBody streams server-sent events to a page: all events of the runs that the page follows, and
-// changes in the models of all live runs. The id of a server-sent event says how far the page has
-// read each run. One thread.
+// changes in the models of all live runs. The id of a server-sent event has the number of the last
+// event that the page has received of each run. One thread.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,7 @@ class Hub {
 
   std::vector<Repo>& repos_;
   std::list<LiveRun> runs_;
-  /// Modification times that the folders of each repo had when they were last checked.
+  /// The modification times of each repo's folders at the last check.
   std::map<std::size_t, std::vector<std::int64_t>> seen_;
   std::uint64_t version_ = 1, changes_ = 1;
   std::int64_t judged_ms_ = 0;

@@ -1,4 +1,4 @@
-// Parses the options of `moonlet web`. Plain values; any thread.
+// Parses the options of `moonlet web`. Any thread may use it.
 #pragma once
 
 #include <string>

@@ -291,7 +291,7 @@ void Server::run(const volatile std::sig_atomic_t& stop, const std::function<voi
     if (MHD_get_timeout(daemon_, &limit) == MHD_YES) {
       wait_ms = std::min(wait_ms, static_cast<std::int64_t>(limit));
     }
-    // A resumed connection does not wake select(), so select() must return at once.
+    // libmicrohttpd does not wake select() for a connection that was resumed, so do not wait.
     if (has_resumed) wait_ms = 0;
     timeval timeout{wait_ms / 1000, static_cast<suseconds_t>(wait_ms % 1000 * 1000)};
     if (::select(most + 1, &read, &write, &error, &timeout) < 0) {

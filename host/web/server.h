@@ -37,8 +37,8 @@ class Body {
   virtual long read(char* into, std::size_t size) = 0;
   /// Returns true if read() would return bytes or kEnd.
   virtual bool is_ready() = 0;
-  /// Returns a descriptor that is readable when bytes are available. -1: the server calls
-  /// is_ready() instead.
+  /// Returns a descriptor that is readable when bytes are available, or -1 if there is none. The
+  /// server polls is_ready() if it is -1.
   virtual int fd() const { return -1; }
 };
 
@@ -46,7 +46,7 @@ struct Reply {
   int status = 200;
   std::string type = "application/json";
   std::string text;
-  std::unique_ptr<Body> body;  ///< if set, sent instead of `text`
+  std::unique_ptr<Body> body;  ///< if set, the server sends this instead of `text`
   Fd file;                     ///< if set, `size` bytes from `offset` are sent instead of `text`
   std::uint64_t offset = 0, size = 0;
   std::vector<std::pair<std::string, std::string>> headers;

@@ -145,7 +145,7 @@ Reply Site::step(const Request& request, Repo& repo, const Dir& sidecar) {
   const std::string& key = request.arg("key");
   std::string folder = "steps/" + step_name(key);
   if (!sidecar.exists(folder)) {
-    // A run's first agent has no folder of its own; it writes into the run's folder.
+    // The first agent of a run writes into the run's folder, because it has no folder of its own.
     auto model = sidecar.read_file("model.json", kMostOfFile);
     auto json = model ? parse_json(model->bytes) : Result<nlohmann::json>(Error{});
     const bool is_first = json && json->is_object() && json->value("step", nlohmann::json()) == key;
@@ -160,7 +160,7 @@ Reply Site::step(const Request& request, Repo& repo, const Dir& sidecar) {
   auto records = run ? records_json(*run, key) : Result<std::string>(run.error());
   std::string text = json_text(about);
   text.pop_back();
-  // Both texts are JSON objects. Join them as texts, so that the records need not be parsed.
+  // Join the two JSON objects as texts, so that the journal records need not be parsed.
   text += records ? "," + records->substr(1) : std::string("}");
   return json_reply(std::move(text));
 }

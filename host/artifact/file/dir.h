@@ -23,7 +23,7 @@ struct Entry {
 
 struct Listing {
   std::vector<Entry> entries;  ///< sorted bytewise
-  std::uint64_t total = 0;     ///< the number of all entries
+  std::uint64_t total = 0;     ///< number of entries in the directory, including omitted ones
   bool cut = false;            ///< true if `entries` is incomplete
 };
 
@@ -76,7 +76,7 @@ class Dir {
   Result<Fd> spool(std::string_view bytes) const;
   /// Like lstat(), does not follow a link at the end of the path.
   Result<FileInfo> stat(std::string_view rel) const;
-  /// Returns false if `rel` is missing or inaccessible.
+  /// Returns true if stat() succeeds; false if `rel` is missing or inaccessible.
   bool exists(std::string_view rel) const { return stat(rel).ok(); }
   /// Lists the names in a directory, at most the first `cap`.
   Result<Listing> list(std::string_view rel, std::size_t cap) const;
@@ -113,14 +113,14 @@ class Dir {
   /// Syncs a directory, so that new, renamed and removed names in it are durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 
-  /// Returns true for the temporary names of write_file().
+  /// Returns true if `name` is a name that write_file() gives to temporary files.
   static bool is_temporary(std::string_view name);
   /// Removes temporary files of killed processes from a directory.
   /// Only the holder of that directory's lock may call sweep_temporaries().
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:
-  struct Place {  // a name in the folder `dir`; `held` owns `dir`, unless the Dir owns it
+  struct Place {  // `name` in the folder `dir`, a descriptor that `held` or the Dir owns
     Fd held;
     int dir;
     std::string name;

@@ -1,7 +1,7 @@
 // LineReader reads a file line by line while another process writes the file.
 // LineReader owns the descriptor and at most one line. It returns only the size of a too long line.
 // A line with too many JSON values counts as too long: decoded, it takes many times its size.
-// LineReader works on any thread, but on one at a time.
+// Any thread may use a LineReader, but only one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace moonlet {
 /// LineKind selects the lines to return. Other lines are only counted.
 enum class LineKind {
   kAny,
-  kObject,  ///< lines whose first character, except blanks and a byte order mark, is "{"
+  kObject,  ///< lines that begin with "{", after optional blanks and byte order mark
   kJson,    ///< lines that may belong to a JSON text of several lines
 };
 
@@ -36,7 +36,7 @@ struct Line {
 
 class LineReader {
  public:
-  /// `file` must be open for reading, at its start.
+  /// `file` must be open for reading, with its offset at 0.
   LineReader(Fd file, const LineRules& rules) : file_(std::move(file)), rules_(rules) {}
 
   /// Reads up to 64 KB of the file and appends the lines that end there, without LF or CRLF.
@@ -51,7 +51,7 @@ class LineReader {
 
  private:
   enum class State {
-    kBlank,   // only blanks so far
+    kBlank,   // the line has only blanks so far
     kWanted,  // the line is wanted; `line_` collects its text
     kTooLong,
     kOther,

@@ -102,7 +102,7 @@ class TreeRemover {
       }
     }
     if (::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    // Another remover may have moved a folder to this name. run() removes it in a later round.
+    // Another process that removes this tree may have moved a folder here. run() removes it later.
     return errno == ENOTEMPTY || errno == EEXIST ? 0 : errno;
   }
 

@@ -1,6 +1,6 @@
 // Reserve keeps some disk space free for a run's last records.
 // On a full disk, the record of an agent's end and a short answer still fit.
-// Reserve owns an unnamed file, which the system frees with the process. Worker thread.
+// Reserve owns an unnamed file, which the system frees with the process. Single-threaded.
 // Reserve stays empty on a system without unnamed files.
 #pragma once
 

@@ -79,8 +79,8 @@ const std::unordered_set<std::string_view> kNames = {
     "lefthook.yml",
 };
 
-/// Lists startup files whose folder also has files that run no program.
-/// Each path must begin with ".", because special_part() compares no other paths.
+/// Lists startup files and folders whose parent folder also contains harmless files.
+/// Each path must begin with ".", otherwise special_part() does not find it.
 constexpr std::string_view kPaths[] = {
     ".amazonq/cli-agents",    ".amazonq/mcp.json",   ".amp/settings.json",
     ".augment/settings.json", ".config/mise.toml",   ".config/mise/config.toml",
@@ -118,7 +118,7 @@ std::optional<std::size_t> special_part(std::string_view path, bool folder) {
       if (path[at] != '.') break;
       const std::string_view rest = path.substr(at);
       if (lies_in(rest, known)) return at + known.size();
-      // The path has the name of a startup file's folder. As a link, it can lead to such files.
+      // This file has the name of a folder for startup files. A link may lead to such files.
       if (!folder && lies_in(known, rest)) return path.size();
     }
     at = end + 1;

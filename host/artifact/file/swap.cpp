@@ -160,7 +160,8 @@ Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
 
-// Links `from` to the free name `to`, or renames it if the file system has no hard links.
+// Makes the free name `to` a hard link to `from`. Without hard links, renames `from` to `to`.
+// Returns 0 or an errno.
 int link_to_new(const Name& from, const Name& to) {
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP) return errno;

@@ -20,8 +20,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kMostNames = 1'000'000;  // the most names in a folder
-constexpr int kDeepest = 64;                   // each level needs an open descriptor
+constexpr std::size_t kMostNames = 1'000'000;  // limit for the names in a folder
+constexpr int kDeepest = 64;                   // depth limit: each level needs an open descriptor
 constexpr std::size_t kChunk = std::size_t{256} << 10;
 
 /// Returns a printable name unchanged, and another name with its unprintable bytes as \xNN.

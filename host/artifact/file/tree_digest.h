@@ -35,7 +35,7 @@ struct TreeEntry {
 
 struct TreeOptions {
   std::vector<std::string> skip;  ///< paths to omit
-  std::size_t most = 10'000;      ///< approximate limit of entries
+  std::size_t most = 10'000;      ///< approximate limit for the number of entries
   /// Each folder at this depth becomes a single entry. With 0, the whole tree becomes one entry.
   /// With -1, digest_tree() chooses a depth so that there are at most `most` entries.
   int fold = -1;

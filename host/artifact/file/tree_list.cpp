@@ -32,7 +32,7 @@ constexpr std::size_t kUsualFolder = 32;
 constexpr std::size_t kMostThreads = 4;
 constexpr std::size_t kFoldersForThread = 16;
 constexpr std::size_t kMostChanges = 1'000'000;
-/// The file times that a kernel sets advance in steps of at most this length.
+/// The coarsest granularity of the file times that kernels set.
 constexpr std::int64_t kStepNs = 12'000'000;
 
 std::string join(const std::string& folder, const std::string& name) {
@@ -86,14 +86,14 @@ class TreeList::Reader {
   struct Item {
     Stat stat;
     std::string_view attributes;
-    std::string_view name;  // a NUL follows, so system calls can use it
+    std::string_view name;  // NUL-terminated, so system calls can take name.data()
   };
 
   explicit Reader(std::string_view text) : rest_(text) {}
 
   const char* at() const { return rest_.data(); }
   bool at_end() const { return rest_.empty(); }
-  // Returns '/' before a folder, the type of an entry before the entry, and 'e' before kEnd.
+  // Returns the next character: '/' begins a folder, 'e' begins kEnd, a type begins an entry.
   char kind() const { return rest_.front(); }
 
   bool word(std::string_view& word) {
@@ -149,7 +149,7 @@ class TreeList::Update {
   }
 
  private:
-  enum class Wanted { kHolder, kAll };  // kHolder: a parent of a wanted path; kAll: a wanted path
+  enum class Wanted { kHolder, kAll };  // kAll: a path in Options::only; kHolder: a parent folder
 
   void want(const std::string& path) {
     wanted_[path] = Wanted::kAll;
@@ -379,7 +379,8 @@ TreeList::Entry TreeList::folder_entry(std::string name) {
   return entry;
 }
 
-// Finds the folders in text_, and the entries of each. Returns false if text_ is incomplete.
+// Finds the folders and their entries in the saved list `text_`. Returns false if the list is
+// incomplete.
 bool TreeList::scan() {
   Reader reader(*text_);
   std::string_view word;
@@ -424,7 +425,7 @@ bool TreeList::scan() {
   return false;
 }
 
-// Moves the entries of a folder out of the saved list.
+// Parses the entries of a folder from its text in the saved list.
 void TreeList::read(Folder& folder) {
   if (folder.is_read) return;
   folder.entries.reserve(kUsualFolder);

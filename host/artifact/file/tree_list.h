@@ -32,13 +32,13 @@ class TreeList {
   /// Reads a list that save() has written. Fails if the list is incomplete.
   static Result<TreeList> load(const Dir& dir, std::string_view name);
 
-  /// Returns how many entries except folders load() has found.
+  /// Returns the number of entries that load() has found, not counting folders.
   std::size_t files() const { return files_; }
 
   struct Options {
     /// Compares only these paths and their parent folders, or the whole tree if `only` is empty.
     std::vector<std::string> only;
-    /// Omits these paths and everything below. Must not change between updates of the same list.
+    /// Omits these paths and everything below them. Every update of a list needs the same paths.
     std::vector<std::string> skip;
     const std::atomic<bool>* stop = nullptr;  ///< if it becomes true, the update is aborted
   };
@@ -63,15 +63,15 @@ class TreeList {
   };
   struct Entry {
     std::string name;
-    Stat stat;  // of a folder only the type; `Folder` has the rest
+    Stat stat;  // for a folder, only `type` is set; `Folder` has the rest
   };
   struct Folder {
     Stat stat;
     std::string attributes;  // a digest of the extended attributes; "-" if there are none
     // Most folders are unchanged. Such a folder is compared with its text in the saved list,
     // because that needs no memory and runs on several threads.
-    bool is_read = true;               // false: `entries` are still in `text`
-    std::string_view text;             // a part of text_
+    bool is_read = true;               // false: the entries are only in `text`, not in `entries`
+    std::string_view text;             // the folder's part of the saved list `text_`
     std::vector<std::string> folders;  // names of the subfolders in `text`
     std::vector<Entry> entries;        // sorted by name
   };
@@ -87,7 +87,7 @@ class TreeList {
 
   std::unique_ptr<const std::string> text_;  // the file that load() has read
   std::size_t files_ = 0;
-  std::unordered_map<std::string, Folder> folders_;  // by path; "" is the top
+  std::unordered_map<std::string, Folder> folders_;  // the key is the path; "" is the top folder
 };
 
 }  // namespace moonlet

@@ -14,7 +14,7 @@ namespace moonlet {
 /// A body up to this size is kept whole unless memory is short.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// Returns the body without those members of `names` that are large; no value if none is large.
+/// Returns the body without its large members that `names` lists; no value if nothing was removed.
 std::optional<std::string> body_without_large(std::string_view body,
                                               const std::vector<std::string>& names);
 

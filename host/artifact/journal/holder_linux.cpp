@@ -49,7 +49,7 @@ std::optional<Stat> read_stat(const std::string& pid) {
   std::string_view rest = std::string_view(text).substr(bracket + 2);
   Stat stat;
   stat.state = rest[0];
-  // The positions of these fields behind the field "state", where "ppid" has the position 1.
+  // The indices of these fields in /proc/PID/stat, if the field "state" has the index 0.
   constexpr int kFlags = 6, kThreads = 17, kStartTime = 19;
   for (int i = 1; i <= kStartTime; ++i) {
     const auto space = rest.find(' ');

@@ -17,14 +17,15 @@ namespace moonlet {
 
 namespace {
 
-// A commit starts at the end of a loop turn, or after 2 ms in a long turn.
+// Waiting records are written at the end of a loop turn, or after 2 ms if the turn is long.
 constexpr std::int64_t kLongestWaitMs = 2;
 constexpr std::size_t kMostWaiting = 256;
 constexpr std::int64_t kRelaxedMs = 50;
 // Limits the memory of records that wait for the disk.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
-// Fills `bytes` from `offset`, and shortens it at the end of the file. Returns 0 or an errno.
+// Fills `bytes` from the file at `offset`. If the file ends earlier, shortens `bytes`. Returns 0 or
+// an errno.
 int read_at(int fd, std::uint64_t offset, std::string& bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t got =
@@ -47,7 +48,7 @@ void JournalWrite::finish(std::uint64_t n, std::optional<Error> error) {
 
 struct Journal::Handles {
   uv_async_t done{};    // wakes the loop when records are written or have failed
-  uv_prepare_t turn{};  // runs before the loop waits
+  uv_prepare_t turn{};  // calls back in each loop turn, before the loop waits
   int open = 2;
 
   void close() {
@@ -181,12 +182,12 @@ void Journal::deliver() {
   }
   const auto reached = take_reached();
   const auto lost = lost_;
-  // Use no member below: a callback of finish() may destroy this journal.
+  // Use no member from here on, because a callback of finish() may destroy this journal.
   for (auto& entry : done) entry.write->finish(entry.n, std::move(entry.error));
   for (const auto& write : reached) write->finish(0, lost);
 }
 
-// Removes and returns written()'s operations whose records are now in the file, in order.
+// Removes the operations of written() whose records are now in the file, and returns them in order.
 std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
   std::vector<std::shared_ptr<JournalWrite>> reached;
   for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
@@ -305,7 +306,7 @@ class Opening {
     return {};
   }
 
-  /// Truncates the file to its complete lines, and syncs them before any use.
+  /// Removes an unfinished write from the end of the file, adds a missing newline, and syncs.
   Result<Fd> repair(Fd fd, JournalReport& report) const {
     const auto whole = static_cast<off_t>(report.whole_bytes);
     if (report.torn_bytes > 0 && ::ftruncate(fd.get(), whole) != 0) return failure(errno, "repair");

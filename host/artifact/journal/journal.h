@@ -81,7 +81,7 @@ class Journal {
 
  private:
   struct Handles;
-  struct Mark {  // completes `write` when the number of written relaxed records reaches `relaxed`
+  struct Mark {  // `write` completes when append_relaxed() has written `relaxed` records
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };

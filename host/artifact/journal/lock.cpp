@@ -141,8 +141,8 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
 
 // The time to wait for a lock depends on what its holder does.
 constexpr std::int64_t kTakerMs = 1500;    // another process is acquiring the run's lock
-constexpr std::int64_t kPassingMs = 2000;  // the holder sweeps a run or writes a record
-constexpr std::int64_t kEndingMs = 5000;   // the holder was killed and is ending
+constexpr std::int64_t kPassingMs = 2000;  // the holder ends the run's orphans or amends the run
+constexpr std::int64_t kEndingMs = 5000;   // the holder was killed and is exiting
 constexpr std::int64_t kLookMs = 30;       // RunLock::holder() locks the file for a moment
 
 LockTry refused(Error error, std::int64_t patience_ms = 0) {

@@ -34,7 +34,7 @@ struct JournalReport {
   std::uint64_t records = 0;
   /// The number of lines that a host wrote after losing the lock. They do not count as records.
   std::uint64_t fenced = 0;
-  std::uint64_t generation = 0;  ///< the newest generation of any record
+  std::uint64_t generation = 0;  ///< the highest lock generation in any record
   /// The size of an unfinished write at the end of the file. None of its records was durable.
   std::uint64_t torn_bytes = 0;
   /// The first line that was changed, lost or duplicated after it was written.
@@ -42,7 +42,7 @@ struct JournalReport {
 
   // A writer needs the next members to continue the file.
   std::uint64_t whole_bytes = 0;  ///< the size without the unfinished write at the end
-  bool lacks_newline = false;     ///< the last valid line still lacks its newline
+  bool lacks_newline = false;     ///< the file ends with a valid line that has no newline
   std::string last_hash;          ///< the hash of the last record
 };
 

@@ -54,7 +54,7 @@ class JournalWriter {
   /// Queues a record until kick().
   void add(JournalEntry entry);
   void kick();
-  /// Returns the entries that were written or failed since the last call, in order.
+  /// Returns, in order, the entries that have been written or have failed since the last call.
   std::vector<JournalEntry> take_done();
   /// Writes and syncs everything that is queued, and waits for the result.
   Result<void> drain();
@@ -83,9 +83,9 @@ class JournalWriter {
   JournalFile file_;
   bool unsynced_ = false;          // the file has whole records that were not synced
   bool wrote_ = false;             // the current batch has written to the file
-  bool leftover_ = false;          // the file ends in a part of a failed write
+  bool leftover_ = false;          // a failed write has left a part of a record at the file's end
   std::optional<Error> broken_;    // the error that makes every later write fail
-  std::unique_ptr<char[]> spare_;  // freed if memory runs out, to complete the last records
+  std::unique_ptr<char[]> spare_;  // freed if memory runs out, so that records still complete
 
   std::function<void()> wake_;
   std::thread thread_;

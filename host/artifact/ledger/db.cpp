@@ -24,8 +24,8 @@ bool is_busy(int code) {
   return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
 }
 
-/// Returns the errno for a file that SQLite can only read: it, its folder or its file system is
-/// read-only.
+/// Returns why SQLite can only read the file, as an errno. The file, its folder or its file system
+/// may be read-only.
 int why_read_only(const std::string& path) {
   for (const std::string& place : {path, path.substr(0, path.rfind('/') + 1)}) {
     if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) return errno;

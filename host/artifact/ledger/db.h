@@ -71,7 +71,7 @@ class LedgerDb {
 
   /// Returns a prepared statement, which is cached.
   Result<LedgerQuery> query(const std::string& sql);
-  /// Runs statements without results.
+  /// Runs SQL statements that return no rows.
   Result<void> exec(const char* sql);
   /// Runs `fn` in a transaction and rolls back on an error.
   Result<void> transaction(const std::function<Result<void>()>& fn);
@@ -82,7 +82,7 @@ class LedgerDb {
   bool is_current(const Dir& agent) const;
   /// Returns kDamaged if a call has found the file damaged, otherwise kUsable.
   State state() const { return state_; }
-  /// Sets how long to wait while another process locks the file.
+  /// Sets how long calls wait while another process locks the file.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
  private:

@@ -18,7 +18,7 @@ namespace moonlet {
 
 class LedgerDb;
 
-/// An empty field of RunFilter does not filter.
+/// RunFilter selects the runs that match all of its nonempty fields.
 struct RunFilter {
   std::string task;
   std::string preset;
@@ -32,8 +32,8 @@ struct UsageFilter {
   std::string preset;  ///< the preset of the run
   std::string runner;
   std::string model;
-  std::string since_day;  ///< the first day that counts, such as "2026-11-01"
-  std::string until_day;  ///< the last day that counts
+  std::string since_day;  ///< the first day to include, such as "2026-11-01"
+  std::string until_day;  ///< the last day to include
 };
 
 enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
@@ -49,10 +49,10 @@ class Ledger {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// Returns false if the ledger's file does not exist and must be rebuilt.
+  /// Returns false if the ledger's file does not exist, so that it must be rebuilt.
   bool present() const;
-  /// Sets how long to wait while another process locks the file, initially 30 seconds. Calls then
-  /// fail with kTimeout.
+  /// Sets how long calls wait while another process locks the file, before they fail with kTimeout.
+  /// Initially 30 seconds.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
   // Each write is a transaction of its own, except inside together().

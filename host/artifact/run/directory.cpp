@@ -11,7 +11,7 @@ namespace moonlet {
 namespace {
 
 constexpr char kLetter = 'R';
-// kHint stores the last used number, which avoids a search in a million folders.
+// This file stores the last used number, so that create() need not search a million folders.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 
@@ -54,7 +54,7 @@ Result<std::uint64_t> Runs::start() const {
   return hint > *found && hint - *found < kPlausible ? hint : *found;
 }
 
-// Rewrites the hint in place, because a torn hint does no harm.
+// Overwrites the hint file in place, because a partly written hint does no harm.
 void Runs::write_hint(std::string_view id) const {
   auto fd = agent_.open_update(kHint);
   if (!fd) return;

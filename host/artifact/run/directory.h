@@ -49,7 +49,8 @@ class Runs {
 
   /// Returns the ids of live runs, oldest first: running, parked, or orphaned by a killed host.
   Result<std::vector<std::string>> live() const;
-  /// Marks a run as live (on resume) or finished. Both calls are idempotent.
+  /// mark_live() marks a resumed run as live, mark_finished() removes the mark.
+  /// Calling either again has no effect.
   Result<void> mark_live(std::string_view id) const;
   Result<void> mark_finished(std::string_view id) const;
 

@@ -69,7 +69,7 @@ class Reader {
     return true;
   }
 
-  // In version 4, an entry begins with the number of bytes to remove from the previous path's end.
+  // In a version 4 index, a path begins with how many bytes to cut from the previous path's end.
   bool shorten() {
     std::size_t less = 0;
     for (bool more = true, first = true; more; first = false) {
@@ -96,8 +96,8 @@ class Reader {
     }
   }
 
-  // Returns false for an extension that a reader must understand. The name of such an extension
-  // does not begin with a capital letter.
+  // Skips the extensions of the index. Returns false if an extension's name does not begin with a
+  // capital letter, because a reader must understand such an extension.
   bool extensions() {
     while (at_ + 8 <= end()) {
       if (index_[at_] < 'A' || index_[at_] > 'Z') return false;
@@ -109,7 +109,7 @@ class Reader {
   std::string_view index_;
   std::size_t id_bytes_, at_ = 0;
   std::uint32_t version_ = 0;
-  std::string path_, last_;  // the path of this entry; the folder that note() handled last
+  std::string path_, last_;  // path_: of the current entry; last_: the folder of an earlier entry
   std::unordered_set<std::string> known_;
 };
 

@@ -11,15 +11,15 @@
 namespace moonlet {
 
 struct GitIndexFacts {
-  std::vector<std::string> folders;     ///< relative folders of the files, each once; "" is the top
+  std::vector<std::string> folders;     ///< the folders of tracked files, each once; "" is the top
   std::vector<std::string> attributes;  ///< tracked files named .gitattributes
-  /// True if a file is marked assume-unchanged or skip-worktree, or is in the middle of a merge.
+  /// True if any file is marked assume-unchanged or skip-worktree, or has an unresolved merge.
   bool has_flags = false;
   bool has_submodules = false;
 };
 
 /// Reads the content of an index whose object ids have `id_bytes` bytes (20 or 32).
-/// Fails with kInvalid.
+/// Fails with kInvalid if the index is damaged, split, sparse or of an unknown version.
 Result<GitIndexFacts> git_index_facts(std::string_view index, std::size_t id_bytes);
 
 }  // namespace moonlet

@@ -149,7 +149,7 @@ Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_g
   return tree;
 }
 
-// Returns the work tree whose top is `at`; an empty value without a repository.
+// Returns the work tree whose top is `at`; an empty GitTree if `at` is not the top of one.
 Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
   const auto dot_git = real_path(joined(at, ".git"));
   if (!dot_git) return dot_git.error();

@@ -16,12 +16,12 @@ namespace moonlet {
 class Home {
  public:
   /// Finds the home for an absolute `folder` (--repo or the working directory). Writes no file.
-  /// Without `ask_git`, each linked work tree of a submodule has a home of its own.
+  /// Without `ask_git`, the linked work trees of a submodule do not share a home.
   static Result<Home> find(const std::string& folder, AskGit ask_git = no_git);
 
   /// Returns the folder that contains `.agent`.
   const std::string& root() const { return root_; }
-  /// Returns the top of the folder's work tree, or the folder itself outside git.
+  /// Returns the top of the git work tree around the folder of find(), or outside git that folder.
   /// work_tree() differs from root() in a linked work tree.
   const std::string& work_tree() const { return work_tree_; }
   const GitTree& git() const { return git_; }

@@ -17,7 +17,7 @@ namespace moonlet::executor {
 namespace {
 
 constexpr std::size_t kAnswerCap = 64 << 20;  // the most bytes accepted in an answer
-constexpr std::size_t kHeadBytes = 200;       // an error quotes this much of a malformed answer
+constexpr std::size_t kHeadBytes = 200;       // bytes of a malformed answer that an error quotes
 
 std::unique_ptr<TurnReader> reader_for(Api api) {
   if (api == Api::kChat) return std::make_unique<ChatReader>();
@@ -29,7 +29,7 @@ double jitter() {
   return std::uniform_real_distribution<double>{0, 1}(random);
 }
 
-/// Describes why an exchange gave no usable answer.
+/// Describes why an HTTP request got no usable answer.
 Failure no_answer(const HttpReply& reply) {
   using End = HttpReply::End;
   switch (reply.end) {

@@ -18,10 +18,11 @@ class Guard {
  public:
   explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
 
-  /// Remembers the current read-only places, except for those in `held`, which the kernel protects.
+  /// Remembers the current content of the read-only paths.
+  /// Omits the paths in `held`, which the kernel protects.
   void remember(const std::vector<std::string>& held = {});
-  /// Undoes what a command has changed or moved, and returns the changed paths. Ignores places in
-  /// `held`.
+  /// Undoes what a command has changed or moved, and returns the changed paths.
+  /// Ignores the paths that remember() got in `held`.
   /// "!" before a path means that it could not be restored, for example because it was too large to
   /// remember.
   std::vector<std::string> put_back();
@@ -43,7 +44,7 @@ class Guard {
 
   const Workspace& workspace_;
   Files places_;                   // the watched files and folders
-  std::set<std::string> held_;     // places that the kernel protects from writes
+  std::set<std::string> held_;     // paths that the kernel protects from writes
   std::set<std::string> objects_;  // paths of git's object files
   std::map<std::string, Saved> saved_;
   std::uint64_t kept_bytes_ = 0;

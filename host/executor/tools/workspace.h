@@ -33,7 +33,7 @@ class Workspace {
   bool holds_sessions(std::string_view rel) const;
   /// Returns true if tools may not change `rel`. `folder` tells whether it is a folder.
   bool is_read_only(std::string_view rel, bool folder) const;
-  /// Returns the existing read-only places at the top of the root, and the sessions folder.
+  /// Returns the read-only files and folders at the top of the root, and the sessions folder.
   std::vector<std::string> read_only() const;
 
  private:

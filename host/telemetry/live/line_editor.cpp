@@ -166,7 +166,7 @@ class LineEditor::Impl {
       const std::lock_guard lock(mutex_);
       if (event.kind != LineEvent::Kind::kComplete) {
         reading_ = false;
-        // The line has ended, so text that waits is no longer printed above it, but below it.
+        // The line has ended, so print the waiting text below it.
         (void)write_all(options_.out, above_);
         above_.clear();
       }

@@ -111,7 +111,7 @@ void LiveModel::begin_phase(const Event& event) {
   auto name = text_of(event.fields, "name");
   const auto known = std::find_if(phases.begin(), phases.end(),
                                   [&](const LivePhase& phase) { return phase.name == name; });
-  // Parallel branches may announce the same phase several times.
+  // Parallel branches may announce a phase several times, so do not add it again.
   if (known != phases.end()) {
     known->planned = std::max(known->planned, integer_of(event.fields, "planned"));
     current = static_cast<std::size_t>(known - phases.begin());

@@ -39,7 +39,7 @@ struct LiveStep {
   std::string note;                 ///< why the step failed
 
   bool is_asked = false;  ///< the step asks a model, or has asked one
-  bool is_paid = false;   ///< the step asked a model that costs money, in this host process
+  bool is_paid = false;   ///< this host process ran the step on a paid model
 
   bool is_agent() const { return kind == "agent"; }
 };
@@ -112,7 +112,7 @@ class LiveModel {
   void forget_some(LivePhase& phase, LiveState state);
 
   std::unordered_map<std::string, std::size_t> running_;  // phase of each running step, by key
-  std::unordered_map<std::string, Group> groups_;         // key: prefix of its branches' step keys
+  std::unordered_map<std::string, Group> groups_;         // groups, by prefix of the step keys
 };
 
 }  // namespace moonlet

@@ -159,7 +159,7 @@ std::string View::agents_text() const {
   return counts.empty() ? counts : "agents: " + counts;
 }
 
-/// Adds a line with the title and those of the parts that fit.
+/// Adds a line with the title, and each part that still fits into the line.
 void View::add_parts(const std::string& title, Tone tone, const std::vector<std::string>& parts) {
   const std::string between = style_.unicode ? " \xc2\xb7 " : " | ";
   LiveRow row(style_);
@@ -252,7 +252,7 @@ void View::measure(const std::vector<Shown>& list) {
     }
   }
   if (style_.width < 60) runner_width_ = 0;
-  // Besides the label, a line needs room for the runner, six columns of time, and a message.
+  // Besides its label, a step's line has the runner, six columns of time, and a message.
   const int beside = 4 + (runner_width_ > 0 ? runner_width_ + 2 : 0) + 8 + style_.width / 3;
   label_width_ = std::clamp(label, kShortestLabel, std::max(style_.width - beside, kShortestLabel));
 }

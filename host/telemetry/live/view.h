@@ -15,7 +15,7 @@ struct LiveStyle {
   int height = 24;  ///< maximum number of lines
   bool colour = false;
   bool unicode = true;                                         ///< use symbols beyond ASCII
-  std::string_view help = "^C stops, and keeps what is done";  ///< last line, if there is room
+  std::string_view help = "^C stops, and keeps what is done";  ///< the view's last line, if it fits
 };
 
 struct LiveLine {
@@ -28,8 +28,8 @@ struct LiveLine {
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms);
 
-/// Renders a log message or warning after a mark, wrapped to the style's width.
-/// Returns no lines if the final report repeats the message.
+/// Renders a log message or warning with a mark in front, wrapped to the style's width. Returns no
+/// lines if the final report repeats the message.
 std::vector<std::string> render_message(const Event& event, const LiveStyle& style);
 
 /// Renders one line for each phase of an ended run, for at most 20 phases. Ignores the height.

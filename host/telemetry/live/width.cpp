@@ -20,11 +20,11 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// The emoji variation selector. After it, some terminals draw the preceding character in two
-// columns. It counts as a column, so that the line is never too long.
+// The emoji variation selector makes some terminals draw the preceding character in two columns. It
+// counts as a column of its own, so that the line is never too long.
 constexpr std::uint32_t kPicture = 0xfe0f;
 
-/// `Walk` is the size of the part of a text that fits: in bytes, and in columns.
+/// `Walk` measures the part of a text that fits, in bytes and in columns.
 struct Walk {
   std::size_t bytes = 0;
   int columns = 0;
@@ -53,7 +53,7 @@ constexpr int kEndless = 1 << 30;
 }  // namespace
 
 int code_point_width(std::uint32_t code) {
-  // Hangul vowels and final consonants combine with the initial consonant before them.
+  // Hangul vowels and final consonants add no column, because they join the initial consonant.
   if ((code >= 0x1160 && code <= 0x11ff) || (code >= 0xd7b0 && code <= 0xd7fb)) return 0;
   const auto point = static_cast<utf8proc_int32_t>(code);
   // Most terminals give a spacing mark (Mc) a column of its own.

@@ -32,8 +32,8 @@ std::vector<std::string> words_of(std::string_view name) {
 
 enum class NameClass {
   kPlain,
-  kMaybe,   // KEY, AUTH, …: the value is often a setting, not a secret
-  kSecret,  // PASSWORD, SECRET, …: the value is almost always a secret
+  kMaybe,   // names with KEY, AUTH, …: often a setting, not a secret
+  kSecret,  // names with PASSWORD, SECRET, …: almost always a secret
 };
 
 NameClass classify(std::string_view name) {
@@ -166,7 +166,7 @@ struct JsonStyle {
   bool ascii = false;              // escape everything beyond ASCII
   bool upper = false;              // write hex digits in upper case: \u00E4
   bool slashes = false;            // escape "/" as "\/"
-  std::string_view as_units = {};  // escape these as \u00XX; if any, escape U+2028 and U+2029 too
+  std::string_view as_units = {};  // also escape these; unless empty, also U+2028 and U+2029
 };
 
 // Some encoders escape U+2028 and U+2029, because old JavaScript takes them for line ends.
@@ -260,8 +260,8 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // Encode the form a second time. Few styles suffice, because an encoded text has few special
-    // characters other than backslashes and quotes.
+    // Encode the form again, for a JSON text in another one. Few styles suffice, because besides
+    // backslashes and quotes, an encoded text has few special characters.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));

@@ -149,7 +149,7 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
     if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
-    // If the match covers the start of the incomplete needle, look for one after the match.
+    // If the match overlaps the incomplete needle at `open`, find the next incomplete needle.
     if (from > open) open = open_end(text, from);
   }
   out.append(text, from, open - from);

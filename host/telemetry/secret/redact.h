@@ -22,7 +22,7 @@ struct Secret {
 /// RedactedPlace tells restore() which text a label replaces.
 struct RedactedPlace {
   std::size_t at = 0;      ///< offset of the label in the redacted text
-  std::uint32_t form = 0;  ///< index of the replaced text in forms_of_label()
+  std::uint32_t form = 0;  ///< index in the result of forms_of_label()
 };
 
 class Redactor {
@@ -45,7 +45,7 @@ class Redactor {
   bool empty() const { return !table_; }
 
   /// Replaces every occurrence of a secret. If matches overlap, the leftmost and then the longest
-  /// wins. Appends what restore() needs to `places`.
+  /// wins. Stores in `places` what restore() needs.
   std::string apply(std::string_view text, std::vector<RedactedPlace>* places = nullptr) const;
 
   /// Undoes apply() with the secrets that are known now. Returns no value if a secret is not known.

@@ -20,7 +20,7 @@ std::string show(const nlohmann::json& value);
 /// list: "a", "b" and 4 more.
 std::string list_texts(const std::vector<std::string_view>& texts, std::string_view last_word);
 
-/// Returns the candidate that `word` is probably a misspelling of; "" if none is similar.
+/// Returns the candidate that `word` probably misspells; "" if none is similar.
 std::string_view near_name(std::string_view word, const std::vector<std::string_view>& candidates);
 
 /// Formats `key` as a step of a JSON pointer: escapes "~" and "/", and shortens a long key.

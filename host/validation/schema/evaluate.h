@@ -14,7 +14,7 @@ namespace moonlet::schema {
 
 ValidationReport evaluate(const Program& program, const nlohmann::json& instance);
 
-/// Path leads from the root to the current value. It is a linked list on the call stack.
+/// Path is the path from the root to the current value: a linked list on the call stack.
 struct Path {
   const Path* parent = nullptr;
   const std::string* key = nullptr;  ///< null if the step is an array index
@@ -120,7 +120,7 @@ class Evaluator {
   /// Caches whether a value matches a schema with anyOf or oneOf.
   /// Without the cache, nested alternatives would take exponential time.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
-  std::size_t temporaries_ = 0;  ///< if not 0, the value is temporary, so do not use `choices_`
+  std::size_t temporaries_ = 0;  ///< if not 0, do not cache: the value is temporary
   std::size_t depth_ = 0;
   bool too_deep_ = false;
   std::size_t nested_branches_ = 0;  ///< number of nested anyOf and oneOf being explained

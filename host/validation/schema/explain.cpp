@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kSentence = 60;     // cost of an error message, in budget steps
-constexpr std::size_t kBranchErrors = 6;    // maximum number of errors of an anyOf or oneOf branch
+constexpr std::size_t kBranchErrors = 6;    // report at most this many errors of a branch
 constexpr std::size_t kNestedBranches = 3;  // maximum nesting of anyOf and oneOf in an error
 constexpr std::size_t kCandidates = 200;    // compare a wrong name with at most this many names
 
@@ -108,7 +108,7 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
-  // Show the value, unless `rest` describes it and so begins with "has", "lacks" or "is".
+  // Show the value, unless `rest` describes it. Then `rest` begins with "has", "lacks" or "is".
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
   if (!says_value) error.message += "is " + show(subject.value) + "; ";
@@ -180,7 +180,7 @@ bool Evaluator::missing_fault(const Subject& subject,
   std::string rest = std::string("lacks the ") +
                      (missing.size() == 1 ? "property " : "properties ") +
                      list_texts(missing, "and");
-  // A missing property may be present under a misspelled name.
+  // Look for unknown properties, whose names may be misspelled names of missing ones.
   const auto& known = subject.node.object->properties;
   std::vector<std::string_view> unknown;
   for (const auto name : names_of(subject.value)) {
@@ -206,7 +206,8 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // The message describes the property's name like a value. Use only the part "; expected …".
+  // In the message about the name, the part from "; expected" on says what a name must match.
+  // Append this part.
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");

@@ -47,9 +47,9 @@ class Index {
   Place* known_or_new(Place place);
 
   Program& program_;
-  // The place of each subschema.
+  // Maps each subschema to its place.
   std::unordered_map<const nlohmann::json*, Place*> places_;
-  // The places of other values that the JSON pointer of a $ref leads through.
+  // The places of values that are not subschemas, but on the path of a $ref's JSON pointer.
   std::unordered_map<const nlohmann::json*, Place*> steps_;
   // The places of documents and of subschemas that have their own URI. The key is the URI without
   // its fragment.

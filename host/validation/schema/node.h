@@ -68,14 +68,14 @@ struct ArrayRules {
   const Node* items = nullptr;     ///< the schema of every element
   std::vector<const Node*> tuple;  ///< schemas of the first elements, by position
   bool is_tuple = false;
-  const Node* additional = nullptr;  ///< schema of the elements after those of `tuple`
+  const Node* additional = nullptr;  ///< the schema of elements that come after those of `tuple`
   const Node* contains = nullptr;
 };
 
 struct Dependency {
   std::string_view key;
   const Node* schema = nullptr;         ///< if set, the schema that the whole object must match
-  std::vector<std::string_view> names;  ///< if `schema` is null, the required properties
+  std::vector<std::string_view> names;  ///< the required properties if `schema` is null
 };
 
 struct ObjectRules {
@@ -101,14 +101,14 @@ struct Combinators {
 
 struct Enumeration {
   const nlohmann::json* values = nullptr;                      ///< the allowed values, a JSON array
-  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< hash and index per value, sorted
+  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< pairs of hash and index, sorted
   TypeSet types = 0;
 };
 
 struct Node {
   const Place* place = nullptr;
   bool rejects = false;       ///< the schema is `false`
-  const Node* ref = nullptr;  ///< if not null, all other members are ignored
+  const Node* ref = nullptr;  ///< if set, ignore all other members
   TypeSet types = kAnyType;
   const nlohmann::json* constant = nullptr;
   std::unique_ptr<Enumeration> enumeration;
@@ -121,7 +121,7 @@ struct Node {
 
 struct Program {
   nlohmann::json document;
-  std::unique_ptr<nlohmann::json> meta_document;  ///< null if no $ref refers to it
+  std::unique_ptr<nlohmann::json> meta_document;  ///< null if no $ref refers to the meta-schema
   std::deque<Place> places;
   std::deque<Node> nodes;
   std::map<std::string, Pattern, std::less<>> patterns;  ///< by source text

@@ -29,22 +29,22 @@ struct SchemaLimits {
   std::size_t max_pattern_bytes = 4'000;
   std::size_t max_instance_depth = 128;    ///< maximum nesting of a validated value
   std::size_t max_evaluation_depth = 600;  ///< maximum nesting of subschemas in a validation
-  std::uint64_t max_steps = 2'000'000;     ///< limits the work of validate() to less than a second
+  std::uint64_t max_steps = 2'000'000;     ///< makes validate() end within a second
   std::size_t max_errors = 20;
 };
 
 struct SchemaError {
   std::string instance;             ///< JSON pointer to the wrong value; "" is the whole value
   std::string schema;               ///< place of the violated rule: "#/properties/severity/enum"
-  std::string message;              ///< says where, what was found, and what was expected
-  std::vector<SchemaError> causes;  ///< for anyOf and oneOf: errors of the closest branch
+  std::string message;              ///< names the place, the value there and what was expected
+  std::vector<SchemaError> causes;  ///< errors of the closest branch of an anyOf or oneOf
 };
 
 struct ValidationReport {
   bool ok = true;
   std::vector<SchemaError> errors;  ///< at most max_errors; empty only if `ok` is true
   bool more_errors = false;         ///< there are more errors than max_errors
-  bool limit_hit = false;           ///< stopped at a limit; the value may be valid
+  bool limit_hit = false;           ///< the validation stopped at a limit; the value may be valid
 };
 
 class Schema {

@@ -214,8 +214,8 @@ std::optional<std::pair<std::size_t, std::size_t>> equal_pair(const json& array,
     if (!budget.spend(1)) return std::nullopt;
   }
   std::sort(hashes.begin(), hashes.end());
-  // Many different values with equal hashes can only be an attack. The budget limits their
-  // comparison.
+  // Only an attacker can find many different values with equal hashes. The budget limits how many
+  // of them are compared.
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     for (std::size_t j = i + 1; j < hashes.size() && hashes[j].first == hashes[i].first; ++j) {
       const auto first = hashes[i].second, second = hashes[j].second;

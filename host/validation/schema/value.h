@@ -17,7 +17,8 @@ class Budget {
  public:
   explicit Budget(std::uint64_t steps) : left_(steps) {}
 
-  /// Uses up steps. Returns false if too few are left; all later calls then return false, too.
+  /// Subtracts `steps` from the budget. Returns false if too few are left; all later calls then
+  /// return false, too.
   bool spend(std::uint64_t steps) {
     if (steps > left_) {
       left_ = 0;
@@ -53,7 +54,7 @@ int compare_numbers(const nlohmann::json& a, const nlohmann::json& b);
 bool is_integral(const nlohmann::json& number);
 
 /// Returns a non-negative number without a fraction as an integer, clamped to 64 bits. Returns no
-/// value for other numbers.
+/// value for a negative number or one with a fraction.
 std::optional<std::uint64_t> as_count(const nlohmann::json& number);
 
 /// Returns true if two values are equal. Returns false if the budget is exhausted.

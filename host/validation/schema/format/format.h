@@ -11,15 +11,15 @@ namespace moonlet::schema {
 struct Format {
   std::string_view name;
   bool (*matches)(std::string_view text);
-  std::string_view example;  ///< a valid text, to be shown in error messages
-  unsigned cost;             ///< budget steps to check 64 bytes of text
+  std::string_view example;  ///< a text that matches; error messages show it
+  unsigned cost;             ///< how many budget steps a check of 64 bytes costs
   std::size_t max_bytes;     ///< maximum size of a valid text
 };
 
 /// Returns the format with this name, or null if it is unknown. The format is a static object.
 const Format* find_format(std::string_view name);
 
-// These functions are in time.cpp, net.cpp, uri.cpp and format.cpp.
+// These functions are defined in time.cpp, net.cpp, uri.cpp and format.cpp.
 bool is_date(std::string_view text);
 bool is_time(std::string_view text);
 bool is_date_time(std::string_view text);

@@ -44,8 +44,8 @@ bool Pattern::matches(std::string_view text) const {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *program_);
 }
 
-// Assumes a hostile expression, for which RE2 creates a new state at each byte. Typical expressions
-// cost far less.
+// Returns the cost of a hostile expression, for which RE2 creates a new state at each byte. Typical
+// expressions cost far less.
 std::uint64_t Pattern::cost(std::size_t bytes) const {
   return 4 + (bytes + 16) * (64 + static_cast<std::uint64_t>(program_->ProgramSize())) / 256;
 }

@@ -17,7 +17,8 @@ std::optional<int> number(std::string_view text) {
   return value;
 }
 
-// Parses the two digits at offset `at`. Returns no value if the number is greater than `most`.
+// Parses the two digits at offset `at`. Returns no value if they are not digits or their number is
+// greater than `most`.
 std::optional<int> pair_at(std::string_view text, std::size_t at, int most) {
   if (text.size() < at + 2) return std::nullopt;
   const auto value = number(text.substr(at, 2));
