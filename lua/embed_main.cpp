@@ -61,7 +61,7 @@ class NameStripper {
     return value;
   }
   void text() {
-    const std::size_t size = number();  // length + 1; 0 if there is no text
+    const std::size_t size = number();  // 1 + the length, or 0 if there is no text
     if (size > 0) copy(size - 1);
   }
   void constant() {
@@ -93,7 +93,7 @@ class NameStripper {
     out_ += kNone;
   }
 
-  static constexpr char kNone = static_cast<char>(0x80);  // a count of 0 in bytecode
+  static constexpr char kNone = static_cast<char>(0x80);  // how bytecode encodes a count of 0
   const std::string& in_;
   const bool keeps_upvalues_;
   std::size_t at_ = 0;

@@ -38,8 +38,8 @@ constexpr std::string_view kNotWaited =
     "  moonlet list shows it; moonlet resume continues it, moonlet cancel cleans "
     "it up\n";
 
-/// The first signal cancels the run; a second signal exits immediately. The keeper notices that its
-/// host is gone and kills the children.
+/// Handles a signal that asks the process to end. The first signal cancels the run; a second signal
+/// exits immediately. The keeper then notices that its host is gone and kills the children.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) {
@@ -79,7 +79,7 @@ void watch_signals(Signalled& reached) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit fails with EFBIG instead
+  signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with EFBIG
 }
 
 /// ThreadSanitizer delays a signal until the thread calls a library function. A Lua loop may never
@@ -121,8 +121,8 @@ void print(int stream, std::string_view text) {
       continue;
     }
     if (wrote < 0) {
-      // On EPIPE the reader has closed the pipe on purpose. After any other error the result is
-      // incomplete, so remember the error.
+      // EPIPE means that the reader has closed the pipe on purpose. After any other error the
+      // result is incomplete, so remember the error.
       if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
       return;
     }
@@ -190,9 +190,9 @@ void fill_standard_descriptors() {
   }
 }
 
-/// Replaces this process by moonlet-web, the web server in this executable's folder. Returns if
-/// moonlet-web is not installed or the arguments have `--help`; the command `web` handles these
-/// cases.
+/// Replaces this process by moonlet-web, the web server in this executable's folder. Does nothing
+/// if moonlet-web is not installed or the arguments have `--help`. The engine then runs the command
+/// `web`, which prints an error or the help.
 void become_web(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return;

@@ -121,7 +121,7 @@ int record_locked(lua_State* L, Operation& operation) {
     auto& wanted = push_box<Amendment>(L);
     wanted = {services.redactor.apply(check_text(L, 3)), optional(4), optional(5), optional(6)};
     amended = LuaState::host_work(L, [&] {
-      const RunLock held = std::move(*lock);  // unlocks on return, not at a garbage collection
+      const RunLock held = std::move(*lock);  // releases the lock on return, not at a collection
       return registry.amend(services.loop, id, held, std::move(wanted));
     });
   } else if (registry.holder(id) != 0) {
@@ -136,10 +136,11 @@ int record_locked(lua_State* L, Operation& operation) {
   return 2;
 }
 
-/// record(home, run, body, was?, path?, text?) adds a record to the journal of a run.
-/// It also writes the file `path` durably. Returns true, false, or nil and an error.
+/// record(home, run, body, was?, path?, text?) adds a record to the journal of a run. If `path` is
+/// given, then writes `text` durably to this file. Returns true, or nil and an error.
 /// Returns false if a process drives the run, or if the hash of run.json is not `was`.
-/// Returns true and an error if the journal is damaged, so that the record could not be added.
+/// If the journal is damaged or cannot hold the record, only writes the file, and returns true and
+/// the error. Without `path`, it then returns nil and the error.
 int audit_record(lua_State* L) {
   lua_settop(L, 6);
   Home& home = check_home(L, 1);
@@ -148,7 +149,8 @@ int audit_record(lua_State* L) {
   for (int index = 4; index <= 6; ++index) {
     if (!lua_isnil(L, index)) (void)check_text(L, index);
   }
-  // Call prepare() before lock(), because prepare() raises an error where code must not wait.
+  // Call prepare() before lock(), because prepare() raises an error if the task cannot await here,
+  // and then the lock must not be taken.
   Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunRegistry(home).lock(Services::of(L).loop, id);

@@ -4,7 +4,7 @@ namespace moonlet {
 
 namespace {
 
-// "script" and "host" are implemented in lua/engine, and "coroutine" in lua/sandbox.
+// The libraries "script" and "host" are defined in lua/engine, and "coroutine" in lua/sandbox.
 constexpr luaL_Reg kLibraries[] = {
     {"task", luaopen_core_task},           {"json", luaopen_core_json},
     {"text", luaopen_core_text},           {"clock", luaopen_core_clock},

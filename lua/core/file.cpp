@@ -34,8 +34,8 @@ constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
 constexpr rlim_t kMostFolders = 128;
 
-/// DirBox owns an open folder. The garbage collector counts only the few bytes of a box, so it
-/// would not run before the process has no descriptors left; see collect_folders().
+/// DirBox owns an open folder. The garbage collector sees only the few bytes of a box, so the
+/// process could run out of descriptors before a collection; see collect_folders().
 struct DirBox {
   std::optional<Dir> dir;
   std::shared_ptr<std::size_t> open;
@@ -303,7 +303,9 @@ int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
 }
 
 /// load(dir, path, cap) reads a file as input of an agent, in a single pass.
-/// Returns {text, sha256, bytes, kept, cut, binary}, or nil and an error message.
+/// Returns {text, sha256, bytes, kept, cut, binary}, or nil and an error message. `text` has the
+/// `kept` bytes for the prompt, at most `cap`; `bytes` and `sha256` are of the whole file. `cut` is
+/// true if a part is omitted.
 int file_load(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -333,7 +335,7 @@ int file_take(lua_State* L) {
 /// is_startup(path, writes) returns true if the path is a startup file; see is_startup_file()
 int file_is_startup(lua_State* L) {
   const std::string_view path = check_text(L, 1);
-  lua_settop(L, 2);  // a missing `writes` becomes nil
+  lua_settop(L, 2);  // makes index 2 nil if `writes` is missing
   auto& writes = push_box<std::vector<std::string>>(L);
   if (!lua_isnoneornil(L, 2)) {
     for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {

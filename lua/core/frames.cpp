@@ -81,8 +81,8 @@ int frames_locals(lua_State* L) {
 
 int kept_return(lua_State* L, int, lua_KContext) { return lua_gettop(L); }
 
-/// Calls the function in upvalue 1 with all arguments. A C function keeps its stack frame even if
-/// Lua would make a tail call.
+/// Calls the function in upvalue 1 with all arguments. This is a C function, because in a tail call
+/// to a C function Lua keeps the caller's stack frame.
 int kept_call(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
@@ -99,7 +99,8 @@ int frames_keep(lua_State* L) {
   return 1;
 }
 
-/// The __index of closed(): calls the function in upvalue 1 if a script reads a missing field.
+/// Implements the function that closed() returns. If a script reads a missing field, calls the
+/// function in upvalue 1.
 int closed_index(lua_State* L) {
   lua_Debug frame;
   if (lua_getstack(L, 1, &frame) == 0) return 0;
@@ -111,9 +112,9 @@ int closed_index(lua_State* L) {
   return 1;
 }
 
-/// closed(fn) returns an __index function. If a script reads a missing field, the function returns
-/// fn(table, key). For the standard library, it returns nil, because the library may test for any
-/// field.
+/// closed(fn) returns a function for __index. If a script reads a missing field, it returns
+/// fn(table, key). If the standard library reads one, it returns nil, because the library may test
+/// whether a field exists.
 int frames_closed(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);

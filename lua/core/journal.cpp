@@ -32,7 +32,7 @@ RunDriver& check_journal(lua_State* L) {
 /// Names is the argument of open(), converted to C++ values.
 struct Names {
   std::vector<std::string> large;  // large members that are read from the file on demand
-  nlohmann::json late;             // a timeout's record; record_deadlines() completes it
+  nlohmann::json late;             // record to append when a scope times out
   std::string late_key, late_error;
 };
 
@@ -65,7 +65,7 @@ struct RecordList {
   };
   Names names;
   std::vector<Item> items;
-  std::size_t bytes = 0;  // total size of the bodies that have all their members
+  std::size_t bytes = 0;  // total size of the bodies that are not lazy
   std::size_t given = 0;
   Result<nlohmann::json> item = Error{};
 
@@ -104,10 +104,11 @@ int journal_next(lua_State* L) {
   return 1 + push_unread(L, records.item.error());
 }
 
-/// open{ large, deadline = { record, key, error } } opens the run's journal and returns an
-/// iterator.
+/// open{ large, deadline = { record, key, error } } opens the run's journal and returns an iterator
+/// over its records.
 /// For each record, the iterator returns order, record, nil, lazy. `order` is the record's number.
-/// If `lazy` is true, the record lacks the members that `large` names; value() reads them.
+/// If `lazy` is true, the members of the record whose names are in the list `large` are missing;
+/// value() reads them.
 /// For a damaged record, it returns order, nil and the reason.
 /// When a scope times out, `deadline.record` is appended to the journal, with the scope's name in
 /// the field `key` and the error in the field `error`.

@@ -109,7 +109,8 @@ json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", 
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 
-/// Returns a function for a worker thread that calls `use` with the ledger of `home`.
+/// Returns a function that calls `use` with the ledger of `home`. The function runs on a worker
+/// thread.
 template <typename Fn>
 WorkFunction with_ledger(Home& home, Fn use) {
   return [&home, use = std::move(use)]() -> Result<json> {
@@ -267,7 +268,7 @@ int ledger_strays(lua_State* L) {
   return await_work(L);
 }
 
-/// present(home) returns two flags: whether the ledger exists, and whether it is stale
+/// present(home) returns two flags: whether the ledger exists, and whether it must be rebuilt
 int ledger_present(lua_State* L) {
   Home& home = check_home(L, 1);
   bool present = false;

@@ -104,8 +104,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   bool edits() const { return edits_; }
   bool prompts() const { return prompts_; }
 
-  /// Wait waits for the editor's next event or for an interrupt. There must be at most one Wait for
-  /// each of the two at a time.
+  /// Wait waits for the editor's next event or, if `for_interrupt` is true, for an interrupt. At
+  /// most one Wait of each kind may exist at a time.
   class Wait final : public Operation {
    public:
     Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
@@ -162,7 +162,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
   }
 
-  static inline std::atomic<LinePrompt*> current{nullptr};  // read by the SIGINT handler
+  static inline std::atomic<LinePrompt*> current{nullptr};  // on_interrupt() reads this
 
   Services& services_;
   LuaState& state_;

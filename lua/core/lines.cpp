@@ -14,8 +14,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kLongestLine = 5 << 20;   // same as stream.line_cap in the standard library
-constexpr std::size_t kMostValues = 100'000;    // more values need over 30 MB of memory in Lua
+constexpr std::size_t kLongestLine = 5 << 20;   // equals stream.line_cap in the standard library
+constexpr std::size_t kMostValues = 100'000;    // a line with more values needs over 30 MB in Lua
 constexpr std::size_t kCollectEvery = 2 << 20;  // collect garbage after this many bytes of lines
 
 struct Reader {
@@ -57,7 +57,7 @@ int lines_open(lua_State* L) {
   return 1;
 }
 
-/// close(reader): closes the file and drops a partial line
+/// close(reader): closes the file. Discards a last line without a newline.
 int lines_close(lua_State* L) {
   check_reader(L);
   to_box<ReaderBox>(L, 1)->reset();
@@ -88,11 +88,11 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
   return 4;
 }
 
-/// read(reader, at_end) returns { line, … }, { number, … }, others, last; or nil if there is
-/// nothing new.
+/// read(reader, at_end) reads new lines and returns { line, … }, { number, … }, others, last; or
+/// nil if there is nothing new. If `at_end` is true, a last line without a newline counts, too.
 /// A line that is too long or has too many values is replaced by its size in bytes. `number` is a
-/// line's number. `others` counts the lines since the last read() that the reader does not return,
-/// because they are of another kind. `last` is the end of the newest such line.
+/// line's number in the file. `others` counts the nonblank lines since the last read() that are not
+/// of the reader's kind. `last` is the end of the newest such line.
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;

@@ -39,9 +39,9 @@ struct Call {
   Fd input;
 };
 
-/// Decides where a stream goes: to its file with at most `cap` bytes, or into the exit table. If
-/// only the other stream has a file, `cap` applies to that file, and this stream has the default
-/// cap.
+/// Returns where a child's stream goes: to `file` with at most `cap` bytes, or, if `file` is empty,
+/// into the exit table. If the other stream has a file, `cap` is for that file, and a stream in the
+/// exit table has the default cap.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
   if (!other_file.empty()) return OutputSpec::to_inline();
@@ -181,7 +181,8 @@ int process_run(lua_State* L) {
   return run_child(L);
 }
 
-/// Returns what is recorded about an attempt that an earlier host may have started.
+/// Returns what is recorded about an attempt. If the run is resumed, a dead host may have started
+/// it.
 Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view step,
                                  std::string_view attempt) {
   if (run.is_resumed()) {
@@ -258,10 +259,11 @@ int take_kept(lua_State* L, bool stop) {
   return scheduler.await(L);
 }
 
-/// take(step, name) waits until an attempt of an earlier host has ended, and returns its exit table
+/// take(step, name) waits for the end of an attempt that a dead host has started, and returns its
+/// exit table
 int process_take(lua_State* L) { return take_kept(L, false); }
 
-/// stop(step, name) ends a running attempt of an earlier host, and returns its exit table
+/// stop(step, name) ends an attempt that a dead host has started, and returns its exit table
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
 /// end_finished(attempt): ends an attempt whose result has arrived. `why` of its exit table becomes

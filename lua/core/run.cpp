@@ -103,7 +103,7 @@ int resume_locked(lua_State* L, Operation& operation) {
   auto& request = push_box<RunDriver::Request>(L);
   set_request(L, request);
   auto& driver = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
-  // Adopting the keeper of an earlier host may take seconds.
+  // Resuming may take seconds, because it adopts the keeper of the host that has died.
   driver = LuaState::host_work(L, [&] {
     return RunDriver::resume(host_of(services), check_home(L, 2), check_text(L, 5), request,
                              std::move(*lock));
@@ -349,7 +349,8 @@ int run_end_children(lua_State* L) {
   return 0;
 }
 
-/// still_runs() returns true if a child of an earlier host is still running under its keeper
+/// still_runs() returns true if a child that a dead host has started is still running under its
+/// keeper
 int run_still_runs(lua_State* L) {
   lua_pushboolean(L, check_run(L).has_running_children());
   return 1;
@@ -397,7 +398,7 @@ void read_entry(lua_State* L, int entry, InputEntry& out) {
   lua_pop(L, 4);
 }
 
-/// manifest(inputs) returns the text of input-manifest.md
+/// manifest(inputs) returns the text of input-manifest.md, which lists the inputs
 int run_manifest(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

@@ -111,7 +111,7 @@ int end_locked(lua_State* L, Operation& operation) {
   if (!lock) return raise_error(L, lock.error());
   auto& ended = push_box<Result<void>>(L);
   ended = LuaState::host_work(L, [&] {
-    const RunLock held = std::move(*lock);  // released at once, not by the garbage collector
+    const RunLock held = std::move(*lock);  // releases the lock on return, not at a collection
     return RunRegistry(home).end_orphans(id, held);
   });
   if (!ended) return raise_error(L, ended.error());

@@ -121,7 +121,8 @@ int session_list(lua_State* L) {
   return 1;
 }
 
-/// Reads the field `key`, the number of rows or columns of a terminal.
+/// Returns the field `key`, a number of rows or columns of a terminal. Raises an error if it is not
+/// 1 to 65535.
 std::uint16_t field_size(lua_State* L, int index, const char* key) {
   const std::int64_t size = field_integer(L, index, key, 0);
   if (size < 1 || size > UINT16_MAX) luaL_error(L, "%s must be 1 to %d", key, UINT16_MAX);
@@ -153,7 +154,7 @@ int session_start(lua_State* L) {
     options.run_id = id;
     options.generation = 1;
     options.label = label;
-    const auto live = services.live_keepers().make();  // on failure, start without an index entry
+    const auto live = services.live_keepers().make();  // if it fails, start without an index entry
     if (live) options.live_dir_fd = live->fd();
     auto result = start_session(options, std::move(spec));
     if (!result) return result.error();

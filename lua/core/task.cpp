@@ -228,7 +228,8 @@ int task_park(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// expire_at_turn(scope, order, error): cancels the scope with `error` when the turn `order` comes
+/// expire_at_turn(scope, order, error): makes the scope time out with `error` at turn number
+/// `order` of a replay
 int task_expire_at_turn(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   const lua_Integer order = luaL_checkinteger(L, 2);

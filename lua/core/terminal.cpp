@@ -157,7 +157,7 @@ int terminal_read(lua_State* L) {
 }
 
 /// InputLines reads the lines that another program writes to standard input. It skips lines longer
-/// than `cap`, so its memory is limited to `cap` and a chunk.
+/// than `cap`, so it needs at most `cap` bytes plus the size of one read.
 class InputLines {
  public:
   explicit InputLines(std::size_t cap) : cap_(cap) {}
@@ -212,8 +212,8 @@ class InputLines {
 
 using InputRef = std::shared_ptr<InputLines>;
 
-/// NextLine waits for the next line on standard input. A file cannot be polled, so its lines are
-/// read at once.
+/// NextLine waits for the next line on standard input. If standard input is a file, which cannot be
+/// polled, reads the line at once.
 class NextLine final : public Operation {
  public:
   NextLine(Loop& loop, InputRef input) : input_(std::move(input)) {

@@ -22,7 +22,7 @@ struct moonlet_engine {
 };
 struct moonlet_run {
   moonlet::Run run;
-  std::string envelope, verdict, steps, artifacts;  // the texts that the getters last returned
+  std::string envelope, verdict, steps, artifacts;  // the getters return pointers into these
 };
 struct moonlet_call {
   moonlet::Call call;
@@ -64,7 +64,7 @@ T value_or(T otherwise, Fn fn) noexcept {
 
 Error invalid(const char* message) { return {ErrorKind::kInvalid, message, {}, {}}; }
 
-/// A pointer argument that may not be NULL, and its name for the error message.
+/// Given is a pointer argument that may not be NULL, and its name for the error message.
 struct Given {
   const char* name;
   const void* pointer;

@@ -104,7 +104,7 @@ class Command {
   std::unique_ptr<Scheduler> scheduler_;
   std::shared_ptr<Task> task_;
   std::optional<Loop::TimerId> trim_timer_;
-  std::int64_t active_ms_ = 0;     // the time of the last activity
+  std::int64_t active_ms_ = 0;     // when a task last ran
   std::size_t trimmed_bytes_ = 0;  // Lua's memory after the last garbage collection by trim()
 };
 

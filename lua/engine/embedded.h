@@ -12,7 +12,7 @@ struct EmbeddedFile {
 };
 
 const EmbeddedFile* embedded_modules();
-const EmbeddedFile* embedded_notes();        ///< annotations of modules, and patterns in full
+const EmbeddedFile* embedded_notes();        ///< annotations of modules; all text of "patterns/"
 const EmbeddedFile* embedded_presets();      ///< files such as "NAME/init.lua" and "NAME/prompt.md"
 const EmbeddedFile* embedded_preset_code();  ///< the Lua files of the presets as bytecode
 const EmbeddedFile* embedded_tests();        ///< the presets' tests, "NAME/tests/…"

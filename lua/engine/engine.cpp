@@ -71,8 +71,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   /// Returns 0, or an errno if the construction failed. After a failure, only destroy the object.
   int failure() const { return failure_; }
 
-  /// Fails on another thread and in a forked child. If `reentrant` is false, also fails inside a
-  /// callback.
+  /// Fails on a thread other than the engine's, and in a forked child. If `reentrant` is false,
+  /// also fails inside a callback.
   Result<void> check(bool reentrant) const {
     if (auto ours = owner_.check(); !ours) return ours;
     if (!reentrant && (in_turn_ || natives_.is_calling())) {
@@ -98,8 +98,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     return Run(std::move(state));
   }
 
-  /// Steps all commands and handles events. If `wait` is true and no command is ready, waits for an
-  /// event. Returns false once all commands are done.
+  /// Calls step() of all commands and handles events. If `wait` is true and no command is ready,
+  /// waits for an event. Returns false once all commands are done.
   bool turn(bool wait) {
     in_turn_ = true;
     step_all();
@@ -119,7 +119,7 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   int descriptor() { return uv_backend_fd(loop_.raw()); }
 
   int timeout() {
-    if (!owner_.check()) return 0;  // turn() then returns the error
+    if (!owner_.check()) return 0;  // turn() then reports the error
     for (const auto& command : commands_) {
       if (command->is_ready()) return 0;
     }
@@ -136,8 +136,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
         is_late = true;
       });
     }
-    // A callback may destroy the Engine. Then only the caller of wait_for() still has a reference
-    // to this object. When the caller drops the reference, the run is lost.
+    // A callback may destroy the Engine. Then only the caller of wait_for() still owns this object,
+    // and the run is lost when wait_for() returns.
     const auto is_closed = [this] { return weak_from_this().use_count() == 1; };
     while (!state.done.load() && !is_late && !is_closed()) turn(true);
     if (timer) loop_.cancel(*timer);
@@ -185,7 +185,7 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     try {
       options_.log(text);
     } catch (...) {
-      return;  // an error of the log cannot be reported elsewhere
+      return;  // the log itself failed, so nothing can report the error
     }
   }
 

@@ -1,5 +1,4 @@
-// HostFunctions gives core.host access to the embedding program's functions and presets.
-// NativeTable implements it. Loop thread only.
+// The subclass NativeTable implements it. Loop thread only.
 #pragma once
 
 #include <map>

@@ -86,7 +86,7 @@ Result<void> find_keeper(std::string& program) {
 extern "C" int moonlet_keeper(int argc, char** argv) {
   moonlet::is_keeper.store(true);
   if (argc > 0) moonlet::own_name.store(argv[0]);
-  // An engine starts a keeper with these arguments; see client/launch.cpp.
+  // An engine starts a keeper as `PROGRAM keeper --dir …`; see client/launch.cpp.
   const bool is_start = argc > 2 && strcmp(argv[1], "keeper") == 0 && strcmp(argv[2], "--dir") == 0;
   return is_start ? moonlet::keeper_main(argc - 2, argv + 2) : -1;
 }

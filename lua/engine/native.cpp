@@ -120,7 +120,7 @@ class NativeTable::Pending final : public HostCall, public std::enable_shared_fr
     leave();
     complete();
   }
-  /// Separates the call from an engine that is being destroyed. Later answers are ignored.
+  /// Detaches the call from an engine that is being destroyed. All later answers are ignored.
   void abandon() {
     state_->over.store(true);
     table_ = nullptr;

@@ -38,7 +38,7 @@ struct ReplyInbox {
 /// CallState is the part of a call that the engine and the program share.
 struct CallState {
   std::string function, arguments, run, step;
-  std::atomic<bool> over{false};      // no answer is needed any more
+  std::atomic<bool> over{false};      // the engine needs no answer any more
   std::atomic<bool> answered{false};  // true after the first answer
   std::shared_ptr<ReplyInbox> inbox;
 };

@@ -38,7 +38,7 @@ std::size_t module_file(std::string_view name, char (&file)[128]) {
   return used + 4;
 }
 
-/// The function `require` of the standard library's modules.
+/// Implements the function `require` of the standard library's modules.
 int require_module(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -97,7 +97,8 @@ int new_global(lua_State* L) {
 }
 
 /// Pushes a new environment for a script. The table at stack index `globals` has additional
-/// globals. The next two values are the functions on_missing and on_new of load(), or nil.
+/// globals. At `globals` + 1 and `globals` + 2 are the functions on_missing and on_new of load(),
+/// or nil.
 void push_environment(lua_State* L, int globals) {
   push_script_environment(L);
   const int environment = lua_gettop(L);

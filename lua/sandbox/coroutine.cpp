@@ -26,8 +26,8 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// Resumer tells which function has resumed a coroutine. After an await, continue_resume() returns
-/// the results in the form of that function.
+/// Resumer tells which function has resumed a coroutine. That function decides in which form
+/// continue_resume() returns the results after an await.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
@@ -132,7 +132,8 @@ void close_failed(lua_State* L, lua_State* co) {
   LuaState::poll(L);
 }
 
-/// Converts the results of resume() to those of wrap(). Raises the coroutine's error.
+/// Converts the results of resume() to those of wrap(). If the coroutine has failed, raises its
+/// error.
 int finish_wrap(lua_State* L, lua_State* co, int count) {
   if (lua_toboolean(L, -count)) return count - 1;
   const int status = lua_status(co);

@@ -100,7 +100,7 @@ int os_date(lua_State* L) {
   if (std::string_view(form, static_cast<std::size_t>(end - form)) == "*t") {
     return push_date_table(L, date);
   }
-  // Use the C locale, whatever the program's locale is.
+  // Use the C locale, because the program may have chosen another one.
   static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);

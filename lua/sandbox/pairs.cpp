@@ -19,7 +19,7 @@ namespace {
 
 const char kTraversalsKey = 0;
 
-constexpr std::size_t kFewKeys = 200;  // limit for keys that are stored as upvalues
+constexpr std::size_t kFewKeys = 200;  // for up to this many keys, the iterator needs no array
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
@@ -28,9 +28,9 @@ struct Key {
     std::size_t size;
   };
   Rank rank;
-  std::uint32_t place;  // index of the Lua key on the stack or in an array
+  std::uint32_t place;  // where the Lua key is: an index on the stack or in an array
   union {
-    lua_Integer integer;  // value of a kInteger key; order of a kOther key
+    lua_Integer integer;  // the key, if kInteger; its place in the order, if kOther
     lua_Number number;
     Text text;
   };
@@ -183,8 +183,8 @@ int step_record(lua_State* L) {
 /// An iterator over the table in upvalue 3. It ignores its arguments.
 int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
-/// The fast iterator for a sequence without gaps. Its position is its second argument, the previous
-/// key.
+/// The iterator for a sequence without gaps, which needs no list of keys. Its second argument is
+/// the previous key.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const lua_Integer run = lua_tointeger(L, lua_upvalueindex(1));
@@ -259,7 +259,7 @@ int first_key(lua_State* L) {
     lua_pushnil(L);
     return 1;
   }
-  lua_pop(L, 1);  // index 2: the least key so far; 3: the current key
+  lua_pop(L, 1);  // index 2 has the least key so far, and index 3 the current key
   Key least = read_key(L, 0);
   lua_pushvalue(L, 2);
   for (std::uint32_t seen = 1; lua_next(L, 1) != 0; ++seen) {
@@ -367,7 +367,7 @@ int ordered_next(lua_State* L) {
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // index 3 maps a table to its sorted keys; keys[0] is the current position
+  push_traversals(L);  // index 3 maps a table to its sorted keys, whose [0] is the current position
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

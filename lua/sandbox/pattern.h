@@ -32,7 +32,7 @@ class Match {
   static constexpr int kMostCaptures = 32;
   struct Capture {
     const char* start;
-    std::ptrdiff_t size;  // kOpen until the capture ends; kPosition for "()"
+    std::ptrdiff_t size;  // the length; kOpen until the capture ends, kPosition for "()"
   };
   static constexpr std::ptrdiff_t kPosition = -1, kOpen = -2;
 

@@ -279,8 +279,8 @@ void open_sandbox(lua_State* L) {
 void push_frozen_view(lua_State* L, const char* name) {
   lua_newtable(L);
   lua_createtable(L, 0, 5);
-  // Use a copy for the view's __index, which raises an error for a missing field. In the original
-  // table, where Lua looks up string methods, a missing field must be nil.
+  // The view's __index is a copy of the library that raises an error for a missing field. Lua looks
+  // up string methods in the library itself, where a missing field must be nil.
   lua_newtable(L);
   copy_fields(L, -4);
   lua_createtable(L, 0, 1);

@@ -33,7 +33,7 @@ int luaopen_sandbox_coroutine(lua_State* L);  ///< coroutines that may await
 int luaopen_sandbox_string(lua_State* L);
 int luaopen_sandbox_table(lua_State* L);
 int luaopen_sandbox_utf8(lua_State* L);
-int luaopen_sandbox_os(lua_State* L);     ///< only `time` and `date`, which cannot read a clock
+int luaopen_sandbox_os(lua_State* L);     ///< only `time` and `date`; neither can read a clock
 int luaopen_sandbox_debug(lua_State* L);  ///< only traceback
 
 /// Marks the metatable at `index` as the host's. Scripts then have no raw access to its tables.

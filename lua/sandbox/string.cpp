@@ -18,7 +18,7 @@ constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two polls
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 
-constexpr std::size_t kShortNeedle = 16;  // comparing so few bytes at each offset is cheap
+constexpr std::size_t kShortNeedle = 16;  // up to this length, comparing at each offset is cheap
 
 /// Reads an optional position as an offset. Position 1 is the first byte, -1 the last one, and the
 /// position after the text is allowed. Returns false if the position is beyond that.
@@ -284,7 +284,7 @@ int string_rep(lua_State* L) {
   std::memcpy(out, text.data(), text.size());
   if (count > 1) {
     std::memcpy(out + text.size(), separator.data(), separator.size());
-    // Append copies of the finished part. It grows with each copy, so few copies are needed.
+    // Copy the finished part behind itself, so that it doubles. Copy at most 4 * kChunk at a time.
     for (std::size_t done = unit; done < total;) {
       const std::size_t piece = std::min({done, total - done, 4 * kChunk});
       std::memcpy(out + done, out, piece);

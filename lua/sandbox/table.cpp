@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr lua_Integer kMostElements = 1 << 24;  // per call; usually memory runs out first
+constexpr lua_Integer kMostElements = 1 << 24;  // limit of a call; usually memory runs out first
 constexpr lua_Integer kPollMask = 0xfff;
 
 void poll_at(lua_State* L, lua_Integer i) {

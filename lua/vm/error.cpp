@@ -24,7 +24,7 @@ std::string_view raw_text(lua_State* L, int table, const char* key) {
   if (lua_type(L, -1) == LUA_TSTRING) {
     std::size_t size = 0;
     const char* data = lua_tolstring(L, -1, &size);
-    text = {data, size};  // valid as long as the table has the string
+    text = {data, size};  // the table keeps the string alive
   }
   lua_pop(L, 1);
   return text;

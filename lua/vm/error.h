@@ -17,7 +17,7 @@ void make_error(lua_State* L, int index);
 /// too.
 int raise_error(lua_State* L, const Error& error);
 
-/// Raises {kind, message, hint}. Both strings must be static or on the Lua stack.
+/// Raises the error {kind, message, hint}. `message` and `hint` must be static or on the Lua stack.
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint = "");
 
 /// Converts a raised value to an Error. Reads error tables without calling metamethods.

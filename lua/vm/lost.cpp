@@ -19,7 +19,7 @@ const char* push_field(lua_State* L, int record, const char* name) {
   return lua_tostring(L, -1);
 }
 
-/// A metamethod that raises an error if one of its operands is a lost value.
+/// A metamethod for operators. Raises an error if one of the operands is a lost value.
 int lost_used(lua_State* L) {
   refuse_lost(L, 1);
   refuse_lost(L, 2);

@@ -42,17 +42,17 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;                // held_ms() when `deadline_ms_` was set
-  std::function<void(CancelScope&)> expire_;  // called at the deadline
-  std::int64_t deadline_ms_ = 0;              // clock time of the armed deadline
-  std::int64_t left_ms_ = 0;                  // the remaining time of a stopped clock
+  std::int64_t credit_ms_ = 0;                // value of held_ms() when `deadline_ms_` was set
+  std::function<void(CancelScope&)> expire_;  // the timer calls it at the deadline
+  std::int64_t deadline_ms_ = 0;              // when the current timer fires, by the loop's clock
+  std::int64_t left_ms_ = 0;                  // the time that is left while the clock is stopped
   int clock_stops_ = 0;
-  bool stopped_ = false;  // start_clock() must arm the deadline again
+  bool stopped_ = false;  // start_clock() must start the timer again
   bool shielded_ = false;
   bool ends_budget_ = false;  // true if the deadline is the end of the run's time budget
   bool open_ = true;
   int live_tasks_ = 0;
-  std::shared_ptr<Operation> expiry_;                // completes at the timeout that is replayed
+  std::shared_ptr<Operation> expiry_;                // completes when a replay reaches the timeout
   std::vector<std::function<void()>> idle_waiters_;  // called when live_tasks_ becomes 0
 };
 
@@ -117,7 +117,7 @@ class Scheduler {
   /// Called by the event loop when a scope has timed out.
   /// `what` names the scope, and `error` is the error that cancels it.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Reports whether the run has been asked to end. The function may be empty.
+  /// Returns true if the run was asked to end. The function may be unset.
   std::function<bool()> end_asked;
   /// If the run is asked to end, cancels the root scope and returns true.
   bool hear_end();
@@ -132,9 +132,9 @@ class Scheduler {
 
   /// Raises an error if the running task is cancelled. Call this before an operation is started.
   void check(lua_State* L);
-  /// Like check(), but first cancels the running task if one of its deadlines has passed or the run
-  /// is asked to end. Call this before an action with side effects, because otherwise the event
-  /// loop notices the deadline or the request only after the action. Resumes no other task.
+  /// Like check(), but first cancels the running task if one of its deadlines has passed or if the
+  /// run was asked to end. Call this before an action with side effects, because the event loop
+  /// would notice the deadline or the request only after the action. Resumes no other task.
   void check_now(lua_State* L);
   /// Pushes a box for an await. The caller must store a started operation in it.
   /// Raises an error if the task is cancelled (unless `unchecked`), or if Lua cannot yield here.
@@ -146,8 +146,8 @@ class Scheduler {
   /// arguments.
   void spawn(lua_State* L, int index, const std::shared_ptr<CancelScope>& scope,
              std::shared_ptr<Task>& task);
-  /// Opens a scope inside the running task's scope.
-  /// `what` names the scope in the error of its timeout, whose kind is `kind`.
+  /// Opens a scope inside the running task's scope. If the scope times out, its tasks get an error
+  /// of the kind `kind` whose message begins with `what`.
   std::shared_ptr<CancelScope> open_scope(std::optional<std::int64_t> timeout_ms, bool shielded,
                                           std::string_view what, ErrorKind kind);
   /// Pauses the scope's time limit until start_clock() was called as often as stop_clock().
@@ -166,7 +166,7 @@ class Scheduler {
   /// hold_turn(). Timeouts do not count this time, because the original run had no such pause.
   void hold_turn(std::uint64_t order);
   void release_turn(std::uint64_t order);
-  /// Makes the scope time out at its turn in a replay, and not by the clock.
+  /// Makes the scope time out in a replay when its turn comes. This needs no timer.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
   /// Returns an operation that completes after `ms`. If `watches` is true, the sleep does not keep
   /// the run from parking.
@@ -202,11 +202,11 @@ class Scheduler {
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
-  std::int64_t held_since_ms_ = 0;  // clock time at which the present hold began
-  // Total time for which hold_turn() has kept turns from completing, without the present hold.
+  std::int64_t held_since_ms_ = 0;  // when the current hold began; see hold_turn()
+  // Total time for which hold_turn() has blocked turns, without a hold that has not ended yet.
   std::int64_t held_before_ms_ = 0;
-  /// Tells the timer of a scope that the scheduler is gone. Lua may keep the scope alive, and then
-  /// its timer still fires.
+  /// The timer of a scope can fire after the scheduler is destroyed, if Lua keeps the scope alive.
+  /// The timer's weak reference to this object has expired then.
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 

@@ -101,7 +101,7 @@ RunDriver& check_run(lua_State* L) {
 
 void count_output(lua_State* L, std::size_t bytes) {
   constexpr std::size_t kMost = std::size_t{8} << 20;
-  constexpr std::size_t kOverhead = 64;  // so that empty lines count, too
+  constexpr std::size_t kOverhead = 64;  // so that empty lines also count
   Services& services = Services::of(L);
   if (services.logged_bytes > kMost) {
     raise(L, ErrorKind::kLimit, "the script logged more than 8 MB",

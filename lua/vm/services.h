@@ -36,14 +36,14 @@ struct Services {
   std::function<void(int stream, std::string_view text)> print;
   std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
   bool detached = false;                                    ///< the output goes to a log file
-  bool interactive = false;              ///< the user may be asked on descriptors 0 and 2
+  bool interactive = false;              ///< moonlet can ask the user on descriptors 0 and 2
   std::function<bool()> take_continued;  ///< returns true once after SIGCONT
   std::function<void()> request_cancel;  ///< cancels the command like ^C
-  std::function<void()> close_prompt;    ///< closes the prompt of core.line; empty if none
+  std::function<void()> close_prompt;    ///< set by core.line: closes its open prompt
   std::unique_ptr<Bus> bus;
   std::unique_ptr<RunDriver> run;  ///< the current run; null if there is none
   std::size_t logged_bytes = 0;    ///< how much scripts have printed and logged
-  std::vector<Event> early;        ///< events of a script before its run existed
+  std::vector<Event> early;        ///< events from before the run had an id
   /// Number of folders that Lua has open. When it reaches `most_open_folders`, garbage is collected
   /// to close some.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
@@ -76,7 +76,7 @@ struct Services {
 
   std::unique_ptr<CallbackSink> display_;
   std::shared_ptr<LiveTerminal> live_;
-  std::function<void(int, std::string_view)> print_itself_;  // `print` without the view
+  std::function<void(int, std::string_view)> print_itself_;  // prints without redrawing the view
 };
 
 /// Returns the current run. Raises an error if there is none.

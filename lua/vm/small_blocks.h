@@ -48,8 +48,8 @@ class SmallBlocks {
   void release(Slab* slab);
 
   std::array<Page*, kLargest / kStep + 1> open_{};  // pages with free blocks, by block size
-  Slab* roomy_ = nullptr;                           // slabs with empty pages
-  Slab* full_ = nullptr;                            // slabs without empty pages
+  Slab* roomy_ = nullptr;                           // list of slabs that have empty pages
+  Slab* full_ = nullptr;                            // list of slabs without empty pages
   std::size_t slabs_ = 0;
 };
 

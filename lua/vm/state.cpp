@@ -24,8 +24,8 @@ constexpr std::int64_t kStoppedNs = 1'000'000'000;
 /// When the run must end, a script has this time to reach an await before it is killed.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
-/// The limit of elapsed time is this multiple of the CPU time limit, because the machine may be
-/// busy.
+/// Lua is killed when the elapsed time reaches this multiple of the CPU time limit. It is more than
+/// 1, because other processes also use the CPU.
 constexpr std::int64_t kFar = 6;
 // After a kill, error messages and cleanup may use this much memory beyond the limit.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
@@ -210,7 +210,7 @@ void LuaState::run_short() {
 /// But it walks the whole call stack, so pauses between the calls keep a deep recursion from
 /// spending all CPU time on it.
 void LuaState::hurry() {
-  constexpr std::int64_t kRest = 10;  // the pause after a call, as a multiple of its duration
+  constexpr std::int64_t kRest = 10;  // wait this many times as long as lua_sethook() took
   lua_State* running = running_.load(std::memory_order_relaxed);
   if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
   const std::int64_t begin = steady_ns();
@@ -298,8 +298,8 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
     return;
   }
   of(L).note_place(L);
-  // Yield, because a pcall cannot stop a yield. If this code cannot yield, raise an error at each
-  // instruction.
+  // Yield, because a pcall cannot stop a yield. If Lua cannot yield here, raise an error at each
+  // instruction until the script has ended.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
     return;
@@ -490,19 +490,19 @@ bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;
   const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
-  interrupt_.store(reason);  // must precede the new deadline, because run() resets `interrupt_`
+  interrupt_.store(reason);  // store this first, because run() clears deadline_, then interrupt_
   if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
   return true;
 }
 
 void LuaState::tick(std::int64_t deadline, std::int64_t now) {
-  // Do not count time in which the whole process was stopped.
+  // Do not count the time for which the whole process was stopped.
   const std::int64_t since = now - std::exchange(checked_ns_, now);
   const std::int64_t passed = since > kStoppedNs ? 0 : since;
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
-    // Kill only if the deadline has not changed meanwhile. A new deadline may belong to other code.
+    // Kill only if the deadline is still the same. A new deadline may belong to other code.
     const Kill reason = reason_to_end(deadline, now, passed);
     const bool raises = is_interrupted() && (reason == kNone || reason == kInterrupt);
     if (raises || interrupt(reason, deadline)) {

@@ -55,8 +55,8 @@ class LuaState {
 
   /// Resumes a task, with the watchdog active. Call this outside of Lua.
   int run(lua_State* task, int nargs, int* nresults);
-  /// Resumes a coroutine in a function that `from` has called. Call poll() afterwards to notice a
-  /// kill.
+  /// Resumes the coroutine `co`. Call this in a C++ function that `from` has called, and call
+  /// poll() afterwards, because a kill may have ended the coroutine.
   int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
   /// Closes a coroutine and its to-be-closed variables, with the watchdog active.
   int close(lua_State* co);
@@ -179,13 +179,14 @@ class LuaState {
   char killed_at_[LUA_IDSIZE + 16] = "";
   const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
-  // While the error of an interrupt unwinds the script, `interrupt_` is the reason of the
-  // interrupt. See interrupt_first().
+  // `interrupt_` has the reason of an interrupt until the interrupted task yields or ends. See
+  // interrupt_first().
   std::atomic<bool> interrupts_{false}, interrupt_asked_{false}, interrupt_done_{false};
   std::atomic<int> interrupt_{kNone};
   // The running coroutine, for the signal handler on the thread that runs Lua.
   std::atomic<lua_State*> running_{nullptr};
-  // State of hurry(): its last coroutine, when it may be called again, and whether it is running.
+  // State of hurry(): the coroutine that it last handled, the time before which it must not handle
+  // that coroutine again, and a flag that prevents concurrent calls.
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
@@ -196,7 +197,7 @@ class LuaState {
   std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};         // guarded by mutex_
   clockid_t lua_clock_{};          // CPU clock of lua_thread_; guarded by mutex_
-  int overdue_ticks_ = 0;          // only for the watchdog, like the next four members
+  int overdue_ticks_ = 0;          // only the watchdog uses this and the next 4 members
   std::int64_t checked_ns_ = 0;    // the time of the last check
   std::int64_t stretch_ = 0;       // deadline of the Lua code that is being watched
   std::int64_t stretch_ns_ = 0;    // elapsed time since the watched code started

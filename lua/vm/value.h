@@ -19,7 +19,8 @@ struct ValueLimits {
   std::size_t bytes = std::size_t{16} << 20;
 };
 
-/// Limits for a record of the host. They are larger, because a record contains several values.
+/// Limits for a record of the host. They are larger than those for a value of a script, because a
+/// record contains several such values.
 constexpr ValueLimits kRecordLimits{96, 4'000'000, std::size_t{256} << 20};
 
 /// Registers the metatable that marks arrays. Call this once for each Lua state.

@@ -42,14 +42,14 @@ class Work final : public Operation {
   ~Work() override {
     shared_->owner = nullptr;
     start_cancel();
-    shared_->ended.wait();  // wait, because the caller next frees the values that `fn` uses
+    shared_->ended.wait();  // wait, because the caller then frees the values that `fn` uses
   }
 
   Result<nlohmann::json>& result() { return shared_->result; }
 
  private:
   struct Shared {
-    Work* owner = nullptr;  // only for the loop's thread
+    Work* owner = nullptr;  // only the loop's thread may use this
     WorkFunction fn;
     Result<nlohmann::json> result = Error{};
     std::latch ended{1};
@@ -75,7 +75,7 @@ class Work final : public Operation {
 
   static void on_done(uv_async_t* done) {
     Shared& shared = *static_cast<Request*>(done->data)->shared;
-    shared.ended.wait();  // does not block; makes `result` visible to this thread
+    shared.ended.wait();  // has ended already; makes `result` visible to this thread
     Work* owner = shared.owner;
     uv_close(reinterpret_cast<uv_handle_t*>(done),
              [](uv_handle_t* closed) { delete static_cast<Request*>(closed->data); });

@@ -15,7 +15,8 @@ namespace moonlet {
 
 using WorkFunction = std::function<Result<nlohmann::json>()>;
 
-/// Pushes a box for a function, and returns the function. It is empty until the caller sets it.
+/// Pushes a box with an empty function, and returns a reference to the function. The caller must
+/// set the function.
 WorkFunction& push_work(lua_State* L);
 
 /// Runs the function in the box at the top of the stack and waits until it has returned.

@@ -55,12 +55,12 @@ std::optional<std::string> optional_name(lua_State* L, int index) {
   return std::string(check_text(L, index));
 }
 
-/// update(top, lists, old?, fresh?, only?, skip?) compares a folder tree with a list of its
-/// entries.
+/// update(top, lists, old?, fresh?, only?, skip?) compares a folder tree with an earlier list of
+/// its entries.
 /// Returns { before = { path = type }, after = { path = type }, files = count } of the entries that
-/// differ between the tree `top` and the list `old`, or nil and an error. Writes a list of the
-/// present tree to `fresh`. Both lists are files in the folder `lists`. `only` and `skip` are lists
-/// of paths that limit the comparison.
+/// differ between the tree `top` and the list `old`, or nil and an error. Writes a new list of the
+/// tree to `fresh`. Both lists are files in the folder `lists`. `only` and `skip` are lists of
+/// paths that limit the comparison.
 int tree_update(lua_State* L) {
   lua_settop(L, 6);
   const Dir& top = check_dir(L, 1);

@@ -41,13 +41,14 @@ MOONLET_API std::string_view version_line();
 MOONLET_API std::string own_program();
 
 struct EngineOptions {
-  /// The repository or folder to work in. Empty: the process's working directory.
+  /// The repository or folder to work in; if empty, the process's working directory.
   std::string directory;
-  /// The variables ("NAME=value") from which the environment of each child process is made. Without
-  /// a value: the process's environment. An empty list: no variables.
+  /// The variables ("NAME=value") from which the environment of each child process is made. If it
+  /// has no value, moonlet uses the process's environment. If the list is empty, there are no
+  /// variables.
   std::optional<std::vector<std::string>> environment;
-  /// The config file, an absolute path that exists. Without a value: the user's config file.
-  /// An empty string: no config file.
+  /// The config file, an absolute path that exists. If it has no value, moonlet reads the user's
+  /// config file. If it is an empty string, moonlet reads no config file.
   std::optional<std::string> config;
   /// The executable that the engine starts as the keeper of a run.
   /// Empty: this program if it has called moonlet_keeper(), else `moonlet` in the program's folder
@@ -74,8 +75,8 @@ struct EngineOptions {
   /// late. Called on the engine's thread.
   std::function<void(std::string_view text)> log;
   /// Called in the background process that continues a run started with `--background`. `log` is
-  /// the path of the file that receives all further output. Without on_detached, `--background` is
-  /// refused.
+  /// the path of the file that receives all further output. If on_detached is not set, the engine
+  /// refuses `--background`.
   std::function<void(const std::string& log)> on_detached;
   /// Lets command lines use the terminal on descriptors 0 and 2 to ask the user questions, and show
   /// the live view of a run through `print`.
@@ -120,7 +121,7 @@ class MOONLET_API Engine {
   /// `options` is a JSON object with the options of `moonlet answer`: {"key": …, "by": …}.
   Result<Run> answer(const std::string& id, const std::string& text,
                      const std::string& options = {});
-  /// Runs a command line and waits until it ends, like start() followed by Run::wait().
+  /// Runs a command line and waits until it ends. Equals start() followed by Run::wait().
   Result<Outcome> command(const std::vector<std::string>& words);
 
   /// Returns a descriptor to poll. It is readable when turn() has work. The engine keeps ownership.

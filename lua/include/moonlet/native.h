@@ -47,14 +47,14 @@ class MOONLET_API Reply {
   bool error(Error error) const;
 
  private:
-  std::shared_ptr<void> last_;  // its deleter reports an error if no answer was given
+  std::shared_ptr<void> last_;  // if the last copy is destroyed without an answer, the call fails
   std::shared_ptr<CallState> state_;
 };
 
 struct NativeFunction {
   enum class Effect {
     kObserve,  ///< only reads; a resumed run repeats a call that has no recorded result
-    kAct,      ///< has side effects; a resumed run asks a person if the host died during the call
+    kAct,      ///< has side effects; if the host dies during a call, a resumed run asks a person
   };
 
   std::string name;           ///< matches ^[a-z][a-z0-9_]{0,39}$

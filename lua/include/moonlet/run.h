@@ -39,8 +39,8 @@ struct Request {
 
 /// Outcome is the result of an ended run or command.
 struct Outcome {
-  int exit_code = 0;     ///< 0 ok, 1 failed, 2 usage, 3 needs-human, 4 degraded, 5 budget, …
-  std::string envelope;  ///< the JSON that --json prints: ok, command, run, result, error
+  int exit_code = 0;     ///< such as 0 ok, 1 failed, 2 usage, 3 needs-human, 4 degraded, 5 budget
+  std::string envelope;  ///< the JSON object of --json: ok, command, run, result, error
 };
 
 /// RunEvent is an event of a run. Its strings are valid only during the callback.
