@@ -335,8 +335,8 @@ function M.close(run)
         if removed and list.is_all then journal.cleared(run, on) end
       end)
       if not ok then
-        run.emit("warning", { text = ("%s keeps files of this run: %s"):format(on,
-          tostring(type(err) == "table" and err.message or err)) })
+        run.emit("warning", { text = ("%s keeps files of this run: %s; moonlet doctor --on %s lists them"):format(on,
+          tostring(type(err) == "table" and err.message or err), on) })
       end
     end
     for _, office in pairs(state.offices) do pcall(office.link.close, office.link) end
