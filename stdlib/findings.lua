@@ -293,7 +293,8 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    -- Prefer the lens in the reviewer's instructions to the lens in its answer.
+    -- If the reviewer's instructions and its answer name different lenses, use the one from the
+    -- instructions.
     lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,

@@ -1,7 +1,7 @@
 --- Merges the findings of several reviewers into one ranked list.
 --- Findings at nearby lines with similar claims are duplicates.
 --- A duplicate by another reviewer corroborates the finding.
---- No finding is dropped: `merged_from` of the representing finding lists its duplicates.
+--- No finding is lost: of several duplicates one is kept, and its `merged_from` lists the others.
 --- The result does not depend on the order of the answers.
 
 local findings = require "moonlet.findings"
@@ -212,8 +212,9 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns the keys in `index.places` for an item's own group of lines, the group before it and the
--- group after it. An item without a line has only the key of its file.
+-- Returns the keys in `index.places` that lead to all items near an item. Each key stands for a few
+-- consecutive lines of a file, so the keys of the next lines and of the previous lines are
+-- included. An item without a line has only the key of its file.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -334,7 +335,7 @@ local function speak(cluster)
   local names = witnesses(speaker, members)
   result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
   result.confidence = joint_confidence(speaker, members)
-  -- Use the longest fix of the cluster if the representing finding has none.
+  -- Use the longest fix of the cluster if the finding that is kept has none.
   if result.fix == "" then
     for _, item in ipairs(members) do
       if #item.finding.fix > #result.fix then result.fix = item.finding.fix end

@@ -96,7 +96,8 @@ end
 
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
---- Returns a hint for an unknown name: moonlet's option of that meaning, or the nearest name.
+--- Returns a hint for an unknown name. The hint is moonlet's option with the same meaning, or else
+--- the most similar known name.
 --- ```lua
 --- m.record.hint("output_schema", { schema = "table" }) --> "write schema"
 --- ```

@@ -153,7 +153,8 @@ local function add(hits, from, to, kind)
   hits[#hits + 1] = { from = from, to = to, kind = kind }
 end
 
--- Lists words that issued tokens never contain. In code, only these words mark a placeholder.
+-- Lists words that a real token never contains. In source code, a value is a placeholder only if it
+-- contains one of them.
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)

@@ -27,7 +27,7 @@ enum class ErrorKind {
   kQuota,      ///< the provider refuses requests until a certain time
   kQuorum,     ///< fewer steps succeeded than needed
   kRejected,   ///< a person has rejected the work
-  kParked,     ///< the run waits for a person's answer; the process ends until then
+  kParked,     ///< the run waits for a person; the process exits, and a resume continues the run
   kLost,       ///< the outcome can no longer be known
   kFailed,     ///< a program or step failed, or could not be started
 };

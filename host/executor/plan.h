@@ -8,7 +8,8 @@
 namespace moonlet::executor {
 
 std::string_view plan_template();
-/// Returns the names of sections that neither the plan nor the description has.
+/// Returns the names of the expected sections that are missing in both the plan and the
+/// description.
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description);
 
 }  // namespace moonlet::executor

@@ -1,6 +1,7 @@
-// Address is where the page is served, a loopback port or a Unix socket, and its token. A lock file
-// in the user's state folder ensures that only one server uses the address. The file also stores
-// the token, so that open pages can reconnect after the server was restarted. One thread.
+// Address is the loopback port or the Unix socket at which the page is served, together with its
+// access token. A lock file in the user's state folder ensures that only one server uses the
+// address. The file also stores the token, so that open pages can reconnect after the server was
+// restarted. One thread.
 #pragma once
 
 #include <string>

@@ -42,7 +42,7 @@ int clock_parse(lua_State* L) {
   return 1;
 }
 
-/// random_hex(bytes) returns random bytes of the kernel as hex digits
+/// random_hex(bytes) returns `bytes` random bytes, which come from the kernel, as hex digits
 int clock_random_hex(lua_State* L) {
   const lua_Integer bytes = luaL_checkinteger(L, 1);
   luaL_argcheck(L, bytes > 0 && bytes <= 1024, 1, "1 to 1024 bytes expected");

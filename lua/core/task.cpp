@@ -197,8 +197,9 @@ int task_sleep(lua_State* L) { return sleep_for(L, false); }
 /// Such a sleep does not keep the run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
-/// wait_turn(order): waits until all tasks wait, and none of them waits for a lower order.
-/// Without `order`, waits until all turns are done.
+/// wait_turn(order): blocks the task until its turn in a replay. That is when no task can run, and
+/// every other task in wait_turn() has a higher order. Without `order`, the turn comes after all
+/// recorded turns.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
   Scheduler& scheduler = Scheduler::of(L);

@@ -14,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two polls for a kill
+constexpr std::size_t kChunk = std::size_t{1} << 18;  // check for a kill after this many bytes
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 

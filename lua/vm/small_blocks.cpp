@@ -36,7 +36,8 @@ struct SmallBlocks::Free {
   Free* next;
 };
 
-/// Page is the header of a page. A page without used blocks is only in its slab's list `empty`.
+/// Page is the header at the start of each page of blocks. A page without used blocks is in its
+/// slab's list `empty`, and in no other list.
 struct alignas(std::max_align_t) SmallBlocks::Page {
   Page* next;
   Page* before;

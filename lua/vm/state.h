@@ -72,10 +72,10 @@ class LuaState {
     if (of(L).is_interrupted()) of(L).raise_in_script(L, 1);
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
-  /// If `on` is true, a script that runs too long first gets an error: `limit`, or `cancelled`
-  /// after ask_interrupt(). A pcall of the script cannot stop this error, but functions of the
-  /// standard library that called the script can handle it. If the script continues nevertheless,
-  /// it is killed.
+  /// If `on` is true, a script that must stop first gets an error: `limit` if it ran too long, or
+  /// `cancelled` after ask_interrupt(). If the script catches the error with pcall, it gets the
+  /// error again at once. A function of the standard library that calls the script can catch the
+  /// error. A script that still does not stop is killed.
   void interrupt_first(bool on) { interrupts_.store(on); }
   /// Asks to stop the script that is computing, because the user has interrupted it. Safe in a
   /// signal handler.

@@ -19,7 +19,8 @@ using WorkFunction = std::function<Result<nlohmann::json>()>;
 /// set the function.
 WorkFunction& push_work(lua_State* L);
 
-/// Runs the function in the box at the top of the stack and waits until it has returned.
+/// Runs the function that push_work() pushed, which must be at the top of the stack, on another
+/// thread, and waits until it has returned.
 /// Returns its value, or nil and an error. Use it only as `return await_work(L);`, with no live C++
 /// object.
 /// If the await is cancelled or the scheduler ends, sets `stop` and waits until the function

@@ -40,7 +40,8 @@ local function place_of(evidence, text, inputs)
   end
 end
 
---- Reports whether a text has a number, or a name inside a sentence, that the prompt lacks.
+--- Reports whether a text contains a number or a capitalized word that is not in the prompt.
+--- Ignores the first word of each sentence, which is always capitalized.
 function M.invents(text, prompt)
   for mark, word in string.gmatch(text, "(%S)%s+([%u%d][%w\128-\255]*)") do
     local known = prompt:find("%f[%w\128-\255]" .. lower(word) .. "%f[^%w\128-\255]")

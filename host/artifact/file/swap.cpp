@@ -106,7 +106,8 @@ int copy_bytes(int from, int to) {
   }
 }
 
-// Sets owner and group, or only the group if the owner may not be changed, as without root.
+// Sets owner and group. Sets only the group if the process may not change the owner, for example
+// because it is not root.
 void give_owner(const Name& name, uid_t owner, gid_t group) {
   if (::fchownat(name.dir(), name.text(), owner, group, AT_SYMLINK_NOFOLLOW) == 0) return;
   (void)!::fchownat(name.dir(), name.text(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW);

@@ -14,7 +14,8 @@ namespace moonlet {
 /// A body up to this size is kept whole unless memory is short.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// Returns the body without its large members that `names` lists; no value if nothing was removed.
+/// Returns the body without those members that are large and whose name is in `names`. Returns no
+/// value if there are none.
 std::optional<std::string> body_without_large(std::string_view body,
                                               const std::vector<std::string>& names);
 

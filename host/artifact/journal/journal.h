@@ -81,8 +81,8 @@ class Journal {
 
  private:
   struct Handles;
-  struct Mark {  // `write` completes when append_relaxed() has written `relaxed` records
-    std::uint64_t relaxed;
+  struct Mark {
+    std::uint64_t relaxed;  // complete `write` when this many relaxed records are written in total
     std::shared_ptr<JournalWrite> write;
   };
   struct Place {

@@ -1,7 +1,7 @@
 // Guard restores the read-only places of a workspace that the kernel does not protect. It remembers
-// their files before a command runs, and undoes the command's changes. Guard does not restore git's
-// objects, because they are never executed, and only reports missing ones. Owns the remembered
-// bytes. Single-threaded.
+// their files before a command runs, and undoes the command's changes. Git's objects are never
+// executed, so Guard does not restore them. It only reports if some are missing. Owns the
+// remembered bytes. Single-threaded.
 #pragma once
 
 #include <cstdint>

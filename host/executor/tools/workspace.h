@@ -11,7 +11,7 @@
 
 namespace moonlet::executor {
 
-/// Resolves all symbolic links in a path. Returns a path that does not exist unchanged.
+/// Resolves all symbolic links in a path. If the path does not exist, returns it unchanged.
 std::string real_path(const std::string& path);
 /// Returns true if `path` is `folder` or below it. Both paths must be absolute and without links.
 bool is_beneath(const std::string& path, const std::string& folder);

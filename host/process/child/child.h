@@ -28,8 +28,10 @@ struct OutputSpec {
   static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
 
   Target target = Target::kInline;
-  std::string path;       ///< only kFile: relative to the output directory; its folder must exist
-  std::uint64_t cap = 0;  ///< bytes to keep (head and tail); 0: kDefaultInlineCap, kDefaultFileCap
+  std::string path;  ///< only kFile: relative to the output directory; its folder must exist
+  /// The number of bytes to keep, head and tail together. 0 means kDefaultInlineCap for kInline,
+  /// and kDefaultFileCap for kFile.
+  std::uint64_t cap = 0;
 
   static OutputSpec to_inline(std::uint64_t cap = 0) { return {Target::kInline, {}, cap}; }
   static OutputSpec to_file(std::string path, std::uint64_t cap = 0) {

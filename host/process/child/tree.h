@@ -70,7 +70,8 @@ struct Brand {
 Brand brand_for(std::string_view token, std::uint32_t step);
 /// Returns true if the hard limit `hard` belongs to a brand of any run.
 bool is_brand(std::uint64_t hard);
-/// Returns the resource limit that stores the brand; -1 if the system has none.
+/// Returns the number of the resource limit (RLIMIT_…) whose value marks our processes; -1 if the
+/// system has no unused resource limit.
 int brand_resource();
 
 /// Reads the step of run `token` from the marks of `pid`.

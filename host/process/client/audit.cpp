@@ -73,7 +73,7 @@ class JournalFacts {
     }
   }
 
-  /// Adds a large value that a file other than the journal names.
+  /// Adds a value file that run.json refers to, so that it is checked like those of the journal.
   void expect_value(const std::string& name) { values_.insert(name); }
 
   json marks() { return std::move(marks_); }

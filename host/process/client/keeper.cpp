@@ -430,7 +430,8 @@ bool Keeper::overtaken() {
   if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // A host without a generation is superseded only by a takeover of its own keeper.
+  // Generation 0 means that this host has no lock. Another host then supersedes it only by taking
+  // over this keeper, and not by starting another one.
   if (generation_ == 0 && newest.token != token_) return false;
   supersede(
       {ErrorKind::kDenied,

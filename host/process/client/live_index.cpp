@@ -19,7 +19,8 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kFolder = "live";
-// A keeper completes its entry within milliseconds, so an older hidden entry is dead.
+// A keeper makes its entry under a hidden name, and renames it within milliseconds. An entry that
+// is still hidden after this time belongs to a keeper that died.
 constexpr std::int64_t kUnfinishedMs = 60'000;
 constexpr std::int64_t kPatienceMs = 10'000;
 constexpr int kPauseMs = 10;

@@ -23,7 +23,7 @@ Error no_session() {
       ErrorKind::kInvalid, "the session has ended", "moonlet session log shows its output", {}};
 }
 
-// Replaces the pid of an attached process if the system does not report it.
+// Used as the pid of an attached process if the system does not report its real pid.
 constexpr std::int32_t kUnknownProcess = -1;
 
 std::string named(std::int32_t pid) {

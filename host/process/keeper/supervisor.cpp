@@ -206,7 +206,8 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  // Output may use the reserved disk space, except for the part that records of ends may need.
+  // On a full disk, output may use the reserved space, except for the part that only keeper.log may
+  // use.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
   };

@@ -29,7 +29,7 @@ struct EndedChild : ChildRecord {
   bool durable = false;
   bool sent = false;  ///< the exit was sent to the current host
 
-  /// Returns the end of a child that never ran.
+  /// Returns the exit report of a child that was never started.
   static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
 };
 
@@ -57,7 +57,7 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Queues a child. Refuses a number that is in use.
+  /// Queues a child. Ignores the frame if its child number is 0 or already in use.
   void start(StartFrame frame);
   /// Starts the next children in the queue: logs the intents, then runs the programs.
   /// Returns true if the queue has more children.
@@ -82,7 +82,8 @@ class Supervisor {
   bool has_terminals() const { return !terminals_.empty(); }
   /// Draws deferred output, and writes typed bytes to the programs. Returns true if work remains.
   bool flush_terminals();
-  /// Ends the child of a terminal like cancel(), with `grace_ms`. Returns false if there is none.
+  /// Ends the child `number` that has a terminal, or the first such child if `number` is 0. Works
+  /// like cancel(), but with the grace period `grace_ms`. Returns false if there is no such child.
   bool end_on_terminal(std::uint32_t number, std::int64_t grace_ms);
   /// Checks every terminal's screen for new lines.
   void sample_terminals();

@@ -37,9 +37,9 @@ constexpr std::size_t kHostBacklog = 32u << 20;
 // The worker keeps this much captured text for the next host. The log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// A failed write of the log is retried at this interval. A worker without a host and a child stops
-// after kLingerMs.
+// If the log cannot be written, the worker tries again at this interval.
 constexpr std::int64_t kRetryMs = 1000;
+// If the log cannot record a child's end, the worker waits this long for a new host to receive it.
 constexpr std::int64_t kLingerMs = 60000;
 // The worker checks at this interval whether the run's folder exists.
 constexpr std::int64_t kFolderMs = 10000;
@@ -238,8 +238,8 @@ void Worker::publish_entry() {
   }
 }
 
-// A run whose folder was removed ends at the second check without a folder.
-// The user has this delay to undo a mistake. A session continues, because it has a user.
+// Ends the run if its folder is missing at two checks in a row. Until the second check, the user
+// can undo a mistake. An interactive session continues, because a user is working in it.
 void Worker::check_folder() {
   struct stat info;
   const bool removed = fstat(setup_.run_dir_fd, &info) == 0 && info.st_nlink == 0;
@@ -267,7 +267,8 @@ void Worker::started(std::uint32_t number, pid_t pid) {
   trim_later();
   if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
-  // Repeat the start record of a session in the keeper.log of its index entry.
+  // Also write a session's start record to the keeper.log in its entry of the live index. Commands
+  // read that log if the session's own folder was removed.
   for (const ChildRecord& child : supervisor_.list_live()) {
     if (child.number != number) continue;
     const StartLine line = start_line(number, child.step, child.attempt, boot_clock_ms(),

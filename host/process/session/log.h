@@ -81,7 +81,9 @@ class SessionLog {
   std::uint64_t end_ = 0, noted_ = 0;
   std::int64_t noted_ms_ = 0;
   std::uint64_t printed_ = 0, lost_ = 0;
-  std::uint64_t gap_ = 0;  // bytes dropped before `waiting_`; no note about them is written yet
+  // The number of dropped bytes that preceded the bytes in `waiting_`. The log has no note about
+  // them yet.
+  std::uint64_t gap_ = 0;
   std::string waiting_;
   std::vector<Hole> holes_;
   int write_errno_ = 0;

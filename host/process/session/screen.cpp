@@ -19,7 +19,7 @@ constexpr std::size_t kFeedPart = 4096;
 /// An escape sequence certainly ends within this many bytes after its control character.
 constexpr std::size_t kSettled = 4096;
 
-// Returns true for a byte that only draws a character or ends a line.
+// Returns true for a byte of printable text, a tab, a carriage return, or the line feed after one.
 bool is_plain(std::string_view bytes, std::size_t at) {
   const auto byte = static_cast<unsigned char>(bytes[at]);
   // A line feed without a carriage return is not plain, because it keeps the column.

@@ -38,7 +38,7 @@ Error system_error(std::string_view doing) { return Error::from_errno(errno, doi
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
-  bool named = false;  // the word begins with a letter, as in "case_17", but not in "17s"
+  bool named = false;  // the word begins with a letter: true in "case_17", false in "17s"
   char before = ' ';
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];

@@ -93,7 +93,8 @@ Channel::Read Channel::fill() {
     }
     if (got == 0) return end();
     total += static_cast<std::size_t>(got);
-    // recvmsg() stops early at a descriptor. Only a short read without one means "no more bytes".
+    // A short read usually means that no more bytes are available. If the data came with a
+    // descriptor, more may follow, because recvmsg() then returns early.
     if (static_cast<std::size_t>(got) < kReadStep && message.msg_controllen == 0) break;
   }
   return Read::kOk;

@@ -64,8 +64,9 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock);
 /// Collects lines and appends them together. flush() retries lines that a full disk refused.
 class KeeperLogWriter {
  public:
-  /// Borrows `fd`, which open_keeper_log() has returned, and `reserve`, which gives disk space for
-  /// durable records. If a killed keeper has left a partial line, first begins a new line.
+  /// Borrows `fd`, which open_keeper_log() has returned, and `reserve`, whose disk space is used
+  /// for durable records when the disk is full. If a killed keeper has left a partial last line,
+  /// the first record begins on a new line.
   explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
 
   void add(std::string_view line) { waiting_ += line; }

@@ -42,7 +42,7 @@ enum class FrameType : std::uint8_t {
   kExit,       ///< worker: a child has completed
   kLive,       ///< worker: the answer to kStatus
   kRefused,    ///< worker: refuses to work, or refuses this peer; then disconnects
-  kDone,       ///< worker: accepts a command's request; is not sent to a host
+  kDone,       ///< worker: tells a command that its request is accepted; a host never gets kDone
   kEnd,        ///< host: exits normally, and makes the keeper end every child
   // A sender proves its permission with a descriptor that can write keeper.log. A new host sends it
   // with kAdopt, and a command with kCancel and kShutdown.

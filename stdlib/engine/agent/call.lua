@@ -229,8 +229,8 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route (runner and model) with which its step began. With another route
---- the step would ask the agent again, which costs money.
+--- Returns the call with the route (runner and model) that its step started with. A new route would
+--- change the input hash, so that the agent would be asked, and paid for, a second time.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]

@@ -71,7 +71,8 @@ function Lease:acquire(attempt)
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
-  -- Load all of the user's runners. They declare startup files, which the merge must hold back.
+  -- Load all of the user's runners, because each may declare startup files. Changes of such files
+  -- must not be merged without a review.
   for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })

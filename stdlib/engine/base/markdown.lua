@@ -32,7 +32,8 @@ local function without_code(text, keep)
   return table.concat(parts) .. text:sub(pos)
 end
 
---- Removes markup and escapes of emphasis and links. Text inside of code is unchanged.
+--- Converts Markdown text to plain text: removes bold markers, comments and the backslashes of
+--- escapes, and writes a link as "text (URL)". The text of code spans is unchanged.
 local function inline(text)
   local codes = {}
   text = without_code(text, function(code)

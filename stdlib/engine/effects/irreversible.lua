@@ -202,8 +202,9 @@ local function reads_input(argv, first)
   return true
 end
 
---- Returns the code that a shell or interpreter runs.
---- With `prose`, omits the arguments after the code, because they may be sentences about commands.
+--- Returns the command line of a shell or interpreter (such as `sh -c CODE`) as one text. With
+--- `prose`, omits the arguments after the code or the script, because they may be plain text that
+--- only mentions a command.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do

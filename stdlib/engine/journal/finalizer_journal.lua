@@ -123,8 +123,9 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Returns the key under which a body's finalizers run.
---- Reuses the last key if the body ends in the same way as before.
+--- Returns the journal key for a body's finalizers.
+--- If the body has ended in the same way before and has not continued since, returns the same key
+--- again, so that the recorded finalizers are reused.
 ---@param endings table<string, moonlet.Ending>
 function M.key(endings, path, how)
   local last = endings[path]

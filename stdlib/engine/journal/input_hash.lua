@@ -18,7 +18,8 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
---- Encodes an input as JSON. Invalid UTF-8 is packed, because JSON would lose it.
+--- Encodes an input as JSON. Text that is not UTF-8 is encoded byte by byte, because the JSON
+--- encoder would replace its invalid bytes.
 local function encode(input)
   local text = core.json.encode_record(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text

@@ -1,7 +1,8 @@
 --- Sums up the usage of earlier hosts from the journal.
 --- Every started attempt and every program counts, even if it failed, was cancelled or is replayed.
---- The sums are complete before the run continues, so that no budget omits past usage.
---- A script, however, sees past usage grow step by step during the replay, as in the earlier run.
+--- When a run is resumed, its budgets count all past usage from the start.
+--- Its script, however, sees the past usage grow step by step during the replay, as it saw it in
+--- the earlier run.
 
 local M = {}
 

@@ -1,4 +1,5 @@
---- Serves artifacts of the runs that a client started as resources: moonlet://runs/R-007/findings.md.
+--- Serves the artifacts of a client's own runs as MCP resources, for example
+--- moonlet://runs/R-007/findings.md.
 local protocol = require "moonlet.engine.mcp.protocol"
 local store = require "moonlet.engine.run.store"
 

@@ -168,7 +168,7 @@ function M.run(run, on, child, options)
     seen = { 0, 0 }, parts = { {}, {} }, on_news = options.on_news }, options.ask)
 end
 
---- Asks each machine, with one call, for the attempts of earlier hosts that have no recorded end.
+--- Sends each machine one query about the unfinished attempts that earlier hosts started there.
 --- Later calls return the reports of the first call.
 local function survey(run)
   local state = state_of(run)

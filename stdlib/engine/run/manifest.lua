@@ -56,8 +56,9 @@ function M.error(err)
   }, err)
 end
 
---- Reports whether the step's usage counts for this run. It counts for a session with recorded
---- usage, and for an agent call that neither another run nor the runner `mock` answered.
+--- Reports whether this run caused the step's usage. A session caused it if any usage is recorded.
+--- An agent call caused it, unless its answer was copied from another run or came from the runner
+--- `mock`.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]

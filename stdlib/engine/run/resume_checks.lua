@@ -6,8 +6,8 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises an error if the journal has no hash of this run.json, because a resume would overwrite a
---- file that somebody changed.
+--- Raises an error if somebody has changed run.json, because a resume would overwrite the change.
+--- The journal has the hash of each version that moonlet wrote.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)

@@ -213,8 +213,8 @@ local function add_steps(run)
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- This cancellation does not reach running clean-ups, so cancel each of them separately. The
-    -- run's record then lists the gate or question that a clean-up waits for.
+    -- Cancelling the run does not stop running clean-ups, so cancel each of them too. If a
+    -- clean-up waits for a gate or question, the run's record then lists it.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 

@@ -22,8 +22,8 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- Reports whether the script still contains a step that was not replayed: the step is in a
---- replayed function, or in a clean-up that runs again.
+--- Reports whether the script may still contain a recorded step that the replay did not reach. This
+--- is so if the function around the step was replayed as a whole, or if the step is in a clean-up.
 function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)

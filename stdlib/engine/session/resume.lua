@@ -12,8 +12,8 @@ local M = {}
 
 local tail_bytes = 64 * 1024
 local poll_ms, longest_ms = 200, 20000
--- An agent that waits for input may still be drawing the conversation. If no new line appears for
--- five seconds, the drawing is complete.
+-- An agent that waits for input may still be printing the resumed conversation. If it prints no new
+-- line for five seconds, the whole conversation is on the screen.
 local drawn_ms = 5000
 
 --- Returns the last conversation id that the agent's output names.

@@ -155,8 +155,8 @@ local function price_of(step, all_prices)
   return tokens and tokens > 0 and cost and cost * 1e6 / tokens or nil
 end
 
---- Finds steps of a fan-out that set no model, and so inherited a model that costs more than the
---- model that another branch had set.
+--- Finds steps of a fan-out that set no model and used the run's model, although another branch had
+--- set a cheaper one.
 ---@param filter moonlet.UsageFilter
 ---@param all_prices table?
 ---@return {run: string, step: string, model: string, beside: string}[]

@@ -127,8 +127,8 @@ local function standing(landing, entry)
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- The replaced file contains changes of the user, and the host died before it noticed them.
-    -- Swap the user's version back.
+    -- The user changed the file shortly before the merge replaced it, and the host died before it
+    -- compared the versions. Put the user's version back.
     exchange(landing, entry)
     return "changed"
   end

@@ -130,7 +130,8 @@ local function walk(snapshot, folder, left)
   return left
 end
 
---- Adds the submodules of .gitmodules, because git reports only their checked-out commits.
+--- Adds the submodules in .gitmodules to the repositories whose files are compared one by one. Git
+--- itself reports only which commit of a submodule is checked out.
 local function add_submodules(snapshot, before)
   local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
   for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
@@ -196,8 +197,8 @@ local function add_nested(snapshot, before)
   add(snapshot.nested)
 end
 
---- Adds the ignored files of the declared folders, because all changes of a step may be in such
---- files.
+--- Adds the files that git ignores in the declared folders. Without them, a step that changes only
+--- ignored files would seem to change nothing.
 local function add_ignored(snapshot, run, folder)
   if not snapshot.declared[1] then return end
   local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",

@@ -14,7 +14,8 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
---- A person must confirm a merge that deletes more files than this and over half of all files.
+--- A person must confirm a merge that deletes more than this number of files, if these are also
+--- more than half of all files.
 local many_deleted = 10
 
 local function diff(tree, ...)

@@ -254,8 +254,9 @@ end
 ---@field steps table[]
 ---@field totals table<string, table>
 
---- Returns the command at which the forecast stopped, or nil. `agents` counts the last run's agent
---- calls that the forecast did not reach.
+--- Returns the first command that the resume would execute, or nil. A forecast stops there, because
+--- it cannot know the result. `agents` is the number of agent calls that the last run made, but
+--- that the forecast did not reach.
 local function stop_of(rows, seen, steps)
   for _, row in ipairs(rows) do
     if row.outcome == "runs" then
