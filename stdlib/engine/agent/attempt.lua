@@ -167,6 +167,8 @@ local function start(job, attempt, env)
   for _, more in ipairs { made.env or {}, job.lease.place.env or {}, worker.environment } do
     for name, value in pairs(more) do env[name] = value end
   end
+  -- In a hook of `git commit` it names the user's index, which an agent in a worktree must not change.
+  if job.lease.place.worktree then env.GIT_INDEX_FILE = false end
   if job.on then env.PATH = nil end -- The remote account's own PATH applies.
   local child = {
     step = job.key, attempt = adoption.id(job.key, attempt.number), argv = made.argv,

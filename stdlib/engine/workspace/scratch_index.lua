@@ -141,10 +141,12 @@ local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
 --- Adds files to an index and removes deleted files.
 ---@return boolean all  true if git accepted all paths
+---@return string[] refused
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
-  local exit = M.feed(run, key, dir, cwd, adding, changed, { env = env })
-  return not (exit and exit.stderr:find("Ignoring path", 1, true))
+  local exit, refused = M.feed(run, key, dir, cwd, adding, changed, { env = env }), {}
+  for path in (exit and exit.stderr or ""):gmatch "Ignoring path ([^\n]*)" do refused[#refused + 1] = path end
+  return #refused == 0, refused
 end
 
 --- Calls fn(env) with a temporary index, which is removed afterwards.

@@ -4,6 +4,7 @@
 local background = require "moonlet.engine.base.background"
 local conversions = require "moonlet.engine.workspace.seed.conversions"
 local files = require "moonlet.engine.base.files"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local per_run = require "moonlet.engine.base.per_run"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
@@ -14,6 +15,9 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 local M = {}
 
 local git = scratch_index.git
+local most_looks = 5
+--- At least so many bytes at the end of a git index are a hash.
+local hash_bytes = 20
 
 local function refuse_unmerged(paths)
   if not paths[1] then return end
@@ -25,8 +29,10 @@ end
 
 --- Returns the commit that is checked out, and its tree object.
 local function head_of(run, key)
-  local head = git(run, key, run.top, { "rev-parse", "--quiet", "HEAD^{commit}", "HEAD^{tree}" }, { may_fail = true })
-  if head.code == 0 then return head.stdout:match "^(%x+)\n(%x+)" end
+  -- git must read HEAD only once, because the user may commit meanwhile.
+  local head = git(run, key, run.top, { "-c", "log.showSignature=false", "log", "-1", "--format=%H %T", "--no-color",
+    "HEAD", "--" }, { may_fail = true })
+  if head.code == 0 then return head.stdout:match "^(%x+) (%x+)" end
   error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
     hint = "commit something first, declare writes = { … }, or set in_place = true" }, 0)
 end
@@ -39,7 +45,8 @@ local function commit_of(run, key, head, head_tree, tree)
 end
 
 local function write_tree(run, key, env)
-  return git(run, key, run.top, { "write-tree" }, { env = env }).stdout:match("%x+")
+  -- A partial clone may lack objects of files that are not checked out.
+  return git(run, key, run.top, { "write-tree", "--missing-ok" }, { env = env }).stdout:match("%x+")
 end
 
 local function without(paths, set)
@@ -101,10 +108,10 @@ local kind_of_run = per_run(function() return { is_plain = true } end)
 ---@return moonlet.IndexView view, string[] heads  the commit that is checked out, and its tree object
 local function view_users(run, key, users)
   local kind = kind_of_run(run)
-  local is_there, heads, is_seen, seen, view = background.both(
-    function() return table.pack(head_of(run, key)) end, background.both,
+  local is_seen, seen, view = background.both(
     function() return kind.is_plain and status.of(run, key, users) or nil end, view_of, run, key, users)
-  if not is_there then error(heads, 0) end
+  -- Read HEAD after the status. If it is still the same, the status compared the index with it.
+  local heads = table.pack(head_of(run, key))
   kind.is_plain = view.is_plain and not view.facts.has_submodules
   view.seen = is_seen and kind.is_plain and seen or nil
   return view, heads
@@ -116,6 +123,15 @@ local function stamp_of(index)
   local root = files.root(folder)
   local info = root and files.stat(root, name)
   return info and ("%d %d %d %d"):format(info.inode, info.size, info.mtime_ns, info.ctime_ns)
+end
+
+--- Returns the tracked files that are not checked out, after other files have replaced some of them.
+local function still_unseen(run, key, env)
+  local list = {}
+  for _, entry in ipairs(scratch_index.entries(run, key, env)) do
+    if entry.tag == "S" then list[#list + 1] = entry.path end
+  end
+  return list
 end
 
 local function look_closely(run, key, dir, raw, view, heads, stamp)
@@ -146,7 +162,9 @@ local function look_closely(run, key, dir, raw, view, heads, stamp)
     changed = without(changed, converted)
     local new = untracked.files(run, key, root, seen.untracked, seen.cut)
     scratch_index.take(run, key, dir, run.top, changed, gone, shared)
-    scratch_index.take(run, key, dir, run.top, new, {}, shared)
+    local _, refused = scratch_index.take(run, key, dir, run.top, new, {}, shared)
+    untracked.tell(run, key, refused, "git refuses its name")
+    if #unseen > 0 then unseen = still_unseen(run, key, shared) end
     local tree = write_tree(run, key, shared)
     local commit = commit_of(run, key, heads[1], heads[2], tree)
     if #others > 0 then
@@ -177,13 +195,23 @@ local function look(run, key, dir, raw)
   return { commit = heads[1], tree = heads[2], others = {}, unseen = {}, has_submodules = false }
 end
 
+--- Reports whether git failed, for example because a program wrote the user's files meanwhile.
+local function is_of_git(err)
+  return type(err) == "table" and tostring(rawget(err, "message")):find "^git %S+ failed" ~= nil
+    and not infrastructure_error.is(err) and core.task.pending_error() == nil
+end
+
 --- Captures the user's current files, including uncommitted changes, as git objects.
 ---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
   -- Wait for running merges, so that no half-merged files are captured.
   local release = write_lock.hold_merges(run, key)
-  local ok, begun = pcall(look, run, key, dir, raw)
+  local ok, begun
+  for _ = 1, most_looks do
+    ok, begun = pcall(look, run, key, dir, raw)
+    if ok or not is_of_git(begun) then break end
+  end
   release()
   if not ok then error(begun, 0) end
   return begun
@@ -192,6 +220,17 @@ end
 --- Returns the path of the git index of a worktree's initial files. Agents cannot change this index
 --- or its modification time.
 function M.index(raw) return raw.path .. "/begun.index" end
+
+--- Reports whether a power cut has left the index of a worktree's initial files undamaged. Sectors
+--- that did not reach the disk read as zeros.
+---@param raw moonlet.RawGit
+function M.is_index_whole(raw)
+  local root = core.file.root(raw.path)
+  local info = root and core.file.stat(root, "begun.index")
+  if not info or info.size < hash_bytes then return false end
+  return core.file.part(root, "begun.index", 0, 4) == "DIRC"
+    and core.file.part(root, "begun.index", info.size - hash_bytes, hash_bytes) ~= ("\0"):rep(hash_bytes)
+end
 
 --- Fills an empty worktree with the captured files.
 ---@param path string    path of the worktree

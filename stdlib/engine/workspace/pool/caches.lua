@@ -95,7 +95,8 @@ local function run_setup(run, key, tree, config)
   local rules = not run.options.unconfined
     and { writable = writable_of(run, tree, temporary, config), network = config.network == true } or nil
   local exit = infrastructure_error.run_child { step = key .. "/setup", argv = config.setup, cwd = tree.path,
-    env = run.child_environment { TMPDIR = temporary }, wall_ms = setup_ms, cap = 1 << 20, confine = rules }
+    env = run.child_environment { TMPDIR = temporary, GIT_INDEX_FILE = false }, wall_ms = setup_ms, cap = 1 << 20,
+    confine = rules }
   core.file.remove(core.file.root((tree.path:match "^(.*)/")), (temporary:match "[^/]+$"))
   if exit.why == "exited" and exit.code == 0 then return end
   if exit.error then error(exit.error, 0) end

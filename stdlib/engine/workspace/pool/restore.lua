@@ -269,6 +269,7 @@ end
 function M.prove(path, raw)
   local before, after = M.differences(path, raw, moving_name)
   if not before then fail "it has no list of its files" end
+  if not worktree_seed.is_index_whole(raw) then fail "its git index is damaged" end
   local changed = next(before) or next(after)
   if changed then fail("a file changed while it waited: " .. core.text.printable(changed, 200)) end
 end

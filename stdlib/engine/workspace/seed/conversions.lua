@@ -62,7 +62,8 @@ function M.settings(run, key)
   local found = { line_ends = false }
   for setting, value in exit.stdout:gmatch "([^\n%z]+)\n?([^%z]*)%z" do
     if setting == "core.attributesfile" then
-      found.user_file = value:gsub("^~/", (core.system.env "HOME" or "~") .. "/")
+      local below_home = value:match "^~(/.*)$"
+      found.user_file = below_home and (core.system.env "HOME" or "~") .. below_home or value
     elseif value ~= "false" then
       found.line_ends = true
     end

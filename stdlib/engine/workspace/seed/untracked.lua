@@ -43,7 +43,9 @@ local function look_at(root, path)
   return info.size <= largest and core.file.part(root, path, 0, 1) ~= nil, info.size
 end
 
-local function tell(run, key, paths, why)
+--- Warns that untracked files are missing in the worktree.
+---@param why string
+function M.tell(run, key, paths, why)
   if #paths == 0 then return end
   run.emit("warning", { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
     kept_worktrees.shown(paths), why) })
@@ -64,10 +66,10 @@ function M.files(run, key, root, listed, cut)
     breathe()
   end
   if cut or #paths > most_files or bytes > most_bytes then
-    tell(run, key, paths, ("there are more than %d files or %d MB of that"):format(most_files, most_bytes >> 20))
+    M.tell(run, key, paths, ("there are more than %d files or %d MB of that"):format(most_files, most_bytes >> 20))
     return {}
   end
-  tell(run, key, left, ("it cannot be read, or is larger than %d MB"):format(largest >> 20))
+  M.tell(run, key, left, ("it cannot be read, or is larger than %d MB"):format(largest >> 20))
   return taken
 end
 
