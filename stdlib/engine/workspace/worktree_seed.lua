@@ -15,7 +15,7 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 local M = {}
 
 local git = scratch_index.git
-local most_looks = 5
+local most_looks, first_pause_ms = 5, 10
 --- At least so many bytes at the end of a git index are a hash.
 local hash_bytes = 20
 
@@ -208,9 +208,10 @@ function M.state(run, key, dir, raw)
   -- Wait for running merges, so that no half-merged files are captured.
   local release = write_lock.hold_merges(run, key)
   local ok, begun
-  for _ = 1, most_looks do
+  for try = 1, most_looks do
     ok, begun = pcall(look, run, key, dir, raw)
     if ok or not is_of_git(begun) then break end
+    if try < most_looks then core.task.sleep(first_pause_ms << (try - 1)) end
   end
   release()
   if not ok then error(begun, 0) end
