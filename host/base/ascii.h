@@ -1,4 +1,5 @@
-// Classifies ASCII letters and digits independently of the locale. Pure functions, any thread.
+// Classifies ASCII letters and digits independently of the locale. All functions are pure and
+// thread-safe.
 #pragma once
 
 #include <string>

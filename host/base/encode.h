@@ -1,4 +1,5 @@
-// Encodes the files of a web page with gzip (zlib) and base64. Pure functions, any thread.
+// Encodes the files of a web page with gzip (zlib) and base64. All functions are pure and
+// thread-safe.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // Parses and formats JSON strictly by RFC 8259. Parse errors have a line and a column. The parser
 // refuses duplicate keys, NaN, invalid UTF-8, integers beyond 64 bits, and texts beyond the given
-// limits. Parsing and formatting never recurse. Pure functions, any thread.
+// limits. Parsing and formatting never recurse. All functions are pure and thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@
 
 namespace moonlet {
 
-/// ErrorKind is the closed set of error kinds in presets, the JSON envelope and the journal.
+/// ErrorKind lists all kinds of errors. Presets, --json and the journal use the same kinds.
 enum class ErrorKind {
   kInvalid,    ///< the request is wrong: an argument, file, id or schema
   kDenied,     ///< permission was not granted, or a file is outside the permitted ones

@@ -1,4 +1,5 @@
-// Checks, repairs, shortens and sanitizes text from outside. Pure functions, any thread.
+// Checks, repairs, shortens and sanitizes text from outside. All functions are pure and
+// thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// Message is a parsed message of the model: its lines, and the question or obstacle at its end.
-// Control characters are removed first, because they could hide a marker. Pure functions, any
-// thread.
+// Message is a message of the model, split into lines. A last line such as "[QUESTION] …" means
+// that the model asks the user, or cannot continue. Control characters could hide such a line, so
+// they are removed first. All functions are pure and thread-safe.
 #pragma once
 
 #include <string>

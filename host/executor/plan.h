@@ -1,4 +1,5 @@
-// Provides the template for a task's plan, and finds sections that a plan lacks. Pure functions.
+// Provides the template for a task's plan, and finds sections that a plan lacks. All functions are
+// pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
--- A wait where Lua cannot yield raises an error that gives the reason.
+-- A preset that waits inside a callback of Lua's own functions, such as table.sort, gets an error
+-- that says why it may not wait there.
 -- expect: result told
 local ctx = ctx
 local function told(f, ...)

@@ -108,7 +108,7 @@ class TreeList::Reader {
     if (rest_.size() < sizeof item.stat) return false;
     std::memcpy(&item.stat, rest_.data(), sizeof item.stat);
     rest_.remove_prefix(sizeof item.stat);
-    // After a power cut, sectors of the list may be zero.
+    // A power cut can leave zeros in the file of the list. A zero is not a type, so refuse it.
     const bool is_type = item.stat.type != 0 && std::strchr("fdlo", item.stat.type) != nullptr;
     return is_type && word(item.attributes) && word(item.name);
   }

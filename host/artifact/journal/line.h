@@ -1,6 +1,6 @@
-// A journal line is an envelope around the caller's JSON body. Pure functions, any thread.
-// The envelope has a number, the writer's generation, and the hash of the previous line.
-// The hash covers the bytes, so that a line has only one valid form, unlike JSON in general.
+// A journal line is an envelope around the caller's JSON body. All functions are pure and
+// thread-safe. The envelope has a number, the writer's generation, and the hash of the previous
+// line. The hash covers the bytes, so that a line has only one valid form, unlike JSON in general.
 //
 //   {"number":12,"generation":3,"rest_durable":true,"previous":"<hash of line 11>",
 //    "hash":"<hash of this one>","body":{…}}          (on one line)

@@ -1,5 +1,5 @@
-// Classifies a server's errors and computes how long to wait before a retry. Pure functions, any
-// thread.
+// Classifies a server's errors and computes how long to wait before a retry. All functions are pure
+// and thread-safe.
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
 // Computes the width of text on a terminal: wide characters take two columns, combining marks none.
-// Pure functions on text without control characters (see host/base/text.h). Any thread.
+// All functions are pure and thread-safe. The text must not have control characters; see
+// host/base/text.h.
 #pragma once
 
 #include <cstdint>

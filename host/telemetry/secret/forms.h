@@ -1,5 +1,5 @@
 // Finds environment variables that contain secrets, and lists the encoded forms of a secret (for
-// example base64). Pure functions, any thread.
+// example base64). All functions are pure and thread-safe.
 #pragma once
 
 #include <string>

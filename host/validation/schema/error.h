@@ -1,5 +1,5 @@
 // Formats values, lists and suggestions for validation errors. All results are short, whatever the
-// input. Pure functions, any thread.
+// input. All functions are pure and thread-safe.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // Resolves the URI references in schemas ($id and $ref) by RFC 3986 section 5. Nothing is fetched.
-// Pure functions, any thread.
+// All functions are pure and thread-safe.
 #pragma once
 
 #include <optional>

@@ -16,7 +16,8 @@ __extension__ typedef unsigned __int128 Wide;
 
 constexpr double kTwoTo64 = 18446744073709551616.0;
 
-// Integer stores signed and unsigned integers in the same form, so that they can be compared.
+// Integer is a sign and a magnitude. It can compare a signed JSON number with an unsigned one,
+// which C++ would convert.
 struct Integer {
   bool negative;
   std::uint64_t magnitude;
@@ -214,8 +215,8 @@ std::optional<std::pair<std::size_t, std::size_t>> equal_pair(const json& array,
     if (!budget.spend(1)) return std::nullopt;
   }
   std::sort(hashes.begin(), hashes.end());
-  // Only an attacker can find many different values with equal hashes. The budget limits how many
-  // of them are compared.
+  // Values with equal hashes are compared in full. A hostile document could contain many of them,
+  // so the budget limits the comparisons.
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     for (std::size_t j = i + 1; j < hashes.size() && hashes[j].first == hashes[i].first; ++j) {
       const auto first = hashes[i].second, second = hashes[j].second;

@@ -1,5 +1,6 @@
 // Compares JSON values by JSON Schema's rules: 1 equals 1.0, and comparisons do not round. The
-// functions recurse, so callers must limit the values' depth first. Pure functions, any thread.
+// functions recurse, so callers must limit the values' depth first. All functions are pure and
+// thread-safe.
 #pragma once
 
 #include <cstdint>

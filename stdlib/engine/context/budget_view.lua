@@ -1,4 +1,4 @@
---- Provides `ctx.budget`. Each of its methods returns one number, such as the tokens that are left.
+--- Provides `ctx.budget`, with which a script reads what is spent and left, such as tokens.
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
 

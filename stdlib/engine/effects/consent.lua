@@ -51,7 +51,7 @@ local function ask(source, wanted, question, preset)
   return answer == "y" or answer == "yes"
 end
 
---- Reports whether a preset may use the rights in its `needs` without asking the user now.
+--- Reports whether a preset already has the rights in its `needs`. Asks nobody.
 function M.is_given(source, preset)
   local wanted = grants.from_needs(preset.needs)
   if source.builtin or #grants.describe(wanted) == 0 then return true end
@@ -59,8 +59,8 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may use the rights in its `needs`: it is built in, or the user has
---- accepted them before, or the user accepts them now.
+--- Reports whether a preset has the rights in its `needs`. A built-in preset has them. For another
+--- preset, asks the user once at the terminal, and remembers the consent.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
@@ -79,7 +79,8 @@ function M.given_to_tests(source, preset, wanted)
     or ask(source, wanted, "accept for this run of the tests? [y/N] ", preset)
 end
 
---- Asks the person at the terminal whether a run may start the programs that its command line names.
+--- Asks the user at the terminal whether a run may start these programs, which its command line
+--- names. Returns true if the user agrees.
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end

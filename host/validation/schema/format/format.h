@@ -1,6 +1,6 @@
 // Checks the formats date-time, date, time, email, ipv4, ipv6, uri, regex and uuid. All other
-// formats are accepted without a check. Each check takes time linear in the text's length. Pure
-// functions, any thread.
+// formats are accepted without a check. A check takes time in proportion to the length of the text.
+// All functions are pure and thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Splits a URI reference into its parts, RFC 3986 section 3. Pure functions, any thread.
+// Splits a URI reference into its parts, RFC 3986 section 3. All functions are pure and
+// thread-safe.
 #pragma once
 
 #include <string_view>

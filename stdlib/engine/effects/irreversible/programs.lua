@@ -3,15 +3,17 @@ local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- Maps programs that are irreversible with any arguments to the names of their actions.
+--- Maps a program to the action that a person must approve, whatever the arguments are. A call of
+--- `sbatch`, for example, is always a "job submission".
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
--- Each line is `programs: words, words`: spaces separate programs, commas separate their
--- subcommands. Options may stand between the words of a subcommand. `…` matches any words.
+-- A line such as `npm pnpm: publish, dist-tag add` lists programs, and then the subcommands that a
+-- person must approve. A subcommand matches even with options between its words. `…` matches any
+-- words.
 local lines = {
   { push, [[
     git: push, send-pack, http-push, send-email, imap-send, cvsexportcommit, remote-http, remote-https, remote-ftp
