@@ -118,15 +118,17 @@ int file_make_new(lua_State* L) {
   return 1;
 }
 
-/// write(dir, path, text) replaces a file atomically and durably. Returns true, or nil and an error
+/// write(dir, path, text, durable?) replaces a file atomically, and waits for the disk unless
+/// `durable` is false. Returns true, or nil and an error.
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
   const std::string_view text = check_text(L, 3);
+  const bool skips_sync = lua_isboolean(L, 4) && lua_toboolean(L, 4) == 0;
   auto& wrote = push_box<Result<void>>(L);
   {
     const LuaState::HostWork work(L);
-    wrote = dir.write_file(path, text, Durable::kYes);
+    wrote = dir.write_file(path, text, skips_sync ? Durable::kNo : Durable::kYes);
   }
   if (!wrote) return push_failure(L, wrote.error());
   lua_pushboolean(L, 1);

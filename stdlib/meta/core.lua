@@ -100,7 +100,8 @@
 ---  syncs these files to disk, and waits only once for all of them if the system supports that
 ---@field take fun(text: string, cap: integer): table  describes a text as load() describes a file
 ---@field unlock fun(handle: userdata)
----@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  writes atomically and durably
+---@field write fun(dir: userdata, path: string, text: string, durable: boolean?): boolean?, moonlet.Error?
+---  replaces a file atomically, and waits for the disk unless `durable` is false
 
 ---@class core.host
 ---@field call fun(name: string, arguments: table, step: string): any  calls a function of the program; raises its error
@@ -380,6 +381,8 @@
 ---@field has_submodules boolean
 
 ---@class core.tree
+---@field copy fun(dir: userdata, name: string, to: userdata, to_name: string): boolean?, moonlet.Error?
+---  copies a file with its modification time
 ---@field facts_of_index fun(dir: userdata, name: string, id_bytes: integer): moonlet.IndexFacts?, moonlet.Error?
 ---  reads a git index; returns an error for an index that is split, sparse or of an unknown version
 ---@field sizes fun(top: userdata, paths: string[]): integer[]?, moonlet.Error?

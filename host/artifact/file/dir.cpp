@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <memory>
 
 #include "host/artifact/file/dir_open.h"
@@ -396,6 +397,23 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   if (durable == Durable::kYes) number = sync_names(where->dir);
   if (number != 0) return failure(number, "write", rel);
   return {};
+}
+
+Result<void> Dir::copy_file(std::string_view rel, const Dir& to, std::string_view to_rel) const {
+  // Read the time first. If the file changes meanwhile, the copy seems older than its content.
+  const auto info = stat(rel);
+  if (!info) return info.error();
+  const auto read = read_file(rel, std::numeric_limits<std::size_t>::max());
+  if (!read) return read.error();
+  const auto wrote = to.write_file(to_rel, read->bytes, Durable::kNo, {}, info->mode);
+  if (!wrote) return wrote.error();
+  auto where = to.place(to_rel, "write");
+  if (!where) return where.error();
+  const timespec mtime{.tv_sec = info->mtime_ns / 1'000'000'000,
+                       .tv_nsec = info->mtime_ns % 1'000'000'000};
+  const timespec times[] = {mtime, mtime};
+  if (::utimensat(where->dir, where->name.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  return to.failure(errno, "write", to_rel);
 }
 
 Result<Fd> Dir::spool(std::string_view bytes) const {

@@ -99,6 +99,9 @@ class Dir {
   Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
                           const std::function<Result<void>()>& may_replace = {},
                           std::uint32_t mode = 0) const;
+  /// Copies a regular file with its permission bits and modification time, and replaces the file
+  /// `to_rel` atomically. Does not wait for the disk.
+  Result<void> copy_file(std::string_view rel, const Dir& to, std::string_view to_rel) const;
 
   /// Removes a file or link. Returns true if it existed.
   Result<bool> remove_file(std::string_view rel) const;

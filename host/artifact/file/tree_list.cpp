@@ -10,6 +10,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <iterator>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -128,18 +130,29 @@ class TreeList::Update {
     if (::fstat(top_.fd(), &info) != 0) return Error::from_errno(errno, "inspect", top_.path());
     device_ = info.st_dev;
     for (const std::string& path : options_.only) want(path);
+    is_new_ = list_.folders_.empty();
     find_same();
-    std::vector<std::string> pending{""};
-    while (!pending.empty()) {
+    std::vector<std::string> level{""};
+    while (!level.empty()) {
+      std::vector<std::vector<std::string>> below(level.size());
+      for (const std::string& path : level) list_.folders_[path];
+      std::vector<std::optional<Error>> errors(level.size());
+      const auto visit = [&](std::size_t i) {
+        if (auto done = folder(level[i], below[i]); !done) errors[i] = done.error();
+      };
+      // An update of an older list changes other folders of the list too, so it uses one thread.
+      in_parallel(is_new_ ? kMostThreads : 1, level.size(), visit);
       if (is_stopped()) {
         return Error{ErrorKind::kCancelled, "the list of files was given up", {}, {}};
       }
-      const std::string path = std::move(pending.back());
-      pending.pop_back();
-      if (auto done = folder(path, pending); !done) return done.error();
+      for (auto& error : errors) {
+        if (error) return *std::move(error);
+      }
       if (changes_.size() > kMostChanges) {
         return Error{ErrorKind::kFailed, "too many files changed", {}, top_.path()};
       }
+      level.clear();
+      for (auto& names : below) std::move(names.begin(), names.end(), std::back_inserter(level));
     }
     // A replaced entry has two changes: sort its removal ('-') before its addition.
     std::sort(changes_.begin(), changes_.end(), [](const TreeChange& a, const TreeChange& b) {
@@ -169,6 +182,25 @@ class TreeList::Update {
     return false;
   }
 
+  // Calls fn(0) to fn(count - 1) on several threads, unless the update is aborted.
+  template <typename Fn>
+  void in_parallel(std::size_t most, std::size_t count, const Fn& fn) const {
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < count && !is_stopped(); i = next++) fn(i);
+    };
+    most = std::min<std::size_t>(
+        {most, std::thread::hardware_concurrency(), count / kFoldersForThread});
+    std::vector<std::thread> threads;
+    try {
+      while (threads.size() + 1 < most) threads.emplace_back(work);
+    } catch (const std::system_error&) {
+      // Continue with the threads that could be started.
+    }
+    work();
+    for (std::thread& thread : threads) thread.join();
+  }
+
   // Finds unchanged folders. Uses threads, because system calls take most of the time.
   void find_same() {
     struct Known {
@@ -180,24 +212,8 @@ class TreeList::Update {
     for (const auto& [path, folder] : list_.folders_) {
       if (!folder.is_read && is_wanted(path)) all.push_back({&path, &folder});
     }
-    std::atomic<std::size_t> next = 0;
-    const auto look = [&] {
-      for (std::size_t i = next++; i < all.size() && !is_stopped(); i = next++) {
-        all[i].is_same = is_same(*all[i].path, *all[i].folder);
-      }
-    };
-    std::vector<std::thread> threads;
-    const std::size_t most =
-        std::min<std::size_t>(kMostThreads, std::thread::hardware_concurrency());
-    try {
-      while (threads.size() + 1 < std::min(most, all.size() / kFoldersForThread)) {
-        threads.emplace_back(look);
-      }
-    } catch (const std::system_error&) {
-      // Continue with the threads that could be started.
-    }
-    look();
-    for (std::thread& thread : threads) thread.join();
+    in_parallel(kMostThreads, all.size(),
+                [&](std::size_t i) { all[i].is_same = is_same(*all[i].path, *all[i].folder); });
     for (const Known& known : all) {
       if (known.is_same) same_.insert(*known.path);
     }
@@ -232,7 +248,7 @@ class TreeList::Update {
   }
 
   void folder_is_same(const std::string& path, std::vector<std::string>& pending) const {
-    for (const std::string& name : list_.folders_[path].folders) {
+    for (const std::string& name : list_.folders_.at(path).folders) {
       std::string below = join(path, name);
       if (is_wanted(below)) pending.push_back(std::move(below));
     }
@@ -253,7 +269,7 @@ class TreeList::Update {
     if (info.st_dev != device_) return fail(EXDEV);
     auto now = stat_of(fd.get(), "");
     if (!now) return now.error();
-    Folder& own = list_.folders_[path];
+    Folder& own = list_.folders_.at(path);
     const bool is_same = own.stat == *now;
     if (!is_same) {
       const std::string attributes = digest_of_attributes(fd.get());
@@ -261,7 +277,7 @@ class TreeList::Update {
       const bool differs = was.type != 'd' || was.mode != now->mode || was.uid != now->uid ||
                            was.gid != now->gid || own.attributes != attributes;
       own.attributes = attributes;
-      if (differs) changes_.push_back({path, was.type, 'd'});
+      if (differs) note(path, was.type, 'd');
     }
     return children(path, own, fd.get(), is_same, pending);
   }
@@ -304,7 +320,7 @@ class TreeList::Update {
     if (!stat) return stat.error();
     const bool was_folder = old != nullptr && old->stat.type == 'd';
     if (stat->type == 'd') {
-      if (old != nullptr && !was_folder) changes_.push_back({full, old->stat.type, '-'});
+      if (old != nullptr && !was_folder) note(full, old->stat.type, '-');
       now.push_back(folder_entry(std::move(name)));
       pending.push_back(full);
       return {};
@@ -314,13 +330,17 @@ class TreeList::Update {
       return {};
     }
     if (was_folder) gone(full, 'd');
-    changes_.push_back({full, old == nullptr || was_folder ? '-' : old->stat.type, stat->type});
+    note(full, old == nullptr || was_folder ? '-' : old->stat.type, stat->type);
     if (stat->type != '-') now.push_back({std::move(name), *stat});
     return {};
   }
 
+  void note(const std::string& path, char was, char is) {
+    if (!is_new_) changes_.push_back({path, was, is});
+  }
+
   void gone(const std::string& path, char was) {
-    changes_.push_back({path, was, '-'});
+    note(path, was, '-');
     if (was != 'd') return;
     const auto found = list_.folders_.find(path);
     if (found == list_.folders_.end()) return;
@@ -358,6 +378,7 @@ class TreeList::Update {
   const Dir& top_;
   const Options& options_;
   dev_t device_ = 0;
+  bool is_new_ = false;  // the list is empty, so threads can fill its folders independently
   std::unordered_map<std::string, Wanted> wanted_;
   std::unordered_set<std::string> same_;
   std::vector<TreeChange> changes_;

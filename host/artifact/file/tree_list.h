@@ -43,9 +43,9 @@ class TreeList {
     const std::atomic<bool>* stop = nullptr;  ///< if it becomes true, the update is aborted
   };
 
-  /// Updates the list to the present tree, and returns the differences. They include everything
-  /// below a removed or new folder. Reads the names in a folder only if the folder has changed.
-  /// After an error, the list is unusable.
+  /// Updates the list to the present tree, and returns the differences, or none for an empty list.
+  /// The differences include everything below a removed or new folder. Reads the names in a folder
+  /// only if the folder has changed. After an error, the list is unusable.
   Result<std::vector<TreeChange>> update(const Dir& top, const Options& options);
 
   /// Writes the list, but does not wait for the disk. If an entry has just changed, first waits

@@ -44,7 +44,6 @@ Result<json> update(const Dir& top, const Dir& lists, const std::optional<std::s
   if (fresh) {
     if (auto saved = list.save(lists, *fresh); !saved) return saved.error();
   }
-  if (!old) changes->clear();
   json result = to_json(*changes);
   result["files"] = files;
   return result;
@@ -82,6 +81,22 @@ int tree_update(lua_State* L) {
   options.stop = &stop;
   push_work(L) = [&] { return update(top, lists, old, fresh, options); };
   return await_work(L, &stop);
+}
+
+/// copy(dir, name, to, to_name) copies a file with its modification time.
+/// Returns true, or nil and an error.
+int tree_copy(lua_State* L) {
+  lua_settop(L, 4);
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_text(L, 2);
+  const Dir& to = check_dir(L, 3);
+  const std::string_view to_name = check_text(L, 4);
+  push_work(L) = [&dir, name, &to, to_name]() -> Result<json> {
+    const auto copied = dir.copy_file(name, to, to_name);
+    if (!copied) return copied.error();
+    return json(true);
+  };
+  return await_work(L);
 }
 
 json sizes_of(const Dir& top, const std::vector<std::string>& paths) {
@@ -135,9 +150,8 @@ int tree_facts_of_index(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"facts_of_index", guard<tree_facts_of_index>},
-    {"sizes", guard<tree_sizes>},
-    {"update", guard<tree_update>},
+    {"copy", guard<tree_copy>},   {"facts_of_index", guard<tree_facts_of_index>},
+    {"sizes", guard<tree_sizes>}, {"update", guard<tree_update>},
     {nullptr, nullptr},
 };
 
