@@ -1,4 +1,4 @@
---- Finds and removes git's records of worktrees, which are in `.git/worktrees` of a repository.
+--- Adds, finds and removes git's records of worktrees, which are in `.git/worktrees` of a repository.
 local files = require "moonlet.engine.base.files"
 
 local M = {}
@@ -24,6 +24,31 @@ function M.find(common, path)
     if text and text:gsub("\n$", ""):sub(-#wanted) == wanted then return entry.name, root end
   end
   return nil, root
+end
+
+--- Adds an empty worktree at `path` with the given commit as its HEAD, in the way of `git worktree
+--- add --no-checkout`, but without starting git. The files need not survive a power cut.
+---@param common string  the repository's git folder
+---@param path string    absolute path of the worktree
+---@return string admin  absolute path of the record
+function M.add(common, path, commit)
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  local root, records = files.must(core.file.root(folder)), files.must(core.file.root(common))
+  -- Git uses the name in refs, which cannot contain every character of a file name.
+  local first = "worktrees/" .. name:gsub("[^%w_-]", "-")
+  local admin, count = first, 0
+  while files.is_there(records, admin) do
+    count = count + 1
+    admin = first .. count
+  end
+  files.must(core.file.make_dirs(root, name))
+  files.must(core.file.write(root, name .. "/.git", ("gitdir: %s/%s\n"):format(common, admin), false))
+  files.must(core.file.make_dirs(records, admin))
+  -- Write `gitdir` first, because git removes a record without it.
+  for _, file in ipairs { { "gitdir", path .. "/.git" }, { "commondir", "../.." }, { "HEAD", commit } } do
+    files.must(core.file.write(records, admin .. "/" .. file[1], file[2] .. "\n", false))
+  end
+  return common .. "/" .. admin
 end
 
 --- Removes git's record of a worktree. The file with the worktree's path is removed last, so that

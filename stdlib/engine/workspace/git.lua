@@ -7,7 +7,7 @@ local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
 --- Caches what git calls of a run need: PATH, the variables that disable configured filters, and
---- core settings such as core.filemode.
+--- settings of git's config by their names.
 local state_of = per_run(function() return { path = nil, filters = nil, settings = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
@@ -42,7 +42,7 @@ function M.command(words)
 end
 
 local plain_path = "/usr/local/bin:/usr/bin:/bin"
-local programs = { "git", "cp", "find", "chmod" }
+local programs = { "git", "find", "chmod" }
 
 local function is_within(path, folders)
   for _, folder in ipairs(folders) do
@@ -83,10 +83,11 @@ local function plain_environment(run, extra)
 end
 
 local asked = "^(filter\\..*\\.(clean|smudge|process|required)"
-  .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository))$"
+  .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository|autocrlf|eol|attributesfile|sparsecheckout)"
+  .. "|extensions\\..*)$"
 
---- Reads git's config once per run. Disables each configured filter, because a filter is a program
---- that an agent may have written.
+--- Reads git's config, and keeps it until forget_config() is called. Disables each configured
+--- filter, because a filter is a program that an agent may have written.
 local function read_config(run)
   local state = state_of(run)
   if state.filters then return state end
@@ -102,19 +103,36 @@ local function read_config(run)
       list[#list + 1] = ("GIT_CONFIG_KEY_%d=%s"):format(count, name)
       list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count, name:match("%.required$") and "false" or "")
       count = count + 1
-    elseif value:find "^%w+$" then
-      settings[#settings + 1] = ("\t%s = %s\n"):format(name:match "[^.]+$", value)
+    else
+      settings[name] = value
     end
   end
   if count > 0 then list[#list + 1] = ("GIT_CONFIG_COUNT=%d"):format(count) end
-  state.filters, state.settings = list, table.concat(settings)
+  state.filters, state.settings = list, settings
   return state
 end
+
+--- Makes the next git command read git's config again, because the user may have changed it.
+function M.forget_config(run) state_of(run).filters = nil end
+
+--- Returns settings of git's config that affect how files are stored: `extensions.*` and some of
+--- `core.*`. A setting without a value is "".
+---@return table<string, string>
+function M.settings(run) return read_config(run).settings end
+
+local kept = { "filemode", "symlinks", "precomposeunicode", "sharedrepository" }
 
 --- Returns the repository's settings of the section `core`, such as `filemode`, as lines of a
 --- config file. Every git folder that moonlet makes for the repository needs these settings.
 ---@return string
-function M.kept_settings(run) return read_config(run).settings end
+function M.kept_settings(run)
+  local settings, lines = M.settings(run), {}
+  for _, name in ipairs(kept) do
+    local value = settings["core." .. name]
+    if value and value:find "^%w+$" then lines[#lines + 1] = ("\t%s = %s\n"):format(name, value) end
+  end
+  return table.concat(lines)
+end
 
 --- Returns sandbox rules for git commands that read an agent's work, because the work may make git
 --- start a program. Git may write only to the given folders and to git-lfs's store. Returns nil if
@@ -170,7 +188,7 @@ local function below(base, path) return path:sub(1, 1) == "/" and path or base .
 --- The folder `own` has the index; the folder `common` has config, hooks and info.
 --- Returns nil if the work tree has no git folder.
 ---@param top string  absolute path
----@return any own, any common, string? path  path of the common folder
+---@return any own, any common, string? path, string? own_path  path of the common folder, and of the own one
 function M.dirs(top)
   local root = core.file.root(top)
   local info = root and core.file.stat(root, ".git")
@@ -184,9 +202,9 @@ function M.dirs(top)
   local own = core.file.root(path)
   if not own then return nil end
   local shared = (core.file.read(own, "commondir", 8192) or ""):match("^[^\r\n]+")
-  if not shared then return own, own, path end
-  path = below(path, shared)
-  return own, core.file.root(path), path
+  if not shared then return own, own, path, path end
+  local common = below(path, shared)
+  return own, core.file.root(common), common, path
 end
 
 return M

@@ -30,28 +30,34 @@ local facts_of_run = per_run(function() return {} end)
 
 ---@class moonlet.RepositoryFacts
 ---@field common string   absolute path of the common git folder
----@field format string   hash function of the repository's objects
 ---@field objects string  absolute path of the repository's object folder
 ---@field index string    absolute path of the user's index
 
---- Returns facts about the repository. Asks git for them only once per run.
----@param run table
----@param key string
+local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
+
+--- Returns facts about the repository.
 ---@return moonlet.RepositoryFacts
-function M.facts(run, key)
+function M.facts(run)
   local facts = facts_of_run(run)
   if facts.common then return facts end
+  local _, _, common, own = host_git.dirs(run.top)
+  common = common and core.system.real_path(common)
+  if not common then
+    error({ kind = "failed", message = "the repository's git folder cannot be opened: " .. run.top .. "/.git",
+      hint = "see what git says: git -C " .. core.text.printable(run.top, 200) .. " status" }, 0)
+  end
   -- If moonlet runs in a hook of `git commit -a`, GIT_INDEX_FILE names a temporary index.
-  local own = core.system.env "GIT_INDEX_FILE"
-  local exit = scratch_index.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir",
-    "--show-object-format", "--git-path", "objects", "--git-path", "index" },
-    { env = own and { GIT_INDEX_FILE = own } or nil })
-  facts.common, facts.format, facts.objects, facts.index = exit.stdout:match("^(.*)\n(%w+)\n(.*)\n(.*)\n$")
+  local index = core.system.env "GIT_INDEX_FILE"
+  facts.objects, facts.index = common .. "/objects", index and below(run.top, index) or own .. "/index"
+  facts.common = common
   return facts
 end
 
-local function config_of(run, facts, root)
-  local format, lines = facts.format, { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
+--- Returns the hash function of the repository's objects.
+function M.format(run) return host_git.settings(run)["extensions.objectformat"] or "sha1" end
+
+local function config_of(run, root)
+  local format, lines = M.format(run), { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
     ("\tignorecase = %s\n"):format(ignores_case(root)), host_git.kept_settings(run) }
   lines[#lines + 1] = format == "sha1" and "\trepositoryformatversion = 0\n"
     or ("\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = %s\n"):format(format)
@@ -67,12 +73,12 @@ end
 
 --- Creates or opens the private git folder, which shares the repository's objects.
 ---@return moonlet.RawGit
-function M.open(run, key, path)
+function M.open(run, path)
   local root = host_file.make_root(path)
-  local facts = M.facts(run, key)
+  local facts = M.facts(run)
   local is_new = put(root, "HEAD", head, false)
   for _, folder in ipairs { "info", "refs", "objects/info" } do host_file.must(core.file.make_dirs(root, folder)) end
-  put(root, "config", config_of(run, facts, root), is_new)
+  put(root, "config", config_of(run, root), is_new)
   put(root, "info/attributes", attributes, is_new)
   put(root, "objects/info/alternates", quoted(facts.objects), is_new)
   return { path = path, objects = facts.objects }

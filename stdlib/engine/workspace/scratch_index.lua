@@ -91,15 +91,12 @@ end
 
 --- Copies an index with its modification time, which git needs to detect changed files.
 ---@return boolean  false if there is no index
-function M.copy(run, key, from, to)
+function M.copy(from, to)
   local folder, name = from:match("^(.*)/([^/]+)$")
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return false end
-  local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
-    cwd = run.top, env = git.environment(run), wall_ms = 60000, cap = 1 << 16 }
-  if copied.why == "exited" and copied.code == 0 then return true end
-  local said = core.text.printable(copied.stderr, 300)
-  error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
+  local other, copy = to:match("^(.*)/([^/]+)$")
+  return files.must(core.tree.copy(root, name, files.must(core.file.root(other)), copy))
 end
 
 --- Reports whether an index may be split. Git stores a part of a split index in a second file.
@@ -116,7 +113,7 @@ end
 ---@param file string    absolute path of the copy
 ---@return boolean  false if there is no index
 function M.copy_users(run, key, users, file)
-  if not M.copy(run, key, users, file) then return false end
+  if not M.copy(users, file) then return false end
   if is_split(users) then
     M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = { GIT_INDEX_FILE = file } })
   end

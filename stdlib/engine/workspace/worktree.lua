@@ -85,7 +85,7 @@ local function last_name(root, name)
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
-local function common_dir(run, key) return plumbing.facts(run, key).common end
+local function common_dir(run) return plumbing.facts(run).common end
 
 --- Reads the recorded tree object and branch that a worktree began with.
 local function read_base(root, name)
@@ -122,38 +122,60 @@ local function sweep_raw(parent)
   end
 end
 
---- Adds an empty worktree to the repository.
-local function add_empty(run, key, tree, commit)
-  write_lock.with_worktrees(run, key, git, run, key, run.top,
-    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, commit })
+--- Reports whether git's records of worktrees have their simple form in this repository.
+local function has_plain_records(run)
+  local set = host_git.settings(run)
+  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"] or set["extensions.refstorage"])
 end
 
---- Makes a commit the HEAD of a worktree without checking it out.
-local function set_head(run, key, tree, commit)
-  local root = core.file.root(tree.git_dir)
-  if root and files.read(root, "HEAD", 8192) == commit .. "\n" then return end
-  git(run, key, run.top, { "update-ref", "--no-deref", "HEAD", commit }, { env = { GIT_DIR = tree.git_dir } })
+--- Adds an empty worktree to the repository, with the given commit as its HEAD.
+local function add_empty(run, key, tree, commit)
+  write_lock.with_worktrees(run, key, function()
+    if has_plain_records(run) then
+      tree.git_dir = admin_folder.add(tree.common, tree.path, commit)
+    else
+      local words = { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, commit }
+      git(run, key, run.top, words)
+      tree.git_dir = tree.common .. "/worktrees/" .. admin_folder.find(tree.common, tree.path)
+    end
+  end)
+end
+
+--- Writes the files of HEAD into the folder of a new worktree, because a step usually begins with
+--- them. Does nothing if git's records must be made before, or if HEAD has files that are not
+--- checked out.
+---@return string? tree  tree object of the written files
+local function fill_with_head(run, key, root, parent, name)
+  local raw = plumbing.open(run, raw_path(parent, name))
+  if not has_plain_records(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then return nil end
+  files.must(core.file.make_dirs(root, name))
+  return worktree_seed.fill_with_head(run, key, parent .. "/" .. name, raw)
 end
 
 --- Creates the worktree from the user's current files, including uncommitted changes.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
-  local pooled
+  local pooled, own = nil, raw_path(parent, name)
   write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
-  tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = merge_report.branch(run, key)
-  -- The worktree usually begins with the commit of HEAD, so let git add it while the files are
-  -- read.
-  local is_added, _, is_proved, why, begun = background.both(function() add_empty(run, key, tree, "HEAD") end,
-    background.both, function() return pooled and restore.prove(pooled, tree.raw) end,
-    worktree_seed.state, run, key, dir, tree.raw)
+  -- Reading the user's files takes about as long as proving or filling a worktree.
+  local is_ready, result, begun = background.both(function()
+    if pooled then return restore.prove(pooled, { path = own }) end
+    return fill_with_head(run, key, root, parent, name)
+  end, function()
+    tree.raw = plumbing.open(run, own)
+    return worktree_seed.state(run, key, dir, tree.raw)
+  end)
   tree.base = begun.tree
-  if not is_added then add_empty(run, key, tree, begun.commit) end
-  tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-  set_head(run, key, tree, begun.commit)
+  local filled = not pooled and is_ready and result or nil
+  if not pooled and not (filled and #begun.unseen == 0) then
+    filled = nil
+    files.must(core.file.remove(root, name))
+  end
+  add_empty(run, key, tree, begun.commit)
   local kept = caches.wanted(run, key, tree, begun)
-  if not (pooled and pool.fill(run, key, pooled, is_proved, why, tree, begun, kept)) then
-    worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun)
+  if not (pooled and pool.fill(run, key, pooled, is_ready, result, tree, begun, kept)) then
+    worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun, filled)
     pool.note(run, tree, begun, kept)
   end
   caches.prepare(run, key, dir, tree)
@@ -191,7 +213,7 @@ local function clear(run, key, dir, root, tree, patch)
     return true
   end
   local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, dir = dir, base = base,
-    raw = plumbing.open(run, key, raw_path(folder, name)) }, patch)
+    raw = plumbing.open(run, raw_path(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
   return not files.is_there(root, name)
 end
@@ -203,10 +225,11 @@ end
 ---@param owner string?  key of the step that created the worktree, if it was another step
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch, owner)
+  host_git.forget_config(run)
   local parent, first = folder_of(run, owner or key)
   local root = files.make_root(parent)
   local name, another = last_name(root, first)
-  local tree = { common = common_dir(run, key), dir = dir }
+  local tree = { common = common_dir(run), dir = dir }
   if keep then
     local folder, other, opened = recorded_place(tree, parent, first, path)
     if folder then parent, name, root = folder, other, opened end
@@ -226,7 +249,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
     tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-    tree.raw = plumbing.open(run, key, raw_path(parent, name))
+    tree.raw = plumbing.open(run, raw_path(parent, name))
     return tree
   end
   forget_merge(run, key, dir)
@@ -282,7 +305,7 @@ function M.remove_left(run, key, path)
   local folder, name = split(path)
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return end
-  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run, key),
+  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run),
     dir = run.directory_of(key) })
 end
 
@@ -474,18 +497,18 @@ function M.hold(run, key, dir, tree)
 end
 
 --- Opens the worktree of reviewed changes again, or returns nil if it is missing.
-local function reopened(run, key, dir, held)
+local function reopened(run, dir, held)
   local folder, name = split(held.path)
   local root = files.root(folder)
   local carried = merge_receipt.read(run, dir)
   if not carried and not (root and files.is_there(root, name)) then return nil end
-  local tree = { path = held.path, common = common_dir(run, key), dir = dir, result = held.result,
+  local tree = { path = held.path, common = common_dir(run), dir = dir, result = held.result,
     folders = held.folders, carried = carried, reviewed = true }
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
   tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-  tree.raw = plumbing.open(run, key, raw_path(folder, name))
+  tree.raw = plumbing.open(run, raw_path(folder, name))
   return tree
 end
 
@@ -493,7 +516,7 @@ end
 --- tree unchanged.
 ---@param held moonlet.HeldWork
 function M.take(run, key, dir, held)
-  local tree = reopened(run, key, dir, held)
+  local tree = reopened(run, dir, held)
   if not tree then
     error({ kind = "lost", message = ("the worktree of the changes is gone: %s"):format(held.path),
       hint = ("they are in %s: merge them by hand, then moonlet review reject %s"):format(run.absolute(held.patch),
@@ -506,7 +529,7 @@ end
 --- Removes the worktree of reviewed changes, but not their patch.
 ---@param held moonlet.HeldWork
 function M.put_away(run, key, dir, held)
-  local tree = reopened(run, key, dir, held)
+  local tree = reopened(run, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
@@ -517,7 +540,7 @@ end
 function M.end_merged(run, key, dir, path)
   local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
-  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), dir = dir, carried = carried }))
+  return (M.merge(run, key, dir, { path = path, common = common_dir(run), dir = dir, carried = carried }))
 end
 
 --- Keeps the worktree of an abandoned attempt for the user, and warns about it.

@@ -84,7 +84,7 @@ local function gather(run, key, dir, tree, env)
     return false
   end
   local root = host_file.must(core.file.root(tree.path))
-  local begun = scratch_index.copy(run, key, worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
+  local begun = scratch_index.copy(worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
   local left, known, ours = { ours = {}, held = {} }, {}, {}
   local entries, unseen = scratch_index.entries(run, key, env), {}
@@ -153,7 +153,7 @@ local function gather_listed(run, key, dir, tree, env)
   end
   local changed, gone = mine(found.changed), mine(found.gone)
   if #changed + #gone == 0 then return left, {}, true end
-  if not scratch_index.copy(run, key, worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
+  if not scratch_index.copy(worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
     or not scratch_index.take(run, key, dir, tree.path, changed, gone, env) then return nil, {} end
   return left, {}
 end

@@ -4,6 +4,7 @@
 local background = require "moonlet.engine.base.background"
 local conversions = require "moonlet.engine.workspace.seed.conversions"
 local files = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local per_run = require "moonlet.engine.base.per_run"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -66,8 +67,8 @@ end
 
 --- Returns facts about a git index, or nil if only git can read the index's format.
 ---@return moonlet.IndexFacts?
-local function facts_of(run, key, index)
-  local id_bytes = plumbing.facts(run, key).format == "sha256" and 32 or 20
+local function facts_of(run, index)
+  local id_bytes = plumbing.format(run) == "sha256" and 32 or 20
   local folder, name = index:match "^(.*)/([^/]+)$"
   return (core.tree.facts_of_index(files.must(core.file.root(folder)), name, id_bytes))
 end
@@ -90,12 +91,10 @@ end
 
 --- Reads an index and finds out whether git converts files.
 ---@return moonlet.IndexView  without `seen`
-local function view_of(run, key, index)
-  local is_read, settings, facts = background.both(function() return conversions.settings(run, key) end,
-    facts_of, run, key, index)
-  if not is_read then error(settings, 0) end
+local function view_of(run, index)
+  local facts = facts_of(run, index)
   local view = { facts = facts, filters = true, line_ends = true }
-  if facts then view.filters, view.line_ends = conversions.possible(run, settings, facts) end
+  if facts then view.filters, view.line_ends = conversions.possible(run, conversions.settings(run), facts) end
   view.is_plain = facts ~= nil and not (view.filters or view.line_ends or facts.has_flags)
   return view
 end
@@ -104,25 +103,38 @@ end
 --- because its result could not be used.
 local kind_of_run = per_run(function() return { is_plain = true } end)
 
---- Reads the user's index while `git status` runs.
----@return moonlet.IndexView view, string[] heads  the commit that is checked out, and its tree object
-local function view_users(run, key, users)
-  local kind = kind_of_run(run)
-  local is_seen, seen, view = background.both(
-    function() return kind.is_plain and status.of(run, key, users) or nil end, view_of, run, key, users)
-  -- Read HEAD after the status. If it is still the same, the status compared the index with it.
-  local heads = table.pack(head_of(run, key))
-  kind.is_plain = view.is_plain and not view.facts.has_submodules
-  view.seen = is_seen and kind.is_plain and seen or nil
-  return view, heads
-end
-
---- Returns a value that changes whenever git writes the index, or nil if there is no index.
-local function stamp_of(index)
-  local folder, name = index:match "^(.*)/([^/]+)$"
+--- Returns a value that changes whenever the file is written, or nil if there is no file.
+local function stamp_of(path)
+  local folder, name = path:match "^(.*)/([^/]+)$"
   local root = files.root(folder)
   local info = root and files.stat(root, name)
   return info and ("%d %d %d %d"):format(info.inode, info.size, info.mtime_ns, info.ctime_ns)
+end
+
+--- Returns a value that changes whenever HEAD changes, or nil if only git can tell.
+local function stamp_of_head(run)
+  local own, _, common, path = host_git.dirs(run.top)
+  local branch = own and (files.read(own, "HEAD", 8192) or ""):match "^ref: (refs/heads/[^\r\n]+)"
+  if not branch or host_git.settings(run)["extensions.refstorage"] then return nil end
+  local place = common .. "/" .. branch
+  -- A branch can be a symbolic ref to another branch.
+  if (files.read_path(place, 100) or ""):find "^ref:" then return nil end
+  return ("%s|%s|%s"):format(stamp_of(path .. "/HEAD"), stamp_of(place), stamp_of(common .. "/packed-refs"))
+end
+
+--- Reads the user's index while `git status` runs.
+---@return moonlet.IndexView view, string[] heads  the commit that is checked out, and its tree object
+local function view_users(run, key, users)
+  local kind, stamp = kind_of_run(run), stamp_of_head(run)
+  local function read_head() return table.pack(head_of(run, key)) end
+  local is_seen, seen, is_read, heads, view = background.both(
+    function() return kind.is_plain and status.of(run, key, users) or nil end,
+    background.both, read_head, view_of, run, users)
+  -- The status compared the index with this commit only if HEAD is still the same.
+  if not is_read or not stamp or stamp ~= stamp_of_head(run) then heads = read_head() end
+  kind.is_plain = view.is_plain and not view.facts.has_submodules
+  view.seen = is_seen and kind.is_plain and seen or nil
+  return view, heads
 end
 
 --- Returns the tracked files that are not checked out, after other files have replaced some of them.
@@ -136,12 +148,12 @@ end
 
 local function look_closely(run, key, dir, raw, view, heads, stamp)
   return scratch_index.with(raw.path, "begin", function(own)
-    local index, users = own.GIT_INDEX_FILE, plumbing.facts(run, key).index
+    local index, users = own.GIT_INDEX_FILE, plumbing.facts(run).index
     local shared = plumbing.env(raw, run.top, index, true)
     if not scratch_index.copy_users(run, key, users, index) then
       git(run, key, run.top, { "read-tree", heads[1] }, { env = own })
     end
-    if stamp_of(users) ~= stamp then view = view_of(run, key, index) end
+    if stamp_of(users) ~= stamp then view = view_of(run, index) end
     local root = files.must(core.file.root(run.top))
     local facts, is_plain = view.facts, view.is_plain
     local entries = is_plain and {} or scratch_index.entries(run, key, shared)
@@ -188,7 +200,7 @@ local function is_clean(seen, commit)
 end
 
 local function look(run, key, dir, raw)
-  local users = plumbing.facts(run, key).index
+  local users = plumbing.facts(run).index
   local stamp = stamp_of(users)
   local view, heads = view_users(run, key, users)
   if not is_clean(view.seen, heads[1]) then return look_closely(run, key, dir, raw, view, heads, stamp) end
@@ -233,16 +245,39 @@ function M.is_index_whole(raw)
     and core.file.part(root, "begun.index", info.size - hash_bytes, hash_bytes) ~= ("\0"):rep(hash_bytes)
 end
 
+local function check_out(run, key, path, env)
+  git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
+end
+
+--- Fills an empty worktree with the files of HEAD.
+---@param path string    path of the worktree
+---@param raw moonlet.RawGit
+---@return string tree   tree object of the files
+function M.fill_with_head(run, key, path, raw)
+  local _, tree = head_of(run, key)
+  local env = plumbing.env(raw, path, M.index(raw))
+  git(run, key, path, { "read-tree", tree }, { env = env })
+  check_out(run, key, path, env)
+  return tree
+end
+
 --- Fills an empty worktree with the captured files.
 ---@param path string    path of the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning
-function M.fill(run, key, dir, path, raw, beginning)
+---@param filled string?  tree object of the files with which fill_with_head() has filled the worktree
+function M.fill(run, key, dir, path, raw, beginning, filled)
   local env = plumbing.env(raw, path, M.index(raw))
+  if filled then
+    if filled ~= beginning.tree then
+      git(run, key, path, { "read-tree", "-m", "-u", "--no-recurse-submodules", filled, beginning.tree }, { env = env })
+    end
+    return
+  end
   git(run, key, path, { "read-tree", beginning.tree }, { env = env })
   scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
     { env = env })
-  git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
+  check_out(run, key, path, env)
 end
 
 --- Writes the index that git uses in a worktree, after the files of the worktree were written.
@@ -254,7 +289,7 @@ end
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning
 function M.write_index(run, key, dir, path, own, raw, beginning)
-  scratch_index.copy(run, key, M.index(raw), own)
+  scratch_index.copy(M.index(raw), own)
   scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--index-info" },
     scratch_index.info_of(beginning.others), { env = plumbing.env(raw, path, own) })
 end

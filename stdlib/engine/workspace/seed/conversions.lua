@@ -3,13 +3,11 @@
 --- Attributes are set in the work tree's folders, and in files of the repository, user and system.
 local files = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
-local scratch_index = require "moonlet.engine.workspace.scratch_index"
 
 local M = {}
 
 local name = ".gitattributes"
 local cap = 1 << 20
-local settings = "^core\\.(autocrlf|eol|attributesfile)$"
 
 --- Returns the attribute files outside of the work tree.
 local function outer_files(common, user_file)
@@ -52,23 +50,16 @@ end
 ---@field line_ends boolean   git's config may convert line ends
 ---@field user_file string?   attribute file that the config names
 
---- Reads git's settings that may convert files.
+--- Returns git's settings that may convert files.
 ---@param run table
----@param key string
 ---@return moonlet.ConversionSettings
-function M.settings(run, key)
-  local exit = scratch_index.git(run, key, run.top, { "config", "--null", "--get-regexp", settings },
-    { may_fail = true })
-  local found = { line_ends = false }
-  for setting, value in exit.stdout:gmatch "([^\n%z]+)\n?([^%z]*)%z" do
-    if setting == "core.attributesfile" then
-      local below_home = value:match "^~(/.*)$"
-      found.user_file = below_home and (core.system.env "HOME" or "~") .. below_home or value
-    elseif value ~= "false" then
-      found.line_ends = true
-    end
-  end
-  return found
+function M.settings(run)
+  local set, home = host_git.settings(run), core.system.env "HOME"
+  local file = set["core.attributesfile"]
+  local below_home = file and file:match "^~(/.*)$"
+  local function is_on(setting) return set[setting] ~= nil and set[setting] ~= "false" end
+  return { line_ends = is_on "core.autocrlf" or is_on "core.eol",
+    user_file = below_home and (home or "~") .. below_home or file }
 end
 
 ---@param run table
