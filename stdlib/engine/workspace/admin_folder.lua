@@ -1,5 +1,7 @@
 --- Adds, finds and removes git's records of worktrees, which are in `.git/worktrees` of a repository.
 local files = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
 
 local M = {}
 
@@ -26,12 +28,15 @@ function M.find(common, path)
   return nil, root
 end
 
---- Adds an empty worktree at `path` with the given commit as its HEAD, in the way of `git worktree
---- add --no-checkout`, but without starting git. The files need not survive a power cut.
----@param common string  the repository's git folder
----@param path string    absolute path of the worktree
----@return string admin  absolute path of the record
-function M.add(common, path, commit)
+--- Reports whether records have git's simplest form in this repository.
+function M.are_plain(run)
+  local set = host_git.settings(run)
+  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"] or set["extensions.refstorage"])
+end
+
+--- Writes the record that `git worktree add --no-checkout` would write, but without starting git.
+--- The files need not survive a power cut.
+local function write(common, path, commit)
   local folder, name = path:match "^(.*)/([^/]+)$"
   local root, records = files.must(core.file.root(folder)), files.must(core.file.root(common))
   -- Git uses the name in refs, which cannot contain every character of a file name.
@@ -49,6 +54,17 @@ function M.add(common, path, commit)
     files.must(core.file.write(records, admin .. "/" .. file[1], file[2] .. "\n", false))
   end
   return common .. "/" .. admin
+end
+
+--- Adds an empty worktree to the repository, with the given commit as its HEAD.
+---@param common string  the repository's git folder
+---@param path string    absolute path of the worktree
+---@return string admin  absolute path of the record
+function M.add(run, key, common, path, commit)
+  if M.are_plain(run) then return write(common, path, commit) end
+  scratch_index.git(run, key, run.top, { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", path,
+    commit })
+  return common .. "/worktrees/" .. M.find(common, path)
 end
 
 --- Removes git's record of a worktree. The file with the worktree's path is removed last, so that

@@ -85,8 +85,6 @@ local function last_name(root, name)
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
-local function common_dir(run) return plumbing.facts(run).common end
-
 --- Reads the recorded tree object and branch that a worktree began with.
 local function read_base(root, name)
   local text = files.read(root, name .. ".base", 8192)
@@ -122,32 +120,13 @@ local function sweep_raw(parent)
   end
 end
 
---- Reports whether git's records of worktrees have their simple form in this repository.
-local function has_plain_records(run)
-  local set = host_git.settings(run)
-  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"] or set["extensions.refstorage"])
-end
-
---- Adds an empty worktree to the repository, with the given commit as its HEAD.
-local function add_empty(run, key, tree, commit)
-  write_lock.with_worktrees(run, key, function()
-    if has_plain_records(run) then
-      tree.git_dir = admin_folder.add(tree.common, tree.path, commit)
-    else
-      local words = { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, commit }
-      git(run, key, run.top, words)
-      tree.git_dir = tree.common .. "/worktrees/" .. admin_folder.find(tree.common, tree.path)
-    end
-  end)
-end
-
 --- Writes the files of HEAD into the folder of a new worktree, because a step usually begins with
 --- them. Does nothing if git's records must be made before, or if HEAD has files that are not
 --- checked out.
 ---@return string? tree  tree object of the written files
 local function fill_with_head(run, key, root, parent, name)
   local raw = plumbing.open(run, raw_path(parent, name))
-  if not has_plain_records(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then return nil end
+  if not admin_folder.are_plain(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then return nil end
   files.must(core.file.make_dirs(root, name))
   return worktree_seed.fill_with_head(run, key, parent .. "/" .. name, raw)
 end
@@ -167,12 +146,11 @@ local function make(run, key, dir, root, parent, name, tree)
     return worktree_seed.state(run, key, dir, tree.raw)
   end)
   tree.base = begun.tree
-  local filled = not pooled and is_ready and result or nil
-  if not pooled and not (filled and #begun.unseen == 0) then
-    filled = nil
-    files.must(core.file.remove(root, name))
-  end
-  add_empty(run, key, tree, begun.commit)
+  local filled = not pooled and is_ready and #begun.unseen == 0 and result or nil
+  if not filled then files.must(core.file.remove(root, name)) end
+  write_lock.with_worktrees(run, key, function()
+    tree.git_dir = admin_folder.add(run, key, tree.common, tree.path, begun.commit)
+  end)
   local kept = caches.wanted(run, key, tree, begun)
   if not (pooled and pool.fill(run, key, pooled, is_ready, result, tree, begun, kept)) then
     worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun, filled)
@@ -229,7 +207,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   local parent, first = folder_of(run, owner or key)
   local root = files.make_root(parent)
   local name, another = last_name(root, first)
-  local tree = { common = common_dir(run), dir = dir }
+  local tree = { common = plumbing.facts(run).common, dir = dir }
   if keep then
     local folder, other, opened = recorded_place(tree, parent, first, path)
     if folder then parent, name, root = folder, other, opened end
@@ -305,7 +283,7 @@ function M.remove_left(run, key, path)
   local folder, name = split(path)
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return end
-  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run),
+  merge_apply.shielded(M.remove, run, key, { path = path, common = plumbing.facts(run).common,
     dir = run.directory_of(key) })
 end
 
@@ -502,7 +480,7 @@ local function reopened(run, dir, held)
   local root = files.root(folder)
   local carried = merge_receipt.read(run, dir)
   if not carried and not (root and files.is_there(root, name)) then return nil end
-  local tree = { path = held.path, common = common_dir(run), dir = dir, result = held.result,
+  local tree = { path = held.path, common = plumbing.facts(run).common, dir = dir, result = held.result,
     folders = held.folders, carried = carried, reviewed = true }
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
@@ -540,7 +518,7 @@ end
 function M.end_merged(run, key, dir, path)
   local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
-  return (M.merge(run, key, dir, { path = path, common = common_dir(run), dir = dir, carried = carried }))
+  return (M.merge(run, key, dir, { path = path, common = plumbing.facts(run).common, dir = dir, carried = carried }))
 end
 
 --- Keeps the worktree of an abandoned attempt for the user, and warns about it.
