@@ -233,10 +233,9 @@ Result<std::unique_ptr<Body>> start_command(std::vector<std::string> argv, const
   request.envp = variables.data();
   request.cwd = cwd.c_str();
   request.fds = {none.get(), in.get(), none.get()};
-  auto result = spawn(request);
-  if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
-  return std::unique_ptr<Body>(
-      new CommandBody(std::get<Spawned>(result).pid, std::move(out), acts));
+  auto started = spawn(request);
+  if (!started) return started.error();
+  return std::unique_ptr<Body>(new CommandBody(started->pid, std::move(out), acts));
 }
 
 void reap_commands() {

@@ -208,9 +208,9 @@ Result<int> Bash::start(const std::string& command, int output_fd,
     request.no_sockets = !options_.network;
     for (const auto& place : held) request.read_only.push_back(workspace_.root().path_of(place));
   }
-  SpawnResult result = spawn(request);
-  if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
-  return static_cast<int>(std::get<Spawned>(result).pid);
+  auto started = spawn(request);
+  if (!started) return started.error();
+  return static_cast<int>(started->pid);
 }
 
 /// Runs a trivial command to find out whether the kernel allows read-only mounts.

@@ -30,21 +30,16 @@ std::string in_folder(std::string_view folder, std::string_view name) {
 }
 
 Error unusable(int number, const std::string& path) {
-  Error error;
-  error.at = path;
-  error.message = "cannot run " + path + ": ";
-  if (number == EISDIR) {
-    error.kind = ErrorKind::kInvalid;
-    error.message += "it is a folder";
-    error.hint = "name the program in it";
-  } else if (number == EACCES) {
-    error.kind = ErrorKind::kDenied;
-    error.message += "it is not executable";
-    error.hint = "make it executable (chmod +x) or run it through its interpreter";
-  } else {
-    return Error::from_errno(number, "run", path);
+  const std::string message = "cannot run " + path + ": ";
+  switch (number) {
+    case EISDIR:
+      return {ErrorKind::kInvalid, message + "it is a folder", "name the program in it", path};
+    case EACCES:
+      return {ErrorKind::kDenied, message + "it is not executable",
+              "make it executable (chmod +x) or run it through its interpreter", path};
+    default:
+      return Error::from_errno(number, "run", path);
   }
-  return error;
 }
 
 }  // namespace
@@ -65,8 +60,7 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
   }
 
   std::string_view rest = path != nullptr ? path : kNoPath;
-  int worst = 0;
-  std::string where;
+  std::string denied;
   while (true) {
     std::size_t colon = rest.find(':');
     std::string_view folder = rest.substr(0, colon);
@@ -76,54 +70,43 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
       int number = check_program(file);
       if (number == 0) return file;
       // Report the first file of that name that cannot run, instead of "not found".
-      if (worst == 0 && (number == EACCES || number == EISDIR)) {
-        worst = number;
-        where = file;
-      }
+      if (number == EACCES && denied.empty()) denied = file;
     }
     if (colon == std::string_view::npos) break;
     rest.remove_prefix(colon + 1);
   }
-  if (worst == EACCES) return unusable(worst, where);
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "program '" + std::string(name) + "' was not found";
+  if (!denied.empty()) return unusable(EACCES, denied);
+  std::string hint = "install it or name it with its path";
   if (path == nullptr) {
-    error.hint = "its environment has no PATH; looked in " + std::string(kNoPath) + "; ";
+    hint = "its environment has no PATH; looked in " + std::string(kNoPath) + "; " + hint;
   }
-  error.hint += "install it or name it with its path";
-  error.at = name;
-  return error;
+  return Error{ErrorKind::kInvalid, "program '" + std::string(name) + "' was not found",
+               std::move(hint), std::string(name)};
 }
 
 Error exec_error(int number, const std::string& path) {
+  const std::string message = "cannot run " + path + ": ";
   switch (number) {
-    case ENOENT: {
-      Error error;
-      error.kind = ErrorKind::kInvalid;
-      error.message = "cannot run " + path + ": the interpreter that it names does not exist";
-      error.hint = "check its #! line, or that it was built for this machine";
-      error.at = path;
-      return error;
-    }
+    case ENOENT:
+      return {ErrorKind::kInvalid, message + "the interpreter that it names does not exist",
+              "check its #! line, or that it was built for this machine", path};
     case ENOEXEC: {
       Error error = Error::from_errno(number, "run", path);
       error.hint = "a script needs a #! line; else the file is not a program for this machine";
       return error;
     }
-    case E2BIG: {
-      Error error;
-      error.kind = ErrorKind::kInvalid;
-      error.message = "cannot run " + path + ": arguments and environment are too long (E2BIG)";
-      error.hint = "pass long text by a file or on stdin";
-      error.at = path;
-      return error;
-    }
-    case EACCES:
-      return unusable(number, path);
+    case E2BIG:
+      return {ErrorKind::kInvalid, message + "arguments and environment are too long (E2BIG)",
+              "pass long text by a file or on stdin", path};
     default:
-      return Error::from_errno(number, "run", path);
+      return unusable(number, path);
   }
+}
+
+Error cwd_error(int number, const std::string& path) {
+  Error error = Error::from_errno(number, "enter the working directory", path);
+  if (number == ENOENT) error.message = "the working directory " + path + " does not exist";
+  return error;
 }
 
 }  // namespace moonlet

@@ -14,5 +14,7 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
 
 /// Explains a failed exec of `path` to the user.
 Error exec_error(int number, const std::string& path);
+/// Explains to the user why the working directory `path` cannot be entered.
+Error cwd_error(int number, const std::string& path);
 
 }  // namespace moonlet

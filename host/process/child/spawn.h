@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "host/base/result.h"
@@ -63,21 +62,13 @@ inline std::vector<char*> pointers(std::vector<std::string>& texts) {
 struct Spawned {
   pid_t pid = 0;
   bool recorded = false;  ///< the whole record was written
-  bool torn = false;      ///< only a part of the record was written; begin the next on a new line
 };
 
 /// Starts a program that leads a new session and process group, with an empty signal mask. On
 /// success, the program already runs when spawn() returns. An error names the failed step and the
-/// errno. The start record stays in the log even if the program did not run, so the caller must log
-/// the failure.
-struct SpawnFailure {
-  Error error;
-  pid_t pid = 0;  ///< the process that was made and already reaped; 0 if none was made
-  bool recorded = false;
-  bool torn = false;
-};
-using SpawnResult = std::variant<Spawned, SpawnFailure>;
-SpawnResult spawn(const SpawnRequest& request);
+/// errno. The log may have the start record, or a part of it, even if the program did not run, so
+/// the caller must log the failure.
+Result<Spawned> spawn(const SpawnRequest& request);
 
 /// Makes a close-on-exec pipe whose reading end does not block. On failure, returns false with
 /// errno.

@@ -56,8 +56,7 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
-  bool joins;      // move the child into its cgroup, because clone could not
-  int namespaces;  // flags for clone
+  bool joins;  // move the child into its cgroup, because clone could not
   const char* const* read_only;
   int read_only_count;
   const char* uid_map;  // the maps of a new user namespace; null: no namespace
@@ -412,13 +411,8 @@ Error describe(const Shared& shared) {
   switch (shared.stage) {
     case Stage::kExec:
       return exec_error(number, request.path);
-    case Stage::kCwd: {
-      Error error = Error::from_errno(number, "enter the working directory", request.cwd);
-      if (number == ENOENT) {
-        error.message = "the working directory " + std::string(request.cwd) + " does not exist";
-      }
-      return error;
-    }
+    case Stage::kCwd:
+      return cwd_error(number, request.cwd);
     case Stage::kRecord: {
       Error error = Error::from_errno(number, "record the start in keeper.log");
       error.message += "; the program was not run";
@@ -466,47 +460,11 @@ bool make_output_pipe(int& read_end, int& write_end) {
   return true;
 }
 
-namespace {
-
-// Namespaces prepares the namespaces and maps of a child with read-only mounts.
-// A user other than root needs a user namespace to mount.
-struct Namespaces {
-  Namespaces(const SpawnRequest& request, bool own_users) {
-    if (request.read_only.empty()) return;
-    for (const std::string& path : request.read_only) paths.push_back(path.c_str());
-    flags = CLONE_NEWNS;
-    if (!own_users) return;
-    flags |= CLONE_NEWUSER;
-    const auto map = [](auto id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
-    uid_map = map(geteuid());
-    gid_map = map(getegid());
-  }
-  int flags = 0;
-  std::vector<const char*> paths;
-  std::string uid_map, gid_map;
-};
-
-SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces);
-
-}  // namespace
-
-SpawnResult spawn(const SpawnRequest& request) {
-  if (!request.read_only.empty() && geteuid() == 0) {
-    SpawnResult result = spawn_in(request, Namespaces(request, false));
-    // Root in a container may not mount without a user namespace, so try again with one.
-    const auto* failure = std::get_if<SpawnFailure>(&result);
-    if (failure == nullptr || failure->pid != 0) return result;
-  }
-  return spawn_in(request, Namespaces(request, true));
-}
-
-namespace {
-
-SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces) {
+Result<Spawned> spawn(const SpawnRequest& request) {
   Sources sources(request.fds);
-  if (sources.error() != 0) {
-    return SpawnFailure{Error::from_errno(sources.error(), "duplicate a descriptor")};
-  }
+  if (sources.error() != 0) return Error::from_errno(sources.error(), "duplicate a descriptor");
+  std::vector<const char*> read_only;
+  for (const std::string& path : request.read_only) read_only.push_back(path.c_str());
   Shared shared{};
   shared.request = &request;
   shared.fds = sources.fds().data();
@@ -514,39 +472,43 @@ SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces) 
   shared.limits = request.limits.data();
   shared.limit_count = static_cast<int>(request.limits.size());
   shared.parent = getpid();
-  shared.namespaces = namespaces.flags;
-  shared.read_only = namespaces.paths.data();
-  shared.read_only_count = static_cast<int>(namespaces.paths.size());
-  if (!namespaces.uid_map.empty()) {
-    shared.uid_map = namespaces.uid_map.c_str();
-    shared.gid_map = namespaces.gid_map.c_str();
-  }
+  shared.read_only = read_only.data();
+  shared.read_only_count = static_cast<int>(read_only.size());
 
   // A signal handler of the parent must not run in the child, which shares the parent's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   alignas(16) char stack[16 * 1024];
-  pid_t pid = request.cgroup_fd < 0 || shared.namespaces != 0
-                  ? -1
-                  : clone_into_cgroup(shared, stack, sizeof stack);
-  if (pid < 0) {
-    shared.joins = request.cgroup_fd >= 0;
-    pid = MOONLET_CLONE(child_main, stack + sizeof stack,
-                        CLONE_VM | CLONE_VFORK | SIGCHLD | shared.namespaces, &shared);
+  const auto clone_child = [&](int namespaces) {
+    return MOONLET_CLONE(child_main, stack + sizeof stack,
+                         CLONE_VM | CLONE_VFORK | SIGCHLD | namespaces, &shared);
+  };
+  pid_t pid = -1;
+  if (request.cgroup_fd >= 0 && read_only.empty()) {
+    pid = clone_into_cgroup(shared, stack, sizeof stack);
   }
-  int clone_error = errno;
+  shared.joins = pid < 0 && request.cgroup_fd >= 0;
+  if (pid < 0 && read_only.empty()) pid = clone_child(0);
+  if (pid < 0 && !read_only.empty() && geteuid() == 0) pid = clone_child(CLONE_NEWNS);
+  if (pid < 0 && !read_only.empty()) {
+    // Other users need a user namespace to mount, and so does root in some containers.
+    const auto map = [](auto id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+    const std::string uid_map = map(geteuid()), gid_map = map(getegid());
+    shared.uid_map = uid_map.c_str();
+    shared.gid_map = gid_map.c_str();
+    pid = clone_child(CLONE_NEWNS | CLONE_NEWUSER);
+  }
+  const int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
-  if (pid < 0) return SpawnFailure{Error::from_errno(clone_error, "start a process")};
-  bool recorded = shared.record_size != 0 && shared.recorded == shared.record_size;
-  bool torn = shared.recorded != 0 && !recorded;
-  if (shared.stage == Stage::kNone) return Spawned{pid, recorded, torn};
+  if (pid < 0) return Error::from_errno(clone_error, "start a process");
+  if (shared.stage == Stage::kNone) {
+    return Spawned{pid, shared.record_size != 0 && shared.recorded == shared.record_size};
+  }
   while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return SpawnFailure{describe(shared), pid, recorded, torn};
+  return describe(shared);
 }
-
-}  // namespace
 
 }  // namespace moonlet

@@ -144,24 +144,17 @@ bool make_output_pipe(int& read_end, int& write_end) {
   return true;
 }
 
-SpawnResult spawn(const SpawnRequest& request) {
+Result<Spawned> spawn(const SpawnRequest& request) {
   if (request.ruleset_fd >= 0 || request.no_sockets || !request.read_only.empty()) {
-    return SpawnFailure{
-        Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
+    return Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}};
   }
   // posix_spawn reports only an errno. Check the likely causes to give a better message.
   struct stat st {};
-  if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {
-    Error error = Error::from_errno(errno, "enter the working directory", request.cwd);
-    if (errno == ENOENT) {
-      error.message = "the working directory " + std::string(request.cwd) + " does not exist";
-    }
-    return SpawnFailure{std::move(error)};
-  }
+  if (request.cwd != nullptr && stat(request.cwd, &st) != 0) return cwd_error(errno, request.cwd);
   pid_t pid = 0;
   const int number =
       request.on_terminal ? fork_on_terminal(request, pid) : spawn_plain(request, pid);
-  if (number != 0) return SpawnFailure{exec_error(number, request.path)};
+  if (number != 0) return exec_error(number, request.path);
   Spawned spawned{pid};
   if (request.record.fd < 0) return spawned;
   std::string line(request.record.prefix);
@@ -177,13 +170,12 @@ SpawnResult spawn(const SpawnRequest& request) {
     }
   } while (written < 0 && errno == EINTR);
   spawned.recorded = written == static_cast<ssize_t>(line.size());
-  spawned.torn = written > 0 && !spawned.recorded;
   if (!spawned.recorded && request.record.required) {
     Error error = Error::from_errno(written < 0 ? errno : ENOSPC, "record the start in keeper.log");
     kill(pid, SIGKILL);
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
-    return SpawnFailure{std::move(error), pid, false, spawned.torn};
+    return error;
   }
   return spawned;
 }

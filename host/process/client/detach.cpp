@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "host/base/clock.h"
 #include "host/base/fd.h"
@@ -75,10 +74,10 @@ Result<std::string> start_detached(DetachRequest request) {
   child.argv = argv.data();
   child.envp = env.data();
   child.fds = {null.get(), writer.get(), STDERR_FILENO};
-  SpawnResult started = spawn(child);
-  if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
+  auto started = spawn(child);
+  if (!started) return started.error();
   writer.close();  // now only the child holds the writing end of the pipe
-  const pid_t pid = std::get<Spawned>(started).pid;
+  const pid_t pid = started->pid;
   auto answer = read_answer(reader.get(), request, pid);
   if (!answer) ::kill(pid, SIGTERM);
   return answer;

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <variant>
 
 #include "host/base/clock.h"
 #include "host/base/fd.h"
@@ -45,9 +44,9 @@ Result<HookEnd> run_hook(HookRequest request) {
   child.argv = argv.data();
   child.envp = env.data();
   child.fds = {null.get(), null.get(), STDERR_FILENO};
-  SpawnResult started = spawn(child);
-  if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
-  const pid_t pid = std::get<Spawned>(started).pid;
+  auto started = spawn(child);
+  if (!started) return started.error();
+  const pid_t pid = started->pid;
 
   HookEnd end;
   int status = 0;

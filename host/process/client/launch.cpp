@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "host/process/child/spawn.h"
@@ -94,9 +93,9 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
   request.fds = {null.get(),         null.get(),   null.get(),
                  options.run_dir_fd, theirs.get(), options.output_dir_fd};
   if (options.live_dir_fd >= 0) request.fds.push_back(options.live_dir_fd);
-  SpawnResult result = spawn(request);
-  if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
-  return LaunchedKeeper{std::move(ours), std::get<Spawned>(result).pid};
+  auto started = spawn(request);
+  if (!started) return started.error();
+  return LaunchedKeeper{std::move(ours), started->pid};
 }
 
 }  // namespace moonlet

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "host/base/clock.h"
 #include "host/base/fd.h"
@@ -106,10 +105,10 @@ Result<QueryAnswer> ask(Query query) {
   child.envp = env.data();
   child.fds = {null.get(), writer.get(), null.get()};
   child.die_with_parent = true;
-  SpawnResult started = spawn(child);
-  if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
+  auto started = spawn(child);
+  if (!started) return started.error();
   writer.close();
-  return Asked(query, std::get<Spawned>(started).pid, reader.get()).answer();
+  return Asked(query, started->pid, reader.get()).answer();
 }
 
 }  // namespace moonlet

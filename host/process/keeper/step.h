@@ -45,7 +45,7 @@ struct Step : ChildRecord {
     kKill,      ///< the process tree is being killed
   };
 
-  std::uint64_t spawned_as = 0;  ///< how many processes the worker had started, this one included
+  std::uint64_t spawned_as = 0;  ///< how many programs the worker had started, this one included
   std::string cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped

@@ -163,7 +163,7 @@ class Supervisor {
   bool strays_ = false;  // the last search found processes that belong to no running step
   bool ticking_ = false;
   Loop::TimerId tick_{};
-  std::uint64_t spawned_ = 0;  // processes created so far, even if the program never ran
+  std::uint64_t spawned_ = 0;  // number of started programs
   std::vector<Secret> redactor_secrets_;
   std::shared_ptr<const Redactor> redactor_;
 };

@@ -280,23 +280,19 @@ void Supervisor::launch(StartFrame& frame) {
   request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
   request.reset_signals = kOurSignals;
-  // Complete a partial line of the log first, because the child appends its own start record.
+  // The child appends its own start record, so write the waiting lines first.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
     remove_cgroup(step.cgroup);
     return not_started(frame, flushed.error());
   }
 
-  SpawnResult result = spawn(request);
-  if (auto* failure = std::get_if<SpawnFailure>(&result)) {
-    spawned_ += failure->pid != 0 ? 1 : 0;
-    if (failure->torn) log_.mark_torn();
+  auto spawned = spawn(request);
+  if (!spawned) {
     remove_cgroup(step.cgroup);
-    return not_started(frame, std::move(failure->error));
+    return not_started(frame, spawned.error());
   }
-  const Spawned& spawned = std::get<Spawned>(result);
-  if (spawned.torn) log_.mark_torn();
-  if (!spawned.recorded) log_.add(line.prefix + std::to_string(spawned.pid) + line.suffix);
-  supervise(std::move(owned), spec, spawned.pid);
+  if (!spawned->recorded) log_.add(line.prefix + std::to_string(spawned->pid) + line.suffix);
+  supervise(std::move(owned), spec, spawned->pid);
 }
 
 // Registers a step whose program was started, sets its time limits and notifies the listener.

@@ -96,9 +96,6 @@ class Line {
   std::string text_;
 };
 
-// Syncs the log. Returns 0 or an errno.
-int sync_log(int fd) { return sync_data(fd) == 0 ? 0 : errno; }
-
 }  // namespace
 
 std::string keeper_line(const KeeperRecord& record) {
@@ -226,72 +223,43 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   return fd;
 }
 
-// Like write(), but retries on temporary errors.
-ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
-  for (int tries = 0;; ++tries) {
-    const ssize_t wrote = write(fd, bytes, size);
-    if (wrote >= 0 || (errno != EINTR && errno != EAGAIN)) return wrote;
-    if (errno == EINTR) continue;
-    if (tries >= kMostTries) return wrote;
+namespace {
+
+// Returns 0 or an errno. Retries on a temporary error.
+int write_lines(int fd, std::string_view lines) {
+  int number = append_lines(fd, lines);
+  for (int tries = 0; number == EAGAIN && tries < kMostTries; ++tries) {
     poll(nullptr, 0, 1);
-  }
-}
-
-KeeperLogWriter::KeeperLogWriter(int fd, Reserve* reserve)
-    : fd_(fd), reserve_(reserve), torn_(ends_within_line(fd)) {}
-
-// Writes lines. Returns 0 or an errno, and in `written` the number of bytes of whole lines.
-int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
-  written = 0;
-  if (torn_) {
-    const ssize_t wrote = write_patiently(fd_, "\n", 1);
-    if (wrote != 1) return wrote < 0 ? errno : ENOSPC;
-    torn_ = false;
-  }
-  std::size_t done = 0;
-  int number = 0;
-  while (done < lines.size() && number == 0) {
-    const ssize_t got = write_patiently(fd_, lines.data() + done, lines.size() - done);
-    if (got > 0) {
-      done += static_cast<std::size_t>(got);
-    } else {
-      number = got == 0 ? ENOSPC : errno;
-    }
-  }
-  written = done;
-  if (number != 0 && done > 0 && lines[done - 1] != '\n') {
-    std::size_t newline = lines.rfind('\n', done - 1);
-    written = newline == std::string_view::npos ? 0 : newline + 1;
-    torn_ = true;
+    number = append_lines(fd, lines);
   }
   return number;
 }
 
+// Ends a write that returned `number`: syncs the log if `durable`.
+Result<void> finish_write(int fd, int number, bool durable) {
+  if (number == 0 && durable && sync_data(fd) != 0) number = errno;
+  return number == 0 ? Result<void>() : Error::from_errno(number, "write", kKeeperLogName);
+}
+
+}  // namespace
+
 Result<void> KeeperLogWriter::flush(bool durable) {
-  std::size_t written = 0;
-  int number = waiting_.empty() && !torn_ ? 0 : write_lines(waiting_, written);
-  waiting_.erase(0, written);
+  int number = waiting_.empty() ? 0 : write_lines(fd_, waiting_);
   const bool full = number == ENOSPC || number == EDQUOT;
   if (full && durable && reserve_ != nullptr && reserve_->give(waiting_.size())) {
-    number = write_lines(waiting_, written);
-    waiting_.erase(0, written);
+    number = write_lines(fd_, waiting_);
   }
-  if (number != 0 && waiting_.size() > kBacklogLimit) {
+  if (number == 0) waiting_.clear();
+  if (waiting_.size() > kBacklogLimit) {
     std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);
     waiting_.erase(0, cut == std::string::npos ? waiting_.size() : cut + 1);
   }
-  if (number == 0 && durable) number = sync_log(fd_);
-  if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
-  return {};
+  return finish_write(fd_, number, durable);
 }
 
 Result<void> KeeperLogWriter::append(std::string_view lines, bool durable) {
   if (auto flushed = flush(false); !flushed) return flushed;
-  std::size_t written = 0;
-  int number = write_lines(lines, written);
-  if (number == 0 && durable) number = sync_log(fd_);
-  if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
-  return {};
+  return finish_write(fd_, write_lines(fd_, lines), durable);
 }
 
 namespace {
@@ -416,47 +384,43 @@ class LogReader {
   void child(const std::string& kind, const json& record, std::uint32_t number) {
     using State = LoggedChild::State;
     auto& children = keepers_.back().children;
-    if (kind == "intent") {
-      LoggedChild& child = children[number];
-      child.number = number;
+    const bool ends = kind == "exit" || kind == "lost";
+    if (!ends && kind != "intent" && kind != "start" && kind != "reaped") return;
+    if (ends && live_only_) {
+      children.erase(number);
+      return;
+    }
+    LoggedChild& child = children[number];
+    child.number = number;
+    if (kind == "intent" || kind == "start") {
       child.step = text_of(record, "step");
       child.attempt = text_of(record, "attempt");
+    }
+    if (kind == "intent") {
       if (auto argv = record.find("argv"); argv != record.end() && argv->is_array()) {
         for (const auto& word : *argv) {
           if (word.is_string()) child.argv.push_back(word.get<std::string>());
         }
       }
     } else if (kind == "start") {
-      LoggedChild& child = children[number];
-      child.number = number;
       child.state = State::kStarted;
-      child.step = text_of(record, "step");
-      child.attempt = text_of(record, "attempt");
       child.pid = pid_of(record, "pid");
       child.born_ms = number_of(record, "born");
       child.started_ms = number_of(record, "at");
       child.deadline_ms = number_of(record, "deadline");
-    } else if (kind == "reaped" || kind == "exit" || kind == "lost") {
-      if (kind != "reaped" && live_only_) {
-        children.erase(number);
-        return;
-      }
-      LoggedChild& child = children[number];
-      child.number = number;
-      child.state = kind == "exit"   ? State::kExited
-                    : kind == "lost" ? State::kLost
-                                     : State::kReaped;
-      if (kind == "exit") {
-        child.exit = exit_of(record);
-      } else if (kind == "reaped") {
-        child.exit.code = small_of(record, "code", -1);
-        child.exit.signal = small_of(record, "signal");
-      } else {
-        child.exit.why = ChildExit::Why::kLost;
-        child.exit.error = Error{ErrorKind::kLost, text_of(record, "why"), {}, kKeeperLogName};
-      }
-      if (child.exit.pid == 0) child.exit.pid = child.pid;
+    } else if (kind == "reaped") {
+      child.state = State::kReaped;
+      child.exit.code = small_of(record, "code", -1);
+      child.exit.signal = small_of(record, "signal");
+    } else if (kind == "exit") {
+      child.state = State::kExited;
+      child.exit = exit_of(record);
+    } else {
+      child.state = State::kLost;
+      child.exit.why = ChildExit::Why::kLost;
+      child.exit.error = Error{ErrorKind::kLost, text_of(record, "why"), {}, kKeeperLogName};
     }
+    if (child.exit.pid == 0) child.exit.pid = child.pid;
   }
 
   std::vector<LoggedKeeper> keepers_;

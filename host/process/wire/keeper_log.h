@@ -65,9 +65,9 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock);
 class KeeperLogWriter {
  public:
   /// Borrows `fd`, which open_keeper_log() has returned, and `reserve`, whose disk space is used
-  /// for durable records when the disk is full. If a killed keeper has left a partial last line,
-  /// the first record begins on a new line.
-  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
+  /// for durable records when the disk is full. If a killed process has left a partial last line,
+  /// the next record begins on a new line.
+  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr) : fd_(fd), reserve_(reserve) {}
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
@@ -76,17 +76,12 @@ class KeeperLogWriter {
   Result<void> flush(bool durable);
   /// Writes the pending lines and then `lines`. If that fails, does not write `lines` later.
   Result<void> append(std::string_view lines, bool durable);
-  /// Begins the next record on a new line, because another writer left a partial line.
-  void mark_torn() { torn_ = true; }
   int fd() const { return fd_; }
 
  private:
-  int write_lines(std::string_view lines, std::size_t& written);
-
   int fd_;
   Reserve* reserve_;
   std::string waiting_;
-  bool torn_;
 };
 
 /// The names of a LoggedChild's step and attempt are as the log stores them, see logged_name().

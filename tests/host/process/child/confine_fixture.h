@@ -114,9 +114,9 @@ inline Lines probe_with_abi(const Confinement& confinement, int abi, const Lines
   REQUIRE(make_output_pipe(answers, end));
   Fd reading(answers), writing(end);
   request.fds = {0, writing.get(), 2};
-  SpawnResult result = spawn(request);
-  REQUIRE(std::holds_alternative<Spawned>(result));
-  waitpid(std::get<Spawned>(result).pid, nullptr, 0);
+  const auto started = spawn(request);
+  REQUIRE(started);
+  waitpid(started->pid, nullptr, 0);
   char buffer[4096];
   const long got = read_some(reading.get(), buffer, sizeof buffer);
   return split(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0));
