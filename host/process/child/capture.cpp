@@ -88,7 +88,6 @@ void Capture::feed(std::string_view bytes) {
 }
 
 void Capture::keep(std::string_view bytes) {
-  if (target_ == OutputSpec::Target::kNull) return;
   // Store bytes within the cap immediately, so that they survive a kill -9.
   // Only later bytes go through the ring buffer.
   std::size_t room =

@@ -19,7 +19,7 @@ namespace moonlet {
 
 class Capture {
  public:
-  /// Opens the file of a kFile target below `dir_fd` and empties it. kNull stores nothing.
+  /// Opens the file of a kFile target below `dir_fd` and empties it.
   /// Opening refuses symbolic links and files with other hard links.
   Result<void> open(int dir_fd, const OutputSpec& spec);
   /// Redacts secrets before storing bytes. Call it before the first feed().
@@ -49,7 +49,7 @@ class Capture {
   void replace_end();
   void write_failed(int number);
 
-  OutputSpec::Target target_ = OutputSpec::Target::kNull;
+  OutputSpec::Target target_ = OutputSpec::Target::kInline;
   Fd file_;
   std::string text_;  // the first cap_ bytes of a kInline stream
   std::uint64_t cap_ = 0;

@@ -22,7 +22,6 @@ struct OutputSpec {
   enum class Target {
     kInline,  ///< returned in ChildExit
     kFile,    ///< a file below the output directory; an existing file is emptied
-    kNull,    ///< /dev/null: the stream is neither read nor counted
   };
   static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
   static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
@@ -37,7 +36,6 @@ struct OutputSpec {
   static OutputSpec to_file(std::string path, std::uint64_t cap = 0) {
     return {Target::kFile, std::move(path), cap};
   }
-  static OutputSpec to_null() { return {Target::kNull, {}, 0}; }
 };
 
 /// ChildRecord identifies a child for the keeper, its log and every host.

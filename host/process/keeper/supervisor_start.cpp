@@ -195,7 +195,6 @@ Result<Supervisor::ProgramEnds> Supervisor::open_streams(Step& step, const Child
     if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) {
       return opened.error();
     }
-    if (part.spec.target == OutputSpec::Target::kNull) continue;
     part.capture.redact(redactor);
     int read_end = -1, write_end = -1;
     if (!make_output_pipe(read_end, write_end)) return Error::from_errno(errno, "make a pipe");
@@ -269,9 +268,8 @@ void Supervisor::launch(StartFrame& frame) {
   request.argv = argv.data();
   request.envp = env.data();
   request.cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str();
-  request.fds = {frame.stdin_fd ? frame.stdin_fd.get() : null_.get(),
-                 ends->outputs[0] ? ends->outputs[0].get() : null_.get(),
-                 ends->outputs[1] ? ends->outputs[1].get() : null_.get()};
+  request.fds = {frame.stdin_fd ? frame.stdin_fd.get() : null_.get(), ends->outputs[0].get(),
+                 ends->outputs[1].get()};
   if (ends->terminal) request.fds.assign(3, ends->terminal.get());
   request.on_terminal = static_cast<bool>(ends->terminal);
   request.die_with_parent = true;

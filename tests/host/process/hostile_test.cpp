@@ -153,8 +153,6 @@ TEST_CASE("a chain of forks loses", "[process][linux]") {
   KeeperRun run(cgroups);
   for (const char* name : {"chain", "chain_sessions", "chain_fast"}) {
     ChildSpec spec = hurried(run.act(name));
-    spec.out = OutputSpec::to_null();
-    spec.err = OutputSpec::to_null();
     const ChildExit& exit = run.run(spec);
     INFO(name << (cgroups ? " with" : " without") << " cgroups");
     CHECK(exit.why == Why::kExited);

@@ -200,12 +200,3 @@ TEST_CASE("a secret never reaches the file or the text, however it is split") {
     CHECK(captured.total == text.size());
   }
 }
-
-TEST_CASE("a null stream keeps no output") {
-  Capture capture;
-  REQUIRE(capture.open(-1, OutputSpec::to_null()));
-  capture.feed("text");
-  Captured captured = capture.finish();
-  CHECK(captured.text.empty());
-  CHECK_FALSE(captured.cut);
-}

@@ -180,7 +180,6 @@ TEST_CASE("output goes to files under the run, capped, with the true sizes repor
   std::filesystem::create_directory(run.folder.path() + "/steps");
   ChildSpec spec = run.act("bytes", "1000000");
   spec.out = OutputSpec::to_file("steps/out.log", 1000);
-  spec.err = OutputSpec::to_null();
   const ChildExit& exit = run.run(spec);
   CHECK(exit.success());
   CHECK(exit.out.total == 1000000);

@@ -24,7 +24,7 @@ ChildSpec full_spec() {
   spec.cwd = "/tmp";
   spec.stdin_fd = 0;
   spec.out = OutputSpec::to_file("steps/x/stdout.log", 12345678901);
-  spec.err = OutputSpec::to_null();
+  spec.err = OutputSpec::to_inline(9);
   spec.wall_ms = 480000;
   spec.idle_ms = -1;
   spec.grace_ms = 1;
@@ -104,7 +104,8 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(start->spec.step == "lens \xff");
   CHECK(start->spec.out.path == "steps/x/stdout.log");
   CHECK(start->spec.out.cap == 12345678901);
-  CHECK(start->spec.err.target == OutputSpec::Target::kNull);
+  CHECK(start->spec.err.target == OutputSpec::Target::kInline);
+  CHECK(start->spec.err.cap == 9);
   CHECK(start->spec.idle_ms == -1);
   CHECK(start->spec.attempt == "lens/2@1");
   REQUIRE(start->spec.confinement);
