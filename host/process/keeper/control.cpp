@@ -81,15 +81,15 @@ bool can_write(int shown, int log_fd) {
 
 ControlServer::ControlServer(uv_loop_t* loop, const std::vector<Folder>& folders, Handlers handlers)
     : loop_(loop), handlers_(std::move(handlers)) {
-  for (const Folder& folder : folders) sockets_.push_back({this, folder});
+  for (const Folder& folder : folders) sockets_.push_back({folder, {}, {}});
 }
 
 ControlServer::~ControlServer() { close(); }
 
 void ControlServer::listen() {
-  if (spare_fd_ < 0) spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (!spare_fd_) spare_fd_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
   for (Socket& socket : sockets_) {
-    if (socket.fd < 0 && fchdir(socket.folder.dir_fd) == 0) listen_in(socket);
+    if (!socket.fd && fchdir(socket.folder.dir_fd) == 0) listen_in(socket);
   }
   (void)!fchdir(sockets_[0].folder.dir_fd);
 }
@@ -108,26 +108,21 @@ void ControlServer::listen_in(Socket& socket) {
   int bound = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   umask(before);
   if (bound != 0 || ::listen(fd.get(), 16) != 0) return;
-  socket.fd = fd.release();
-  socket.poll = new uv_poll_t{};
-  socket.poll->data = &socket;
-  uv_poll_init(loop_, socket.poll, socket.fd);
-  uv_poll_start(socket.poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
-    const auto* ready = static_cast<Socket*>(poll->data);
-    ready->server->accept_all(ready->fd);
-  });
+  socket.fd = std::move(fd);
+  socket.watch = FdWatch(loop_, socket.fd.get(),
+                         [this, number = socket.fd.get()](int, int) { accept_all(number); });
+  socket.watch.want(UV_READABLE);
 }
 
 void ControlServer::close() {
   const BlockingLimit limit;
-  while (!open_.empty()) hang_up(*open_.front());
-  if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
+  while (!open_.empty()) hang_up(open_.front());
+  spare_fd_.close();
   for (Socket& socket : sockets_) {
-    if (socket.fd < 0) continue;
+    if (!socket.fd) continue;
     unlinkat(socket.folder.dir_fd, kKeeperSocketName, 0);
-    uv_close(reinterpret_cast<uv_handle_t*>(socket.poll),
-             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-    ::close(std::exchange(socket.fd, -1));
+    socket.watch = {};
+    socket.fd.close();
   }
 }
 
@@ -135,29 +130,23 @@ void ControlServer::accept_all(int socket_fd) {
   const BlockingLimit limit;
   while (true) {
     int fd = accept(socket_fd, nullptr, nullptr);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_) {
       // No descriptor is free. Accept and close the connection with the spare one, because the loop
       // would otherwise report the connection forever.
-      ::close(spare_fd_);
+      spare_fd_.close();
       if (int refused = accept(socket_fd, nullptr, nullptr); refused >= 0) ::close(refused);
-      spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      spare_fd_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
       return;
     }
     if (fd < 0) return;
     close_fd_on_exec(fd);
     // Many silent peers must not keep out a peer with a request.
-    if (open_.size() >= kMostPeers) hang_up(*open_.front());
-    auto* peer = new Peer;
-    peer->server = this;
-    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, Channel::Fds::kOne);
-    peer->refusal = refusal_of(peer_process(fd));
-    peer->poll.data = peer;
-    uv_poll_init(loop_, &peer->poll, fd);
-    uv_poll_start(&peer->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
-      auto* ready = static_cast<Peer*>(poll->data);
-      ready->server->serve(*ready);
-    });
-    open_.push_back(peer);
+    if (open_.size() >= kMostPeers) hang_up(open_.front());
+    Peer& peer = open_.emplace_back();
+    peer.channel = std::make_unique<Channel>(fd, kControlFrameLimit, Channel::Fds::kOne);
+    peer.refusal = refusal_of(peer_process(fd));
+    peer.watch = FdWatch(loop_, fd, [this, &peer](int, int) { serve(peer); });
+    peer.watch.want(UV_READABLE);
   }
 }
 
@@ -187,11 +176,7 @@ void ControlServer::serve(Peer& peer) {
   }
   if (!peer.channel->flush() || !alive) return hang_up(peer);
   // Read nothing from a peer that does not read its answers.
-  uv_poll_start(&peer.poll, peer.channel->pending() ? UV_WRITABLE : UV_READABLE,
-                [](uv_poll_t* poll, int, int) {
-                  auto* ready = static_cast<Peer*>(poll->data);
-                  ready->server->serve(*ready);
-                });
+  peer.watch.want(peer.channel->pending() ? UV_WRITABLE : UV_READABLE);
 }
 
 bool ControlServer::answer(Peer& peer, const Frame& frame) {
@@ -250,11 +235,9 @@ void ControlServer::hang_up(Peer& peer) {
 }
 
 std::unique_ptr<Channel> ControlServer::release(Peer& peer) {
-  open_.remove(&peer);
-  // Close the poll first: libuv must forget the descriptor before its number is reused.
-  uv_close(reinterpret_cast<uv_handle_t*>(&peer.poll),
-           [](uv_handle_t* handle) { delete static_cast<Peer*>(handle->data); });
-  return std::move(peer.channel);
+  auto channel = std::move(peer.channel);
+  open_.remove_if([&](const Peer& other) { return &other == &peer; });
+  return channel;
 }
 
 }  // namespace moonlet

@@ -16,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "host/base/fd.h"
 #include "host/base/result.h"
+#include "host/process/keeper/watch.h"
 #include "host/process/wire/channel.h"
 #include "host/process/wire/protocol.h"
 
@@ -51,25 +53,22 @@ class ControlServer {
   /// A failure of listen() disables only the commands. The current directory changes temporarily.
   void listen();
   /// Returns true if the socket in the run's folder exists.
-  bool listening() const { return sockets_[0].fd >= 0; }
+  bool listening() const { return static_cast<bool>(sockets_[0].fd); }
   /// Removes the socket files and disconnects all peers.
   void close();
 
  private:
   struct Peer {
-    ControlServer* server = nullptr;
     std::unique_ptr<Channel> channel;
-    uv_poll_t poll{};
-    bool greeted = false;
     std::optional<Error> refusal;  ///< refuses every frame but kStatus
-    bool closing = false;
+    bool greeted = false;
+    FdWatch watch;
   };
 
   struct Socket {
-    ControlServer* server = nullptr;
     Folder folder;
-    int fd = -1;
-    uv_poll_t* poll = nullptr;
+    Fd fd;
+    FdWatch watch;
   };
 
   void listen_in(Socket& socket);
@@ -83,8 +82,8 @@ class ControlServer {
   uv_loop_t* loop_;
   std::vector<Socket> sockets_;
   Handlers handlers_;
-  int spare_fd_ = -1;
-  std::list<Peer*> open_;
+  Fd spare_fd_;
+  std::list<Peer> open_;
 };
 
 }  // namespace moonlet

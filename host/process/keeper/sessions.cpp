@@ -39,14 +39,6 @@ Error taken_over(const Terminal& terminal) {
 
 }  // namespace
 
-struct Sessions::Person {
-  std::unique_ptr<Channel> channel;
-  uv_poll_t poll{};
-  std::uint32_t number = 0;
-  int polled = 0;
-  bool behind = false;  // output was dropped: redraw the screen
-};
-
 Sessions::Sessions(Loop& loop, Supervisor& supervisor) : loop_(loop), supervisor_(supervisor) {}
 
 Sessions::~Sessions() {
@@ -129,7 +121,7 @@ Result<void> Sessions::resize(NumberFrame wish, bool is_person) {
 
 void Sessions::attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid) {
   const auto found = find(wish.number);
-  if (found.terminal == nullptr || person_ != nullptr) {
+  if (found.terminal == nullptr || person_) {
     encode_refused(channel->out(),
                    found.terminal == nullptr
                        ? no_session()
@@ -141,10 +133,11 @@ void Sessions::attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::i
     channel->flush();
     return;
   }
-  person_ = new Person{std::move(channel)};
-  person_->number = wish.number;
-  person_->poll.data = this;
-  uv_poll_init(loop_.raw(), &person_->poll, person_->channel->fd());
+  FdWatch watch(loop_.raw(), channel->fd(), [this](int status, int events) {
+    if (status < 0) return detach();
+    if ((events & UV_READABLE) != 0) serve_person();
+  });
+  person_ = {std::move(channel), wish.number, false, std::move(watch)};
   found.terminal->resize(size_of(wish.value), loop_.clock().monotonic_ms());
   encode_text(person_->channel->out(), found.terminal->screen().redraw());
   found.terminal->attach([this](std::string_view bytes) { show(bytes); },
@@ -157,16 +150,12 @@ void Sessions::show(std::string_view bytes) {
 }
 
 void Sessions::detach() {
-  if (person_ == nullptr) return;
+  if (!person_) return;
   if (const auto found = find(person_->number); found.terminal != nullptr) {
     found.terminal->attach(nullptr, 0);
   }
   (void)person_->channel->flush();
-  person_->poll.data = person_;
-  uv_close(reinterpret_cast<uv_handle_t*>(&person_->poll),
-           [](uv_handle_t* handle) { delete static_cast<Person*>(handle->data); });
-  person_->channel.reset();
-  person_ = nullptr;
+  person_.reset();
 }
 
 bool Sessions::obey(const Frame& frame) {
@@ -195,7 +184,7 @@ void Sessions::serve_person() {
 }
 
 void Sessions::before_waiting() {
-  if (!supervisor_.has_terminals() && person_ == nullptr) return;
+  if (!supervisor_.has_terminals() && !person_) return;
   if (!is_sampling_) {
     is_sampling_ = true;
     sampling_ = loop_.after(kSampleMs, [this] {
@@ -207,7 +196,7 @@ void Sessions::before_waiting() {
     is_flushing_ = true;
     flushing_ = loop_.after(kFlushMs, [this] { is_flushing_ = false; });
   }
-  if (person_ == nullptr) return;
+  if (!person_) return;
   Channel& channel = *person_->channel;
   const auto found = find(person_->number);
   if (channel.pending() && !channel.flush()) return detach();
@@ -220,15 +209,7 @@ void Sessions::before_waiting() {
     encode_text(channel.out(), found.terminal->screen().redraw());
     if (!channel.flush()) return detach();
   }
-  const int events = UV_READABLE | (channel.pending() ? UV_WRITABLE : 0);
-  if (events == person_->polled) return;
-  person_->polled = events;
-  uv_poll_start(&person_->poll, events, [](uv_poll_t* poll, int status, int ready) {
-    auto* self = static_cast<Sessions*>(poll->data);
-    if (self->person_ == nullptr) return;
-    if (status < 0) return self->detach();
-    if ((ready & UV_READABLE) != 0) self->serve_person();
-  });
+  person_->watch.want(UV_READABLE | (channel.pending() ? UV_WRITABLE : 0));
 }
 
 }  // namespace moonlet

@@ -2,14 +2,14 @@
 // Only one user at a time may attach. Borrows the supervisor; owns the attached connection.
 #pragma once
 
-#include <uv.h>
-
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "host/base/loop.h"
 #include "host/process/keeper/supervisor.h"
+#include "host/process/keeper/watch.h"
 #include "host/process/wire/channel.h"
 #include "host/process/wire/protocol.h"
 
@@ -32,7 +32,12 @@ class Sessions {
   void before_waiting();
 
  private:
-  struct Person;
+  struct Person {
+    std::unique_ptr<Channel> channel;
+    std::uint32_t number = 0;
+    bool behind = false;  // output was dropped: redraw the screen
+    FdWatch watch;
+  };
 
   Result<void> type(const TypeFrame& typed, bool is_person);
   Result<void> resize(NumberFrame wish, bool is_person);
@@ -44,7 +49,7 @@ class Sessions {
 
   Loop& loop_;
   Supervisor& supervisor_;
-  Person* person_ = nullptr;
+  std::optional<Person> person_;
   Loop::TimerId sampling_{}, flushing_{};
   bool is_sampling_ = false, is_flushing_ = false;
 };

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace moonlet {
 
@@ -19,23 +20,18 @@ char* shared_buffer() {
 
 }  // namespace
 
-bool Stream::start(Poller& poller, int fd, std::uint64_t key) {
-  fd_ = fd;
-  if (poller.add(fd, key)) {
-    poller_ = &poller;
-    return true;
-  }
-  int number = errno;
-  close();
-  errno = number;
-  return false;
+bool Stream::start(uv_loop_t* loop, int fd, FdWatch::Ready readable) {
+  fd_ = Fd(fd);
+  watch_ = FdWatch(loop, fd, std::move(readable));
+  watch_.want(UV_READABLE);
+  return static_cast<bool>(watch_);
 }
 
 std::size_t Stream::drain(std::size_t limit, const std::function<void(std::string_view)>& sink) {
   char* const buffer = shared_buffer();
   std::size_t total = 0;
-  while (fd_ >= 0 && total < limit) {
-    const ssize_t got = read(fd_, buffer, kBufferSize);
+  while (fd_ && total < limit) {
+    const ssize_t got = read(fd_.get(), buffer, kBufferSize);
     if (got > 0) {
       total += static_cast<std::size_t>(got);
       sink({buffer, static_cast<std::size_t>(got)});
@@ -51,10 +47,8 @@ std::size_t Stream::drain(std::size_t limit, const std::function<void(std::strin
 }
 
 void Stream::close() {
-  if (fd_ < 0) return;
-  if (poller_ != nullptr) poller_->remove(fd_);
-  ::close(fd_);
-  fd_ = -1;
+  watch_ = {};
+  fd_.close();
 }
 
 }  // namespace moonlet

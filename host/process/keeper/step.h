@@ -8,33 +8,28 @@
 #include <string>
 #include <unordered_set>
 
+#include "host/base/fd.h"
 #include "host/base/loop.h"
 #include "host/process/child/capture.h"
 #include "host/process/child/child.h"
-#include "host/process/keeper/poller.h"
+#include "host/process/keeper/watch.h"
 #include "host/process/session/terminal.h"
 
 namespace moonlet {
 
 class Stream {
  public:
-  Stream() = default;
-  ~Stream() { close(); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  /// Takes ownership of `fd` and watches it under `key`.
-  /// On failure, closes `fd` and returns false with errno.
-  bool start(Poller& poller, int fd, std::uint64_t key);
-  bool is_open() const { return fd_ >= 0; }
+  /// Takes ownership of `fd` and watches it. Returns false with errno if that is impossible.
+  bool start(uv_loop_t* loop, int fd, FdWatch::Ready readable);
+  bool is_open() const { return static_cast<bool>(fd_); }
   /// Feeds the available bytes, up to about `limit`, to `sink`. Closes the stream at its end.
   /// Returns the number of bytes read.
   std::size_t drain(std::size_t limit, const std::function<void(std::string_view)>& sink);
   void close();
 
  private:
-  Poller* poller_ = nullptr;
-  int fd_ = -1;
+  Fd fd_;
+  FdWatch watch_;  // declared after fd_, so that it is destroyed first
 };
 
 struct Step : ChildRecord {

@@ -116,8 +116,7 @@ void Supervisor::drain(Step& step) {
   if (bytes > 0) step.last_output = now();
 }
 
-void Supervisor::readable(std::uint64_t key) {
-  const auto number = static_cast<std::uint32_t>(key);
+void Supervisor::readable(std::uint32_t number) {
   auto found = steps_.find(number);
   if (found == steps_.end()) return;
   Step& step = *found->second;

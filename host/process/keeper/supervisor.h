@@ -113,7 +113,7 @@ class Supervisor {
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
   // Implemented in supervisor.cpp:
-  void readable(std::uint64_t key);
+  void readable(std::uint32_t number);
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
@@ -152,7 +152,7 @@ class Supervisor {
   SupervisorListener& listener_;
   Identity identity_;
   Fd null_;
-  Poller poller_;
+  SignalWatch child_ended_;
   std::deque<StartFrame> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
   std::vector<Step*> terminals_;            // the steps with a terminal

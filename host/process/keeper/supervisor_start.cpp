@@ -95,8 +95,7 @@ Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& lis
       listener_(listener),
       identity_(std::move(identity)),
       null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
-      poller_(loop.raw(),
-              {[this](std::uint64_t key) { readable(key); }, [this] { children_ended(); }}) {
+      child_ended_(loop.raw(), SIGCHLD, [this] { children_ended(); }) {
   inherited_file_limit();
 }
 
@@ -199,7 +198,8 @@ Result<Supervisor::ProgramEnds> Supervisor::open_streams(Step& step, const Child
     int read_end = -1, write_end = -1;
     if (!make_output_pipe(read_end, write_end)) return Error::from_errno(errno, "make a pipe");
     ends.outputs[i] = Fd(write_end);
-    if (!part.stream.start(poller_, read_end, step.number)) {
+    const auto ready = [this, number = step.number](int, int) { readable(number); };
+    if (!part.stream.start(loop_.raw(), read_end, ready)) {
       return Error::from_errno(errno, "watch a pipe");
     }
   }
@@ -213,7 +213,8 @@ Result<Supervisor::ProgramEnds> Supervisor::open_terminal(Step& step, const Chil
                                 redactor_for(spec.secrets),
                                 now()});
   if (!opened) return opened.error();
-  if (!step.out.start(poller_, opened->reading, step.number)) {
+  const auto ready = [this, number = step.number](int, int) { readable(number); };
+  if (!step.out.start(loop_.raw(), opened->reading, ready)) {
     return Error::from_errno(errno, "watch a terminal");
   }
   step.terminal = std::move(opened->terminal);

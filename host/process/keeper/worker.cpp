@@ -81,15 +81,8 @@ class Worker final : public SupervisorListener {
     kListening,  ///< the host sends no more frames, but may still read
   };
 
-  template <typename Handle>
-  void close_handle(Handle& handle) {
-    uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
-  }
-  void watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int));
-  void watch_signal(uv_signal_t& signal, int number, void (*raised)(uv_signal_t*, int));
-
   void take_host(std::unique_ptr<Channel> channel);
-  void host_poll();
+  void watch_host();
   void receive();
   bool hung_up() const;
   bool handle(const Frame& frame);
@@ -110,7 +103,6 @@ class Worker final : public SupervisorListener {
   void retry_later();
   void last_words();
   HelloFrame hello() const;
-  static Worker& of(void* data) { return *static_cast<Worker*>(data); }
 
   WorkerSetup setup_;
   SystemClock clock_;
@@ -120,14 +112,12 @@ class Worker final : public SupervisorListener {
   Supervisor supervisor_;
   Sessions sessions_;
   ControlServer control_;
-  uv_poll_t guard_poll_{};
-  uv_signal_t end_signals_[3] = {};
+  FdWatch guard_watch_;
+  std::vector<SignalWatch> end_signals_;
   uv_prepare_t prepare_{};
-  uv_idle_t more_{};
 
-  std::unique_ptr<Channel> host_;   // null: no host drives the keeper
-  uv_poll_t* host_poll_ = nullptr;  // the poll of host_
-  int polled_ = 0;
+  std::unique_ptr<Channel> host_;  // null: no host drives the keeper
+  FdWatch host_watch_;
   HostPhase host_phase_ = HostPhase::kGreeting;
   std::string frames_;             // frames to send once the log is written
   std::vector<EndedChild> ended_;  // ended children that the host or the log does not know yet
@@ -162,20 +152,21 @@ Worker::Worker(WorkerSetup setup)
            [this](NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid) {
              sessions_.attach(wish, std::move(channel), pid);
            }}) {
-  watch(guard_poll_, setup_.guard_fd, [](uv_poll_t* poll, int, int) {
-    uv_poll_stop(poll);
-    of(poll->data).end("guard died", 0, "the keeper's guard was killed");
+  guard_watch_ = FdWatch(loop_.raw(), setup_.guard_fd, [this](int, int) {
+    guard_watch_.want(0);
+    end("guard died", 0, "the keeper's guard was killed");
   });
-  const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
-  for (int i = 0; i < 3; ++i) {
-    watch_signal(end_signals_[i], numbers[i], [](uv_signal_t* signal, int) {
-      of(signal->data).end("terminated", kHostGoneGraceMs, "the keeper was terminated");
+  guard_watch_.want(UV_READABLE);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    end_signals_.emplace_back(loop_.raw(), number, [this] {
+      end("terminated", kHostGoneGraceMs, "the keeper was terminated");
     });
   }
   uv_prepare_init(loop_.raw(), &prepare_);
   prepare_.data = this;
-  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) { of(prepare->data).before_waiting(); });
-  uv_idle_init(loop_.raw(), &more_);
+  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) {
+    static_cast<Worker*>(prepare->data)->before_waiting();
+  });
   take_host(std::make_unique<Channel>(setup_.host_fd, kHostFrameLimit, Channel::Fds::kAll));
 }
 
@@ -183,23 +174,8 @@ Worker::~Worker() {
   control_.close();
   phase_ = Phase::kEnding;
   lose_host();
-  close_handle(guard_poll_);
-  for (auto& signal : end_signals_) close_handle(signal);
-  close_handle(prepare_);
-  close_handle(more_);
-  loop_.run_once(false);  // lets libuv release the closed handles
-}
-
-void Worker::watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int)) {
-  uv_poll_init(loop_.raw(), &poll, fd);
-  poll.data = this;
-  uv_poll_start(&poll, UV_READABLE, ready);
-}
-
-void Worker::watch_signal(uv_signal_t& signal, int number, void (*raised)(uv_signal_t*, int)) {
-  uv_signal_init(loop_.raw(), &signal);
-  signal.data = this;
-  uv_signal_start(&signal, raised, number);
+  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), nullptr);
+  loop_.run_once(false);  // lets libuv release the closed handle
 }
 
 HelloFrame Worker::hello() const {
@@ -303,20 +279,18 @@ bool Worker::over() {
 void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_ = std::move(channel);
   phase_ = Phase::kWorking;
-  polled_ = 0;
   linger_until_ = 0;
-  host_poll_ = new uv_poll_t{};
-  host_poll_->data = this;
-  uv_poll_init(loop_.raw(), host_poll_, host_->fd());
-  host_poll();
+  host_watch_ = FdWatch(loop_.raw(), host_->fd(), [this](int status, int events) {
+    // After an error, receive() reads it. before_waiting() sends what a writable socket takes.
+    if (status < 0 || (events & UV_READABLE) != 0) receive();
+  });
+  watch_host();
 }
 
 // Handles the loss of a host that has died or was superseded. Children that outlive it continue.
 void Worker::lose_host() {
   if (!host_) return;
-  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
-           [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-  // Close the socket only after uv_close(), so that libuv drops its number before it can be reused.
+  host_watch_ = {};
   host_.reset();
   frames_.clear();
   // Every child was already asked to end. Only shorten the grace period.
@@ -325,24 +299,10 @@ void Worker::lose_host() {
   if (!control_.listening()) control_.listen();
 }
 
-void Worker::host_poll() {
+void Worker::watch_host() {
   if (!host_) return;
-  int events = 0;
-  if (host_phase_ != HostPhase::kListening && host_->pending_bytes() < kHostBacklog)
-    events |= UV_READABLE;
-  if (host_->pending()) events |= UV_WRITABLE;
-  if (events == polled_) return;
-  polled_ = events;
-  if (events == 0) {
-    uv_poll_stop(host_poll_);
-    return;
-  }
-  uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
-    Worker& worker = of(poll->data);
-    if (status < 0) worker.polled_ = 0;  // libuv stopped the poll; receive() gets the error
-    // If the socket is only writable, do nothing: before_waiting() sends the output.
-    if (status < 0 || (ready & UV_READABLE) != 0) worker.receive();
-  });
+  const bool reads = host_phase_ != HostPhase::kListening && host_->pending_bytes() < kHostBacklog;
+  host_watch_.want((reads ? UV_READABLE : 0) | (host_->pending() ? UV_WRITABLE : 0));
 }
 
 bool Worker::hung_up() const {
@@ -504,13 +464,9 @@ void Worker::before_waiting() {
   send();
   const bool more = supervisor_.commit();
   send();
-  host_poll();
+  watch_host();
   sessions_.before_waiting();
-  if (more || over()) {
-    uv_idle_start(&more_, [](uv_idle_t*) {});
-  } else {
-    uv_idle_stop(&more_);
-  }
+  if (more || over()) loop_.after(0, [] {});  // do not wait for events
 }
 
 // Returns false if the disk refused the write, which is retried later.

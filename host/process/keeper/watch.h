@@ -1,0 +1,45 @@
+// FdWatch and SignalWatch call a function from the event loop until they are destroyed, even if the
+// function itself destroys them. Each owns its libuv handle. Worker thread.
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+
+namespace moonlet {
+
+/// Borrows its descriptor. Destroy FdWatch before closing the descriptor: libuv must forget the
+/// number before it is reused, and a child between clone and exec may keep the file open.
+class FdWatch {
+ public:
+  /// `status` is negative after an error, which also ends the waiting for events.
+  using Ready = std::function<void(int status, int events)>;
+  FdWatch() = default;
+  /// If libuv cannot watch `fd`, the object is false and errno is set.
+  FdWatch(uv_loop_t* loop, int fd, Ready ready);
+  explicit operator bool() const { return state_ != nullptr; }
+  /// Waits for UV_READABLE, UV_WRITABLE, both, or nothing (0).
+  void want(int events);
+
+ private:
+  struct State;
+  struct Close {
+    void operator()(State* state) const;
+  };
+  std::unique_ptr<State, Close> state_;
+};
+
+class SignalWatch {
+ public:
+  SignalWatch(uv_loop_t* loop, int signal, std::function<void()> raised);
+
+ private:
+  struct State;
+  struct Close {
+    void operator()(State* state) const;
+  };
+  std::unique_ptr<State, Close> state_;
+};
+
+}  // namespace moonlet
