@@ -8,6 +8,8 @@ namespace moonlet {
 
 namespace {
 
+using Why = ChildExit::Why;
+
 // Limits the bytes of a stream per loop turn, so that all streams get a turn.
 constexpr std::size_t kReadTurn = 512 * 1024;
 // Fewer bytes per loop turn are read from a terminal, because drawing them delays commands.
@@ -30,7 +32,7 @@ void Supervisor::cancel(std::uint32_t number, bool finished) {
   });
   if (queued != queue_.end()) {
     EndedChild child =
-        EndedChild::unstarted(*queued, ChildExit::Why::kCancelled,
+        EndedChild::unstarted(*queued, Why::kCancelled,
                               {ErrorKind::kCancelled, "cancelled before it was started", {}, {}});
     queue_.erase(queued);
     listener_.exited(std::move(child));
@@ -39,7 +41,7 @@ void Supervisor::cancel(std::uint32_t number, bool finished) {
   auto found = steps_.find(number);
   if (found == steps_.end()) return;
   Step& step = *found->second;
-  begin_end(step, finished ? Reason::kFinish : Reason::kCancel, step.grace_ms);
+  begin_end(step, finished ? Why::kFinished : Why::kCancelled, step.grace_ms);
 }
 
 void Supervisor::hold_idle(std::uint32_t number, bool held) {
@@ -71,7 +73,7 @@ bool Supervisor::end_on_terminal(std::uint32_t number, std::int64_t grace_ms) {
     return step->number == number || number == 0;
   });
   if (found == terminals_.end()) return false;
-  begin_end(**found, Reason::kCancel, std::max<std::int64_t>(grace_ms, 0));
+  begin_end(**found, Why::kCancelled, std::max<std::int64_t>(grace_ms, 0));
   return true;
 }
 
@@ -92,11 +94,11 @@ void Supervisor::end_hosted(std::int64_t grace_ms) {
 }
 
 void Supervisor::end_one(Step& step, std::int64_t grace_ms, std::string_view because) {
-  if (!step.ended && step.exit.why == ChildExit::Why::kNotStarted) {
+  if (!step.ended && step.exit.why == Why::kNotStarted) {
     step.exit.error = Error{ErrorKind::kCancelled, "ended because ", {}, {}};
     step.exit.error.message += because;
   }
-  begin_end(step, Reason::kCancel, std::min(grace_ms, step.grace_ms));
+  begin_end(step, Why::kCancelled, std::min(grace_ms, step.grace_ms));
 }
 
 void Supervisor::children_ended() {
@@ -158,18 +160,18 @@ void Supervisor::on_timer(std::uint32_t number) {
   switch (step.phase) {
     case Step::Phase::kRunning:
       if (step.wall_ms > 0 && time >= step.started + step.wall_ms) {
-        begin_end(step, Reason::kWall, step.grace_ms);
+        begin_end(step, Why::kWall, step.grace_ms);
       } else if (step.idles() && time >= step.last_output + step.idle_ms) {
-        begin_end(step, Reason::kIdle, step.grace_ms);
+        begin_end(step, Why::kIdle, step.grace_ms);
       } else {
         arm(step);  // output arrived after the timer was set
       }
       break;
     case Step::Phase::kDraining:
-      if (!step.streams_open()) return begin_end(step, Reason::kStraggler, step.grace_ms);
+      if (!step.streams_open()) return begin_end(step, Why::kExited, step.grace_ms);
       step.exit.drained = false;
       if (step.tree_empty) return complete(step);
-      begin_end(step, Reason::kDrain, step.grace_ms);
+      begin_end(step, Why::kExited, step.grace_ms);
       break;
     case Step::Phase::kTerm:
       step.phase = Step::Phase::kKill;

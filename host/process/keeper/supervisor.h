@@ -97,7 +97,6 @@ class Supervisor {
     std::uint32_t step;
   };
   using Members = std::vector<const TreeMember*>;
-  enum class Reason { kWall, kIdle, kCancel, kFinish, kStraggler, kDrain };
 
   // Implemented in supervisor_start.cpp:
   void launch(StartFrame& frame);
@@ -136,9 +135,8 @@ class Supervisor {
   void log_reaped(Step& step);
   void wait_for_rest(Step& step);
   void drain_for(Step& step, std::int64_t ms);
-  static ChildExit::Why why_of(Reason reason);
   void end_strays(const std::vector<TreeMember>& tree);
-  void begin_end(Step& step, Reason reason, std::int64_t grace_ms);
+  void begin_end(Step& step, ChildExit::Why why, std::int64_t grace_ms);
   void end_one(Step& step, std::int64_t grace_ms, std::string_view because);
   void ask_to_end(Step& step, const Members& members);
   void kill_tree(Step& step, const Members& members);

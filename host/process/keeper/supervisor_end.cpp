@@ -275,21 +275,11 @@ void Supervisor::drain_for(Step& step, std::int64_t ms) {
   arm(step);
 }
 
-ChildExit::Why Supervisor::why_of(Reason reason) {
-  switch (reason) {
-    case Reason::kWall:
-      return ChildExit::Why::kWall;
-    case Reason::kIdle:
-      return ChildExit::Why::kIdle;
-    case Reason::kFinish:
-      return ChildExit::Why::kFinished;
-    default:
-      return ChildExit::Why::kCancelled;
-  }
-}
-
-void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
+// Asks the step's processes to end. After the end of the main process, `why` only decides the grace
+// period: kExited if what that process left must end now.
+void Supervisor::begin_end(Step& step, ChildExit::Why why, std::int64_t grace_ms) {
   using Phase = Step::Phase;
+  using Why = ChildExit::Why;
   if (step.phase == Phase::kKill) return;
   const std::int64_t deadline = now() + grace_ms;
   if (step.phase == Phase::kTerm) {
@@ -297,8 +287,8 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     return arm(step);
   }
   if (!step.ended) {
-    step.exit.why = why_of(reason);
-    if (reason == Reason::kWall || reason == Reason::kIdle) {
+    step.exit.why = why;
+    if (why == Why::kWall || why == Why::kIdle) {
       drain(step);
       step.exit.out_in_time = step.out_capture.total();
     }
@@ -308,7 +298,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     kill(-step.pid, SIGCONT);
   } else {
     step.left_behind = true;
-    if (reason != Reason::kCancel) grace_ms = std::min(grace_ms, kStragglerGraceMs);
+    if (why != Why::kCancelled) grace_ms = std::min(grace_ms, kStragglerGraceMs);
   }
   step.phase = Phase::kTerm;
   step.phase_deadline_ms = now() + grace_ms;
