@@ -100,10 +100,9 @@ std::vector<TreeMember> find_tree(const std::vector<ProcessInfo>& processes, pid
     for (; first != last; ++first) {
       const ProcessInfo& info = *first->second;
       if (!seen.insert(info.pid).second) continue;
-      TreeMember member{info, step, false};
+      TreeMember member{info, step};
       if (parent == self) {
         member.step = step_of(owners.mains, info.pid);
-        member.orphan = member.step == 0;
         if (member.step == 0) member.step = step_of(owners.groups, info.sid);
         if (member.step == 0) member.step = step_of(owners.groups, info.pgid);
         if (member.step == 0 && owners.attribute) member.step = owners.attribute(info);

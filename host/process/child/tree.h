@@ -81,7 +81,6 @@ bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step);
 struct TreeMember {
   ProcessInfo info;
   std::uint32_t step = 0;  ///< the step to which the process belongs; 0: unknown
-  bool orphan = false;     ///< a direct child of ours that we did not start
 };
 
 /// TreeOwners maps known processes, sessions and process groups to their steps.
