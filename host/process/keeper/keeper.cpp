@@ -10,9 +10,9 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "host/base/clock.h"
 #include "host/base/id.h"
@@ -35,57 +35,47 @@ constexpr int kFreeStops = 16;
 constexpr int kStopPauseMs = 1000;
 
 struct Arguments {
-  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1, live_dir_fd = -1;
-  std::string run_id, label;
-  std::uint64_t generation = 0;
+  WorkerSetup setup;
+  int live_dir_fd = -1;
   bool cgroups = true, publishes = false;
 };
 
-bool parse_fd(const char* text, int& fd) {
-  const char* end = text + std::strlen(text);
-  auto parsed = std::from_chars(text, end, fd);
-  return parsed.ec == std::errc() && parsed.ptr == end && fd > 2 && fcntl(fd, F_GETFD) >= 0;
-}
-
-bool parse_number(const char* text, std::uint64_t& number) {
-  const char* end = text + std::strlen(text);
-  auto parsed = std::from_chars(text, end, number);
+template <typename Number>
+bool parse_number(std::string_view text, Number& number) {
+  const char* end = text.data() + text.size();
+  auto parsed = std::from_chars(text.data(), end, number);
   return parsed.ec == std::errc() && parsed.ptr == end;
 }
 
+bool parse_fd(std::string_view text, int& fd) {
+  return parse_number(text, fd) && fd > 2 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 bool parse(int argc, char** argv, Arguments& arguments) {
+  WorkerSetup& setup = arguments.setup;
+  const std::map<std::string_view, int*> fds{{"--dir", &setup.run_dir_fd},
+                                             {"--socket", &setup.host_fd},
+                                             {"--output", &setup.output_dir_fd},
+                                             {"--live", &arguments.live_dir_fd}};
+  const std::map<std::string_view, std::string*> texts{{"--run", &setup.record.run_id},
+                                                       {"--label", &setup.label}};
   for (int i = 0; i < argc; ++i) {
-    std::string_view name = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+    const std::string_view name = argv[i];
     if (name == "--no-cgroups") {
       arguments.cgroups = false;
-      continue;
-    }
-    if (name == "--publish") {
+    } else if (name == "--publish") {
       arguments.publishes = true;
-      continue;
-    }
-    if (value == nullptr) return false;
-    ++i;
-    if (name == "--dir") {
-      if (!parse_fd(value, arguments.run_dir_fd)) return false;
-    } else if (name == "--socket") {
-      if (!parse_fd(value, arguments.host_fd)) return false;
-    } else if (name == "--output") {
-      if (!parse_fd(value, arguments.output_dir_fd)) return false;
-    } else if (name == "--live") {
-      if (!parse_fd(value, arguments.live_dir_fd)) return false;
-    } else if (name == "--run") {
-      arguments.run_id = value;
-    } else if (name == "--label") {
-      arguments.label = value;
-    } else if (name == "--generation") {
-      if (!parse_number(value, arguments.generation)) return false;
-    } else {
+    } else if (++i == argc) {
+      return false;
+    } else if (auto fd = fds.find(name); fd != fds.end()) {
+      if (!parse_fd(argv[i], *fd->second)) return false;
+    } else if (auto text = texts.find(name); text != texts.end()) {
+      *text->second = argv[i];
+    } else if (name != "--generation" || !parse_number(argv[i], setup.record.generation)) {
       return false;
     }
   }
-  return arguments.run_dir_fd >= 0 && arguments.host_fd >= 0 && arguments.output_dir_fd >= 0;
+  return setup.run_dir_fd >= 0 && setup.host_fd >= 0 && setup.output_dir_fd >= 0;
 }
 
 int refuse(int host_fd, const Error& error) {
@@ -98,16 +88,16 @@ int refuse(int host_fd, const Error& error) {
 
 // Locks keeper.log. Waits while another process checks it, or while an earlier keeper is ending.
 // Fails if another host has taken over the run, because a fenced host's keeper must start no child.
-Result<int> lock_log(const Arguments& arguments) {
+Result<int> lock_log(const WorkerSetup& setup) {
   const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
-  auto fd = open_keeper_log(arguments.run_dir_fd, true);
+  auto fd = open_keeper_log(setup.run_dir_fd, true);
   while (!fd && fd.error().kind == ErrorKind::kDenied && boot_clock_ms() < give_up) {
     poll(nullptr, 0, 5);
-    fd = open_keeper_log(arguments.run_dir_fd, true);
+    fd = open_keeper_log(setup.run_dir_fd, true);
   }
-  if (!fd || arguments.generation == 0) return fd;
-  const std::uint64_t newest = glance_at_keeper_log(arguments.run_dir_fd).generation;
-  if (newest <= arguments.generation) return fd;
+  if (!fd || setup.record.generation == 0) return fd;
+  const std::uint64_t newest = glance_at_keeper_log(setup.run_dir_fd).generation;
+  if (newest <= setup.record.generation) return fd;
   close(*fd);
   return Error{ErrorKind::kDenied,
                "another host has taken over the run (generation " + std::to_string(newest) + ")",
@@ -137,7 +127,8 @@ void let_go_on(pid_t worker, int stops) {
   kill(worker, SIGCONT);
 }
 
-int guard(pid_t worker, const Arguments& arguments, WorkerSetup& setup) {
+int guard(pid_t worker, Arguments& arguments) {
+  WorkerSetup& setup = arguments.setup;
   const std::string& cgroup = setup.record.cgroup;
   set_process_name(kGuardName);
   trim_process();
@@ -154,13 +145,13 @@ int guard(pid_t worker, const Arguments& arguments, WorkerSetup& setup) {
   if (died) kill_cgroup(cgroup);
   end_all_descendants(kGuardLimitMs);
   if (died) {
-    record_losses(arguments.run_dir_fd, setup.log_fd);
+    record_losses(setup.run_dir_fd, setup.log_fd);
     unlink(kKeeperSocketName);
     if (setup.entry) setup.entry->remove();
   }
   remove_cgroup(cgroup, kGroupWaitMs);
   // On a full disk, publishing fails. A later query then publishes the end from keeper.log.
-  if (arguments.publishes) (void)publish_logged_exit(arguments.run_dir_fd, SystemClock().wall_ms());
+  if (arguments.publishes) (void)publish_logged_exit(setup.run_dir_fd, SystemClock().wall_ms());
   return died ? 1 : WEXITSTATUS(status);
 }
 
@@ -177,38 +168,26 @@ int keeper_main(int argc, char** argv) {
     static constexpr char kText[] = "moonlet keeper is started by moonlet itself\n";
     return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
   }
-  for (int fd :
-       {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd, arguments.live_dir_fd}) {
-    if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  WorkerSetup& setup = arguments.setup;
+  if (fchdir(setup.run_dir_fd) != 0) {
+    return refuse(setup.host_fd, Error::from_errno(errno, "enter the run's directory"));
   }
-  if (fchdir(arguments.run_dir_fd) != 0) {
-    return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
-  }
-  auto log_fd = lock_log(arguments);
-  if (!log_fd) return refuse(arguments.host_fd, log_fd.error());
+  auto log_fd = lock_log(setup);
+  if (!log_fd) return refuse(setup.host_fd, log_fd.error());
   int alive[2];
-  if (pipe(alive) != 0) {
-    return refuse(arguments.host_fd, Error::from_errno(errno, "make a pipe"));
-  }
+  if (pipe(alive) != 0) return refuse(setup.host_fd, Error::from_errno(errno, "make a pipe"));
   for (int fd : alive) fcntl(fd, F_SETFD, FD_CLOEXEC);
 
-  WorkerSetup setup;
-  setup.run_dir_fd = arguments.run_dir_fd;
-  setup.output_dir_fd = arguments.output_dir_fd;
-  setup.host_fd = arguments.host_fd;
   setup.log_fd = *log_fd;
   setup.guard_fd = alive[0];
   setup.record.version = MOONLET_VERSION;
   setup.record.log_file = identify_file(*log_fd);
-  setup.record.run_id = arguments.run_id;
-  setup.record.generation = arguments.generation;
   setup.record.token = random_hex(8);
   setup.record.boot_id = boot_id();
   setup.record.guard_pid = getpid();
   setup.record.guard_born_ms = born_of(getpid());
   if (arguments.cgroups) setup.record.cgroup = make_run_cgroup(setup.record.token);
   if (const char* mark = std::getenv(kMarkName.data())) setup.outer_mark = mark;
-  setup.label = arguments.label;
   if (arguments.live_dir_fd >= 0) {
     auto entry = LiveEntry::make(arguments.live_dir_fd, setup.record.token);
     if (entry) setup.entry = std::move(*entry);
@@ -223,7 +202,7 @@ int keeper_main(int argc, char** argv) {
     const Error error = Error::from_errno(errno, "start the keeper's worker");
     remove_cgroup(cgroup);
     if (setup.entry) setup.entry->remove();
-    return refuse(arguments.host_fd, error);
+    return refuse(setup.host_fd, error);
   }
   if (worker == 0) {
     close(alive[1]);
@@ -238,9 +217,9 @@ int keeper_main(int argc, char** argv) {
     _exit(run_worker(std::move(setup)));
   }
   // Close the socket here, so that the host reads end of file as soon as the worker has ended.
-  close(arguments.host_fd);
+  close(setup.host_fd);
   close(alive[0]);
-  return guard(worker, arguments, setup);
+  return guard(worker, arguments);
 }
 
 }  // namespace moonlet
