@@ -53,47 +53,39 @@ Supervisor::OnTerminal Sessions::find(std::uint32_t number) const {
 
 bool Sessions::answer(const Frame& frame, std::string& out) {
   Result<void> done;
-  switch (frame.type) {
-    case FrameType::kType: {
-      auto typed = decode_type(frame.body);
-      if (!typed) return false;
-      done = type(*typed, false);
-      break;
-    }
-    case FrameType::kResize: {
-      auto wish = decode_number(frame.body);
-      if (!wish) return false;
+  if (frame.type == FrameType::kType) {
+    auto typed = decode_type(frame.body);
+    if (!typed) return false;
+    done = type(*typed, false);
+  } else {
+    auto wish = decode_number(frame.body);
+    if (!wish) return false;
+    if (frame.type == FrameType::kLook) return look(*wish, out);
+    if (frame.type == FrameType::kResize) {
       done = resize(*wish, false);
-      break;
-    }
-    case FrameType::kEndTerminal: {
-      auto wish = decode_number(frame.body);
-      if (!wish) return false;
-      const bool found = supervisor_.end_on_terminal(wish->number, wish->value);
-      done = found ? Result<void>() : no_session();
-      break;
-    }
-    case FrameType::kLook: {
-      auto wish = decode_number(frame.body);
-      if (!wish) return false;
-      const auto found = find(wish->number);
-      if (found.terminal == nullptr) {
-        encode_refused(out, no_session());
-        return true;
-      }
-      const auto history = static_cast<std::size_t>(std::max<std::int64_t>(wish->value, 0));
-      encode_text(out, found.terminal->describe(found.pid, std::min(history, kMostHistory),
-                                                loop_.clock().monotonic_ms()));
-      return true;
-    }
-    default:
+    } else if (frame.type != FrameType::kEndTerminal) {
       return false;
+    } else if (!supervisor_.end_on_terminal(wish->number, wish->value)) {
+      done = no_session();
+    }
   }
   if (done) {
     encode_number(out, FrameType::kDone, 0);
   } else {
     encode_refused(out, done.error());
   }
+  return true;
+}
+
+bool Sessions::look(NumberFrame wish, std::string& out) {
+  const auto found = find(wish.number);
+  if (found.terminal == nullptr) {
+    encode_refused(out, no_session());
+    return true;
+  }
+  const auto history = static_cast<std::size_t>(std::max<std::int64_t>(wish.value, 0));
+  encode_text(out, found.terminal->describe(found.pid, std::min(history, kMostHistory),
+                                            loop_.clock().monotonic_ms()));
   return true;
 }
 

@@ -39,6 +39,7 @@ class Sessions {
     FdWatch watch;
   };
 
+  bool look(NumberFrame wish, std::string& out);
   Result<void> type(const TypeFrame& typed, bool is_person);
   Result<void> resize(NumberFrame wish, bool is_person);
   Supervisor::OnTerminal find(std::uint32_t number) const;
