@@ -160,19 +160,14 @@ int audit_record(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreAudit[] = {
     {"story", guard<audit_story>},
     {"tree", guard<audit_tree>},
     {"beginning", guard<audit_beginning>},
     {"record", guard<audit_record>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_audit(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

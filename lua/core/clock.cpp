@@ -52,7 +52,9 @@ int clock_random_hex(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreClock[] = {
     {"parse", guard<clock_parse>},
     {"monotonic", guard<clock_monotonic>},
     {"wall", guard<clock_wall>},
@@ -60,12 +62,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"random_hex", guard<clock_random_hex>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_clock(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

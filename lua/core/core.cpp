@@ -1,35 +1,49 @@
 #include "lua/core/core.h"
 
+#include <unistd.h>
+
+#include "host/process/wire/protocol.h"
+#include "lua/vm/value.h"
+
 namespace moonlet {
 
 namespace {
 
 // The libraries "script" and "host" are defined in lua/engine, and "coroutine" in lua/sandbox.
-constexpr luaL_Reg kLibraries[] = {
-    {"task", luaopen_core_task},           {"json", luaopen_core_json},
-    {"text", luaopen_core_text},           {"clock", luaopen_core_clock},
-    {"file", luaopen_core_file},           {"run", luaopen_core_run},
-    {"detach", luaopen_core_detach},       {"runs", luaopen_core_runs},
-    {"lines", luaopen_core_lines},         {"journal", luaopen_core_journal},
-    {"process", luaopen_core_process},     {"event", luaopen_core_event},
-    {"system", luaopen_core_system},       {"script", luaopen_core_script},
-    {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
-    {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
-    {"secret", luaopen_core_secret},       {"lost", luaopen_core_lost},
-    {"frames", luaopen_core_frames},       {"line", luaopen_core_line},
-    {"session", luaopen_core_session},     {"archive", luaopen_core_archive},
-    {"tree", luaopen_core_tree},           {"host", luaopen_core_host},
+constexpr struct {
+  const char* name;
+  const luaL_Reg* functions;
+} kLibraries[] = {
+    {"archive", kCoreArchive},     {"audit", kCoreAudit},     {"clock", kCoreClock},
+    {"coroutine", kCoreCoroutine}, {"detach", kCoreDetach},   {"event", kCoreEvent},
+    {"file", kCoreFile},           {"file", kCoreFileSwap},   {"frames", kCoreFrames},
+    {"host", kCoreHost},           {"journal", kCoreJournal}, {"json", kCoreJson},
+    {"ledger", kCoreLedger},       {"line", kCoreLine},       {"lines", kCoreLines},
+    {"lost", kCoreLost},           {"process", kCoreProcess}, {"run", kCoreRun},
+    {"runs", kCoreRuns},           {"script", kCoreScript},   {"secret", kCoreSecret},
+    {"session", kCoreSession},     {"system", kCoreSystem},   {"task", kCoreTask},
+    {"terminal", kCoreTerminal},   {"text", kCoreText},       {"tree", kCoreTree},
 };
 
 }  // namespace
 
 void push_core(lua_State* L) {
   lua_newtable(L);
-  for (const luaL_Reg& library : kLibraries) {
-    lua_pushcfunction(L, library.func);
-    lua_call(L, 0, 1);
-    lua_setfield(L, -2, library.name);
+  for (const auto& library : kLibraries) {
+    luaL_getsubtable(L, -1, library.name);
+    luaL_setfuncs(L, library.functions, 0);
+    lua_pop(L, 1);
   }
+  lua_getfield(L, -1, "json");
+  lua_pushlightuserdata(L, nullptr);
+  lua_setfield(L, -2, "null");
+  lua_getfield(L, -2, "process");
+  set_number(L, "default_cap", OutputSpec::kDefaultInlineCap);
+  set_number(L, "largest_cap", kInlineLimit);
+  lua_getfield(L, -3, "system");
+  set_text(L, "version", MOONLET_VERSION);
+  set_number(L, "pid", getpid());
+  lua_pop(L, 3);
 }
 
 }  // namespace moonlet

@@ -6,34 +6,14 @@
 
 namespace moonlet {
 
-int luaopen_core_task(lua_State* L);
-int luaopen_core_archive(lua_State* L);
-int luaopen_core_json(lua_State* L);
-int luaopen_core_lost(lua_State* L);
-int luaopen_core_text(lua_State* L);
-int luaopen_core_frames(lua_State* L);
-int luaopen_core_clock(lua_State* L);
-int luaopen_core_file(lua_State* L);
-int luaopen_core_host(lua_State* L);
-int luaopen_core_run(lua_State* L);
-int luaopen_core_runs(lua_State* L);
-int luaopen_core_line(lua_State* L);
-int luaopen_core_lines(lua_State* L);
-int luaopen_core_journal(lua_State* L);
-int luaopen_core_ledger(lua_State* L);
-int luaopen_core_audit(lua_State* L);
-int luaopen_core_tree(lua_State* L);
-int luaopen_core_detach(lua_State* L);
-int luaopen_core_process(lua_State* L);
-int luaopen_core_secret(lua_State* L);
-int luaopen_core_session(lua_State* L);
-int luaopen_core_event(lua_State* L);
-int luaopen_core_system(lua_State* L);
-int luaopen_core_terminal(lua_State* L);
-int luaopen_core_script(lua_State* L);
-int luaopen_core_coroutine(lua_State* L);
+/// Each list has the functions of a library. {nullptr, nullptr} ends it.
+extern const luaL_Reg kCoreArchive[], kCoreAudit[], kCoreClock[], kCoreCoroutine[], kCoreDetach[],
+    kCoreEvent[], kCoreFile[], kCoreFileSwap[], kCoreFrames[], kCoreHost[], kCoreJournal[],
+    kCoreJson[], kCoreLedger[], kCoreLine[], kCoreLines[], kCoreLost[], kCoreProcess[], kCoreRun[],
+    kCoreRuns[], kCoreScript[], kCoreSecret[], kCoreSession[], kCoreSystem[], kCoreTask[],
+    kCoreTerminal[], kCoreText[], kCoreTree[];
 
-/// Opens all libraries above and pushes the table `core` with them.
+/// Pushes the table `core` with all libraries.
 void push_core(lua_State* L);
 
 }  // namespace moonlet

@@ -57,17 +57,12 @@ int detach_done(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreDetach[] = {
     {"start", guard<detach_start>},
     {"done", guard<detach_done>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_detach(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -164,7 +164,9 @@ int event_emit(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreEvent[] = {
     {"display", guard<event_display>},
     {"start", guard<event_start>},
     {"kinds", guard<event_kinds>},
@@ -173,12 +175,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"emit", guard<event_emit>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_event(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

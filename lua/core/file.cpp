@@ -367,7 +367,15 @@ int file_append(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const Dir& check_dir(lua_State* L, int index) {
+  DirBox* box = to_box<DirBox>(L, index);
+  if (box == nullptr || !box->dir) luaL_argerror(L, index, "directory expected");
+  return *box->dir;
+}
+
+const luaL_Reg kCoreFile[] = {
     {"append", guard<file_append>},
     {"load", guard<file_load>},
     {"take", guard<file_take>},
@@ -386,19 +394,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"is_startup", guard<file_is_startup>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-const Dir& check_dir(lua_State* L, int index) {
-  DirBox* box = to_box<DirBox>(L, index);
-  if (box == nullptr || !box->dir) luaL_argerror(L, index, "directory expected");
-  return *box->dir;
-}
-
-int luaopen_core_file(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  add_file_swap(L);
-  return 1;
-}
 
 }  // namespace moonlet

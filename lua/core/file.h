@@ -10,7 +10,4 @@ namespace moonlet {
 /// handle.
 const Dir& check_dir(lua_State* L, int index);
 
-/// Adds the functions of file_swap.cpp to the table at the top of the stack.
-void add_file_swap(lua_State* L);
-
 }  // namespace moonlet

@@ -5,6 +5,7 @@
 
 #include "host/artifact/file/swap.h"
 #include "host/base/release.h"
+#include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -135,7 +136,9 @@ int file_link(lua_State* L) {
   return push_done(L, done);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreFileSwap[] = {
     {"link", guard<file_link>},
     {"content", guard<file_content>},
     {"swap", guard<file_swap>},
@@ -146,9 +149,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"remove_empty", guard<file_remove_empty>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-void add_file_swap(lua_State* L) { luaL_setfuncs(L, kFunctions, 0); }
 
 }  // namespace moonlet

@@ -136,16 +136,11 @@ int frames_lines(lua_State* L) {
   return 3;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreFrames[] = {
     {"stack", guard<frames_stack>}, {"locals", guard<frames_locals>}, {"keep", guard<frames_keep>},
     {"lines", guard<frames_lines>}, {"closed", guard<frames_closed>}, {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_frames(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

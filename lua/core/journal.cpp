@@ -230,7 +230,9 @@ int journal_verify(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreJournal[] = {
     {"open", guard<journal_open>},
     {"collect", guard<journal_collect>},
     {"value", guard<journal_value>},
@@ -239,12 +241,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"verify", guard<journal_verify>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_journal(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

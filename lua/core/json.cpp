@@ -98,7 +98,9 @@ int json_is_array(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreJson[] = {
     {"decode", guard<json_decode>},
     {"encode", guard<json_encode>},
     {"decode_record", guard<json_decode_record>},
@@ -108,14 +110,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"is_array", guard<json_is_array>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_json(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  lua_pushlightuserdata(L, nullptr);
-  lua_setfield(L, -2, "null");
-  return 1;
-}
 
 }  // namespace moonlet

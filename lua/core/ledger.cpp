@@ -319,7 +319,9 @@ int ledger_complete(lua_State* L) {
   return await_work(L);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreLedger[] = {
     {"put", guard<ledger_put>},
     {"forget", guard<ledger_forget>},
     {"list", guard<ledger_list>},
@@ -334,12 +336,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"complete", guard<ledger_complete>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_ledger(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

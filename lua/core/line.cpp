@@ -272,18 +272,13 @@ int line_close(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreLine[] = {
     {"open", guard<line_open>},         {"read", guard<line_read>},
     {"complete", guard<line_complete>}, {"interrupted", guard<line_interrupted>},
     {"cancel", guard<line_cancel>},     {"remember", guard<line_remember>},
     {"close", guard<line_close>},       {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_line(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -110,18 +110,13 @@ int lines_read(lua_State* L) {
   return push_lines(L, reader, lines);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreLines[] = {
     {"open", guard<lines_open>},
     {"read", guard<lines_read>},
     {"close", guard<lines_close>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_lines(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

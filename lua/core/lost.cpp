@@ -26,18 +26,13 @@ int lost_refuse(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreLost[] = {
     {"new", guard<lost_new>},
     {"record", guard<lost_record>},
     {"refuse", guard<lost_refuse>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_lost(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

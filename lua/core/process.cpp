@@ -342,7 +342,9 @@ int process_query(lua_State* L) {
   return await_work(L, &stop);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreProcess[] = {
     {"run", guard<process_run>},
     {"query", guard<process_query>},
     {"attempt", guard<process_attempt>},
@@ -356,14 +358,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"sees_processes", guard<process_sees_processes>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_process(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  set_number(L, "default_cap", OutputSpec::kDefaultInlineCap);
-  set_number(L, "largest_cap", kInlineLimit);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -429,7 +429,15 @@ int run_check_id(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+Home& check_home(lua_State* L, int index) {
+  HomeBox* box = to_box<HomeBox>(L, index);
+  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
+  return **box;
+}
+
+const luaL_Reg kCoreRun[] = {
     {"home", guard<run_home>},
     {"make_home", guard<run_make_home>},
     {"create", guard<run_create>},
@@ -458,18 +466,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"check_id", guard<run_check_id>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-Home& check_home(lua_State* L, int index) {
-  HomeBox* box = to_box<HomeBox>(L, index);
-  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
-  return **box;
-}
-
-int luaopen_core_run(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -193,7 +193,9 @@ int runs_end_keeper(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreRuns[] = {
     {"sweep", guard<runs_sweep>},
     {"index_error", guard<runs_index_error>},
     {"keepers", guard<runs_keepers>},
@@ -205,12 +207,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"end_orphans", guard<runs_end_orphans>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_runs(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

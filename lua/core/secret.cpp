@@ -74,18 +74,13 @@ int secret_key(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreSecret[] = {
     {"hide", guard<secret_hide>},
     {"restore", guard<secret_restore>},
     {"key", guard<secret_key>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_secret(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -362,7 +362,9 @@ int session_attach(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreSession[] = {
     {"make", guard<session_make>},
     {"list", guard<session_list>},
     {"start", guard<session_start>},
@@ -379,12 +381,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"processes", guard<session_processes>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_session(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -170,7 +170,9 @@ int system_is_writable(lua_State* L) {
   return 2;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreSystem[] = {
     {"env", guard<system_env>},
     {"env_matching", guard<system_env_matching>},
     {"cwd", guard<system_cwd>},
@@ -184,15 +186,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"is_writable", guard<system_is_writable>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_system(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  lua_pushliteral(L, MOONLET_VERSION);
-  lua_setfield(L, -2, "version");
-  set_number(L, "pid", getpid());
-  return 1;
-}
 
 }  // namespace moonlet

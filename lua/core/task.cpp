@@ -251,7 +251,9 @@ int task_check(lua_State* L) {
   return 0;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreTask[] = {
     {"open_scope", guard<task_open_scope>},
     {"close_scope", guard<task_close_scope>},
     {"cancel_scope", guard<task_cancel_scope>},
@@ -276,12 +278,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"check", guard<task_check>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_task(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -400,18 +400,13 @@ int terminal_run(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreTerminal[] = {
     {"read", guard<terminal_read>},       {"run", guard<terminal_run>},
     {"can_ask", guard<terminal_can_ask>}, {"ask", guard<terminal_ask>},
     {"page", guard<terminal_page>},       {"input", guard<terminal_input>},
     {"next", guard<terminal_next>},       {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_terminal(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

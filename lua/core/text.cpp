@@ -163,7 +163,9 @@ int text_question(lua_State* L) {
   return 2;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreText[] = {
     {"is_utf8", guard<text_is_utf8>},
     {"clean", guard<text_clean>},
     {"cut", guard<text_cut>},
@@ -179,12 +181,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"question", guard<text_question>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_text(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -81,19 +81,14 @@ int host_config(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreHost[] = {
     {"functions", guard<host_functions>},
     {"call", guard<host_call>},
     {"presets", guard<host_presets>},
     {"config", guard<host_config>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_host(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet

@@ -220,19 +220,6 @@ int script_tests(lua_State* L) { return push_texts(L, embedded_tests()); }
 /// notes() returns the annotations of the public library's modules as {file = text}
 int script_notes(lua_State* L) { return push_texts(L, embedded_notes()); }
 
-constexpr luaL_Reg kFunctions[] = {
-    {"environment", guard<script_environment>},
-    {"load_in", guard<script_load_in>},
-    {"load", guard<script_load>},
-    {"interrupt_first", guard<script_interrupt_first>},
-    {"load_preset", guard<script_load_preset>},
-    {"presets", guard<script_presets>},
-    {"preset_file", guard<script_preset_file>},
-    {"tests", guard<script_tests>},
-    {"notes", guard<script_notes>},
-    {nullptr, nullptr},
-};
-
 }  // namespace
 
 void open_modules(lua_State* L) {
@@ -246,9 +233,17 @@ void open_modules(lua_State* L) {
   }
 }
 
-int luaopen_core_script(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
+const luaL_Reg kCoreScript[] = {
+    {"environment", guard<script_environment>},
+    {"load_in", guard<script_load_in>},
+    {"load", guard<script_load>},
+    {"interrupt_first", guard<script_interrupt_first>},
+    {"load_preset", guard<script_load_preset>},
+    {"presets", guard<script_presets>},
+    {"preset_file", guard<script_preset_file>},
+    {"tests", guard<script_tests>},
+    {"notes", guard<script_notes>},
+    {nullptr, nullptr},
+};
 
 }  // namespace moonlet

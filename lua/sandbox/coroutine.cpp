@@ -271,12 +271,6 @@ int wait_outside(lua_State* L) {
   return lua_yieldk(L, 1, 0, &nothing);
 }
 
-constexpr luaL_Reg kCoreFunctions[] = {
-    {"drive", guard<drive>},
-    {"wait_outside", guard<wait_outside>},
-    {nullptr, nullptr},
-};
-
 constexpr luaL_Reg kFunctions[] = {
     {"create", guard<script_create>},
     {"resume", guard<script_resume>},
@@ -296,9 +290,10 @@ int luaopen_sandbox_coroutine(lua_State* L) {
   return 1;
 }
 
-int luaopen_core_coroutine(lua_State* L) {
-  luaL_newlib(L, kCoreFunctions);
-  return 1;
-}
+const luaL_Reg kCoreCoroutine[] = {
+    {"drive", guard<drive>},
+    {"wait_outside", guard<wait_outside>},
+    {nullptr, nullptr},
+};
 
 }  // namespace moonlet

@@ -149,17 +149,14 @@ int tree_facts_of_index(lua_State* L) {
   return await_work(L);
 }
 
-constexpr luaL_Reg kFunctions[] = {
-    {"copy", guard<tree_copy>},   {"facts_of_index", guard<tree_facts_of_index>},
-    {"sizes", guard<tree_sizes>}, {"update", guard<tree_update>},
-    {nullptr, nullptr},
-};
-
 }  // namespace
 
-int luaopen_core_tree(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
+const luaL_Reg kCoreTree[] = {
+    {"copy", guard<tree_copy>},
+    {"facts_of_index", guard<tree_facts_of_index>},
+    {"sizes", guard<tree_sizes>},
+    {"update", guard<tree_update>},
+    {nullptr, nullptr},
+};
 
 }  // namespace moonlet

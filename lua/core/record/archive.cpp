@@ -141,7 +141,9 @@ int archive_adopt(lua_State* L) {
   return 1;
 }
 
-constexpr luaL_Reg kFunctions[] = {
+}  // namespace
+
+const luaL_Reg kCoreArchive[] = {
     {"fits", guard<archive_fits>},
     {"header", guard<archive_header_of>},
     {"write", guard<archive_write>},
@@ -150,12 +152,5 @@ constexpr luaL_Reg kFunctions[] = {
     {"adopt", guard<archive_adopt>},
     {nullptr, nullptr},
 };
-
-}  // namespace
-
-int luaopen_core_archive(lua_State* L) {
-  luaL_newlib(L, kFunctions);
-  return 1;
-}
 
 }  // namespace moonlet
