@@ -7,7 +7,7 @@
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/executor/context.h"
-#include "host/executor/http/failure.h"
+#include "host/executor/http/items.h"
 #include "host/executor/message.h"
 
 namespace moonlet::executor {
@@ -20,14 +20,8 @@ constexpr int kMostEmpty = 5;            // empty answers in a row until the age
 constexpr std::size_t kMostCalls = 128;  // most tool calls that are run for one answer
 constexpr std::int64_t kLastLookMs = 10'000;
 
-bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
-
-json output_of(const Call& call, const std::string& text) {
-  return {{"type", "function_call_output"}, {"call_id", call.id}, {"output", text}};
-}
-
-std::string joined(const std::string& one, const std::string& other) {
-  return one + (one.empty() || other.empty() ? "" : "\n") + other;
+void add_output(json& items, const Call& call, const std::string& text) {
+  items.push_back({{"type", "function_call_output"}, {"call_id", call.id}, {"output", text}});
 }
 
 }  // namespace
@@ -41,20 +35,6 @@ Agent::Agent(AgentOptions options, const Clock& clock, Session& session, Client&
       toolbox_(toolbox),
       changes_(changes),
       report_(report) {}
-
-void Agent::Said::prepend(const json& message) {
-  Said before;
-  if (!message.contains("content") || !message["content"].is_array()) {
-    before.text = text_of(message, "content");
-  } else {
-    for (const json& part : message["content"]) {
-      before.text = joined(before.text, text_of(part, "text"));
-      before.refusal = joined(before.refusal, text_of(part, "refusal"));
-    }
-  }
-  text = joined(before.text, text);
-  refusal = joined(before.refusal, refusal);
-}
 
 std::optional<int> Agent::begin() {
   if (auto begun = changes_.begin(options_.limit); !begun) {
@@ -78,7 +58,7 @@ int Agent::run() {
   if (auto code = begin()) return *code;
   for (;;) {
     if (auto code = settle_calls()) return *code;
-    const Said said = last_message();
+    const Said said = last_said();
     const auto ending = ending_of(said);
     if (ending || !said.text.empty()) {
       return finish(ending ? *ending : Ending{Status::kComplete, said.text, {}});
@@ -105,32 +85,17 @@ int Agent::run() {
   }
 }
 
-/// Returns the model's tool calls that have no output yet, in order.
-std::vector<Call> Agent::open_calls() const {
+/// Returns what the model has said since the last user message or tool output.
+Said Agent::last_said() const {
   const json& items = session_.data().items;
-  std::set<std::string> answered;
-  for (const json& item : items) {
-    if (is_type(item, "function_call_output")) answered.insert(text_of(item, "call_id"));
+  auto from = items.end();
+  while (from != items.begin()) {
+    const json& item = *std::prev(from);
+    if (is_type(item, "function_call_output") || text_of(item, "role") == "user") break;
+    --from;
   }
-  std::vector<Call> calls;
-  for (const json& item : items) {
-    if (!is_type(item, "function_call")) continue;
-    Call call{text_of(item, "call_id"), text_of(item, "name"), text_of(item, "arguments")};
-    call.whole = text_of(item, "status") != "incomplete";
-    if (answered.count(call.id) == 0) calls.push_back(std::move(call));
-  }
-  return calls;
-}
-
-/// Returns the model's message that ends the conversation; empty if another item ends it.
-Agent::Said Agent::last_message() const {
-  const json& items = session_.data().items;
   Said said;
-  for (auto item = items.rbegin(); item != items.rend(); ++item) {
-    if (is_type(*item, "reasoning")) continue;
-    if (!is_type(*item, "message") || text_of(*item, "role") != "assistant") break;
-    said.prepend(*item);
-  }
+  for (; from != items.end(); ++from) said.add(*from);
   return said;
 }
 
@@ -144,69 +109,58 @@ std::optional<Agent::Ending> Agent::ending_of(const Said& said) const {
 
 void Agent::leave_calls() {
   SessionData& data = session_.data();
-  for (const Call& call : open_calls()) {
+  for (const Call& call : open_calls(data.items)) {
     const bool begun = data.started_call == call.id;
-    data.items.push_back(output_of(call, begun ? "[the executor was stopped while this ran: look "
-                                                 "at what it did]"
-                                               : "[not run: the executor was stopped before]"));
+    add_output(data.items, call,
+               begun ? "[the executor was stopped while this ran: look at what it did]"
+                     : "[not run: the executor was stopped before]");
   }
   data.started_call.clear();
 }
 
 std::optional<int> Agent::settle_calls() {
-  SessionData& data = session_.data();
-  const std::vector<Call> calls = open_calls();
+  json& items = session_.data().items;
+  const std::vector<Call> calls = open_calls(items);
   if (calls.empty()) return std::nullopt;
-  // Find the text that the model wrote in the same answer as its tool calls.
-  Said beside;
-  for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
-    if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;
-    if (is_type(*item, "message")) beside.prepend(*item);
-  }
-  const auto ending = ending_of(beside);
+  const auto ending = ending_of(last_said());
   std::size_t number = 0;
   for (const Call& call : calls) {
     if (ending) {
-      data.items.push_back(output_of(call,
-                                     "[not run: your turn ended with a question or an "
-                                     "obstacle]"));
-      continue;
+      add_output(items, call, "[not run: your turn ended with a question or an obstacle]");
+    } else if (!call.whole) {
+      add_output(items, call, "[not run: this call arrived incomplete: send it again, whole]");
+    } else if (++number > kMostCalls) {
+      add_output(items, call,
+                 "[not run: an answer may hold " + std::to_string(kMostCalls) + " calls]");
+    } else if (auto code = settle(call)) {
+      return code;
     }
-    if (!call.whole) {
-      data.items.push_back(output_of(call,
-                                     "[not run: this call arrived incomplete: send it again, "
-                                     "whole]"));
-      continue;
-    }
-    if (++number > kMostCalls) {
-      data.items.push_back(output_of(
-          call, "[not run: an answer may hold " + std::to_string(kMostCalls) + " calls]"));
-      continue;
-    }
-    if (auto code = end_at_limit()) return code;
-    const std::string detail = toolbox_.detail(call);
-    const bool again = data.started_call == call.id;
-    if (again && call.name == "Bash") {
-      report_.progress("The executor was stopped in " + call.name + " " + detail);
-      data.items.push_back(output_of(
-          call,
-          "[the executor was stopped while this ran: look at what it did before you repeat "
-          "it]"));
-      data.started_call.clear();
-      if (!save()) return kExitFailed;
-      continue;
-    }
+  }
+  return ending ? finish(*ending) : end_at_limit();
+}
+
+/// Runs a call, unless an earlier process has begun it and it must not be repeated.
+std::optional<int> Agent::settle(const Call& call) {
+  if (auto code = end_at_limit()) return code;
+  SessionData& data = session_.data();
+  const std::string detail = toolbox_.detail(call);
+  const bool again = data.started_call == call.id;
+  if (again && call.name == "Bash") {
+    report_.progress("The executor was stopped in " + call.name + " " + detail);
+    add_output(data.items, call,
+               "[the executor was stopped while this ran: look at what it did before you repeat "
+               "it]");
+  } else {
     ToolResult result = run_call(call, detail);
     if (again && result.status != ToolResult::Status::kOk) {
       result.output +=
           "\n[the executor was stopped in this call before: it may have been done then]";
     }
-    data.items.push_back(output_of(call, result.output));
-    data.started_call.clear();
-    if (!save()) return kExitFailed;
+    add_output(data.items, call, result.output);
   }
-  if (!ending) return end_at_limit();
-  return finish(*ending);
+  data.started_call.clear();
+  if (!save()) return kExitFailed;
+  return std::nullopt;
 }
 
 ToolResult Agent::run_call(const Call& call, const std::string& detail) {
@@ -246,9 +200,8 @@ std::optional<int> Agent::ask() {
   }
 }
 
-/// Drops old tool output from the conversation. Returns the number of dropped outputs, or no value
-/// if there is nothing left to drop.
-std::optional<int> Agent::make_room() {
+/// Drops old tool output from the conversation. Returns false if there is nothing left to drop.
+bool Agent::make_room() {
   SessionData& data = session_.data();
   const std::size_t before = json_text(data.items).size();
   const std::size_t wanted =
@@ -258,11 +211,11 @@ std::optional<int> Agent::make_room() {
                 before - std::min(before, static_cast<std::size_t>(options_.context_tokens) * 3))
           : before / 2;
   const std::size_t dropped = drop_old_output(data.items, wanted);
-  if (dropped == 0) return std::nullopt;
+  if (dropped == 0) return false;
   report_.progress("The context is full: the output of " + std::to_string(dropped) +
                    " old tool calls was dropped");
   (void)save();
-  return static_cast<int>(dropped);
+  return true;
 }
 
 void Agent::take(Turn turn) {
@@ -275,39 +228,37 @@ void Agent::take(Turn turn) {
   for (const json& item : data.items) {
     if (is_type(item, "function_call")) known.insert(text_of(item, "call_id"));
   }
+  Said said;
+  bool calls = false, runs = false;
   for (json& item : turn.items) {
-    // Local servers may reuse call ids, but an id must be unique within the conversation.
-    if (is_type(item, "function_call") && !known.insert(text_of(item, "call_id")).second) {
-      item["call_id"] = "call_" + random_hex(8);
+    said.add(item);
+    if (is_type(item, "function_call")) {
+      calls = true;
+      runs = runs || text_of(item, "status") != "incomplete";
+      // Local servers may reuse call ids, but an id must be unique within the conversation.
+      if (!known.insert(text_of(item, "call_id")).second) item["call_id"] = "call_" + random_hex(8);
     }
     data.items.push_back(std::move(item));
   }
-  const auto user = [&](const char* text) {
-    data.items.push_back({{"type", "message"},
-                          {"role", "user"},
-                          {"content", json::array({{{"type", "input_text"}, {"text", text}}})}});
+  const auto ask_again = [&](const char* text) {
+    data.items.push_back(message_item("user", "input_text", text));
   };
-  const bool broken = turn.calls.empty() && turn.cut;
-  const bool runs = std::any_of(turn.calls.begin(), turn.calls.end(),
-                                [](const Call& call) { return call.whole; });
-  if (!turn.text.empty()) report_.message(turn.text, !broken);
+  const bool broken = !calls && turn.cut;
+  if (!said.text.empty()) report_.message(said.text, !broken);
   if (!turn.usage.empty()) report_.usage(data.usage);
-  if (!turn.refusal.empty() || runs) {
+  ++empty_;
+  if (!said.refusal.empty() || runs) {
     empty_ = 0;
-    return;
-  }
-  if (!turn.calls.empty()) {
+  } else if (calls) {
     report_.warning("the model's call arrived incomplete: it was not run");
   } else if (broken) {
     report_.warning("the model's answer was cut off: it is asked to continue");
-    user("Your answer was cut off. Go on, in smaller steps.");
-  } else if (turn.calls.empty() && turn.text.find_first_not_of(" \t\r\n") == std::string::npos) {
-    user("Your answer was empty. Go on with the task, or say in a sentence that it is done.");
+    ask_again("Your answer was cut off. Go on, in smaller steps.");
+  } else if (said.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    ask_again("Your answer was empty. Go on with the task, or say in a sentence that it is done.");
   } else {
     empty_ = 0;
-    return;
   }
-  ++empty_;
 }
 
 int Agent::finish(const Ending& ending) {
@@ -327,23 +278,19 @@ int Agent::repeat() {
   const SessionData& data = session_.data();
   const json& outcome = data.outcome;
   std::vector<Change> changes;
-  if (outcome.contains("files") && outcome["files"].is_array()) {
-    for (const json& file : outcome["files"]) {
-      changes.push_back({text_of(file, "path"), text_of(file, "change")});
-    }
+  for (const json& file : array_of(outcome, "files")) {
+    changes.push_back({text_of(file, "path"), text_of(file, "change")});
   }
   std::vector<std::string> options;
-  if (outcome.contains("options") && outcome["options"].is_array()) {
-    for (const json& option : outcome["options"]) {
-      if (option.is_string()) options.push_back(option);
-    }
+  for (const json& option : array_of(outcome, "options")) {
+    if (option.is_string()) options.push_back(option);
   }
   const std::string text = text_of(outcome, "text");
   report_.files(changes);
   switch (data.status) {
     case Status::kQuestion:
       report_.question(text, options);
-      report_.done(true, last_message().text);
+      report_.done(true, last_said().text);
       return kExitQuestion;
     case Status::kBlocked:
       report_.blocked(text);

@@ -54,20 +54,15 @@ class Agent {
     std::vector<std::string> options;
   };
 
-  struct Said {
-    std::string text, refusal;
-    void prepend(const nlohmann::json& message);
-  };
-
   std::optional<int> begin();
   std::optional<int> end_at_limit();
   std::optional<int> settle_calls();
+  std::optional<int> settle(const Call& call);
   ToolResult run_call(const Call& call, const std::string& detail);
-  std::vector<Call> open_calls() const;
-  Said last_message() const;
+  Said last_said() const;
   std::optional<Ending> ending_of(const Said& said) const;
   std::optional<int> ask();
-  std::optional<int> make_room();
+  bool make_room();
   void take(Turn turn);
   int finish(const Ending& ending);
   int fail(const Failure& failure);

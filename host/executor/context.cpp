@@ -8,7 +8,7 @@
 #include "host/base/digest.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/http/failure.h"
+#include "host/executor/http/items.h"
 
 namespace moonlet::executor {
 

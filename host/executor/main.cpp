@@ -16,12 +16,6 @@ namespace moonlet::executor {
 
 namespace {
 
-nlohmann::json user_item(const std::string& text) {
-  return {{"type", "message"},
-          {"role", "user"},
-          {"content", nlohmann::json::array({{{"type", "input_text"}, {"text", text}}})}};
-}
-
 /// Opens the session of the task. With --fork, creates a session that starts with a copy of the
 /// task's conversation.
 Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor,
@@ -56,17 +50,18 @@ bool begin_turn(SessionData& data, Agent& agent, const Options& options, const P
   const std::string& root = workspace.root().path();
   if (is_new) {
     data.description = options.description;
-    data.items.push_back(
-        user_item(first_message(data.task_id, options.description, plan, workspace)));
+    data.items.push_back(message_item(
+        "user", "input_text", first_message(data.task_id, options.description, plan, workspace)));
   } else {
     const bool same = options.description == data.description && !forked;
     if (same && data.status != Status::kRunning && data.status != Status::kBlocked) return false;
     if (!same || data.status == Status::kBlocked) {
       agent.leave_calls();
       const bool new_plan = !plan.path.empty() && plan.sha256 != data.plan_sha256;
-      data.items.push_back(
-          user_item(next_message(options.description, data.status == Status::kQuestion,
-                                 new_plan ? &plan : nullptr, root != data.root ? &root : nullptr)));
+      data.items.push_back(message_item(
+          "user", "input_text",
+          next_message(options.description, data.status == Status::kQuestion,
+                       new_plan ? &plan : nullptr, root != data.root ? &root : nullptr)));
     }
   }
   data.root = root;

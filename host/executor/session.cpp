@@ -13,7 +13,7 @@
 #include "host/base/id.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/http/failure.h"
+#include "host/executor/http/items.h"
 #include "host/executor/tools/workspace.h"
 #include "host/process/child/tree.h"
 

@@ -4,6 +4,7 @@
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/executor/http/failure.h"
+#include "host/executor/http/items.h"
 
 namespace moonlet::executor {
 
@@ -13,16 +14,9 @@ using nlohmann::json;
 constexpr std::size_t kMostCalls = 1000;
 
 std::string message_text(const json& item) {
-  if (item.contains("content") && item["content"].is_string()) return item["content"];
-  std::string text;
-  if (item.contains("content") && item["content"].is_array()) {
-    for (const json& part : item["content"]) {
-      const std::string piece = text_of(part, "text") + text_of(part, "refusal");
-      if (!text.empty() && !piece.empty()) text += '\n';
-      text += piece;
-    }
-  }
-  return text;
+  Said said;
+  said.add(item);
+  return joined(said.text, said.refusal);
 }
 
 /// Returns the assistant message at the end, and adds one if there is none. The model's text and
@@ -50,9 +44,7 @@ json messages_of(const Request& request) {
                           {"content", text_of(item, "output")}});
     } else if (type == "message" && text_of(item, "role") == "assistant") {
       json& message = assistant(messages);
-      std::string text = text_of(message, "content");
-      if (!text.empty()) text += '\n';
-      message["content"] = text + message_text(item);
+      message["content"] = joined(text_of(message, "content"), message_text(item));
     } else if (type == "message") {
       messages.push_back({{"role", "user"}, {"content", message_text(item)}});
     }
@@ -89,42 +81,17 @@ json chat_body(const Request& request, const std::set<std::string>& dropped) {
   return body;
 }
 
-bool ChatReader::take(const std::string& name, const std::string& data) {
-  if (done_ || failure_) return false;
-  if (data == "[DONE]") {
-    end();
-    return false;
-  }
-  auto parsed = parse_json(data, kWireJson);
-  if (!parsed || !parsed->is_object()) {
-    fail({Failure::Kind::kNetwork,
-          "the stream holds an event that is not JSON: " + printable(data, 120)});
-    return false;
-  }
-  if (parsed->contains("error") && !(*parsed)["error"].is_null()) {
-    fail(failure_of_error((*parsed)["error"], "the model's answer failed"));
-  } else if (name == "error") {
-    fail(failure_of_error(*parsed, "the model's answer failed"));
-  } else {
-    take_chunk(*parsed);
-  }
-  return !failure_;
+void ChatReader::ended(bool marked) {
+  if (marked || (finished_ && !failure_)) end();
 }
 
-void ChatReader::ended() {
-  if (finished_ && !failure_) end();
-}
-
-void ChatReader::take_whole(const json& body) {
-  if (body.contains("error") && !body["error"].is_null()) {
-    return fail(failure_of_error(body["error"], "the model's answer failed"));
-  }
-  take_chunk(body);
+void ChatReader::take_body(const json& body) {
+  take_event({}, body);
   if (!finished_) return fail({Failure::Kind::kInvalid, "the server's answer holds no choices"});
   end();
 }
 
-void ChatReader::take_chunk(const json& chunk) {
+void ChatReader::take_event(const std::string&, const json& chunk) {
   const json& usage = object_of(chunk, "usage");
   if (!usage.is_null()) {
     turn_.usage = {count_of(usage, "prompt_tokens"),
@@ -132,11 +99,9 @@ void ChatReader::take_chunk(const json& chunk) {
                    count_of(usage, "completion_tokens"),
                    count_of(object_of(usage, "completion_tokens_details"), "reasoning_tokens")};
   }
-  if (!chunk.contains("choices") || !chunk["choices"].is_array() || chunk["choices"].empty()) {
-    return;
-  }
-  const json& choice = chunk["choices"][0];
-  if (!choice.is_object()) return;
+  const json& choices = array_of(chunk, "choices");
+  if (choices.empty() || !choices[0].is_object()) return;
+  const json& choice = choices[0];
   take_delta(object_of(choice, choice.contains("delta") ? "delta" : "message"));
   const std::string reason = text_of(choice, "finish_reason");
   if (reason.empty()) return;
@@ -146,12 +111,9 @@ void ChatReader::take_chunk(const json& chunk) {
 }
 
 void ChatReader::take_delta(const json& delta) {
-  turn_.text += text_of(delta, "content");
-  turn_.refusal += text_of(delta, "refusal");
-  if (!delta.is_object() || !delta.contains("tool_calls") || !delta["tool_calls"].is_array()) {
-    return;
-  }
-  for (const json& call : delta["tool_calls"]) {
+  said_.text += text_of(delta, "content");
+  said_.refusal += text_of(delta, "refusal");
+  for (const json& call : array_of(delta, "tool_calls")) {
     if (call.is_object()) take_call(call);
   }
 }
@@ -180,31 +142,27 @@ void ChatReader::take_call(const json& delta) {
   }
   if (part->call.id.empty()) part->call.id = id;
   if (part->call.name.empty()) part->call.name = name;
-  if (function.is_object() && function.contains("arguments") && function["arguments"].is_object()) {
-    part->call.arguments = json_text(function["arguments"]);
-  } else {
+  const json& whole = object_of(function, "arguments");
+  if (whole.is_null()) {
     part->call.arguments += text_of(function, "arguments");
+  } else {
+    part->call.arguments = json_text(whole);
   }
 }
 
 void ChatReader::end() {
   if (done_) return;
-  if (!turn_.text.empty()) {
-    turn_.items.push_back(
-        {{"type", "message"},
-         {"role", "assistant"},
-         {"content", json::array({{{"type", "output_text"}, {"text", turn_.text}}})}});
+  if (filtered_ && said_.refusal.empty()) said_.refusal = kFiltered;
+  for (const auto& [type, text] :
+       {std::pair("output_text", said_.text), {"refusal", said_.refusal}}) {
+    if (!text.empty()) turn_.items.push_back(message_item("assistant", type, text));
   }
-  if (filtered_ && turn_.refusal.empty()) turn_.refusal = kFiltered;
-  if (!turn_.refusal.empty()) refuse(std::string(turn_.refusal));
-  for (Part& part : parts_) {
-    Call& call = part.call;
-    if (call.id.empty()) call.id = "call_" + random_hex(6);
+  for (const Part& part : parts_) {
+    const Call& call = part.call;
     turn_.items.push_back({{"type", "function_call"},
-                           {"call_id", call.id},
+                           {"call_id", call.id.empty() ? "call_" + random_hex(6) : call.id},
                            {"name", call.name},
                            {"arguments", call.arguments}});
-    turn_.calls.push_back(std::move(call));
   }
   done_ = true;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/executor/http/items.h"
 #include "host/executor/http/turn.h"
 
 namespace moonlet::executor {
@@ -15,9 +16,7 @@ nlohmann::json chat_body(const Request& request, const std::set<std::string>& dr
 
 class ChatReader final : public TurnReader {
  public:
-  bool take(const std::string& name, const std::string& data) override;
-  void take_whole(const nlohmann::json& body) override;
-  void ended() override;
+  void ended(bool marked) override;
 
  private:
   struct Part {
@@ -25,11 +24,13 @@ class ChatReader final : public TurnReader {
     Call call;
   };
 
-  void take_chunk(const nlohmann::json& chunk);
+  void take_event(const std::string& type, const nlohmann::json& chunk) override;
+  void take_body(const nlohmann::json& body) override;
   void take_delta(const nlohmann::json& delta);
   void take_call(const nlohmann::json& delta);
   void end();
 
+  Said said_;
   std::vector<Part> parts_;
   bool finished_ = false;  // the server has sent a finish_reason
   bool filtered_ = false;  // the provider's content filter has ended the answer

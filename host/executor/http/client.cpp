@@ -173,7 +173,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     reader->take_whole(*body);
   } else if (reply.end == HttpReply::End::kWhole) {
     parser.finish();
-    if (!reader->done()) reader->ended();
+    if (!reader->done()) reader->ended(false);
   }
   if (reader->failure()) {
     Failure failure = *reader->failure();

@@ -9,6 +9,7 @@
 #include "host/base/ascii.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
+#include "host/executor/http/items.h"
 
 namespace moonlet::executor {
 
@@ -17,7 +18,6 @@ namespace {
 using Kind = Failure::Kind;
 constexpr std::int64_t kLongestPause = 30'000;
 constexpr std::size_t kMessageCap = 2000;
-constexpr std::int64_t kLargestCount = 1'000'000'000'000;
 
 bool has_any(const std::string& text, std::initializer_list<const char*> words) {
   return std::any_of(words.begin(), words.end(),
@@ -105,31 +105,6 @@ const char* to_string(Kind kind) {
       return "interrupted";
   }
   return "failed";
-}
-
-std::string text_of(const nlohmann::json& object, const char* name) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-const nlohmann::json& object_of(const nlohmann::json& object, const char* name) {
-  static const nlohmann::json none;
-  if (!object.is_object()) return none;
-  const auto found = object.find(name);
-  return found != object.end() && found->is_object() ? *found : none;
-}
-
-std::int64_t count_of(const nlohmann::json& object, const char* name) {
-  if (!object.is_object()) return 0;
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_number_integer()) return 0;
-  // Clamp token counts from the server, so that their sum cannot overflow.
-  if (found->is_number_unsigned()) {
-    return static_cast<std::int64_t>(
-        std::min<std::uint64_t>(kLargestCount, found->get<std::uint64_t>()));
-  }
-  return std::clamp<std::int64_t>(found->get<std::int64_t>(), 0, kLargestCount);
 }
 
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {

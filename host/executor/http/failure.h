@@ -27,10 +27,4 @@ bool may_retry(const Failure& failure);
 /// an exponential backoff of at most 30 s. `jitter` is between 0 and 1.
 std::int64_t pause_of(const Failure& failure, int tries, double jitter);
 
-/// Returns the string member `name` of `object`; "" if it is missing or not a string.
-std::string text_of(const nlohmann::json& object, const char* name);
-/// Returns the member `name` of `object` if it is an object; otherwise a JSON null.
-const nlohmann::json& object_of(const nlohmann::json& object, const char* name);
-std::int64_t count_of(const nlohmann::json& object, const char* name);
-
 }  // namespace moonlet::executor

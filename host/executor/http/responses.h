@@ -14,14 +14,13 @@ nlohmann::json responses_body(const Request& request, const std::set<std::string
 
 class ResponsesReader final : public TurnReader {
  public:
-  bool take(const std::string& name, const std::string& data) override;
-  void take_whole(const nlohmann::json& body) override;
+  void ended(bool) override {}
 
  private:
-  void take_item(const nlohmann::json& item);
-  void take_message(const nlohmann::json& item);
+  void take_event(const std::string& type, const nlohmann::json& event) override;
+  void take_body(const nlohmann::json& body) override;
+  void take_item(nlohmann::json item);
   void end(const nlohmann::json& response);
-  void failed(const nlohmann::json& error);
 };
 
 }  // namespace moonlet::executor

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -30,18 +29,8 @@ struct Usage {
   bool empty() const { return input == 0 && output == 0; }
 };
 
-struct Call {
-  std::string id;  ///< unique within the conversation
-  std::string name;
-  std::string arguments;  ///< JSON text from the model, not validated
-  bool whole = true;      ///< false if the answer ended before the call was complete
-};
-
 struct Turn {
   nlohmann::json items = nlohmann::json::array();  ///< the model's output; later requests repeat it
-  std::string text;                                ///< the text of the turn's messages
-  std::string refusal;  ///< why the model or its provider refuses the task; often empty
-  std::vector<Call> calls;
   Usage usage;
   bool cut = false;  ///< the answer was cut off at the limit of output tokens
 };
@@ -87,31 +76,30 @@ struct Request {
 class TurnReader {
  public:
   virtual ~TurnReader() = default;
-  /// Handles an event of the stream. Returns false if it was the last one.
-  virtual bool take(const std::string& name, const std::string& data) = 0;
+  /// Handles an event of the stream.
+  void take(const std::string& name, const std::string& data);
   /// Handles the whole answer of a server that does not support streaming.
-  virtual void take_whole(const nlohmann::json& body) = 0;
-  /// Handles the end of the stream. Some servers end it without a final event.
-  virtual void ended() {}
+  void take_whole(const nlohmann::json& body);
+  /// Handles the end of the stream. `marked` is true if the server has sent "[DONE]".
+  virtual void ended(bool marked) = 0;
   /// Returns true once the answer is complete.
   bool done() const { return done_; }
   const std::optional<Failure>& failure() const { return failure_; }
   Turn& turn() { return turn_; }
 
  protected:
+  virtual void take_event(const std::string& type, const nlohmann::json& event) = 0;
+  virtual void take_body(const nlohmann::json& body) = 0;
   void fail(Failure failure) { failure_ = std::move(failure); }
-  /// Adds a refusal to the turn, as an item of the Responses API.
-  void refuse(const std::string& text) {
-    turn_.refusal = text;
-    turn_.items.push_back(
-        {{"type", "message"},
-         {"role", "assistant"},
-         {"content", nlohmann::json::array({{{"type", "refusal"}, {"refusal", text}}})}});
-  }
+  /// Fails with an error object that the server has sent.
+  void fail_by(const nlohmann::json& error);
 
   Turn turn_;
   bool done_ = false;
   std::optional<Failure> failure_;
+
+ private:
+  bool failed(const nlohmann::json& object);
 };
 
 }  // namespace moonlet::executor

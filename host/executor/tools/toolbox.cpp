@@ -5,7 +5,6 @@
 
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/http/failure.h"
 #include "host/executor/tools/files.h"
 #include "host/executor/tools/search.h"
 

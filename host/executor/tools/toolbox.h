@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "host/executor/http/turn.h"
+#include "host/executor/http/items.h"
 #include "host/executor/tools/bash.h"
 #include "host/executor/tools/limit.h"
 #include "host/executor/tools/tool.h"

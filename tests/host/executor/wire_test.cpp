@@ -75,7 +75,7 @@ Events parse_by_lines(std::string text) {
 
 Turn read_all(TurnReader& reader, const std::vector<std::string>& events) {
   for (const auto& event : events) reader.take("", event);
-  reader.ended();
+  reader.ended(false);
   return reader.turn();
 }
 
@@ -132,7 +132,7 @@ TEST_CASE("executor sse: bytes of any kind end in events or nothing, never in a 
     });
     parser.feed(text);
     parser.finish();
-    chat.ended();
+    chat.ended(false);
     CHECK(!responses.done());
   }
 }
@@ -168,8 +168,9 @@ TEST_CASE("executor responses: items are carried whole, reasoning with its conte
                       .dump());
   REQUIRE(reader.done());
   CHECK(reader.turn().items == json::array({reasoning, call}));
-  REQUIRE(reader.turn().calls.size() == 1);
-  CHECK(reader.turn().calls[0].arguments == "{\"path\":\"a\"}");
+  const auto calls = open_calls(reader.turn().items);
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].arguments == "{\"path\":\"a\"}");
   CHECK(reader.turn().usage.cached == 3);
   CHECK(reader.turn().usage.reasoning == 2);
 }
@@ -220,9 +221,10 @@ TEST_CASE("executor chat: calls come by index, in pieces, whole, or without any 
                chunk({{"tool_calls", {{{"index", 0}, {"function", {{"arguments", "th\":1}"}}}}}}}),
                chunk(json::object(), "stop")});
   REQUIRE(pieces.done());
-  REQUIRE(turn.calls.size() == 2);
-  CHECK(turn.calls[0].arguments == "{\"path\":1}");
-  CHECK(turn.calls[1].name == "Glob");
+  auto calls = open_calls(turn.items);
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0].arguments == "{\"path\":1}");
+  CHECK(calls[1].name == "Glob");
 
   ChatReader without;
   turn = read_all(
@@ -230,10 +232,11 @@ TEST_CASE("executor chat: calls come by index, in pieces, whole, or without any 
                 chunk({{"tool_calls", {{{"function", {{"arguments", "}"}}}}}}}),
                 chunk({{"tool_calls", {{{"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
                 "[DONE]"});
-  REQUIRE(turn.calls.size() == 2);
-  CHECK(turn.calls[0].arguments == "{}");
-  CHECK(!turn.calls[0].id.empty());
-  CHECK(turn.calls[0].id != turn.calls[1].id);
+  calls = open_calls(turn.items);
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0].arguments == "{}");
+  CHECK(!calls[0].id.empty());
+  CHECK(calls[0].id != calls[1].id);
 }
 
 TEST_CASE("executor chat: a stream that ends without a reason is not an answer") {
@@ -288,8 +291,10 @@ TEST_CASE(
   REQUIRE(reader.done());
   const Turn& turn = reader.turn();
   REQUIRE(turn.items.size() == 3);
-  REQUIRE(turn.calls.size() == 1);
-  CHECK(turn.text == "plain");
+  CHECK(open_calls(turn.items).size() == 1);
+  Said said;
+  for (const json& item : turn.items) said.add(item);
+  CHECK(said.text == "plain");
   CHECK(turn.items[1]["role"] == "assistant");
   Usage sum;
   for (int i = 0; i < 1000; ++i) sum += turn.usage;
@@ -313,9 +318,10 @@ TEST_CASE("executor chat: calls with any index stay apart, and a flood of them i
                                 {call(INT64_MIN, "a"), call(nullptr, "b"), call(-1, "c"),
                                  call(-2, "d"), call(INT64_MIN, "e"), nullptr, 7}}}),
                         chunk(json::object(), "tool_calls")});
-  REQUIRE(turn.calls.size() == 4);
-  CHECK(turn.calls[0].arguments == "ae");
-  CHECK(turn.calls[1].arguments == "b");
+  const auto calls = open_calls(turn.items);
+  REQUIRE(calls.size() == 4);
+  CHECK(calls[0].arguments == "ae");
+  CHECK(calls[1].arguments == "b");
 
   ChatReader flood;
   for (int i = 0; i < 2000 && !flood.failure(); ++i) {
