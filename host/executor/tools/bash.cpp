@@ -257,32 +257,28 @@ void Bash::wait(Child& child, std::int64_t until_ms) {
 
 ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   auto command = arguments.text("command");
-  if (!command) return ToolResult::of(command.error());
+  if (!command) return command.error();
   if (command->find('\0') != std::string::npos) {
-    return ToolResult::of({ErrorKind::kInvalid, "the command contains a NUL byte", {}, {}});
+    return invalid("the command contains a NUL byte", {});
   }
   auto asked = arguments.integer_or("timeout_ms", kDefaultMs);
-  if (!asked) return ToolResult::of(asked.error());
+  if (!asked) return asked.error();
   if (*asked <= 0) {
-    return ToolResult::of({ErrorKind::kInvalid,
-                           "timeout_ms must be positive",
-                           "leave it out for " + std::to_string(kDefaultMs) + " ms",
-                           {}});
+    return invalid("timeout_ms must be positive",
+                   "leave it out for " + std::to_string(kDefaultMs) + " ms");
   }
   const std::int64_t limit = std::min<std::int64_t>(*asked, kLongestMs);
 
   Child child;
   int ends[2] = {-1, -1};
-  if (!make_output_pipe(ends[0], ends[1])) {
-    return ToolResult::of(Error::from_errno(errno, "make a pipe"));
-  }
+  if (!make_output_pipe(ends[0], ends[1])) return Error::from_errno(errno, "make a pipe");
   child.output = Fd(ends[0]);
   Fd write_end(ends[1]);
   const auto held = places_to_hold();
   guard_.remember(held);
   auto pid = start(*command, write_end.get(), held);
   write_end.close();
-  if (!pid) return ToolResult::of(pid.error());
+  if (!pid) return pid.error();
   child.pid = *pid;
   child.exit = Fd(open_process_fd(child.pid));
   std::int64_t until = clock_.monotonic_ms() + limit;

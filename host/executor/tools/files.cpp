@@ -15,10 +15,6 @@ constexpr std::int64_t kDefaultLines = 2000;
 
 std::string shown_path(const std::string& rel) { return "'" + printable(rel, 200) + "'"; }
 
-Error invalid(std::string message, std::string hint) {
-  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
-}
-
 /// `Before` holds the state and content that a file had before a tool replaced it.
 struct Before {
   FileInfo info;
@@ -93,6 +89,16 @@ std::string lines_of(const std::string& text, const std::string& part) {
   return list;
 }
 
+/// Returns the argument `path` relative to the root. Refuses a path that is read-only to tools.
+Result<std::string> writable_path(const Workspace& workspace, const Arguments& arguments) {
+  auto path = arguments.text("path");
+  if (!path) return path.error();
+  auto rel = workspace.relative(*path);
+  if (!rel) return rel;
+  if (auto allowed = workspace.check_writable(*rel); !allowed) return allowed.error();
+  return rel;
+}
+
 }  // namespace
 
 Result<std::string> read_text(const Dir& root, const std::string& rel) {
@@ -113,14 +119,14 @@ Result<std::string> read_text(const Dir& root, const std::string& rel) {
 
 ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
   auto path = arguments.text("path");
-  if (!path) return ToolResult::of(path.error());
+  if (!path) return path.error();
   auto offset = arguments.integer_or("offset", 1);
   auto limit = arguments.integer_or("limit", kDefaultLines);
-  if (!offset || !limit) return ToolResult::of(!offset ? offset.error() : limit.error());
+  if (!offset || !limit) return !offset ? offset.error() : limit.error();
   auto rel = workspace.relative(*path);
-  if (!rel) return ToolResult::of(rel.error());
+  if (!rel) return rel.error();
   auto text = patiently([&] { return read_text(workspace.root(), *rel); });
-  if (!text) return ToolResult::of(text.error());
+  if (!text) return text.error();
   if (text->empty()) return {"(the file is empty)"};
 
   const std::int64_t from = std::max<std::int64_t>(1, *offset);
@@ -150,68 +156,54 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
 ToolResult write_tool(const Workspace& workspace, const Arguments& arguments) {
   auto path = arguments.text("path");
   auto content = arguments.text("content");
-  if (!path || !content) return ToolResult::of(!path ? path.error() : content.error());
-  auto rel = workspace.relative(*path);
-  if (!rel) return ToolResult::of(rel.error());
-  if (auto allowed = workspace.check_writable(*rel); !allowed) {
-    return ToolResult::of(allowed.error());
-  }
+  if (!path || !content) return !path ? path.error() : content.error();
+  auto rel = writable_path(workspace, arguments);
+  if (!rel) return rel.error();
   if (path->empty() || path->back() == '/') {
-    return ToolResult::of(invalid(shown_path(*path) + " names a folder", "name a file"));
+    return invalid(shown_path(*path) + " names a folder", "name a file");
   }
-  if (auto fits = check_size(*rel, content->size()); !fits) return ToolResult::of(fits.error());
+  if (auto fits = check_size(*rel, content->size()); !fits) return fits.error();
   auto place = place_of(workspace.root(), *rel, true);
-  if (!place) return ToolResult::of(place.error());
+  if (!place) return place.error();
   auto info = place->folder.stat(place->name);
   if (info && info->kind != EntryKind::kFile) {
-    return ToolResult::of(
-        invalid(shown_path(*rel) + " is there, and is not a regular file", "choose another name"));
+    return invalid(shown_path(*rel) + " is there, and is not a regular file",
+                   "choose another name");
   }
   const std::uint32_t mode = info ? info->mode : 0;
   auto done = place->folder.write_file(place->name, *content, Durable::kNo, {}, mode);
-  if (!done) return ToolResult::of(done.error());
+  if (!done) return done.error();
   return {(info ? "replaced " : "created ") + *rel + ": " + std::to_string(content->size()) +
           " bytes"};
 }
 
 ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments) {
-  auto path = arguments.text("path");
+  auto rel = writable_path(workspace, arguments);
   auto from = arguments.text("old_string");
   auto to = arguments.text("new_string");
-  for (const auto* given : {&path, &from, &to}) {
-    if (!*given) return ToolResult::of(given->error());
+  for (const auto* given : {&rel, &from, &to}) {
+    if (!*given) return given->error();
   }
-  auto rel = workspace.relative(*path);
-  if (!rel) return ToolResult::of(rel.error());
-  if (auto allowed = workspace.check_writable(*rel); !allowed) {
-    return ToolResult::of(allowed.error());
-  }
-  if (from->empty()) {
-    return ToolResult::of(invalid("old_string is empty", "use Write to make a file"));
-  }
-  if (*from == *to) {
-    return ToolResult::of(invalid("old_string and new_string are the same", "nothing to change"));
-  }
+  if (from->empty()) return invalid("old_string is empty", "use Write to make a file");
+  if (*from == *to) return invalid("old_string and new_string are the same", "nothing to change");
   auto place = place_of(workspace.root(), *rel, false);
-  if (!place) return ToolResult::of(place.error());
+  if (!place) return place.error();
   auto before = read_before(place->folder, place->name);
-  if (!before) return ToolResult::of(before.error());
+  if (!before) return before.error();
   const std::size_t matches = count(before->text, *from);
   if (matches == 0) {
-    return ToolResult::of(invalid("old_string not found in " + shown_path(*rel),
-                                  "Read the file first and copy the text exactly, with its "
-                                  "indentation and without the line numbers"));
+    return invalid("old_string not found in " + shown_path(*rel),
+                   "Read the file first and copy the text exactly, with its indentation and "
+                   "without the line numbers");
   }
-  const bool all = arguments.flag("replace_all");
-  if (matches > 1 && !all) {
-    return ToolResult::of(invalid("old_string matches " + std::to_string(matches) + " times in " +
-                                      shown_path(*rel) + " (lines " +
-                                      lines_of(before->text, *from) + ")",
-                                  "take in more of the text around it, or set replace_all"));
+  if (matches > 1 && !arguments.flag("replace_all")) {
+    return invalid("old_string matches " + std::to_string(matches) + " times in " +
+                       shown_path(*rel) + " (lines " + lines_of(before->text, *from) + ")",
+                   "take in more of the text around it, or set replace_all");
   }
   const std::uint64_t size =
       before->text.size() - matches * from->size() + std::uint64_t{matches} * to->size();
-  if (auto fits = check_size(*rel, size); !fits) return ToolResult::of(fits.error());
+  if (auto fits = check_size(*rel, size); !fits) return fits.error();
   std::string text;
   std::size_t at = 0;
   for (auto found = before->text.find(*from); found != std::string::npos;
@@ -220,9 +212,7 @@ ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments) {
     at = found + from->size();
   }
   text.append(before->text, at, std::string::npos);
-  if (auto done = replace(place->folder, place->name, *before, text); !done) {
-    return ToolResult::of(done.error());
-  }
+  if (auto done = replace(place->folder, place->name, *before, text); !done) return done.error();
   return {"edited " + *rel + ": " + std::to_string(matches) +
           (matches == 1 ? " match replaced" : " matches replaced")};
 }

@@ -20,10 +20,6 @@ constexpr std::uint64_t kMostBytes = 512ULL << 20;
 constexpr std::size_t kLineCap = 400;
 constexpr int kDeepest = 64;
 
-Error invalid(std::string message, std::string hint) {
-  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
-}
-
 /// Walk visits the files below a folder, sorted by name. `visit` returns false to stop.
 class Walk {
  public:
@@ -157,19 +153,16 @@ std::string regex_of_glob(std::string_view glob) {
 ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments, const Limit& limit) {
   auto pattern = arguments.text("pattern");
   auto path = arguments.text_or("path", ".");
-  if (!pattern || !path) return ToolResult::of(!pattern ? pattern.error() : path.error());
+  if (!pattern || !path) return !pattern ? pattern.error() : path.error();
   auto base = workspace.relative(*path);
-  if (!base) return ToolResult::of(base.error());
-  std::string glob = *pattern;
-  if (!glob.empty() && glob[0] == '/') {
-    return ToolResult::of(invalid("the pattern is absolute", "name the folder in 'path'"));
+  if (!base) return base.error();
+  if (pattern->starts_with('/')) {
+    return invalid("the pattern is absolute", "name the folder in 'path'");
   }
-  const RE2 regex(regex_of_glob(glob), RE2::Quiet);
-  if (!regex.ok()) {
-    return ToolResult::of(invalid("the pattern is not understood: " + regex.error(), {}));
-  }
-  if (auto there = patiently([&] { return workspace.root().dir(*base); }); !there)
-    return ToolResult::of(there.error());
+  const RE2 regex(regex_of_glob(*pattern), RE2::Quiet);
+  if (!regex.ok()) return invalid("the pattern is not understood: " + regex.error(), {});
+  auto there = patiently([&] { return workspace.root().dir(*base); });
+  if (!there) return there.error();
   std::string output;
   std::size_t names = 0;
   Walk walk(workspace, limit, [&](const std::string& rel) {
@@ -191,20 +184,20 @@ ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments, con
   auto glob = arguments.text_or("glob", "");
   auto context = arguments.integer_or("context", 0);
   for (const auto* given : {&pattern, &path, &glob}) {
-    if (!*given) return ToolResult::of(given->error());
+    if (!*given) return given->error();
   }
-  if (!context) return ToolResult::of(context.error());
+  if (!context) return context.error();
   auto base = workspace.relative(*path);
-  if (!base) return ToolResult::of(base.error());
+  if (!base) return base.error();
   RE2::Options options(RE2::Quiet);
   options.set_case_sensitive(!arguments.flag("ignore_case"));
   const RE2 regex(*pattern, options);
   if (!regex.ok()) {
-    return ToolResult::of(invalid("the pattern is not a regular expression: " + regex.error(),
-                                  "the syntax is RE2's: no look-around, no backreferences"));
+    return invalid("the pattern is not a regular expression: " + regex.error(),
+                   "the syntax is RE2's: no look-around, no backreferences");
   }
   const RE2 names(regex_of_glob(*glob), RE2::Quiet);
-  if (!names.ok()) return ToolResult::of(invalid("glob is not understood: " + names.error(), {}));
+  if (!names.ok()) return invalid("glob is not understood: " + names.error(), {});
 
   GrepJob job{regex, std::clamp<std::int64_t>(*context, 0, 20), {}};
   const Dir& root = workspace.root();
@@ -218,7 +211,7 @@ ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments, con
     all = walk.run(*base);
   } else {
     auto text = read_text(root, *base);
-    if (!text) return ToolResult::of(text.error());
+    if (!text) return text.error();
     grep_text(job, *base, *text);
     all = job.lines < kMostLines;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -12,15 +13,20 @@ namespace moonlet::executor {
 struct ToolResult {
   enum class Status { kOk, kFailed, kDenied };
 
-  std::string output;
-  Status status = Status::kOk;
-  int exit_code = -1;  ///< exit code of a Bash command; -1: none
+  ToolResult(std::string text = {}, Status how = Status::kOk)  // NOLINT: implicit
+      : output(std::move(text)), status(how) {}
+  ToolResult(const Error& error)  // NOLINT: implicit, so that a tool returns an error as it is
+      : output("error: " + error.message + (error.hint.empty() ? "" : "\nhint: " + error.hint)),
+        status(error.kind == ErrorKind::kDenied ? Status::kDenied : Status::kFailed) {}
 
-  static ToolResult of(const Error& error) {
-    return {"error: " + error.message + (error.hint.empty() ? "" : "\nhint: " + error.hint),
-            error.kind == ErrorKind::kDenied ? Status::kDenied : Status::kFailed};
-  }
+  std::string output;
+  Status status;
+  int exit_code = -1;  ///< exit code of a Bash command; -1: none
 };
+
+inline Error invalid(std::string message, std::string hint) {
+  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
+}
 
 /// Arguments reads the arguments of a tool call. An argument of a wrong type gives an error that
 /// names it.
@@ -30,8 +36,8 @@ class Arguments {
 
   Result<std::string> text(const char* name) const {
     const auto found = values_.find(name);
-    if (found == values_.end()) return missing(name);
-    if (!found->is_string()) return wrong(name, "a text");
+    if (found == values_.end()) return wrong(name, "missing");
+    if (!found->is_string()) return wrong(name, "not a text");
     return found->get<std::string>();
   }
   Result<std::string> text_or(const char* name, const char* other) const {
@@ -44,7 +50,7 @@ class Arguments {
     if (value.is_number()) {
       return static_cast<std::int64_t>(std::clamp(value.get<double>(), -kLargest, kLargest));
     }
-    return wrong(name, "a number");
+    return wrong(name, "not a number");
   }
   bool flag(const char* name) const {
     return has(name) && values_[name].is_boolean() && values_[name].get<bool>();
@@ -55,11 +61,8 @@ class Arguments {
     const auto found = values_.find(name);
     return found != values_.end() && !found->is_null();
   }
-  static Error missing(const char* name) {
-    return {ErrorKind::kInvalid, std::string("the argument '") + name + "' is missing", {}, {}};
-  }
   static Error wrong(const char* name, const char* what) {
-    return {ErrorKind::kInvalid, std::string("the argument '") + name + "' is not " + what, {}, {}};
+    return invalid(std::string("the argument '") + name + "' is " + what, {});
   }
 
   static constexpr double kLargest = 1e15;

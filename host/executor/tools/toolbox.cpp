@@ -103,10 +103,7 @@ ToolResult Toolbox::run(const Call& call, const Limit& limit) {
   try {
     result = run_checked(call, limit);
   } catch (const std::bad_alloc&) {
-    result = ToolResult::of({ErrorKind::kLimit,
-                             "the memory does not suffice for this call",
-                             "ask for less at once",
-                             {}});
+    result = invalid("the memory does not suffice for this call", "ask for less at once");
   }
   result.output =
       cut_middle(redactor_.apply(to_valid_utf8(result.output)), kOutputCap, "narrow the call");
@@ -116,11 +113,9 @@ ToolResult Toolbox::run(const Call& call, const Limit& limit) {
 ToolResult Toolbox::run_checked(const Call& call, const Limit& limit) {
   auto parsed = parse_json(call.arguments.empty() ? "{}" : call.arguments);
   if (!parsed || !parsed->is_object()) {
-    return ToolResult::of({ErrorKind::kInvalid,
-                           "the arguments are not a JSON object" +
-                               (parsed ? std::string() : ": " + parsed.error().message),
-                           "send them again, whole",
-                           {}});
+    return invalid("the arguments are not a JSON object" +
+                       (parsed ? std::string() : ": " + parsed.error().message),
+                   "send them again, whole");
   }
   const Arguments arguments(*parsed);
   if (call.name == "Glob") return glob_tool(workspace_, arguments, limit);
@@ -129,10 +124,8 @@ ToolResult Toolbox::run_checked(const Call& call, const Limit& limit) {
   if (call.name == "Write" && !read_only_) return write_tool(workspace_, arguments);
   if (call.name == "Edit" && !read_only_) return edit_tool(workspace_, arguments);
   if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments, limit.deadline_ms);
-  return ToolResult::of({ErrorKind::kInvalid,
-                         "there is no tool '" + printable(call.name, 60) + "'",
-                         "use one of those that are described",
-                         {}});
+  return invalid("there is no tool '" + printable(call.name, 60) + "'",
+                 "use one of those that are described");
 }
 
 }  // namespace moonlet::executor
