@@ -11,6 +11,7 @@
 #include "host/base/fd.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
+#include "host/executor/http/failure.h"
 #include "host/executor/http/http.h"
 
 namespace moonlet::executor {
@@ -68,20 +69,6 @@ Error usage(std::string message, std::string hint = "see moonlet-executor --help
 std::string environment(const char* name, const char* other) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != 0 ? value : other;
-}
-
-/// Parses "90s", "30m", "2h", "500ms" or a number of seconds. Returns -1 for another format.
-std::int64_t duration_ms(const std::string& text) {
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() || number < 0 || number > 1e9) return -1;
-  const std::string unit(end);
-  const double factor = unit.empty() || unit == "s" ? 1000
-                        : unit == "ms"              ? 1
-                        : unit == "m"               ? 60'000
-                        : unit == "h"               ? 3'600'000
-                                                    : -1;
-  return factor < 0 ? -1 : static_cast<std::int64_t>(number * factor);
 }
 
 Result<std::int64_t> positive(const std::string& text, const std::string& what) {

@@ -91,11 +91,13 @@ json to_json(const SessionData& data) {
           {"outcome", data.outcome}};
 }
 
-Result<SessionData> from_json(json value, const std::string& path) {
+Result<SessionData> from_json(Result<json> parsed, const std::string& path) {
   const auto damaged = [&](const std::string& why) {
     return Error{ErrorKind::kFailed, "the session " + path + " cannot be read: " + why,
                  "move it away and start the task again, or restore it from a backup", path};
   };
+  if (!parsed) return damaged(parsed.error().message);
+  json& value = *parsed;
   if (!value.is_object() || !value.contains("items") || !value["items"].is_array()) {
     return damaged("it holds no conversation");
   }
@@ -153,17 +155,8 @@ void redact(json& value, const Redactor& redactor) {
 }
 
 const char* to_string(Status status) {
-  switch (status) {
-    case Status::kRunning:
-      return "running";
-    case Status::kQuestion:
-      return "question";
-    case Status::kBlocked:
-      return "blocked";
-    case Status::kComplete:
-      return "complete";
-  }
-  return "running";
+  static constexpr const char* kNames[] = {"running", "question", "blocked", "complete"};
+  return kNames[static_cast<std::size_t>(status)];
 }
 
 Result<std::optional<SessionData>> Session::read(const Dir& state, const std::string& id) {
@@ -172,13 +165,7 @@ Result<std::optional<SessionData>> Session::read(const Dir& state, const std::st
   auto file = state.read_file(name, kFileCap);
   if (!file) return file.error();
   const std::string path = state.path_of(name);
-  auto parsed = parse_json(file->bytes, kRecordJsonLimits);
-  if (!parsed) {
-    return Error{ErrorKind::kFailed,
-                 "the session " + path + " cannot be read: " + parsed.error().message,
-                 "move it away and start the task again, or restore it from a backup", path};
-  }
-  auto data = from_json(std::move(*parsed), path);
+  auto data = from_json(parse_json(file->bytes, kRecordJsonLimits), path);
   if (!data) return data.error();
   return std::optional<SessionData>(std::move(*data));
 }

@@ -52,9 +52,40 @@ Kind kind_of(int status, const std::string& said) {
   return Kind::kRefused;
 }
 
-/// Parses seconds ("1.5") or a duration with units ("1m30s", "500ms") into milliseconds. Returns -1
-/// for another format.
-std::int64_t span_ms(const std::string& text) {
+struct Reason {
+  std::string code, message;
+  std::string all;  // all that the server says, in lower case
+};
+
+/// Reads an error, which is an object or a text. `other` is its message if it has none.
+Reason reason_of(const nlohmann::json& error, std::string_view other) {
+  const std::string type = text_of(error, "type");
+  Reason reason{text_of(error, "code"), text_of(error, "message"), {}};
+  if (reason.code.empty()) reason.code = type;
+  if (error.is_string()) reason.message = error.get<std::string>();
+  if (reason.message.empty()) reason.message = text_of(error, "detail");
+  if (reason.message.empty()) reason.message = other;
+  reason.all =
+      lower(reason.code + " " + type + " " + text_of(error, "param") + " " + reason.message);
+  return reason;
+}
+
+const std::string* find(const Headers& headers, const char* name) {
+  const auto found = headers.find(name);
+  return found == headers.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const char* to_string(Kind kind) {
+  // in the order of Failure::Kind
+  static constexpr const char* kNames[] = {"network", "rate",       "quota",   "auth",
+                                           "context", "refused",    "refused", "invalid-output",
+                                           "timeout", "interrupted"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::int64_t duration_ms(const std::string& text) {
   double total = 0;
   const char* at = text.c_str();
   if (*at == 0) return -1;
@@ -75,49 +106,12 @@ std::int64_t span_ms(const std::string& text) {
   return static_cast<std::int64_t>(std::min(total, 1e12));
 }
 
-const std::string* find(const Headers& headers, const char* name) {
-  const auto found = headers.find(name);
-  return found == headers.end() ? nullptr : &found->second;
-}
-
-}  // namespace
-
-const char* to_string(Kind kind) {
-  switch (kind) {
-    case Kind::kNetwork:
-      return "network";
-    case Kind::kRate:
-      return "rate";
-    case Kind::kQuota:
-      return "quota";
-    case Kind::kAuth:
-      return "auth";
-    case Kind::kContext:
-      return "context";
-    case Kind::kNoSuchApi:
-    case Kind::kRefused:
-      return "refused";
-    case Kind::kInvalid:
-      return "invalid-output";
-    case Kind::kTimeout:
-      return "timeout";
-    case Kind::kInterrupted:
-      return "interrupted";
-  }
-  return "failed";
-}
-
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
   if (const auto* ms = find(headers, "retry-after-ms")) {
-    char* end = nullptr;
-    const double number = std::strtod(ms->c_str(), &end);
-    if (end != ms->c_str() && *end == 0 && std::isfinite(number) && number >= 0) {
-      return static_cast<std::int64_t>(std::min(number, 1e12));
-    }
+    if (const auto pause = duration_ms(*ms + "ms"); pause >= 0) return pause;
   }
   if (const auto* after = find(headers, "retry-after")) {
-    const auto ms = span_ms(*after);
-    if (ms >= 0) return ms;
+    if (const auto pause = duration_ms(*after); pause >= 0) return pause;
     const time_t moment = curl_getdate(after->c_str(), nullptr);
     if (moment >= 0) {
       return std::max<std::int64_t>(0, static_cast<std::int64_t>(moment) * 1000 - now_ms);
@@ -130,29 +124,21 @@ std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
     const auto* left = find(headers, ("x-ratelimit-remaining-" + std::string(what)).c_str());
     const auto* reset = find(headers, ("x-ratelimit-reset-" + std::string(what)).c_str());
     if (reset != nullptr && (left == nullptr || *left == "0")) {
-      longest = std::max(longest, span_ms(*reset));
+      longest = std::max(longest, duration_ms(*reset));
     }
   }
   return longest;
 }
 
-Failure failure_of_error(const nlohmann::json& error, std::string_view what) {
+Failure failure_of_error(const nlohmann::json& error) {
+  const Reason reason = reason_of(error, "it gives no reason");
+  const std::string& said = reason.all;
   Failure failure;
-  failure.code = text_of(error, "code");
-  const std::string type = text_of(error, "type");
-  if (failure.code.empty()) failure.code = type;
-  std::string message = text_of(error, "message");
-  if (message.empty() && error.is_string()) message = error.get<std::string>();
-  failure.message = std::string(what) + ": " +
-                    (message.empty() ? "it gives no reason" : printable(message, kMessageCap));
-  const std::string said = lower(failure.code + " " + type + " " + message);
-  int status = 0;
-  if (error.is_object() && error.contains("code") && error["code"].is_number_integer()) {
-    status = static_cast<int>(error["code"].get<std::int64_t>());
-  }
-  if (status >= 400 && status < 600) {
-    failure.status = status;
-    failure.kind = kind_of(status, said);
+  failure.code = reason.code;
+  failure.message = "the model's answer failed: " + printable(reason.message, kMessageCap);
+  if (const auto status = count_of(error, "code"); status >= 400 && status < 600) {
+    failure.status = static_cast<int>(status);
+    failure.kind = kind_of(failure.status, said);
   } else if (is_quota(said)) {
     failure.kind = Kind::kQuota;
   } else if (is_context(said)) {
@@ -170,25 +156,12 @@ Failure failure_of_error(const nlohmann::json& error, std::string_view what) {
 Failure failure_of(int status, const Headers& headers, std::string_view body, std::int64_t now_ms) {
   nlohmann::json error;
   if (auto parsed = parse_json(body)) {
-    if (parsed->is_object() && parsed->contains("error")) {
-      error = (*parsed)["error"];
-    } else {
-      error = *parsed;
-    }
+    error = parsed->is_object() && parsed->contains("error") ? (*parsed)["error"] : *parsed;
   }
-  Failure failure;
-  failure.status = status;
-  failure.code = text_of(error, "code");
-  if (failure.code.empty()) failure.code = text_of(error, "type");
-  std::string message = text_of(error, "message");
-  if (message.empty() && error.is_string()) message = error.get<std::string>();
-  if (message.empty()) message = text_of(error, "detail");
-  if (message.empty()) message = std::string(body.substr(0, 300));
-  failure.kind = kind_of(status, lower(failure.code + " " + text_of(error, "type") + " " +
-                                       text_of(error, "param") + " " + message));
-  failure.retry_after_ms = retry_after(headers, now_ms);
-  failure.message = "the server answered " + std::to_string(status) +
-                    (message.empty() ? "" : ": " + printable(message, kMessageCap));
+  const Reason reason = reason_of(error, body.substr(0, 300));
+  Failure failure{kind_of(status, reason.all), "the server answered " + std::to_string(status),
+                  status, reason.code, retry_after(headers, now_ms)};
+  if (!reason.message.empty()) failure.message += ": " + printable(reason.message, kMessageCap);
   if (const auto* place = find(headers, "location"); place != nullptr && status / 100 == 3) {
     failure.message += "; it redirects to " + printable(*place, 200) + ", which is not followed";
   }

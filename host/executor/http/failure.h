@@ -14,10 +14,12 @@ using Headers = std::map<std::string, std::string>;  ///< header names are in lo
 
 /// Classifies an HTTP response whose status is not 200. `now_ms` counts since 1970.
 Failure failure_of(int status, const Headers& headers, std::string_view body, std::int64_t now_ms);
-/// Classifies an error object {code, message, type} that a server has sent in a stream. The
-/// failure's message starts with `what`.
-Failure failure_of_error(const nlohmann::json& error, std::string_view what);
+/// Classifies an error object {code, message, type} that a server has sent in a stream.
+Failure failure_of_error(const nlohmann::json& error);
 
+/// Parses seconds ("1.5") or a duration with units ("1m30s", "500ms") into milliseconds. Returns -1
+/// for another format.
+std::int64_t duration_ms(const std::string& text);
 /// Returns how many ms the response's headers ask to wait, or -1. `now_ms` counts since 1970.
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms);
 

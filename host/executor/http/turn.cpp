@@ -34,8 +34,6 @@ bool TurnReader::failed(const json& object) {
   return true;
 }
 
-void TurnReader::fail_by(const json& error) {
-  fail(failure_of_error(error, "the model's answer failed"));
-}
+void TurnReader::fail_by(const json& error) { fail(failure_of_error(error)); }
 
 }  // namespace moonlet::executor
