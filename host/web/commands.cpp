@@ -26,7 +26,7 @@ enum class Kind { kRun, kSession, kTask, kText, kWord };
 struct Value {
   const char* name;
   Kind kind;
-  bool is_required;
+  bool is_required = true;
 };
 
 struct Command {
@@ -34,77 +34,57 @@ struct Command {
   std::vector<const char*> words;  ///< the command's verb and the options that it always has
   std::vector<Value> arguments;    ///< positional arguments, in this order
   std::vector<Value> options;      ///< passed as --NAME=VALUE
-  bool acts;
+  bool acts = false;
 };
 
-/// Returns the commands that the page may start. A decision about a text always requires the hash
-/// of the text that the page has shown.
+constexpr Value kRun{"run", Kind::kRun}, kSession{"session", Kind::kSession};
+constexpr Value kText{"text", Kind::kText}, kNote{"note", Kind::kText, false};
+/// A decision about a text always requires the hash of the text that the page has shown.
+constexpr Value kSha{"sha", Kind::kWord};
+
+constexpr Value word(const char* name) { return {name, Kind::kWord, false}; }
+constexpr Value text(const char* name) { return {name, Kind::kText, false}; }
+
+/// Returns the commands that the page may start.
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> list = {
       {"runs",
        {"run", "list"},
        {},
-       {{"limit", Kind::kWord, false},
+       {word("limit"),
         {"before", Kind::kRun, false},
-        {"status", Kind::kWord, false},
-        {"preset", Kind::kText, false},
-        {"task", Kind::kText, false},
-        {"since", Kind::kWord, false}},
-       false},
-      {"run", {"run", "show"}, {{"run", Kind::kRun, true}}, {}, false},
-      {"tree", {"run", "tree"}, {{"run", Kind::kRun, true}}, {}, false},
-      {"diff",
-       {"run", "diff"},
-       {{"run", Kind::kRun, true}, {"other", Kind::kRun, true}},
-       {},
-       false},
-      {"reviews", {"review", "list"}, {}, {}, false},
-      {"review", {"review", "show"}, {{"run", Kind::kRun, true}}, {}, false},
-      {"queue", {"run", "queue"}, {}, {}, false},
-      {"usage", {"usage"}, {}, {{"by", Kind::kWord, false}, {"run", Kind::kRun, false}}, false},
-      {"sessions", {"session", "list"}, {}, {}, false},
-      {"screen", {"session", "screen"}, {{"session", Kind::kSession, true}}, {}, false},
-      {"explain", {"session", "explain"}, {{"session", Kind::kSession, true}}, {}, false},
+        word("status"),
+        text("preset"),
+        text("task"),
+        word("since")}},
+      {"run", {"run", "show"}, {kRun}, {}},
+      {"tree", {"run", "tree"}, {kRun}, {}},
+      {"diff", {"run", "diff"}, {kRun, {"other", Kind::kRun}}, {}},
+      {"reviews", {"review", "list"}, {}, {}},
+      {"review", {"review", "show"}, {kRun}, {}},
+      {"queue", {"run", "queue"}, {}, {}},
+      {"usage", {"usage"}, {}, {word("by"), {"run", Kind::kRun, false}}},
+      {"sessions", {"session", "list"}, {}, {}},
+      {"screen", {"session", "screen"}, {kSession}, {}},
+      {"explain", {"session", "explain"}, {kSession}, {}},
       {"answer",
        {"answer", "--detached"},
-       {{"run", Kind::kRun, true}, {"value", Kind::kText, true}},
-       {{"sha", Kind::kWord, true}, {"key", Kind::kText, true}, {"note", Kind::kText, false}},
+       {kRun, {"value", Kind::kText}},
+       {kSha, {"key", Kind::kText}, kNote},
        true},
-      {"approve",
-       {"review", "approve"},
-       {{"run", Kind::kRun, true}},
-       {{"sha", Kind::kWord, true}, {"note", Kind::kText, false}},
-       true},
-      {"reject",
-       {"review", "reject"},
-       {{"run", Kind::kRun, true}},
-       {{"sha", Kind::kWord, true}, {"note", Kind::kText, false}},
-       true},
-      {"comment",
-       {"review", "comment"},
-       {{"run", Kind::kRun, true}, {"place", Kind::kText, true}, {"text", Kind::kText, true}},
-       {{"sha", Kind::kWord, true}},
-       true},
-      {"decide",
-       {"decide"},
-       {{"run", Kind::kRun, true}, {"value", Kind::kWord, true}},
-       {{"why", Kind::kText, false}},
-       true},
+      {"approve", {"review", "approve"}, {kRun}, {kSha, kNote}, true},
+      {"reject", {"review", "reject"}, {kRun}, {kSha, kNote}, true},
+      {"comment", {"review", "comment"}, {kRun, {"place", Kind::kText}, kText}, {kSha}, true},
+      {"decide", {"decide"}, {kRun, {"value", Kind::kWord}}, {text("why")}, true},
       {"replay",
        {"run", "replay", "--background"},
-       {{"run", Kind::kRun, true}},
-       {{"reason", Kind::kText, false},
-        {"runner", Kind::kText, false},
-        {"model", Kind::kText, false}},
+       {kRun},
+       {text("reason"), text("runner"), text("model")},
        true},
-      {"resume", {"run", "resume", "--detached", "--asked"}, {{"run", Kind::kRun, true}}, {}, true},
-      {"cancel", {"run", "cancel"}, {{"run", Kind::kRun, true}}, {}, true},
-      {"start", {"run", "--background", "--if-ready"}, {{"task", Kind::kTask, true}}, {}, true},
-      {"submit",
-       {"session", "submit"},
-       {{"session", Kind::kSession, true}, {"text", Kind::kText, true}},
-       {},
-       true},
+      {"resume", {"run", "resume", "--detached", "--asked"}, {kRun}, {}, true},
+      {"cancel", {"run", "cancel"}, {kRun}, {}, true},
+      {"start", {"run", "--background", "--if-ready"}, {{"task", Kind::kTask}}, {}, true},
+      {"submit", {"session", "submit"}, {kSession, kText}, {}, true},
   };
   return list;
 }
