@@ -1,6 +1,5 @@
 #include "host/web/commands.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include "host/base/id.h"
 #include "host/base/text.h"
 #include "host/process/child/spawn.h"
+#include "host/process/client/helper.h"
 
 namespace moonlet::web {
 
@@ -202,20 +202,10 @@ Result<std::unique_ptr<Body>> start_command(std::vector<std::string> argv, const
     return Error::from_errno(errno, "make a pipe for", argv[0]);
   }
   Fd out(read_end), in(write_end);
-  Fd none(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  SpawnRequest request;
-  const std::string path = argv[0];
-  auto words = pointers(argv), variables = pointers(environment);
-  request.path = path.c_str();
-  request.argv = words.data();
-  request.envp = variables.data();
-  request.cwd = cwd.c_str();
-  request.fds = {none.get(), in.get(), none.get()};
-  auto started = spawn(request);
-  if (!started) return started.error();
-  return std::unique_ptr<Body>(new CommandBody(started->pid, std::move(out), acts));
+  HelperCall call{std::move(argv), own_environment(), cwd};
+  auto pid = start_helper(call, in.get(), -1);
+  if (!pid) return pid.error();
+  return std::unique_ptr<Body>(new CommandBody(*pid, std::move(out), acts));
 }
 
 void reap_commands() {

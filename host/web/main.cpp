@@ -1,5 +1,4 @@
 // The moonlet-web executable. It serves the page for the work trees that its options name.
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +11,7 @@
 
 #include "host/artifact/file/dir.h"
 #include "host/base/text.h"
-#include "host/process/child/spawn.h"
+#include "host/process/client/helper.h"
 #include "host/web/access.h"
 #include "host/web/address.h"
 #include "host/web/commands.h"
@@ -71,19 +70,10 @@ void open_browser(const std::string& url, const std::string& state) {
   const std::string page =
       "<!doctype html><meta http-equiv=refresh content=\"0;url=" + url + "\">\n";
   if (!dir || !dir->write_file("open.html", page, Durable::kNo, {}, 0600)) return;
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  const Fd none(::open("/dev/null", O_RDWR | O_CLOEXEC));
   for (const char* program : {"/usr/bin/xdg-open", "/usr/bin/open"}) {
     if (::access(program, X_OK) != 0) continue;
-    std::vector<std::string> argv = {program, dir->path_of("open.html")};
-    auto words = pointers(argv), variables = pointers(environment);
-    SpawnRequest request;
-    request.path = program;
-    request.argv = words.data();
-    request.envp = variables.data();
-    request.fds = {none.get(), none.get(), none.get()};
-    (void)spawn(request);
+    HelperCall call{{program, dir->path_of("open.html")}, own_environment()};
+    (void)start_helper(call, -1, -1);
     return;
   }
   std::fputs("moonlet web: no program opens a browser here: open the address yourself\n", stderr);

@@ -7,6 +7,7 @@
 #include "host/base/id.h"
 #include "host/base/text.h"
 #include "host/process/client/ask_git.h"
+#include "host/process/client/helper.h"
 
 namespace moonlet::web {
 
@@ -44,9 +45,7 @@ bool is_at(int folder, const std::string& path) {
 }  // namespace
 
 Result<Repo> Repo::open(const std::string& folder) {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  auto home = Home::find(folder, ask_git(std::move(environment)));
+  auto home = Home::find(folder, ask_git(own_environment()));
   if (!home) return home.error();
   return Repo(folder, std::move(*home));
 }

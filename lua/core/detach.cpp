@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "host/process/client/detach.h"
+#include "host/process/client/helper.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -24,7 +24,9 @@ int detach_start(lua_State* L) {
     return raise(L, ErrorKind::kInvalid, "this program cannot leave a run to another process",
                  "use the moonlet command for --background");
   }
-  auto& request = push_box<DetachRequest>(L);
+  auto& request = push_box<HelperCall>(L);
+  request.limit_ms = 60'000;
+  request.longest = 1 << 20;
   request.argv.push_back(services.keeper_program);
   request.environment = services.environment;
   const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, 1));

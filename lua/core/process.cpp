@@ -15,7 +15,7 @@
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
 #include "host/process/client/keeper.h"
-#include "host/process/client/query.h"
+#include "host/process/client/helper.h"
 #include "host/process/wire/protocol.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
@@ -328,7 +328,7 @@ int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);
   read_child_spec(L, 1, spec, {"cap"});
-  auto& query = push_box<Query>(L);
+  auto& query = push_box<HelperCall>(L);
   query.argv = spec.argv;
   query.environment = spec.env;
   query.longest = static_cast<std::size_t>(field_integer(L, 1, "cap", 1 << 16));

@@ -11,7 +11,7 @@
 #include "host/base/id.h"
 #include "host/process/child/program.h"
 #include "host/process/client/attempt.h"
-#include "host/process/client/hook.h"
+#include "host/process/client/helper.h"
 #include "host/process/client/session.h"
 #include "host/process/client/sweep.h"
 #include "host/process/session/terminal.h"
@@ -320,7 +320,7 @@ int session_replay(lua_State* L) {
 /// Returns {code, signal, late}, or nil and an error. `late` is true if the program ran too long or
 /// was stopped.
 int session_hook(lua_State* L) {
-  auto& request = push_box<HookRequest>(L);
+  auto& request = push_box<HelperCall>(L);
   for (int list = 1; list <= 2; ++list) {
     luaL_checktype(L, list, LUA_TTABLE);
     for (lua_Integer i = 1; lua_rawgeti(L, list, i) == LUA_TSTRING; ++i) {
@@ -329,7 +329,7 @@ int session_hook(lua_State* L) {
     }
     lua_pop(L, 1);
   }
-  request.wall_ms = luaL_checkinteger(L, 3);
+  request.limit_ms = luaL_checkinteger(L, 3);
   auto& stop = push_box<std::atomic<bool>>(L, false);
   request.stop = &stop;
   const char* path = Services::of(L).env("PATH");
