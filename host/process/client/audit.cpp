@@ -19,54 +19,41 @@ using nlohmann::json;
 
 namespace {
 
-// The audit reads these fields, which stdlib/engine/journal/records.lua writes.
-// No other code of the host knows a field of a record.
-constexpr const char* kType = "type";
-constexpr const char* kKey = "key";
-constexpr const char* kId = "id";
-constexpr const char* kAttempt = "attempt";
-constexpr const char* kStatus = "status";
-constexpr const char* kResult = "result";
-constexpr const char* kVerb = "verb";
-constexpr const char* kRunner = "runner";
-constexpr const char* kAgain = "again";
-constexpr const char* kRaw = "raw";
-constexpr const char* kWhole = "whole";
-
 std::string text_in(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 /// JournalFacts collects the journal's facts about a run, to compare other files with them.
+/// stdlib/engine/journal/records.lua writes the fields. No other code of the host knows them.
 class JournalFacts {
  public:
   void add(const JournalRecord& record) {
     auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
-    const std::string type = text_in(*body, kType);
+    const std::string type = text_in(*body, "type");
     if (type == "drive" || type == "over" || type == "decision" || type == "imported") {
       marks_.push_back(std::move(*body));
       return;
     }
     if (type == "begin") {
-      const auto number = body->find(kAttempt);
-      const int attempt =
-          number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
-      const std::string key = text_in(*body, kKey);
+      const auto number = body->find("attempt");
+      const bool numbered = number != body->end() && number->is_number_integer();
+      const int attempt = numbered ? number->get<int>() : 0;
+      const std::string key = text_in(*body, "key");
       begun_[key] = attempt;
       answers_.erase(key);  // this attempt may have overwritten the file of an earlier answer
       // An attempt that began twice counts as replayed only if both records say so.
-      const bool played = text_in(*body, kRunner) == kCassette;
+      const bool played = text_in(*body, "runner") == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
     }
     if (type == "remote") {
-      remotes_.insert({logged_name(text_in(*body, kKey)), logged_name(text_in(*body, kId))});
+      remotes_.insert({logged_name(text_in(*body, "key")), logged_name(text_in(*body, "id"))});
     }
-    if (type == "end" && text_in(*body, kStatus) == "ok") finish(text_in(*body, kKey), *body);
-    if (type == "end" && text_in(*body, kVerb) == "agent") answer(text_in(*body, kKey), *body);
-    keyed_ = keyed_ || body->contains(kRaw) || text_in(*body, kWhole).rfind("keyed:", 0) == 0;
+    if (type == "end" && text_in(*body, "status") == "ok") finish(text_in(*body, "key"), *body);
+    if (type == "end" && text_in(*body, "verb") == "agent") answer(text_in(*body, "key"), *body);
+    keyed_ = keyed_ || body->contains("raw") || text_in(*body, "whole").rfind("keyed:", 0) == 0;
     for (const json& value : *body) {
       if (!value.is_object()) continue;
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
@@ -173,13 +160,13 @@ class JournalFacts {
   void finish(const std::string& key, const json& end) {
     const auto begun = begun_.find(key);
     if (begun == begun_.end()) return;
-    finished_[key] = {begun->second, end.value(kAgain, json()) == true};
+    finished_[key] = {begun->second, end.value("again", json()) == true};
   }
 
   void answer(const std::string& key, const json& end) {
     answers_.erase(key);
-    const auto value = end.find(kResult);
-    if (text_in(end, kStatus) != "ok" || value == end.end() || !value->is_object()) return;
+    const auto value = end.find("result");
+    if (text_in(end, "status") != "ok" || value == end.end() || !value->is_object()) return;
     if (const auto text = value->find("text"); text == value->end()) {
       answers_[key] = *value;  // a separate file contains the text
     } else if (text->is_string()) {

@@ -109,11 +109,6 @@ class ControlClient {
 
   std::string& out() { return channel_->out(); }
   /// Requests an action that needs the right to write the run's record.
-  Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
-    std::string frame;
-    encode_number(frame, type, number, value);
-    return command(run_dir_fd, frame);
-  }
   Result<Frame> command(int run_dir_fd, std::string_view frame) {
     Fd log(openat(run_dir_fd, kKeeperLogName,
                   O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -160,15 +155,6 @@ class ControlClient {
   bool closed_ = false, refused_ = false;
 };
 
-Result<void> request(int run_dir_fd, FrameType type, std::uint32_t number) {
-  auto client = ControlClient::connect_to(run_dir_fd);
-  if (!client) return client.error();
-  auto answer = (*client)->command(run_dir_fd, type, number, 0);
-  if (!answer) return answer.error();
-  if (answer->type != FrameType::kDone) return silent();
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd) {
@@ -198,16 +184,27 @@ Result<std::string> keeper_request(int run_dir_fd, std::string_view frame, Frame
   return std::move(connected->body);
 }
 
+Result<void> keeper_command(int run_dir_fd, FrameType type, std::uint32_t number,
+                            std::int64_t value) {
+  std::string frame;
+  encode_number(frame, type, number, value);
+  auto done = keeper_request(run_dir_fd, frame, FrameType::kDone);
+  if (!done) return done.error();
+  return {};
+}
+
 Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number) {
-  return request(run_dir_fd, FrameType::kCancel, number);
+  return keeper_command(run_dir_fd, FrameType::kCancel, number);
 }
 
 Result<void> keeper_shutdown(int run_dir_fd) {
-  return request(run_dir_fd, FrameType::kShutdown, 0);
+  return keeper_command(run_dir_fd, FrameType::kShutdown);
 }
 
 Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation) {
   const std::int64_t give_up = boot_clock_ms() + kAdoptMs;
+  std::string adopt;
+  encode_number(adopt, FrameType::kAdopt, 0, static_cast<std::int64_t>(generation));
   while (true) {
     auto dialled = ControlClient::dial(run_dir_fd);
     if (!dialled) return dialled.error();
@@ -219,8 +216,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
         if (!greeted && !client->hung_up()) return greeted.error();
       }
       if (greeted) {
-        auto answer = client->command(run_dir_fd, FrameType::kAdopt, 0,
-                                      static_cast<std::int64_t>(generation));
+        auto answer = client->command(run_dir_fd, adopt);
         if (!answer && !client->hung_up()) return answer.error();
         if (answer) {
           auto adopted =

@@ -17,12 +17,14 @@ namespace moonlet {
 
 /// Lists the keeper's children. Fails with kInvalid if no keeper listens.
 Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd);
-Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
-Result<void> keeper_shutdown(int run_dir_fd);
-
 /// Sends a frame that needs the right to write the run's record.
 /// Returns the body of the answer, which must have the type `answer`.
 Result<std::string> keeper_request(int run_dir_fd, std::string_view frame, FrameType answer);
+/// Sends a numbered frame like keeper_request(). The keeper answers that it is done.
+Result<void> keeper_command(int run_dir_fd, FrameType type, std::uint32_t number = 0,
+                            std::int64_t value = 0);
+Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
+Result<void> keeper_shutdown(int run_dir_fd);
 /// ConnectedKeeper is an open connection. Its channel may already contain more frames.
 struct ConnectedKeeper {
   std::unique_ptr<Channel> channel;

@@ -28,11 +28,6 @@ Error unexpected() {
                {}};
 }
 
-Result<void> done_of(const Result<std::string>& answer) {
-  if (!answer) return answer.error();
-  return {};
-}
-
 /// RawTerminal keeps the user's terminal in raw mode during its life.
 class RawTerminal {
  public:
@@ -110,15 +105,13 @@ Result<StartedSession> start_session(const KeeperOptions& options, ChildSpec spe
   spec.outlives_host = true;
   spec.durable = true;
   auto child = (*keeper)->spawn(std::move(spec));
-  const std::int64_t give_up = system_clock().monotonic_ms() + kStartMs;
   bool late = false;
   const auto timer = loop.after(kStartMs, [&late] { late = true; });
   while (!child->done() && child->pid() == 0 && !late) loop.run_once();
   if (!late) loop.cancel(timer);
-  StartedSession started;
-  started.pid = child->pid();
+  StartedSession started{child->pid(), {}};
   if (child->done()) started.exit = std::move(child->exit());
-  if (late && system_clock().monotonic_ms() >= give_up) {
+  if (started.pid == 0 && !child->done()) {
     return Error{ErrorKind::kTimeout,
                  "the session's keeper does not answer",
                  "the machine may be out of memory or processes",
@@ -147,19 +140,17 @@ Result<void> type_into_session(int dir_fd, const TypeFrame& typed) {
         "put it into a file that the program reads",
         {}};
   }
-  return done_of(keeper_request(dir_fd, frame, FrameType::kDone));
+  auto done = keeper_request(dir_fd, frame, FrameType::kDone);
+  if (!done) return done.error();
+  return {};
 }
 
 Result<void> resize_session(int dir_fd, int rows, int cols) {
-  std::string frame;
-  encode_number(frame, FrameType::kResize, 0, packed(rows, cols));
-  return done_of(keeper_request(dir_fd, frame, FrameType::kDone));
+  return keeper_command(dir_fd, FrameType::kResize, 0, packed(rows, cols));
 }
 
 Result<void> end_session(int dir_fd, std::int64_t grace_ms) {
-  std::string frame;
-  encode_number(frame, FrameType::kEndTerminal, 0, grace_ms);
-  return done_of(keeper_request(dir_fd, frame, FrameType::kDone));
+  return keeper_command(dir_fd, FrameType::kEndTerminal, 0, grace_ms);
 }
 
 Result<Detached> attach_session(int dir_fd, char key) {
