@@ -26,10 +26,9 @@ void add_output(json& items, const Call& call, const std::string& text) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
-             Toolbox& toolbox, Changes& changes, Report& report)
+Agent::Agent(AgentOptions options, Session& session, Client& client, Toolbox& toolbox,
+             Changes& changes, Report& report)
     : options_(std::move(options)),
-      clock_(clock),
       session_(session),
       client_(client),
       toolbox_(toolbox),
@@ -264,11 +263,7 @@ void Agent::take(Turn turn) {
 int Agent::finish(const Ending& ending) {
   SessionData& data = session_.data();
   data.status = ending.status;
-  json files = json::array();
-  for (const Change& change : changes()) {
-    files.push_back({{"path", change.path}, {"change", change.what}});
-  }
-  data.outcome = {{"text", ending.text}, {"options", ending.options}, {"files", files}};
+  data.outcome = {{"text", ending.text}, {"options", ending.options}, {"files", changes()}};
   if (!save()) return kExitFailed;
   if (ending.status == Status::kComplete) changes_.end();
   return repeat();
@@ -277,16 +272,12 @@ int Agent::finish(const Ending& ending) {
 int Agent::repeat() {
   const SessionData& data = session_.data();
   const json& outcome = data.outcome;
-  std::vector<Change> changes;
-  for (const json& file : array_of(outcome, "files")) {
-    changes.push_back({text_of(file, "path"), text_of(file, "change")});
-  }
   std::vector<std::string> options;
   for (const json& option : array_of(outcome, "options")) {
     if (option.is_string()) options.push_back(option);
   }
   const std::string text = text_of(outcome, "text");
-  report_.files(changes);
+  report_.files(array_of(outcome, "files"));
   switch (data.status) {
     case Status::kQuestion:
       report_.question(text, options);
@@ -343,18 +334,23 @@ int Agent::fail(const Failure& failure) {
 
 int Agent::fail(const Error& error, const char* what, int code, const Failure* failure) {
   (void)save();
-  const auto files = changes();
+  const json files = changes();
   if (code == kExitLimit || !files.empty()) report_.files(files);
   report_.error(error, what, failure);
   report_.done(false, error.message);
   return code;
 }
 
-/// Returns the changed files. Has its own time limit, because it also runs after the wall limit is
-/// reached.
-std::vector<Change> Agent::changes() {
+/// Returns a {path, change} for each changed file. Has its own time limit, because it also runs
+/// after the wall limit is reached.
+json Agent::changes() {
+  const Clock* clock = options_.limit.clock;
   bool partial = false;
-  auto files = changes_.now(partial, {&clock_, clock_.monotonic_ms() + kLastLookMs, -1});
+  json files = json::array();
+  for (const Change& change :
+       changes_.now(partial, {clock, clock->monotonic_ms() + kLastLookMs, -1})) {
+    files.push_back({{"path", change.path}, {"change", change.what}});
+  }
   if (partial) report_.warning("the repository is too large to compare all of it");
   return files;
 }

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "host/base/clock.h"
 #include "host/executor/changes.h"
 #include "host/executor/http/client.h"
 #include "host/executor/report.h"
@@ -37,8 +36,8 @@ struct AgentOptions {
 
 class Agent {
  public:
-  Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
-        Toolbox& toolbox, Changes& changes, Report& report);
+  Agent(AgentOptions options, Session& session, Client& client, Toolbox& toolbox, Changes& changes,
+        Report& report);
 
   /// Records the baseline of the files and works until the turn ends. Returns the exit code.
   int run();
@@ -68,10 +67,9 @@ class Agent {
   int fail(const Failure& failure);
   int fail(const Error& error, const char* what, int code, const Failure* failure = nullptr);
   bool save(Durable durable = Durable::kYes);
-  std::vector<Change> changes();
+  nlohmann::json changes();
 
   AgentOptions options_;
-  const Clock& clock_;
   Session& session_;
   Client& client_;
   Toolbox& toolbox_;

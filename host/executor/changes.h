@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/executor/tools/limit.h"
+#include "host/executor/http/limit.h"
 #include "host/executor/tools/workspace.h"
 
 namespace moonlet::executor {

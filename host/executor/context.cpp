@@ -1,8 +1,7 @@
 #include "host/executor/context.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "host/base/digest.h"
@@ -15,6 +14,7 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
 constexpr std::size_t kPlanCap = 1 << 20;
 constexpr std::size_t kGuidelinesCap = 256 << 10;
 constexpr std::size_t kTopNames = 100;
@@ -83,29 +83,22 @@ std::string place(const Workspace& workspace) {
 }  // namespace
 
 Result<Plan> read_plan(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  std::string folder =
-      slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(1, slash));
-  if (folder[0] != '/') {
-    char* here = ::getcwd(nullptr, 0);
-    folder = std::string(here != nullptr ? here : "") + "/" + folder;
-    std::free(here);
-  }
+  std::error_code failed;
+  const fs::path full = fs::absolute(path, failed), folder = full.parent_path();
   const auto missing = [&] {
     return Error{ErrorKind::kInvalid, "Plan file not found: " + printable(path, 300),
-                 "use an absolute path, or check the working directory (" + folder + ")", path};
+                 "use an absolute path, or check the working directory (" + folder.string() + ")",
+                 path};
   };
   auto dir = Dir::open(folder);
+  const std::string name = full.filename();
   if (!dir || name.empty() || !dir->exists(name)) return missing();
   auto file = dir->read_file(name, kPlanCap);
   if (!file) {
     // Dir refuses a symbolic link that leads out of its folder. The user named it, so resolve it.
-    char* real = ::realpath((folder + "/" + name).c_str(), nullptr);
-    if (real == nullptr) return missing();
-    const std::string target = real;
-    std::free(real);
-    if (target == folder + "/" + name) return file.error();
+    const fs::path target = fs::canonical(full, failed);
+    if (failed) return missing();
+    if (target == full) return file.error();
     return read_plan(target);
   }
   if (file->cut || looks_binary(file->bytes)) {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "host/executor/agent.h"
@@ -9,12 +10,32 @@
 #include "host/executor/options.h"
 #include "host/executor/plan.h"
 #include "host/executor/reaper.h"
-#include "host/executor/repository.h"
 #include "host/process/child/subreaper.h"
 
 namespace moonlet::executor {
 
 namespace {
+
+namespace fs = std::filesystem;
+
+/// Opens the folder `named` (REPO_ROOT). If `named` is empty, opens the nearest folder with a .git,
+/// from the working directory upwards, or else the working directory. Runs no program.
+Result<Dir> find_repository(const std::string& named) {
+  std::error_code failed;
+  fs::path root = fs::canonical(named.empty() ? "." : named, failed);
+  if (failed) {
+    return Error::from_errno(failed.value(), "open the repository root",
+                             named.empty() ? "." : named);
+  }
+  for (fs::path at = root; named.empty(); at = at.parent_path()) {
+    const bool found = fs::exists(at / ".git", failed);
+    if (found) root = at;
+    if (found || at == at.root_path()) break;
+  }
+  if (root != "/") return Dir::open(root);
+  return Error{ErrorKind::kInvalid, "the repository root is /, the whole machine",
+               "name the project's folder in REPO_ROOT, or start in it", root};
+}
 
 /// Opens the session of the task. With --fork, creates a session that starts with a copy of the
 /// task's conversation.
@@ -121,7 +142,7 @@ int run(Work& work) {
   if (!options.no_bash) {
     auto made = Bash::make(
         workspace, {!options.unconfined, options.network, options.read_only, options.env_names},
-        system_clock(), options.limit.stop_fd);
+        options.limit);
     if (!made) return refuse(work, made.error());
     bash = std::move(*made);
     if (options.unconfined) work.report.warning("Bash runs unconfined, with your own rights");
@@ -133,11 +154,9 @@ int run(Work& work) {
   }
   Toolbox toolbox(workspace, bash.get(), work.redactor, options.read_only);
 
-  Http http(system_clock(), options.limit.stop_fd);
-  Client client(http, system_clock(), options.limit.stop_fd,
+  Client client(options.limit,
                 {options.base_url, options.key,
-                 options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms,
-                 options.limit.deadline_ms},
+                 options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms},
                 {[&](const Failure& failure, int attempt, std::int64_t pause) {
                    work.report.retry(failure, attempt, pause);
                  },
@@ -154,7 +173,7 @@ int run(Work& work) {
       options.max_iterations,
       options.context_tokens,
       options.limit};
-  Agent agent(agent_options, system_clock(), *session, client, toolbox, changes, work.report);
+  Agent agent(agent_options, *session, client, toolbox, changes, work.report);
   work.report.session(data.task_id, options.model);
   const bool forked = !options.fork.empty();
   const bool is_new = !session->existed() && !forked;

@@ -7,7 +7,7 @@
 
 #include "host/base/result.h"
 #include "host/executor/http/client.h"
-#include "host/executor/tools/limit.h"
+#include "host/executor/http/limit.h"
 
 namespace moonlet::executor {
 

@@ -5,6 +5,7 @@
 
 #include "host/base/json.h"
 #include "host/base/text.h"
+#include "host/executor/http/items.h"
 #include "host/executor/message.h"
 #include "host/executor/session.h"
 
@@ -123,18 +124,16 @@ void Report::blocked(const std::string& text) {
   if (!json_) marked("[BLOCKED] ", text);
 }
 
-void Report::files(const std::vector<Change>& changes) {
-  json list = json::array();
-  for (const Change& change : changes) {
-    event({{"type", "file"}, {"path", change.path}, {"change", change.what}});
-    list.push_back({{"path", change.path}, {"change", change.what}});
+void Report::files(const json& files) {
+  for (const json& file : files) {
+    event({{"type", "file"}, {"path", text_of(file, "path")}, {"change", text_of(file, "change")}});
   }
-  event({{"type", "files_modified"}, {"files", std::move(list)}});
+  event({{"type", "files_modified"}, {"files", files}});
   if (json_) return;
   line("[FILES_MODIFIED]");
-  if (changes.empty()) line("(none)");
-  for (const Change& change : changes) {
-    line("- " + printable(change.path, 4096) + " (" + change.what + ")");
+  if (files.empty()) line("(none)");
+  for (const json& file : files) {
+    line("- " + printable(text_of(file, "path"), 4096) + " (" + text_of(file, "change") + ")");
   }
 }
 

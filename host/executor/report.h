@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "host/base/result.h"
-#include "host/executor/changes.h"
 #include "host/executor/http/turn.h"
 #include "host/executor/tools/tool.h"
 #include "host/telemetry/secret/redact.h"
@@ -36,7 +35,8 @@ class Report {
 
   void question(const std::string& text, const std::vector<std::string>& options);
   void blocked(const std::string& text);
-  void files(const std::vector<Change>& changes);
+  /// Prints the changed files, a list of {path, change}.
+  void files(const nlohmann::json& files);
   void complete(int iterations);
   /// Prints the last JSON line. It says whether the run succeeded, with the model's last message or
   /// the error.

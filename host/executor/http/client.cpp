@@ -16,6 +16,7 @@ namespace moonlet::executor {
 
 namespace {
 
+constexpr int kTries = 6;
 constexpr std::size_t kAnswerCap = 64 << 20;  // the most bytes accepted in an answer
 constexpr std::size_t kHeadBytes = 200;       // bytes of a malformed answer that an error quotes
 
@@ -62,21 +63,16 @@ Api api_from(std::string_view name) {
   return name == "chat" ? Api::kChat : name == "responses" ? Api::kResponses : Api::kUnknown;
 }
 
-Client::Client(Http& http, const Clock& clock, int stop_fd, ClientOptions options,
-               ClientEvents events)
-    : http_(http),
-      clock_(clock),
-      stop_fd_(stop_fd),
-      options_(std::move(options)),
-      events_(std::move(events)) {}
+Client::Client(const Limit& limit, ClientOptions options, ClientEvents events)
+    : limit_(limit), http_(limit), options_(std::move(options)), events_(std::move(events)) {}
 
 std::variant<Turn, Failure> Client::ask(const Request& request) {
   for (int tries = 1;; ++tries) {
     auto answer = ask_either(request);
     auto* failure = std::get_if<Failure>(&answer);
-    if (failure == nullptr || !may_retry(*failure) || tries >= options_.tries) return answer;
+    if (failure == nullptr || !may_retry(*failure) || tries >= kTries) return answer;
     const std::int64_t ms = pause_of(*failure, tries, jitter());
-    if (options_.deadline_ms > 0 && clock_.monotonic_ms() + ms >= options_.deadline_ms) {
+    if (limit_.deadline_ms > 0 && limit_.clock->monotonic_ms() + ms >= limit_.deadline_ms) {
       failure->message += "; the next try would come after the wall limit";
       failure->retry_after_ms = ms;
       return answer;
@@ -146,7 +142,6 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
   http.body = json_text(api == Api::kChat ? chat_body(request, dropped_)
                                           : responses_body(request, dropped_));
   http.idle_ms = options_.idle_ms;
-  http.deadline_ms = options_.deadline_ms;
   http.on_bytes = [&](std::string_view bytes) {
     if ((seen += bytes.size()) > kAnswerCap) return false;
     if (head.size() < kHeadBytes) head += bytes.substr(0, kHeadBytes - head.size());
@@ -163,7 +158,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
   };
   const HttpReply reply = http_.post(http);
   if (reply.answered() && reply.status != 200) {
-    return failure_of(reply.status, reply.headers, reply.body, clock_.wall_ms());
+    return failure_of(reply.status, reply.headers, reply.body, limit_.clock->wall_ms());
   }
   if (reply.end == HttpReply::End::kWhole && !streams) {
     auto body = parse_json(whole, kWireJson);
@@ -178,7 +173,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
   if (reader->failure()) {
     Failure failure = *reader->failure();
     if (failure.retry_after_ms < 0) {
-      failure.retry_after_ms = retry_after(reply.headers, clock_.wall_ms());
+      failure.retry_after_ms = retry_after(reply.headers, limit_.clock->wall_ms());
     }
     return failure;
   }
@@ -202,10 +197,10 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
 }
 
 bool Client::pause(std::int64_t ms) {
-  pollfd stop{stop_fd_, POLLIN, 0};
-  const std::int64_t until = clock_.monotonic_ms() + ms;
+  pollfd stop{limit_.stop_fd, POLLIN, 0};
+  const std::int64_t until = limit_.clock->monotonic_ms() + ms;
   for (;;) {
-    const std::int64_t left = until - clock_.monotonic_ms();
+    const std::int64_t left = until - limit_.clock->monotonic_ms();
     if (left <= 0) return true;
     ::poll(&stop, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
     if ((stop.revents & POLLIN) != 0) return false;

@@ -8,7 +8,6 @@
 #include <string>
 #include <variant>
 
-#include "host/base/clock.h"
 #include "host/executor/http/http.h"
 #include "host/executor/http/turn.h"
 
@@ -23,8 +22,6 @@ struct ClientOptions {
   std::string key;
   Api api = Api::kUnknown;  ///< if kUnknown, the first request determines the API
   std::int64_t idle_ms = 300'000;
-  std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
-  int tries = 6;
 };
 
 /// ClientEvents are the client's messages for the user. `retry` is called before each retry.
@@ -35,7 +32,7 @@ struct ClientEvents {
 
 class Client {
  public:
-  Client(Http& http, const Clock& clock, int stop_fd, ClientOptions options, ClientEvents events);
+  Client(const Limit& limit, ClientOptions options, ClientEvents events);
 
   std::variant<Turn, Failure> ask(const Request& request);
   /// Returns the API that the server supports; kUnknown before the first answer.
@@ -47,9 +44,8 @@ class Client {
   bool drop_field(const Failure& failure, Api api);
   bool pause(std::int64_t ms);
 
-  Http& http_;
-  const Clock& clock_;
-  int stop_fd_;
+  const Limit limit_;
+  Http http_;
   ClientOptions options_;
   ClientEvents events_;
   std::set<std::string> dropped_;  // optional fields that this server refuses

@@ -11,7 +11,7 @@ namespace moonlet::executor {
 namespace {
 
 constexpr std::size_t kErrorBodyCap = 64 * 1024;
-constexpr int kSlice = 1000;  // the limits are checked at least this often, in ms
+constexpr std::int64_t kSlice = 1000;  // the limits are checked at least this often, in ms
 constexpr long kConnectMs = 30'000;
 
 struct UrlParts {
@@ -91,7 +91,7 @@ Result<bool> is_loopback(const std::string& url) {
   return loopback_host(parts.get(CURLUPART_HOST));
 }
 
-Http::Http(const Clock& clock, int stop_fd) : clock_(clock), stop_fd_(stop_fd) {
+Http::Http(const Limit& limit) : limit_(limit) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   easy_ = curl_easy_init();
   multi_ = curl_multi_init();
@@ -103,7 +103,7 @@ Http::~Http() {
 }
 
 HttpReply Http::post(const HttpRequest& request) {
-  Transfer transfer{&request, &clock_, easy_, {}, clock_.monotonic_ms()};
+  Transfer transfer{&request, limit_.clock, easy_, {}, limit_.clock->monotonic_ms()};
   for (const std::string& header : request.headers) {
     transfer.headers = curl_slist_append(transfer.headers, header.c_str());
   }
@@ -157,21 +157,16 @@ HttpReply::End Http::wait(Transfer& transfer, const HttpRequest& request) {
       transfer.result = message->data.result;
       return HttpReply::End::kBroken;
     }
-    const std::int64_t now = clock_.monotonic_ms();
-    if (request.deadline_ms > 0 && now >= request.deadline_ms) return HttpReply::End::kDeadline;
-    if (request.idle_ms > 0 && now - transfer.last_byte_ms >= request.idle_ms) {
-      return HttpReply::End::kIdle;
-    }
-    std::int64_t slice = kSlice;
-    if (request.deadline_ms > 0) slice = std::min(slice, request.deadline_ms - now);
-    if (request.idle_ms > 0) {
-      slice = std::min(slice, transfer.last_byte_ms + request.idle_ms - now);
-    }
-    curl_waitfd stop{stop_fd_, CURL_WAIT_POLLIN, 0};
-    const bool watched = stop_fd_ >= 0;
-    curl_multi_poll(multi, watched ? &stop : nullptr, watched ? 1 : 0, static_cast<int>(slice),
-                    nullptr);
-    if (watched && (stop.revents & CURL_WAIT_POLLIN) != 0) return HttpReply::End::kInterrupted;
+    const std::int64_t now = limit_.clock->monotonic_ms();
+    const std::int64_t idle_at = transfer.last_byte_ms + request.idle_ms;
+    if (limit_.over()) return HttpReply::End::kDeadline;
+    if (now >= idle_at) return HttpReply::End::kIdle;
+    std::int64_t slice = std::min(kSlice, idle_at - now);
+    if (limit_.deadline_ms > 0) slice = std::min(slice, limit_.deadline_ms - now);
+    curl_waitfd stop{limit_.stop_fd, CURL_WAIT_POLLIN, 0};
+    const unsigned watched = limit_.stop_fd >= 0 ? 1 : 0;
+    curl_multi_poll(multi, &stop, watched, static_cast<int>(slice), nullptr);
+    if ((stop.revents & CURL_WAIT_POLLIN) != 0) return HttpReply::End::kInterrupted;
   }
 }
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "host/base/clock.h"
 #include "host/base/result.h"
 #include "host/executor/http/failure.h"
+#include "host/executor/http/limit.h"
 
 namespace moonlet::executor {
 
@@ -18,8 +18,7 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  ///< "Name: value"
   std::string body;
-  std::int64_t idle_ms = 0;      ///< the longest time without a received byte; 0: no limit
-  std::int64_t deadline_ms = 0;  ///< a time on the monotonic clock; 0: none
+  std::int64_t idle_ms = 300'000;  ///< the longest time without a received byte
   /// Receives each piece of the body if the status is 200. Returns false to abort the request.
   std::function<bool(std::string_view)> on_bytes;
 };
@@ -30,7 +29,7 @@ struct HttpReply {
     kStopped,      ///< on_bytes returned false, or the body of an error response is too long
     kBroken,       ///< the connection failed or broke; `error` has the reason
     kIdle,         ///< no byte arrived for idle_ms
-    kDeadline,     ///< the deadline passed
+    kDeadline,     ///< the limit's deadline passed
     kInterrupted,  ///< a signal asked the process to end
   };
   End end = End::kBroken;
@@ -48,8 +47,8 @@ Result<bool> is_loopback(const std::string& url);
 
 class Http {
  public:
-  /// Borrows `clock`. A request ends if `stop_fd` becomes readable.
-  Http(const Clock& clock, int stop_fd);
+  /// A request ends at the limit.
+  explicit Http(const Limit& limit);
   ~Http();
   Http(const Http&) = delete;
   Http& operator=(const Http&) = delete;
@@ -60,8 +59,7 @@ class Http {
   struct Transfer;
   HttpReply::End wait(Transfer& transfer, const HttpRequest& request);
 
-  const Clock& clock_;
-  int stop_fd_;
+  const Limit limit_;
   void* easy_ = nullptr;
   void* multi_ = nullptr;
 };

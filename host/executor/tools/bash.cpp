@@ -95,12 +95,12 @@ struct Bash::Child {
 };
 
 Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions options,
-                                         const Clock& clock, int stop_fd) {
+                                         const Limit& limit) {
   if (options.confined) {
     const auto support = confinement_support();
     if (support.abi < 1) return no_confinement(support.reason);
   }
-  std::unique_ptr<Bash> bash(new Bash(workspace, std::move(options), clock, stop_fd));
+  std::unique_ptr<Bash> bash(new Bash(workspace, std::move(options), limit));
   auto program = find_program("bash", std::getenv("PATH"), {});
   if (!program) program = find_program("sh", std::getenv("PATH"), {});
   if (!program) return program.error();
@@ -233,7 +233,7 @@ void Bash::wait(Child& child, std::int64_t until_ms) {
   for (bool reaped = false;;) {
     if (open && !child.read()) open = false;
     if (!reaped) reaped = ::waitpid(child.pid, &child.status, WNOHANG) == child.pid;
-    const std::int64_t now = clock_.monotonic_ms();
+    const std::int64_t now = limit_.clock->monotonic_ms();
     if (reaped && drained_at == 0) drained_at = now + kDrainMs;
     if (reaped && (!open || now >= drained_at)) return;
     if (!reaped && kill_at == 0 && (now >= until_ms || child.interrupted)) {
@@ -246,7 +246,7 @@ void Bash::wait(Child& child, std::int64_t until_ms) {
     }
     pollfd fds[3] = {{open ? child.output.get() : -1, POLLIN, 0},
                      {child.exit.get(), POLLIN, 0},
-                     {child.interrupted ? -1 : stop_fd_, POLLIN, 0}};
+                     {child.interrupted ? -1 : limit_.stop_fd, POLLIN, 0}};
     if (reaped || !child.exit) fds[1].fd = -1;
     const std::int64_t next = reaped ? drained_at : kill_at != 0 ? kill_at : until_ms;
     const auto pause = std::clamp<std::int64_t>(next - now, 1, child.exit ? 60'000 : 20);
@@ -255,7 +255,7 @@ void Bash::wait(Child& child, std::int64_t until_ms) {
   }
 }
 
-ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
+ToolResult Bash::run(const Arguments& arguments) {
   auto command = arguments.text("command");
   if (!command) return command.error();
   if (command->find('\0') != std::string::npos) {
@@ -281,8 +281,8 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   if (!pid) return pid.error();
   child.pid = *pid;
   child.exit = Fd(open_process_fd(child.pid));
-  std::int64_t until = clock_.monotonic_ms() + limit;
-  if (until_ms > 0) until = std::min(until, until_ms);
+  std::int64_t until = limit_.clock->monotonic_ms() + limit;
+  if (limit_.deadline_ms > 0) until = std::min(until, limit_.deadline_ms);
   wait(child, until);
   const auto tree = find_tree(list_processes(), ::getpid(), {});
   const auto before = std::count_if(tree.begin(), tree.end(),

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "host/base/clock.h"
 #include "host/base/fd.h"
+#include "host/executor/http/limit.h"
 #include "host/executor/tools/guard.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
@@ -27,10 +27,10 @@ class Bash {
  public:
   static constexpr std::int64_t kDefaultMs = 120'000, kLongestMs = 600'000;
 
-  /// Prepares Bash and its temporary folder. A command ends if `stop_fd` becomes readable. Fails
-  /// with kDenied if the kernel cannot confine commands.
+  /// Prepares Bash and its temporary folder. A command ends at the limit. Fails with kDenied if the
+  /// kernel cannot confine commands.
   static Result<std::unique_ptr<Bash>> make(const Workspace& workspace, BashOptions options,
-                                            const Clock& clock, int stop_fd);
+                                            const Limit& limit);
   ~Bash();
   Bash(const Bash&) = delete;
   Bash& operator=(const Bash&) = delete;
@@ -39,17 +39,12 @@ class Bash {
   /// top-level folders, and Guard undoes their changes in git's folder.
   bool keeps_folders() const { return keeps_folders_; }
 
-  /// Runs a command. `until_ms` is when all work must end, on the monotonic clock; 0: no limit.
-  ToolResult run(const Arguments& arguments, std::int64_t until_ms);
+  ToolResult run(const Arguments& arguments);
 
  private:
   struct Child;
-  Bash(const Workspace& workspace, BashOptions options, const Clock& clock, int stop_fd)
-      : workspace_(workspace),
-        options_(std::move(options)),
-        clock_(clock),
-        stop_fd_(stop_fd),
-        guard_(workspace) {}
+  Bash(const Workspace& workspace, BashOptions options, const Limit& limit)
+      : workspace_(workspace), options_(std::move(options)), limit_(limit), guard_(workspace) {}
 
   std::vector<std::string> environment() const;
   std::vector<std::string> places_to_hold() const;
@@ -61,8 +56,7 @@ class Bash {
 
   const Workspace& workspace_;
   BashOptions options_;
-  const Clock& clock_;
-  int stop_fd_;
+  const Limit limit_;
   Guard guard_;
   std::string program_, temporary_;
   Fd temporary_lock_;

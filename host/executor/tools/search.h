@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "host/executor/tools/limit.h"
+#include "host/executor/http/limit.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
 

@@ -123,7 +123,7 @@ ToolResult Toolbox::run_checked(const Call& call, const Limit& limit) {
   if (call.name == "Read") return read_tool(workspace_, arguments);
   if (call.name == "Write" && !read_only_) return write_tool(workspace_, arguments);
   if (call.name == "Edit" && !read_only_) return edit_tool(workspace_, arguments);
-  if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments, limit.deadline_ms);
+  if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments);
   return invalid("there is no tool '" + printable(call.name, 60) + "'",
                  "use one of those that are described");
 }

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "host/executor/http/items.h"
+#include "host/executor/http/limit.h"
 #include "host/executor/tools/bash.h"
-#include "host/executor/tools/limit.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
 #include "host/telemetry/secret/redact.h"

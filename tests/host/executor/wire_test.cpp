@@ -393,7 +393,7 @@ TEST_CASE(
       }
       ::close(peer);
     });
-    Http http(moonlet::system_clock(), -1);
+    Http http(Limit{&moonlet::system_clock(), 0, -1});
     HttpRequest request;
     request.url = "http://127.0.0.1:" + std::to_string(ntohs(place.sin_port));
     request.body = "{}";
