@@ -15,10 +15,7 @@ constexpr std::string_view kOnce[] = {"host",         "origin",         "cookie"
                                       "content-type", "content-length", "transfer-encoding",
                                       "x-moonlet",    "sec-fetch-site", "last-event-id"};
 
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
-}
+bool same_name(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
 
 /// Compares in constant time, so that the duration reveals nothing about the secret.
 bool same_secret(std::string_view a, std::string_view b) {

@@ -1,6 +1,5 @@
 #include "host/web/event_file.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "host/base/ascii.h"
@@ -31,15 +30,22 @@ std::uint64_t number_of(std::string_view line) {
 }  // namespace
 
 std::optional<EventLine> EventFile::next() {
+  while (const auto line = next_line()) {
+    const std::uint64_t number = line->empty() ? 0 : number_of(*line);
+    if (number != 0) return EventLine{*line, number};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> EventFile::next_line() {
   while (file_) {
     const auto end = text_.find('\n', searched_);
     if (end != std::string::npos) {
       const std::string_view line(text_.data() + at_, end - at_);
       at_ = searched_ = end + 1;
+      ++line_number_;
       if (std::exchange(is_too_long_, false)) continue;
-      const std::uint64_t number = line.empty() ? 0 : number_of(line);
-      if (number != 0) return EventLine{line, number};
-      continue;
+      return line;
     }
     text_.erase(0, at_);
     at_ = 0;
@@ -56,6 +62,11 @@ std::optional<EventLine> EventFile::next() {
     return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::string text_of(const nlohmann::json& object, const char* name) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 bool is_json_line(std::string_view line) {

@@ -31,11 +31,6 @@ struct Step {
   bool is_open = true, is_cached = false, is_estimate = false;
 };
 
-std::string text_of(const nlohmann::json& json, const char* name) {
-  const auto found = json.is_object() ? json.find(name) : json.end();
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::size_t hash_of(const std::string& key) { return std::hash<std::string>()(key); }
 
 std::int64_t integer_of(const nlohmann::json& json, const char* name, std::int64_t none) {
@@ -228,29 +223,21 @@ Result<std::string> records_json(const Dir& run, const std::string& key) {
   if (!opened) return opened.error();
   const std::string mark = "\"key\":" + json_text(key);
   std::deque<std::string> found;
-  std::size_t size = 0, number = 0;
-  std::string rest;
-  char block[64 * 1024];
-  for (long count; (count = read_some(opened->get(), block, sizeof block)) > 0;) {
-    rest.append(block, static_cast<std::size_t>(count));
-    std::size_t at = 0;
-    for (std::size_t end; (end = rest.find('\n', at)) != std::string::npos; at = end + 1) {
-      ++number;
-      const std::string_view line(rest.data() + at, end - at);
-      const auto body = line.find("\"body\":");
-      if (body == std::string_view::npos || line.find(mark, body) == std::string_view::npos)
-        continue;
-      std::string record = "{\"line\":" + std::to_string(number) + ",\"body\":";
-      record += line.substr(body + 7);  // the text ends with the brace that closes the line
-      if (!is_json_line(record)) continue;
-      size += record.size();
-      found.push_back(std::move(record));
-      while (found.size() > kMostRecords || (size > kMostRecordBytes && !found.empty())) {
-        size -= found.front().size();
-        found.pop_front();
-      }
+  std::size_t size = 0;
+  EventFile file(std::move(*opened));
+  while (const auto line = file.next_line()) {
+    const auto body = line->find("\"body\":");
+    if (body == std::string_view::npos || line->find(mark, body) == std::string_view::npos)
+      continue;
+    std::string record = "{\"line\":" + std::to_string(file.line_number()) + ",\"body\":";
+    record += line->substr(body + 7);  // the text ends with the brace that closes the line
+    if (!is_json_line(record)) continue;
+    size += record.size();
+    found.push_back(std::move(record));
+    while (found.size() > kMostRecords || (size > kMostRecordBytes && !found.empty())) {
+      size -= found.front().size();
+      found.pop_front();
     }
-    rest.erase(0, at);
   }
   std::string text = "{\"records\":[";
   for (const std::string& record : found) {

@@ -29,19 +29,24 @@ std::int64_t now_ms() { return system_clock().monotonic_ms(); }
 std::optional<Event> event_of(std::string_view line) {
   auto json = parse_json(line);
   if (!json || !json->is_object()) return std::nullopt;
-  const auto text = [&](const char* name) {
-    const auto found = json->find(name);
-    return found != json->end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  const auto type = event_type(text("type"));
+  const auto type = event_type(text_of(*json, "type"));
   if (!type) return std::nullopt;
   Event event;
   event.type = *type;
-  event.wall_ms = parse_iso8601_utc(text("ts")).value_or(0);
-  event.run = text("run");
-  event.step = text("step");
+  event.wall_ms = parse_iso8601_utc(text_of(*json, "ts")).value_or(0);
+  event.run = text_of(*json, "run");
+  event.step = text_of(*json, "step");
   if (auto data = json->find("data"); data != json->end()) event.fields = std::move(*data);
   return event;
+}
+
+/// Opens the events of a run, unless they are open. Returns false if the run has none yet.
+bool open_events(Repo& repo, const std::string& run, EventFile& file) {
+  if (file) return true;
+  auto sidecar = repo.sidecar(run);
+  auto opened = sidecar ? sidecar->open_read("events.jsonl") : Result<Fd>(Error{});
+  if (opened) file = EventFile(std::move(*opened));
+  return opened.ok();
 }
 
 constexpr const char* kStateNames[kLiveStates] = {"running", "ok", "failed", "parked", "cancelled"};
@@ -149,12 +154,7 @@ void Hub::find_runs(std::size_t repo) {
 }
 
 void Hub::read_events(LiveRun& run) {
-  if (!run.file) {
-    auto sidecar = repos_[run.repo].sidecar(run.id);
-    auto file = sidecar ? sidecar->open_read("events.jsonl") : Result<Fd>(Error{});
-    if (!file) return;
-    run.file = EventFile(std::move(*file));
-  }
+  if (!open_events(repos_[run.repo], run.id, run.file)) return;
   for (int i = 0; i < kEventsAtOnce; ++i) {
     const auto line = run.file.next();
     if (!line) return;
@@ -228,12 +228,7 @@ std::string LiveBody::cursor() const {
 }
 
 void LiveBody::add_events(Follow& follow) {
-  if (!follow.file) {
-    auto sidecar = hub_.repos()[follow.repo].sidecar(follow.run);
-    auto file = sidecar ? sidecar->open_read("events.jsonl") : Result<Fd>(Error{});
-    if (!file) return;
-    follow.file = EventFile(std::move(*file));
-  }
+  if (!open_events(hub_.repos()[follow.repo], follow.run, follow.file)) return;
   while (out_.size() < kBlock) {
     const auto line = follow.file.next();
     if (!line) return;

@@ -1,9 +1,9 @@
 #include "host/web/options.h"
 
 #include <limits.h>
-#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "host/base/text.h"
 
@@ -21,17 +21,12 @@ Result<std::string> folder_of(const std::string& word) {
   return std::string(real);
 }
 
-std::string absolute(const std::string& word) {
-  char here[PATH_MAX];
-  if (!word.empty() && word[0] == '/') return word;
-  return ::getcwd(here, sizeof here) == nullptr ? word : std::string(here) + "/" + word;
-}
-
 }  // namespace
 
 Result<Options> read_options(const std::vector<std::string>& words) {
   Options options;
   bool has_port = false;
+  std::error_code failed;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string name = words[i], value;
     const auto equals = name.find('=');
@@ -58,7 +53,7 @@ Result<Options> read_options(const std::vector<std::string>& words) {
       if (!folder) return folder.error();
       options.repos.push_back(std::move(*folder));
     } else if (name == "--socket") {
-      options.socket = absolute(value);
+      options.socket = std::filesystem::current_path(failed) / value;
     } else {
       char* end = nullptr;
       const long port = std::strtol(value.c_str(), &end, 10);

@@ -39,18 +39,14 @@ std::uint64_t number_arg(const Request& request, const char* name, std::uint64_t
   return text.empty() ? none : std::strtoull(text.c_str(), nullptr, 10);
 }
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 Reply asset(std::string_view name, bool is_kept) {
   const Asset* found = find_asset(name);
   if (found == nullptr) return Reply::refusal(404, "there is no such file");
   Reply reply;
-  reply.type = ends_with(name, ".js")    ? "text/javascript; charset=utf-8"
-               : ends_with(name, ".css") ? "text/css; charset=utf-8"
-               : ends_with(name, ".svg") ? "image/svg+xml"
-                                         : "text/html; charset=utf-8";
+  reply.type = name.ends_with(".js")    ? "text/javascript; charset=utf-8"
+               : name.ends_with(".css") ? "text/css; charset=utf-8"
+               : name.ends_with(".svg") ? "image/svg+xml"
+                                        : "text/html; charset=utf-8";
   reply.text = found->text;
   if (is_kept) {
     reply.headers.emplace_back("Cache-Control", "public, max-age=31536000, immutable");
