@@ -59,14 +59,12 @@ class ChildOperation final : public Operation {
 };
 
 struct KeeperOptions {
-  std::string program;  ///< absolute path of the executable that calls keeper_main()
-  std::vector<std::string> prefix_args{"keeper"};
+  std::string program;     ///< absolute path of the executable that calls keeper_main()
   int run_dir_fd = -1;     ///< the directory of the run or session; duplicated
   int output_dir_fd = -1;  ///< the output folder, which start() borrows; -1: same as run_dir_fd
   std::string run_id;      ///< for keeper.log and `moonlet ps`
   int live_dir_fd = -1;    ///< the index folder, which start() borrows; -1: do not list the keeper
   std::string label;       ///< the name of the run in the index; without secrets
-  bool cgroups = true;     ///< false: never make a cgroup
   bool publishes = false;  ///< publish the end of the only child in exit.json
   /// The generation of the host's lock; 0 for a host without a lock. A keeper obeys only the host
   /// with the highest generation that it has seen.

@@ -38,9 +38,9 @@ std::vector<char*> keeper_environment() {
   return list;
 }
 
-bool cgroups_wanted(const KeeperOptions& options) {
+bool cgroups_wanted() {
   const char* wish = std::getenv("MOONLET_CGROUPS");
-  return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
+  return wish == nullptr || std::string_view(wish) != "0";
 }
 
 // All engines of this process share this list of guards that must be reaped.
@@ -71,18 +71,17 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
   Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) return Error::from_errno(errno, "open", "/dev/null");
 
-  std::vector<std::string> words{options.program};
-  words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
-  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"})
-    words.emplace_back(word);
-  words.push_back(options.run_id);
-  words.emplace_back("--generation");
-  words.push_back(std::to_string(options.generation));
+  std::vector<std::string> words{options.program, "keeper",
+                                 "--dir",         "3",
+                                 "--socket",      "4",
+                                 "--output",      "5",
+                                 "--run",         options.run_id,
+                                 "--generation",  std::to_string(options.generation)};
   if (options.live_dir_fd >= 0) {
     words.insert(words.end(), {"--live", "6", "--label", options.label});
   }
   if (options.publishes) words.emplace_back("--publish");
-  if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
+  if (!cgroups_wanted()) words.emplace_back("--no-cgroups");
   const std::vector<char*> argv = pointers(words);
   std::vector<char*> env = keeper_environment();
 

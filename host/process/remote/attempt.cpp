@@ -23,7 +23,7 @@ constexpr const char* kRevoked = "revoked";
 constexpr const char* kBeat = "beat";
 constexpr std::int64_t kEndLimitMs = 10000;
 constexpr int kEndPauseMs = 20;
-constexpr std::size_t kExitLimit = 1 << 20;
+constexpr std::uint64_t kExitLimit = 1 << 20;
 
 bool is_nonce(std::string_view text) {
   return text.size() >= 8 && text.size() <= 64 &&
@@ -53,10 +53,8 @@ std::optional<std::int64_t> changed_ms(int dir_fd, const char* name) {
   return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1'000'000;
 }
 
-Result<void> write_never_started(int dir_fd) {
-  ChildExit never;
-  never.error = {ErrorKind::kCancelled, "it was cancelled before it was started", {}, {}};
-  return write_exit_file(dir_fd, never, SystemClock().wall_ms());
+Error cancelled() {
+  return {ErrorKind::kCancelled, "it was cancelled before it was started", {}, {}};
 }
 
 }  // namespace
@@ -90,15 +88,9 @@ Result<bool> RemoteAttempt::claim() {
   return true;
 }
 
-bool RemoteAttempt::is_claimed() const {
-  struct stat info;
-  return fstatat(fd(), kClaim, &info, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-bool RemoteAttempt::is_revoked() const {
-  struct stat info;
-  return fstatat(fd(), kRevoked, &info, AT_SYMLINK_NOFOLLOW) == 0;
-}
+bool RemoteAttempt::is_claimed() const { return changed_ms(fd(), kClaim).has_value(); }
+bool RemoteAttempt::is_revoked() const { return changed_ms(fd(), kRevoked).has_value(); }
+bool RemoteAttempt::has_job() const { return changed_ms(fd(), kMapFileName).has_value(); }
 
 void RemoteAttempt::beat() {
   const Fd file(openat(fd(), kBeat, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -113,14 +105,29 @@ std::optional<std::int64_t> RemoteAttempt::queued_ms() const {
   return std::max<std::int64_t>(*to - *from, 0);
 }
 
-std::string RemoteAttempt::exit_text() const {
-  Fd file(openat(fd(), kExitFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+std::string RemoteAttempt::read(const char* name, std::uint64_t from, std::uint64_t most) const {
+  const Fd file(openat(fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info;
   if (!file || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
-  std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size), kExitLimit), 0);
-  const long got = read_some(file.get(), text.data(), text.size());
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (from >= size || lseek(file.get(), static_cast<off_t>(from), SEEK_SET) < 0) return {};
+  std::string bytes(std::min(most, size - from), 0);
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const long got = read_some(file.get(), bytes.data() + filled, bytes.size() - filled);
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+std::string RemoteAttempt::exit_text() const { return read(kExitFileName, 0, kExitLimit); }
+
+Result<void> RemoteAttempt::publish_not_started(Error why) {
+  ChildExit never;
+  never.error = std::move(why);
+  return write_exit_file(fd(), never, SystemClock().wall_ms());
 }
 
 RemoteAttempt::State RemoteAttempt::state(bool here) {
@@ -145,7 +152,7 @@ Result<void> RemoteAttempt::end() {
   auto swept = sweep(fd(), 0);
   if (!swept) return swept.error();
   if (exit_text().empty() && !publish_logged_exit(fd(), SystemClock().wall_ms())) {
-    return write_never_started(fd());
+    return publish_not_started(cancelled());
   }
   return {};
 }
@@ -153,7 +160,7 @@ Result<void> RemoteAttempt::end() {
 Result<void> RemoteAttempt::fence() {
   auto first = claim();
   if (!first) return first.error();
-  return *first ? write_never_started(fd()) : Result<void>();
+  return *first ? publish_not_started(cancelled()) : Result<void>();
 }
 
 Result<bool> RemoteAttempt::revoke() {
@@ -161,7 +168,7 @@ Result<bool> RemoteAttempt::revoke() {
   if (!file) return Error::from_errno(errno, "revoke", path_);
   auto first = claim();
   if (!first || !*first) return first;
-  if (auto written = write_never_started(fd()); !written) return written.error();
+  if (auto written = publish_not_started(cancelled()); !written) return written.error();
   return true;
 }
 
@@ -191,19 +198,8 @@ Result<void> RemoteAttempt::write(const std::string& name, std::string_view text
 }
 
 std::string_view to_string(RemoteAttempt::State state) {
-  switch (state) {
-    case RemoteAttempt::State::kNone:
-      return "none";
-    case RemoteAttempt::State::kClaimed:
-      return "claimed";
-    case RemoteAttempt::State::kRunning:
-      return "running";
-    case RemoteAttempt::State::kEnded:
-      return "ended";
-    case RemoteAttempt::State::kGone:
-      break;
-  }
-  return "gone";
+  static constexpr std::string_view kNames[] = {"none", "claimed", "running", "ended", "gone"};
+  return kNames[static_cast<std::size_t>(state)];
 }
 
 }  // namespace moonlet

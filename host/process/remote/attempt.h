@@ -41,11 +41,17 @@ class RemoteAttempt {
   /// Claims the attempt. Returns true only for the first claim by any process.
   Result<bool> claim();
   bool is_claimed() const;
+  /// Returns true if the attempt was prepared for a scheduler's job.
+  bool has_job() const;
   /// Returns the state. Set `here` if the keeper can only run on this machine: state() then ends a
   /// dead keeper's processes, and publishes the end in exit.json.
   State state(bool here);
+  /// Returns up to `most` bytes of a regular file from the offset `from`; empty if it is missing.
+  std::string read(const char* name, std::uint64_t from, std::uint64_t most) const;
   /// Returns the content of exit.json; empty if it does not exist.
   std::string exit_text() const;
+  /// Publishes in exit.json that the attempt was never started.
+  Result<void> publish_not_started(Error why);
   /// Prevents the start, or ends the process tree of a running attempt. Blocks up to ten seconds.
   Result<void> end();
   /// Prevents the start of an unclaimed attempt, and publishes in exit.json that it never started.

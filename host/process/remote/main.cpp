@@ -35,30 +35,25 @@ std::string read_input() {
   return text;
 }
 
-std::string own_path(const char* called) {
-  char path[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-  if (size > 0) return {path, static_cast<std::size_t>(size)};
-  return realpath(called, path) != nullptr ? path : called;
-}
-
 /// Returns the absolute path of a folder without links, or the given path if the folder is missing.
 std::string real_path(const char* dir) {
   char path[PATH_MAX];
   return realpath(dir, path) != nullptr ? path : dir;
 }
 
-Result<void> serve(std::string_view command, const std::string& root, const std::string& program) {
+using Command = Result<void> (*)(const std::string& root, const nlohmann::json& request);
+
+constexpr std::pair<std::string_view, Command> kCommands[] = {
+    {"probe", moonlet::remote_probe},     {"start", moonlet::remote_start},
+    {"prepare", moonlet::remote_prepare}, {"look", moonlet::remote_look},
+    {"end", moonlet::remote_end},         {"remove", moonlet::remote_remove}};
+
+Result<void> serve(Command command, const std::string& root) {
   std::string input = read_input();
   if (input.empty()) input = "{}";
   auto request = moonlet::parse_json(input, moonlet::kRecordJsonLimits);
   if (!request) return request.error();
-  if (command == "probe") return moonlet::remote_probe(root, *request);
-  if (command == "start") return moonlet::remote_start(root, *request, program);
-  if (command == "prepare") return moonlet::remote_prepare(root, *request);
-  if (command == "look") return moonlet::remote_look(root, *request);
-  if (command == "end") return moonlet::remote_end(root, *request);
-  return moonlet::remote_remove(root, *request);
+  return command(root, *request);
 }
 
 int run(int argc, char** argv) {
@@ -72,11 +67,11 @@ int run(int argc, char** argv) {
   if (command == "job" && argc == 4) {
     const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
     const auto index = task != nullptr ? std::strtoul(task, nullptr, 10) : 0;
-    return moonlet::remote_job(real_path(argv[2]), argv[3], index, own_path(argv[0]));
+    return moonlet::remote_job(real_path(argv[2]), argv[3], index);
   }
-  for (std::string_view known : {"probe", "start", "prepare", "look", "end", "remove"}) {
-    if (command != known || argc != 3) continue;
-    auto served = serve(command, real_path(argv[2]), own_path(argv[0]));
+  for (const auto& [name, serves] : kCommands) {
+    if (command != name || argc != 3) continue;
+    auto served = serve(serves, real_path(argv[2]));
     if (!served) std::fprintf(stderr, "moonlet-keeper: %s\n", served.error().message.c_str());
     return std::fflush(stdout) == 0 && served ? 0 : 1;
   }

@@ -1,6 +1,5 @@
 #include "host/process/remote/service.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <vector>
@@ -43,23 +43,14 @@ constexpr std::uint64_t kMapNameLimit = 100;
 constexpr const char* kNoncesFileName = "nonces";
 constexpr const char* kEnvironmentFileName = "environment";
 
-void print_line(const json& line) {
-  const std::string text = json_text(line) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-json error_of(const Error& error) {
-  return {{"kind", to_string(error.kind)}, {"message", error.message}, {"hint", error.hint}};
-}
-
 std::vector<std::string> names_in(const std::string& path) {
   std::vector<std::string> names;
-  DIR* dir = opendir(path.c_str());
-  if (dir == nullptr) return names;
-  while (const dirent* entry = readdir(dir)) {
-    if (entry->d_name[0] != '.' && names.size() < kMostListed) names.emplace_back(entry->d_name);
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(path, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const std::string name = entry->path().filename();
+    if (name[0] != '.' && names.size() < kMostListed) names.push_back(name);
   }
-  closedir(dir);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -81,13 +72,6 @@ struct Followed {
 };
 
 constexpr const char* kLogs[2] = {"stdout.log", "stderr.log"};
-
-Fd open_file(const RemoteAttempt& attempt, const char* name) {
-  Fd file(openat(attempt.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat info;
-  if (file && (fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))) file = Fd();
-  return file;
-}
 
 void look_at(Followed& followed, const std::string& root, bool here) {
   if (!followed.attempt) followed.attempt = RemoteAttempt::open(root, followed.nonce);
@@ -111,31 +95,11 @@ void look_at(Followed& followed, const std::string& root, bool here) {
   }
 }
 
-bool has_job(const RemoteAttempt& attempt) {
-  struct stat info;
-  return fstatat(attempt.fd(), kMapFileName, &info, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 Result<void> fence(const std::string& root, const std::string& nonce) {
   auto attempt = RemoteAttempt::open(root, nonce);
   if (!attempt) attempt = RemoteAttempt::make(root, nonce);
   if (!attempt) return attempt.error();
-  return has_job(*attempt) ? Result<void>() : attempt->fence();
-}
-
-std::string read_from(const RemoteAttempt& attempt, const char* name, std::uint64_t from,
-                      std::uint64_t most) {
-  const Fd file = open_file(attempt, name);
-  if (!file || lseek(file.get(), static_cast<off_t>(from), SEEK_SET) < 0) return {};
-  std::string bytes(most, 0);
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const long got = read_some(file.get(), bytes.data() + filled, bytes.size() - filled);
-    if (got <= 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  bytes.resize(filled);
-  return bytes;
+  return attempt->has_job() ? Result<void>() : attempt->fence();
 }
 
 void report(Followed& followed, const std::string& root, std::uint64_t& budget) {
@@ -146,10 +110,10 @@ void report(Followed& followed, const std::string& root, std::uint64_t& budget) 
     for (int stream : {0, 1}) {
       const std::uint64_t there = followed.sizes[stream], seen = followed.seen[stream];
       const std::uint64_t most = std::min(there > seen ? there - seen : 0, budget);
-      if (most > 0) bytes[stream] = read_from(*followed.attempt, kLogs[stream], seen, most);
+      if (most > 0) bytes[stream] = followed.attempt->read(kLogs[stream], seen, most);
       budget -= bytes[stream].size();
     }
-    const std::string map = read_from(*followed.attempt, kMapFileName, 0, kMapNameLimit);
+    const std::string map = followed.attempt->read(kMapFileName, 0, kMapNameLimit);
     if (!map.empty()) line["map"] = map;
     if (auto queued = followed.attempt->queued_ms()) line["queue_ms"] = *queued;
     if (auto beat = followed.attempt->last_beat(); beat != 0) line["beat"] = beat;
@@ -169,7 +133,7 @@ void report(Followed& followed, const std::string& root, std::uint64_t& budget) 
 /// Returns the name of the map that lists an attempt, or "". A map is a folder that lists the
 /// attempts of one submission to a scheduler.
 std::string map_of(const RemoteAttempt& attempt) {
-  const std::string map = read_from(attempt, kMapFileName, 0, kMapNameLimit);
+  const std::string map = attempt.read(kMapFileName, 0, kMapNameLimit);
   return map.substr(0, map.find(' '));
 }
 
@@ -215,6 +179,15 @@ json describe_attempt(const std::string& root, const std::string& nonce) {
 }
 
 }  // namespace
+
+void print_line(const json& line) {
+  const std::string text = json_text(line) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+json error_of(const Error& error) {
+  return {{"kind", to_string(error.kind)}, {"message", error.message}, {"hint", error.hint}};
+}
 
 Result<void> remote_probe(const std::string& root, const json& request) {
   utsname system{};

@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <vector>
 
 #include "host/base/clock.h"
@@ -44,9 +43,15 @@ struct Starting {
   bool waits() const { return child && !child->done() && child->pid() == 0; }
 };
 
+std::string own_path() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  return {path, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
 /// Starts a claimed attempt. With `outlives_us`, the attempt continues after this process ends.
-Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
-                    const std::string& program, bool outlives_us, Starting& starting) {
+Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool outlives_us,
+                    Starting& starting) {
   auto child = read_remote_spec(attempt, spec);
   if (child && child->argv.empty())
     child = Error{ErrorKind::kInvalid, "no program is named", {}, {}};
@@ -54,7 +59,7 @@ Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
   const Fd input(child->stdin_fd);
   child->outlives_host = outlives_us;
   KeeperOptions options;
-  options.program = program;
+  options.program = own_path();
   options.run_dir_fd = attempt.fd();
   options.run_id = attempt.nonce();
   options.publishes = true;
@@ -68,8 +73,8 @@ Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
 
 /// Claims and starts an attempt, unless another process has claimed it. Publishes a failed start as
 /// the attempt's end, so that no process tries again.
-void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
-                      const std::string& program, bool outlives_us, Starting& starting) {
+void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool outlives_us,
+                      Starting& starting) {
   auto first = attempt.claim();
   if (!first) {
     starting.error = first.error();
@@ -79,12 +84,10 @@ void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
     starting.state = "exists";
     return;
   }
-  auto launched = launch(loop, attempt, spec, program, outlives_us, starting);
+  auto launched = launch(loop, attempt, spec, outlives_us, starting);
   if (launched) return;
   starting.error = launched.error();
-  ChildExit never;
-  never.error = launched.error();
-  (void)write_exit_file(attempt.fd(), never, SystemClock().wall_ms());
+  (void)attempt.publish_not_started(launched.error());
 }
 
 /// Writes exit.json if the child could not be started. If the file cannot be written, for example
@@ -109,25 +112,13 @@ void tick(Loop& loop, std::int64_t ms) {
 
 json line_of(const Starting& starting) {
   json line{{"nonce", starting.nonce}, {"state", starting.state}};
-  if (starting.state == "failed") {
-    line["error"] = {{"kind", to_string(starting.error.kind)},
-                     {"message", starting.error.message},
-                     {"hint", starting.error.hint}};
-  }
+  if (starting.state == "failed") line["error"] = error_of(starting.error);
   return line;
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace
 
-Result<void> remote_start(const std::string& root, const json& request,
-                          const std::string& program) {
+Result<void> remote_start(const std::string& root, const json& request) {
   SystemClock clock;
   Loop loop(clock);
   std::vector<Starting> all;
@@ -136,7 +127,7 @@ Result<void> remote_start(const std::string& root, const json& request,
     starting.nonce = spec.at("nonce").get<std::string>();
     auto attempt = RemoteAttempt::make(root, starting.nonce);
     if (attempt) {
-      claim_and_launch(loop, *attempt, spec, program, true, starting);
+      claim_and_launch(loop, *attempt, spec, true, starting);
     } else {
       starting.error = attempt.error();
     }
@@ -146,23 +137,21 @@ Result<void> remote_start(const std::string& root, const json& request,
   for (Starting& starting : all) {
     if (!record_failed_start(root, starting)) starting.keeper->shutdown();
     if (starting.keeper && starting.state != "failed") starting.keeper->let_go();
-    const std::string line = json_text(line_of(starting)) + "\n";
-    std::fwrite(line.data(), 1, line.size(), stdout);
+    print_line(line_of(starting));
   }
   return {};
 }
 
-int remote_job(const std::string& root, const std::string& map, std::size_t index,
-               const std::string& program) {
-  std::istringstream lines(read_file(map));
+int remote_job(const std::string& root, const std::string& map, std::size_t index) {
+  std::ifstream lines(map);
   std::string nonce;
   for (std::size_t i = 0; i <= index; ++i) {
     if (!std::getline(lines, nonce)) return 2;
   }
   auto attempt = RemoteAttempt::open(root, nonce);
   if (!attempt) return 2;
-  const std::string file = attempt->path() + "/" + kSpecFileName;
-  auto spec = parse_json(read_file(file), kRecordJsonLimits);
+  auto spec =
+      parse_json(attempt->read(kSpecFileName, 0, kRecordJsonLimits.max_bytes), kRecordJsonLimits);
   if (!spec) return 3;  // another job has claimed the attempt and removed the file
   SystemClock clock;
   Loop loop(clock);
@@ -172,10 +161,12 @@ int remote_job(const std::string& root, const std::string& map, std::size_t inde
   sigaction(SIGTERM, &action, nullptr);
   // Only this process notices that the attempt is revoked, so the child must not outlive this
   // process.
-  claim_and_launch(loop, *attempt, *spec, program, false, starting);
+  claim_and_launch(loop, *attempt, *spec, false, starting);
   // Remove the description, because it may contain secrets. If this job could not claim the
   // attempt, keep the description for another job.
-  if (starting.state != "exists" && attempt->is_claimed()) unlink(file.c_str());
+  if (starting.state != "exists" && attempt->is_claimed()) {
+    unlinkat(attempt->fd(), kSpecFileName, 0);
+  }
   if (!starting.child) return 3;
   for (std::int64_t next_beat = 0; !starting.child->done();) {
     if (clock.monotonic_ms() >= next_beat) {

@@ -152,8 +152,9 @@ KeeperRun::KeeperRun(bool cgroups) {
   options.program = places::kKeeperProgram;
   options.run_dir_fd = folder.fd();
   options.run_id = "R-007";
-  options.cgroups = cgroups;
+  setenv("MOONLET_CGROUPS", cgroups ? "1" : "0", 1);
   auto started = Keeper::start(loop, options);
+  unsetenv("MOONLET_CGROUPS");
   REQUIRE(started);
   keeper = std::move(*started);
 }

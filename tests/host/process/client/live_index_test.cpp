@@ -42,7 +42,6 @@ struct Indexed : Index {
     options.live_dir_fd = live->fd();
     options.run_id = id;
     options.label = "a label";
-    options.cgroups = false;
     auto started = Keeper::start(host.loop, options);
     REQUIRE(started);
     host.keeper = std::move(*started);
