@@ -1,8 +1,5 @@
 #include "host/web/hub.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -105,16 +102,6 @@ nlohmann::json json_of(const LiveModel& model) {
   return json;
 }
 
-/// Returns true if the run's folder, which is open as `dir`, was removed or replaced. Another
-/// folder may have the same name now.
-bool is_removed(const Dir& dir, const Dir& agent, const std::string& run) {
-  struct stat open {};
-  struct stat named {};
-  return ::fstat(dir.fd(), &open) != 0 ||
-         ::fstatat(agent.fd(), ("runs/" + run).c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-         open.st_dev != named.st_dev || open.st_ino != named.st_ino;
-}
-
 }  // namespace
 
 void Hub::find_runs(std::size_t repo) {
@@ -135,8 +122,9 @@ void Hub::find_runs(std::size_t repo) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
   };
   runs_.remove_if([&](const LiveRun& run) {
+    // Another folder may have the run's name now.
     const bool has_ended =
-        run.repo == repo && (!is_live(run.id) || is_removed(run.dir, *agent, run.id));
+        run.repo == repo && (!is_live(run.id) || !is_at(run.dir, agent->path_of("runs/" + run.id)));
     if (has_ended) ++version_;
     return has_ended;
   });

@@ -34,15 +34,14 @@ std::optional<std::string> top_field(Fd file, const std::string& name) {
   }
 }
 
-/// Returns true if `path` still leads to the open folder.
-bool is_at(int folder, const std::string& path) {
+}  // namespace
+
+bool is_at(const Dir& folder, const std::string& path) {
   struct stat open {};
   struct stat named {};
-  return ::fstat(folder, &open) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+  return ::fstat(folder.fd(), &open) == 0 && ::lstat(path.c_str(), &named) == 0 &&
          open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
-
-}  // namespace
 
 Result<Repo> Repo::open(const std::string& folder) {
   auto home = Home::find(folder, ask_git(own_environment()));
@@ -52,7 +51,7 @@ Result<Repo> Repo::open(const std::string& folder) {
 
 const Dir* Repo::agent() {
   auto dir = home_.existing();
-  if (dir && *dir != nullptr && !is_at((*dir)->fd(), home_.root() + "/.agent")) {
+  if (dir && *dir != nullptr && !is_at(**dir, home_.root() + "/.agent")) {
     home_.close();
     dir = home_.existing();
   }

@@ -10,6 +10,9 @@
 
 namespace moonlet::web {
 
+/// Returns true if the absolute path `path` still leads to the open folder `folder`.
+bool is_at(const Dir& folder, const std::string& path);
+
 class Repo {
  public:
   /// Opens an existing folder by its absolute path. It need not have an `.agent` folder.

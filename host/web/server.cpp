@@ -57,7 +57,6 @@ struct Server::Exchange {
   Request request;
   std::unique_ptr<Body> body;
   std::string text;
-  bool is_refused = false;
   bool is_gone = false;  ///< the client has closed its connection
 };
 
@@ -171,7 +170,7 @@ struct Callbacks {
                            void** context) {
     auto& server = *static_cast<Server*>(self);
     if (*context == nullptr) {
-      auto* exchange = new Server::Exchange{&server, handle, {}, nullptr, {}, false, false};
+      auto* exchange = new Server::Exchange{&server, handle, {}, nullptr, {}, false};
       *context = exchange;
       RequestHead& head = exchange->request.head;
       head.method = method;
@@ -185,14 +184,11 @@ struct Callbacks {
     }
     auto& exchange = *static_cast<Server::Exchange*>(*context);
     if (*upload_size > 0) {
-      if (exchange.request.body.size() + *upload_size > kMostBody) {
-        exchange.is_refused = true;
-      } else {
-        exchange.request.body.append(upload, *upload_size);
-      }
-      *upload_size = 0;
       // libmicrohttpd cannot queue a response during an upload, so close the connection instead.
-      return exchange.is_refused ? MHD_NO : MHD_YES;
+      if (exchange.request.body.size() + *upload_size > kMostBody) return MHD_NO;
+      exchange.request.body.append(upload, *upload_size);
+      *upload_size = 0;
+      return MHD_YES;
     }
     return send(exchange, server.handler_(exchange.request));
   }
