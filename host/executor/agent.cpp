@@ -26,9 +26,10 @@ void add_output(json& items, const Call& call, const std::string& text) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options, Session& session, Client& client, Toolbox& toolbox,
-             Changes& changes, Report& report)
-    : options_(std::move(options)),
+Agent::Agent(const Options& options, std::string instructions, Session& session, Client& client,
+             Toolbox& toolbox, Changes& changes, Report& report)
+    : options_(options),
+      instructions_(std::move(instructions)),
       session_(session),
       client_(client),
       toolbox_(toolbox),
@@ -185,7 +186,7 @@ std::optional<int> Agent::ask() {
         estimate_tokens(data.items) > static_cast<std::size_t>(options_.context_tokens)) {
       make_room();
     }
-    Request request{options_.model, options_.effort, options_.instructions,
+    Request request{options_.model, options_.effort, instructions_,
                     data.task_id,   data.items,      toolbox_.specs()};
     auto answer = client_.ask(request);
     if (auto* turn = std::get_if<Turn>(&answer)) {

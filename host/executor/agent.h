@@ -10,6 +10,7 @@
 
 #include "host/executor/changes.h"
 #include "host/executor/http/client.h"
+#include "host/executor/options.h"
 #include "host/executor/report.h"
 #include "host/executor/session.h"
 #include "host/executor/tools/toolbox.h"
@@ -27,17 +28,10 @@ enum ExitCode {
   kExitInterrupted = 130,
 };
 
-struct AgentOptions {
-  std::string model, effort, instructions;
-  int max_iterations = 50;
-  std::int64_t context_tokens = 0;
-  Limit limit;
-};
-
 class Agent {
  public:
-  Agent(AgentOptions options, Session& session, Client& client, Toolbox& toolbox, Changes& changes,
-        Report& report);
+  Agent(const Options& options, std::string instructions, Session& session, Client& client,
+        Toolbox& toolbox, Changes& changes, Report& report);
 
   /// Records the baseline of the files and works until the turn ends. Returns the exit code.
   int run();
@@ -69,7 +63,8 @@ class Agent {
   bool save(Durable durable = Durable::kYes);
   nlohmann::json changes();
 
-  AgentOptions options_;
+  const Options& options_;
+  const std::string instructions_;
   Session& session_;
   Client& client_;
   Toolbox& toolbox_;

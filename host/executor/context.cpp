@@ -115,14 +115,14 @@ Result<Plan> read_plan(const std::string& path) {
   return Plan{path, to_valid_utf8(file->bytes), sha256_hex(file->bytes)};
 }
 
-std::string instructions(const ContextOptions& options) {
+std::string instructions(const Options& options, bool keeps_folders) {
   std::string text(kInstructions);
   if (options.read_only) text += "You change no file in this task: it is read-only.\n";
-  if (options.bash && options.confined) {
+  if (!options.no_bash && !options.unconfined) {
     text += "Bash writes only beneath the root and in $TMPDIR";
     text += options.network ? ".\n" : ", and has no network.\n";
   }
-  if (options.keeps_folders) {
+  if (keeps_folders) {
     text +=
         "Here Bash can neither remove nor rename a folder at the root, nor one within a folder "
         "that\n"

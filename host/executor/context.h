@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/base/result.h"
+#include "host/executor/options.h"
 #include "host/executor/tools/workspace.h"
 
 namespace moonlet::executor {
@@ -21,10 +22,8 @@ struct Plan {
 /// Reads the plan. Fails with "Plan file not found: …", or if the file is not text.
 Result<Plan> read_plan(const std::string& path);
 
-struct ContextOptions {
-  bool read_only = false, bash = true, network = false, confined = true, keeps_folders = false;
-};
-std::string instructions(const ContextOptions& options);
+/// Builds the instructions. If `keeps_folders` is true, Bash cannot rename top-level folders.
+std::string instructions(const Options& options, bool keeps_folders);
 
 /// Builds the first message: the description, the plan, CLAUDE.md, AGENTS.md, and the root's path
 /// and files.

@@ -165,15 +165,8 @@ int run(Work& work) {
   if (!own_state) return refuse(work, own_state.error());
   Changes changes(workspace, std::move(*own_state), data.task_id + ".baseline");
 
-  AgentOptions agent_options{
-      options.model,
-      options.effort,
-      instructions({options.read_only, bash != nullptr, options.network, !options.unconfined,
-                    bash != nullptr && bash->keeps_folders()}),
-      options.max_iterations,
-      options.context_tokens,
-      options.limit};
-  Agent agent(agent_options, *session, client, toolbox, changes, work.report);
+  Agent agent(options, instructions(options, bash != nullptr && bash->keeps_folders()), *session,
+              client, toolbox, changes, work.report);
   work.report.session(data.task_id, options.model);
   const bool forked = !options.fork.empty();
   const bool is_new = !session->existed() && !forked;

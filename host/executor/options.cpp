@@ -80,17 +80,6 @@ Result<std::int64_t> positive(const std::string& text, const std::string& what) 
   return number;
 }
 
-struct Words {
-  int argc;
-  char** argv;
-  int at = 1;
-};
-
-Result<std::string> value_of(Words& words, const std::string& option) {
-  if (words.at + 1 >= words.argc) return usage(option + " needs a value");
-  return std::string(words.argv[++words.at]);
-}
-
 Result<void> set_time(const std::string& option, const std::string& value, std::int64_t& to) {
   to = duration_ms(value);
   if (to > 0) return {};
@@ -136,17 +125,21 @@ bool take_flag(Options& options, const std::string& word) {
   return false;
 }
 
-constexpr const char* kWithValue[] = {"--fork", "--env", "--api", "--context", "--wall", "--idle"};
+constexpr std::string_view kWithValue[] = {"--fork",    "--env",  "--api",
+                                           "--context", "--wall", "--idle"};
 
-Result<std::vector<std::string>> read_words(Words& words, Options& options) {
+/// Takes the options out of `words`. Returns the other words.
+Result<std::vector<std::string>> read_words(const std::vector<std::string>& words,
+                                            Options& options) {
   std::vector<std::string> rest;
-  bool plain = false;  // all words after "--" are arguments
-  for (; words.at < words.argc; ++words.at) {
-    const std::string word = words.argv[words.at];
-    if (plain || word.size() < 2 || word[0] != '-') {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    // No option has a blank, so a word with a blank is a description, such as "- add a button".
+    if (word.size() < 2 || word[0] != '-' || word.find_first_of(" \n\t") != std::string::npos) {
       rest.push_back(word);
     } else if (word == "--") {
-      plain = true;
+      rest.insert(rest.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
+      break;
     } else if (word == "--help" || word == "-h") {
       options.action = Options::Action::kHelp;
     } else if (word == "--version") {
@@ -154,20 +147,15 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
     } else if (word == "--plan-template") {
       options.action = Options::Action::kPlanTemplate;
     } else if (!take_flag(options, word)) {
-      // No option has a blank, so a word with a blank is a description, such as "- add a button".
-      if (word.find_first_of(" \n\t") != std::string::npos) {
-        rest.push_back(word);
-        continue;
-      }
       const auto equals = word.find('=');
       const std::string option = word.substr(0, equals);
-      bool known = false;
-      for (const char* name : kWithValue) known = known || option == name;
+      const bool known =
+          std::find(std::begin(kWithValue), std::end(kWithValue), option) != std::end(kWithValue);
       if (!known) return usage("unknown option " + printable(option, 60));
-      auto value = equals == std::string::npos ? value_of(words, option)
-                                               : Result<std::string>(word.substr(equals + 1));
-      if (!value) return value.error();
-      if (auto taken = take_value(options, option, *value); !taken) return taken.error();
+      const bool joined = equals != std::string::npos;
+      if (!joined && ++i == words.size()) return usage(option + " needs a value");
+      auto taken = take_value(options, option, joined ? word.substr(equals + 1) : words[i]);
+      if (!taken) return taken.error();
     }
   }
   return rest;
@@ -245,8 +233,7 @@ bool wants_json(int argc, char** argv) {
 Result<Options> read_options(int argc, char** argv, int stop_fd) {
   Options options;
   options.key = take_key();
-  Words words{argc, argv};
-  auto rest = read_words(words, options);
+  auto rest = read_words({argv + 1, argv + argc}, options);
   if (!rest) return rest.error();
   if (options.action != Options::Action::kRun) return options;
   options.limit = {&system_clock(), system_clock().monotonic_ms() + options.wall_ms, stop_fd};
