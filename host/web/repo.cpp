@@ -6,7 +6,6 @@
 
 #include "host/base/id.h"
 #include "host/base/text.h"
-#include "host/process/client/ask_git.h"
 #include "host/process/client/helper.h"
 
 namespace moonlet::web {

@@ -10,7 +10,7 @@
 #include "host/base/id.h"
 #include "host/base/release.h"
 #include "host/driver/run_driver.h"
-#include "host/process/client/ask_git.h"
+#include "host/process/client/helper.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/vm/child_spec.h"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/artifact/run/git_tree.h"
 #include "host/base/result.h"
 
 namespace moonlet {
@@ -39,6 +40,10 @@ struct QueryAnswer {
 /// Runs a program, such as git, for a short answer. argv[0] is looked up in the PATH of the call's
 /// environment. Fails with kTimeout or kCancelled if the program was killed before its answer.
 Result<QueryAnswer> ask(HelperCall call);
+
+/// Returns a function that runs the git in the PATH of `environment` ("NAME=value" each).
+/// It returns an empty text if git fails or runs longer than ten seconds.
+AskGit ask_git(std::vector<std::string> environment);
 
 struct HookEnd {
   bool late = false;  ///< the hook exceeded its time or was stopped

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "host/base/clock.h"
 #include "host/process/child/tree.h"
@@ -36,15 +37,11 @@ Error bad_name(const std::string& name) {
 }
 
 /// Returns true for a relative path without "." or "..". Does not check for links.
-bool stays_inside(std::string_view name) {
-  if (name.empty() || name.front() == '/') return false;
-  while (!name.empty()) {
-    const auto slash = name.find('/');
-    const std::string_view part = name.substr(0, slash);
-    if (part.empty() || part == "." || part == "..") return false;
-    name = slash == std::string_view::npos ? std::string_view{} : name.substr(slash + 1);
-  }
-  return true;
+bool stays_inside(const std::filesystem::path& name) {
+  return !name.empty() && name.is_relative() &&
+         std::none_of(name.begin(), name.end(), [](const std::filesystem::path& part) {
+           return part.empty() || part == "." || part == "..";
+         });
 }
 
 std::optional<std::int64_t> changed_ms(int dir_fd, const char* name) {

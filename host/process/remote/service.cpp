@@ -168,9 +168,6 @@ json describe_attempt(const std::string& root, const std::string& nonce) {
   if (!attempt) return line;
   const bool lives = keeper_is_alive(attempt->fd());
   line["state"] = !attempt->exit_text().empty() ? "ended" : lives ? "running" : "left";
-  struct stat info;
-  if (fstat(attempt->fd(), &info) == 0)
-    line["changed_s"] = static_cast<std::int64_t>(info.st_mtime);
   if (auto keepers = read_keeper_log(attempt->fd()); keepers && !keepers->empty()) {
     const auto& children = keepers->back().children;
     if (!children.empty()) line["step"] = children.begin()->second.step;
@@ -189,7 +186,7 @@ json error_of(const Error& error) {
   return {{"kind", to_string(error.kind)}, {"message", error.message}, {"hint", error.hint}};
 }
 
-Result<void> remote_probe(const std::string& root, const json& request) {
+Result<void> remote_probe(const std::string& root, const json&) {
   utsname system{};
   uname(&system);
   json line{{"version", MOONLET_VERSION},
@@ -198,18 +195,13 @@ Result<void> remote_probe(const std::string& root, const json& request) {
             {"machine", machine_name()},
             {"root", root}};
   line["processors"] = sysconf(_SC_NPROCESSORS_ONLN);
-  const char* home = std::getenv("HOME");
-  line["home"] = home != nullptr ? home : "";
   struct statvfs disk;
   if (statvfs(root.c_str(), &disk) == 0) {
     line["free_bytes"] = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
   }
   const char* path = std::getenv("PATH");
   line["programs"] = json::object();
-  const json usual = {"git", "codex", "claude", "gemini", "opencode", "sbatch"};
-  const json programs = request.value("programs", usual);
-  for (const json& item : programs) {
-    const std::string name = item.get<std::string>();
+  for (const char* name : {"git", "codex", "claude", "gemini", "opencode"}) {
     if (auto found = find_program(name, path != nullptr ? path : "/usr/bin:/bin", "/")) {
       line["programs"][name] = *found;
     }
@@ -287,8 +279,7 @@ Result<void> remote_prepare(const std::string& root, const json& request) {
 
 Result<void> remote_end(const std::string& root, const json& request) {
   const bool elsewhere = request.value("elsewhere", false);
-  for (const json& item : request.at("nonces")) {
-    const std::string nonce = item.get<std::string>();
+  for (const std::string& nonce : request.at("nonces").get<std::vector<std::string>>()) {
     auto attempt = RemoteAttempt::make(root, nonce);
     Result<void> ended = attempt ? Result<void>() : Result<void>(attempt.error());
     json line{{"nonce", nonce}};
@@ -308,8 +299,7 @@ Result<void> remote_end(const std::string& root, const json& request) {
 
 Result<void> remote_remove(const std::string& root, const json& request) {
   std::set<std::string> maps;
-  for (const json& item : request.at("nonces")) {
-    const std::string nonce = item.get<std::string>();
+  for (const std::string& nonce : request.at("nonces").get<std::vector<std::string>>()) {
     json line{{"nonce", nonce}, {"state", "removed"}};
     auto attempt = RemoteAttempt::open(root, nonce);
     if (attempt && keeper_is_alive(attempt->fd())) {

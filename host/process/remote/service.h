@@ -14,8 +14,8 @@ namespace moonlet {
 void print_line(const nlohmann::json& line);
 nlohmann::json error_of(const Error& error);
 
-/// Prints the version, system, architecture, HOME, processors, free bytes, the existing programs
-/// of `request.programs`, and the attempts below `root`.
+/// Prints the version, system, architecture, processors, free bytes, the installed agents and
+/// git, and the attempts below `root`.
 Result<void> remote_probe(const std::string& root, const nlohmann::json& request);
 /// Starts each attempt of `request.attempts` (see spec.h) unless it was claimed before. Returns
 /// when each attempt runs or has failed to start. Prints for each attempt {nonce, state = started |

@@ -64,10 +64,7 @@ class Reader {
     child.out = OutputSpec::to_file("stdout.log", cap("cap"));
     child.err = OutputSpec::to_file("stderr.log", cap("stderr_cap"));
     child.durable = child.outlives_host = child.own_cgroup = true;
-    const json secrets = object("secrets");
-    for (const auto& [name, value] : secrets.items()) {
-      child.secrets.push_back({name, value.get<std::string>()});
-    }
+    for (const auto& [name, value] : pairs("secrets")) child.secrets.push_back({name, value});
     if (auto written = write_files(); !written) return written.error();
     if (spec_.contains("writable")) read_confinement(child);
     return with_input(std::move(child));
@@ -83,14 +80,11 @@ class Reader {
                        home != nullptr ? home : "/");
   }
 
-  json object(const char* name) const { return spec_.value(name, json::object()); }
+  Pairs pairs(const char* name) const { return spec_.value(name, Pairs()); }
 
   std::vector<std::string> texts(const char* name) const {
-    std::vector<std::string> list;
-    const json items = spec_.value(name, json::array());
-    for (const json& item : items) {
-      list.push_back(text(item.get<std::string>()));
-    }
+    auto list = spec_.value(name, std::vector<std::string>());
+    for (std::string& item : list) item = text(std::move(item));
     return list;
   }
 
@@ -103,11 +97,8 @@ class Reader {
   }
 
   void read_environment(ChildSpec& child) const {
-    std::map<std::string, std::string> env = plain_environment();
-    const json given = object("env");
-    for (const auto& [name, value] : given.items()) {
-      env[name] = text(value.get<std::string>());
-    }
+    Pairs env = plain_environment();
+    for (const auto& [name, value] : pairs("env")) env[name] = text(value);
     for (const auto& [name, value] : env) child.env.push_back(name + "=" + value);
   }
 
@@ -124,18 +115,17 @@ class Reader {
   }
 
   Result<void> write_files() {
-    const json folders = spec_.value("folders", json::array());
-    for (const json& folder : folders) {
-      if (auto made = attempt_.make_folders(folder.get<std::string>()); !made) return made;
-    }
-    const json files = object("files"), links = object("links");
-    for (const auto& [name, content] : files.items()) {
-      if (auto done = attempt_.write(name, text(content.get<std::string>())); !done) return done;
-    }
-    for (const auto& [folder, targets] : links.items()) {
+    for (const std::string& folder : spec_.value("folders", std::vector<std::string>())) {
       if (auto made = attempt_.make_folders(folder); !made) return made;
-      for (const json& item : targets) {
-        const std::string target = text(item.get<std::string>());
+    }
+    for (const auto& [name, content] : pairs("files")) {
+      if (auto done = attempt_.write(name, text(content)); !done) return done;
+    }
+    for (const auto& [folder, targets] :
+         spec_.value("links", std::map<std::string, std::vector<std::string>>())) {
+      if (auto made = attempt_.make_folders(folder); !made) return made;
+      for (const std::string& item : targets) {
+        const std::string target = text(item);
         const std::string name = folder + "/" + target.substr(target.rfind('/') + 1);
         if (symlinkat(target.c_str(), attempt_.fd(), name.c_str()) != 0 && errno != EEXIST) {
           return Error::from_errno(errno, "link", name);
@@ -159,8 +149,8 @@ class Reader {
 
 }  // namespace
 
-std::map<std::string, std::string> plain_environment() {
-  std::map<std::string, std::string> env;
+Pairs plain_environment() {
+  Pairs env;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable(*entry);
     const auto sign = variable.find('=');

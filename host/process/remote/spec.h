@@ -12,6 +12,8 @@
 
 namespace moonlet {
 
+using Pairs = std::map<std::string, std::string>;
+
 /// This file in an attempt's folder describes an attempt that waits for a scheduler's job.
 inline constexpr const char* kSpecFileName = "spec.json";
 
@@ -24,6 +26,6 @@ Result<ChildSpec> read_remote_spec(RemoteAttempt& attempt, const nlohmann::json&
 
 /// Returns the variables that every child gets from this process: PATH, HOME, the locale and the
 /// like.
-std::map<std::string, std::string> plain_environment();
+Pairs plain_environment();
 
 }  // namespace moonlet

@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "host/process/client/ask_git.h"
+#include "host/process/client/helper.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 
