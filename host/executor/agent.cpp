@@ -182,8 +182,9 @@ ToolResult Agent::run_call(const Call& call, const std::string& detail) {
 std::optional<int> Agent::ask() {
   SessionData& data = session_.data();
   for (int rooms = 0;; ++rooms) {
+    // A token has about four bytes.
     if (options_.context_tokens > 0 &&
-        estimate_tokens(data.items) > static_cast<std::size_t>(options_.context_tokens)) {
+        json_text(data.items).size() / 4 > static_cast<std::size_t>(options_.context_tokens)) {
       make_room();
     }
     Request request{options_.model, options_.effort, instructions_,

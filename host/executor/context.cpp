@@ -183,6 +183,4 @@ std::size_t drop_old_output(json& items, std::size_t bytes) {
   return dropped;
 }
 
-std::size_t estimate_tokens(const json& items) { return json_text(items).size() / 4; }
-
 }  // namespace moonlet::executor

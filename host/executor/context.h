@@ -37,6 +37,5 @@ std::string next_message(const std::string& text, bool is_answer, const Plan* ch
 /// Shortens the last two outputs only if the older ones do not suffice. Returns the number of
 /// changed outputs.
 std::size_t drop_old_output(nlohmann::json& items, std::size_t bytes);
-std::size_t estimate_tokens(const nlohmann::json& items);
 
 }  // namespace moonlet::executor

@@ -83,12 +83,10 @@ void Report::tool_ended(const std::string& name, const std::string& detail,
 }
 
 void Report::usage(const Usage& usage) {
-  event({{"type", "usage"},
-         {"input_tokens", usage.input},
-         {"cached_input_tokens", usage.cached},
-         {"output_tokens", usage.output},
-         {"reasoning_output_tokens", usage.reasoning},
-         {"total_tokens", usage.input + usage.output}});
+  json value = to_json(usage);
+  value["type"] = "usage";
+  value["total_tokens"] = usage.input + usage.output;
+  event(std::move(value));
 }
 
 void Report::retry(const Failure& failure, int attempt, std::int64_t pause_ms) {

@@ -67,28 +67,28 @@ Status status_from(const std::string& name) {
   return Status::kRunning;
 }
 
-json usage_json(const Usage& usage) {
-  return {{"input_tokens", usage.input},
-          {"cached_input_tokens", usage.cached},
-          {"output_tokens", usage.output},
-          {"reasoning_output_tokens", usage.reasoning}};
-}
+constexpr std::pair<const char*, std::string SessionData::*> kTexts[] = {
+    {"task_id", &SessionData::task_id},
+    {"root", &SessionData::root},
+    {"model", &SessionData::model},
+    {"api", &SessionData::api},
+    {"description", &SessionData::description},
+    {"plan_sha256", &SessionData::plan_sha256},
+    {"forked_from", &SessionData::forked_from},
+    {"started_call", &SessionData::started_call}};
+
+constexpr std::pair<const char*, std::int64_t Usage::*> kCounts[] = {
+    {"input_tokens", &Usage::input},
+    {"cached_input_tokens", &Usage::cached},
+    {"output_tokens", &Usage::output},
+    {"reasoning_output_tokens", &Usage::reasoning}};
 
 json to_json(const SessionData& data) {
-  return {{"version", kVersion},
-          {"task_id", data.task_id},
-          {"root", data.root},
-          {"model", data.model},
-          {"api", data.api},
-          {"description", data.description},
-          {"plan_sha256", data.plan_sha256},
-          {"forked_from", data.forked_from},
-          {"status", to_string(data.status)},
-          {"iterations", data.iterations},
-          {"usage", usage_json(data.usage)},
-          {"items", data.items},
-          {"started_call", data.started_call},
-          {"outcome", data.outcome}};
+  json value = {{"version", kVersion},           {"status", to_string(data.status)},
+                {"iterations", data.iterations}, {"usage", to_json(data.usage)},
+                {"items", data.items},           {"outcome", data.outcome}};
+  for (const auto& [name, text] : kTexts) value[name] = data.*text;
+  return value;
 }
 
 Result<SessionData> from_json(Result<json> parsed, const std::string& path) {
@@ -106,20 +106,12 @@ Result<SessionData> from_json(Result<json> parsed, const std::string& path) {
     if (!item.is_object()) return damaged("an item of the conversation is not an object");
   }
   SessionData data;
-  data.task_id = text_of(value, "task_id");
-  data.root = text_of(value, "root");
-  data.model = text_of(value, "model");
-  data.api = text_of(value, "api");
-  data.description = text_of(value, "description");
-  data.plan_sha256 = text_of(value, "plan_sha256");
-  data.forked_from = text_of(value, "forked_from");
+  for (const auto& [name, text] : kTexts) data.*text = text_of(value, name);
   data.status = status_from(text_of(value, "status"));
   data.iterations = static_cast<int>(count_of(value, "iterations"));
   const json& usage = object_of(value, "usage");
-  data.usage = {count_of(usage, "input_tokens"), count_of(usage, "cached_input_tokens"),
-                count_of(usage, "output_tokens"), count_of(usage, "reasoning_output_tokens")};
+  for (const auto& [name, count] : kCounts) data.usage.*count = count_of(usage, name);
   data.items = std::move(value["items"]);
-  data.started_call = text_of(value, "started_call");
   data.outcome = object_of(value, "outcome");
   return data;
 }
@@ -152,6 +144,12 @@ void redact(json& value, const Redactor& redactor) {
   } else if (value.is_structured()) {
     for (auto& item : value) redact(item, redactor);
   }
+}
+
+json to_json(const Usage& usage) {
+  json value;
+  for (const auto& [name, count] : kCounts) value[name] = usage.*count;
+  return value;
 }
 
 const char* to_string(Status status) {

@@ -20,6 +20,8 @@ namespace moonlet::executor {
 
 enum class Status { kRunning, kQuestion, kBlocked, kComplete };
 const char* to_string(Status status);
+/// Returns the token counts as a session file and the events name them.
+nlohmann::json to_json(const Usage& usage);
 
 struct SessionData {
   std::string task_id;

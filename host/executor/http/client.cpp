@@ -30,29 +30,6 @@ double jitter() {
   return std::uniform_real_distribution<double>{0, 1}(random);
 }
 
-/// Describes why an HTTP request got no usable answer.
-Failure no_answer(const HttpReply& reply) {
-  using End = HttpReply::End;
-  switch (reply.end) {
-    case End::kInterrupted:
-      return {Failure::Kind::kInterrupted, "ended by a signal"};
-    case End::kDeadline:
-      return {Failure::Kind::kTimeout, "the wall limit is reached"};
-    case End::kIdle:
-      return {Failure::Kind::kNetwork, "the server sent nothing for too long"};
-    case End::kBroken:
-      return {Failure::Kind::kNetwork,
-              reply.status != 0 ? "the stream broke off: " + reply.error
-              : reply.reached   ? "the server gave no answer: " + reply.error
-                                : "the server was not reached: " + reply.error,
-              reply.status};
-    case End::kWhole:
-    case End::kStopped:
-      break;
-  }
-  return {Failure::Kind::kNetwork, "the stream ended before the answer did", reply.status};
-}
-
 }  // namespace
 
 const char* to_string(Api api) {
@@ -157,16 +134,17 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     return true;
   };
   const HttpReply reply = http_.post(http);
-  if (reply.answered() && reply.status != 200) {
+  const bool whole_reply = !reply.failure && !reply.stopped;
+  if (!reply.failure && reply.status != 200) {
     return failure_of(reply.status, reply.headers, reply.body, limit_.clock->wall_ms());
   }
-  if (reply.end == HttpReply::End::kWhole && !streams) {
+  if (whole_reply && !streams) {
     auto body = parse_json(whole, kWireJson);
     if (!body || !body->is_object()) {
       return Failure{Failure::Kind::kNetwork, "the server's answer is not JSON", reply.status};
     }
     reader->take_whole(*body);
-  } else if (reply.end == HttpReply::End::kWhole) {
+  } else if (whole_reply) {
     parser.finish();
     if (!reader->done()) reader->ended(false);
   }
@@ -186,14 +164,15 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
             std::to_string((parser.overflow() ? SseParser::kEventCap : kAnswerCap) >> 20) + " MB",
         reply.status};
   }
-  if (reply.end == HttpReply::End::kWhole && !any) {
+  if (whole_reply && !any) {
     return Failure{Failure::Kind::kNetwork,
                    seen == 0 ? "the server's answer is empty"
                              : "the server's answer is neither JSON nor a stream of events: " +
                                    printable(head, kHeadBytes),
                    reply.status};
   }
-  return no_answer(reply);
+  if (reply.failure) return *reply.failure;
+  return Failure{Failure::Kind::kNetwork, "the stream ended before the answer did", reply.status};
 }
 
 bool Client::pause(std::int64_t ms) {

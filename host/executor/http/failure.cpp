@@ -53,20 +53,17 @@ Kind kind_of(int status, const std::string& said) {
 }
 
 struct Reason {
-  std::string code, message;
+  std::string message;
   std::string all;  // all that the server says, in lower case
 };
 
 /// Reads an error, which is an object or a text. `other` is its message if it has none.
 Reason reason_of(const nlohmann::json& error, std::string_view other) {
-  const std::string type = text_of(error, "type");
-  Reason reason{text_of(error, "code"), text_of(error, "message"), {}};
-  if (reason.code.empty()) reason.code = type;
-  if (error.is_string()) reason.message = error.get<std::string>();
+  Reason reason{error.is_string() ? error.get<std::string>() : text_of(error, "message"), {}};
   if (reason.message.empty()) reason.message = text_of(error, "detail");
   if (reason.message.empty()) reason.message = other;
-  reason.all =
-      lower(reason.code + " " + type + " " + text_of(error, "param") + " " + reason.message);
+  for (const char* name : {"code", "type", "param"}) reason.all += text_of(error, name) + " ";
+  reason.all = lower(reason.all + reason.message);
   return reason;
 }
 
@@ -134,7 +131,6 @@ Failure failure_of_error(const nlohmann::json& error) {
   const Reason reason = reason_of(error, "it gives no reason");
   const std::string& said = reason.all;
   Failure failure;
-  failure.code = reason.code;
   failure.message = "the model's answer failed: " + printable(reason.message, kMessageCap);
   if (const auto status = count_of(error, "code"); status >= 400 && status < 600) {
     failure.status = static_cast<int>(status);
@@ -160,7 +156,7 @@ Failure failure_of(int status, const Headers& headers, std::string_view body, st
   }
   const Reason reason = reason_of(error, body.substr(0, 300));
   Failure failure{kind_of(status, reason.all), "the server answered " + std::to_string(status),
-                  status, reason.code, retry_after(headers, now_ms)};
+                  status, retry_after(headers, now_ms)};
   if (!reason.message.empty()) failure.message += ": " + printable(reason.message, kMessageCap);
   if (const auto* place = find(headers, "location"); place != nullptr && status / 100 == 3) {
     failure.message += "; it redirects to " + printable(*place, 200) + ", which is not followed";

@@ -40,8 +40,7 @@ struct Http::Transfer {
   void* easy;
   HttpReply reply;
   std::int64_t last_byte_ms = 0;
-  bool stopped = false;
-  CURLcode result = CURLE_OK;
+  char why[CURL_ERROR_SIZE] = {};
   curl_slist* headers = nullptr;
 
   ~Transfer() { curl_slist_free_all(headers); }
@@ -54,12 +53,11 @@ struct Http::Transfer {
     if (status != 200) {
       auto& body = transfer.reply.body;
       body.append(bytes, std::min(size, kErrorBodyCap - body.size()));
-      transfer.stopped = body.size() == kErrorBodyCap;
-      return transfer.stopped ? 0 : size;
+      transfer.reply.stopped = body.size() == kErrorBodyCap;
+    } else {
+      transfer.reply.stopped = !transfer.request->on_bytes({bytes, size});
     }
-    if (transfer.request->on_bytes({bytes, size})) return size;
-    transfer.stopped = true;
-    return 0;
+    return transfer.reply.stopped ? 0 : size;
   }
 
   static std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* self) {
@@ -74,6 +72,20 @@ struct Http::Transfer {
     transfer.reply.headers[name] =
         from == std::string::npos || to < from ? "" : line.substr(from, to - from + 1);
     return size;
+  }
+
+  /// Describes why the connection broke.
+  Failure broken(CURLcode result) const {
+    long sent = 0, status = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    const char* error = why[0] != 0 ? why : curl_easy_strerror(result);
+    // libcurl reports CURLE_OUT_OF_MEMORY if a header line is longer than its limit.
+    if (result == CURLE_OUT_OF_MEMORY) error = "a line of the answer's head is too long";
+    const std::string what = status != 0 ? "the stream broke off: "
+                             : sent > 0  ? "the server gave no answer: "
+                                         : "the server was not reached: ";
+    return {Failure::Kind::kNetwork, what + error, static_cast<int>(status)};
   }
 };
 
@@ -107,7 +119,6 @@ HttpReply Http::post(const HttpRequest& request) {
   for (const std::string& header : request.headers) {
     transfer.headers = curl_slist_append(transfer.headers, header.c_str());
   }
-  char why[CURL_ERROR_SIZE] = {};
   curl_easy_reset(easy_);
   const auto set = [&](auto option, auto value) { curl_easy_setopt(easy_, option, value); };
   set(CURLOPT_URL, request.url.c_str());
@@ -118,7 +129,7 @@ HttpReply Http::post(const HttpRequest& request) {
   set(CURLOPT_WRITEDATA, &transfer);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(CURLOPT_HEADERDATA, &transfer);
-  set(CURLOPT_ERRORBUFFER, why);
+  set(CURLOPT_ERRORBUFFER, transfer.why);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
   set(CURLOPT_USERAGENT, "moonlet-executor/" MOONLET_VERSION);
@@ -127,21 +138,15 @@ HttpReply Http::post(const HttpRequest& request) {
 
   auto* multi = static_cast<CURLM*>(multi_);
   curl_multi_add_handle(multi, easy_);
-  transfer.reply.end = wait(transfer, request);
+  transfer.reply.failure = wait(transfer, request);
   curl_multi_remove_handle(multi, easy_);
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   transfer.reply.status = static_cast<int>(status);
-  if (transfer.result == CURLE_OUT_OF_MEMORY) {
-    // libcurl reports CURLE_OUT_OF_MEMORY if a header line is longer than its limit.
-    transfer.reply.error = "a line of the answer's head is too long";
-  } else if (transfer.reply.end == HttpReply::End::kBroken) {
-    transfer.reply.error = why[0] != 0 ? why : curl_easy_strerror(transfer.result);
-  }
   return std::move(transfer.reply);
 }
 
-HttpReply::End Http::wait(Transfer& transfer, const HttpRequest& request) {
+std::optional<Failure> Http::wait(Transfer& transfer, const HttpRequest& request) {
   auto* multi = static_cast<CURLM*>(multi_);
   for (;;) {
     int running = 0;
@@ -149,24 +154,23 @@ HttpReply::End Http::wait(Transfer& transfer, const HttpRequest& request) {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
-      if (transfer.stopped) return HttpReply::End::kStopped;
-      if (message->data.result == CURLE_OK) return HttpReply::End::kWhole;
-      long sent = 0;
-      curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &sent);
-      transfer.reply.reached = sent > 0;
-      transfer.result = message->data.result;
-      return HttpReply::End::kBroken;
+      if (transfer.reply.stopped || message->data.result == CURLE_OK) return std::nullopt;
+      return transfer.broken(message->data.result);
     }
     const std::int64_t now = limit_.clock->monotonic_ms();
     const std::int64_t idle_at = transfer.last_byte_ms + request.idle_ms;
-    if (limit_.over()) return HttpReply::End::kDeadline;
-    if (now >= idle_at) return HttpReply::End::kIdle;
+    if (limit_.over()) return Failure{Failure::Kind::kTimeout, "the wall limit is reached"};
+    if (now >= idle_at) {
+      return Failure{Failure::Kind::kNetwork, "the server sent nothing for too long"};
+    }
     std::int64_t slice = std::min(kSlice, idle_at - now);
     if (limit_.deadline_ms > 0) slice = std::min(slice, limit_.deadline_ms - now);
     curl_waitfd stop{limit_.stop_fd, CURL_WAIT_POLLIN, 0};
     const unsigned watched = limit_.stop_fd >= 0 ? 1 : 0;
     curl_multi_poll(multi, &stop, watched, static_cast<int>(slice), nullptr);
-    if ((stop.revents & CURL_WAIT_POLLIN) != 0) return HttpReply::End::kInterrupted;
+    if ((stop.revents & CURL_WAIT_POLLIN) != 0) {
+      return Failure{Failure::Kind::kInterrupted, "ended by a signal"};
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,22 +25,11 @@ struct HttpRequest {
 };
 
 struct HttpReply {
-  enum class End {
-    kWhole,        ///< the response is complete
-    kStopped,      ///< on_bytes returned false, or the body of an error response is too long
-    kBroken,       ///< the connection failed or broke; `error` has the reason
-    kIdle,         ///< no byte arrived for idle_ms
-    kDeadline,     ///< the limit's deadline passed
-    kInterrupted,  ///< a signal asked the process to end
-  };
-  End end = End::kBroken;
   int status = 0;
   Headers headers;
-  std::string body;  ///< the body of a response whose status is not 200, up to 64 KiB
-  /// Returns true if the response is complete, or if this process has stopped reading it.
-  bool answered() const { return end == End::kWhole || end == End::kStopped; }
-  std::string error;
-  bool reached = false;  ///< at least a part of the request was sent
+  std::string body;      ///< the body of a response whose status is not 200, up to 64 KiB
+  bool stopped = false;  ///< on_bytes returned false, or the body of an error response is too long
+  std::optional<Failure> failure;  ///< why there is no whole response, unless it was stopped
 };
 
 /// Returns true if the URL's host is this machine: localhost, 127.0.0.0/8 or ::1.
@@ -57,7 +47,7 @@ class Http {
 
  private:
   struct Transfer;
-  HttpReply::End wait(Transfer& transfer, const HttpRequest& request);
+  std::optional<Failure> wait(Transfer& transfer, const HttpRequest& request);
 
   const Limit limit_;
   void* easy_ = nullptr;

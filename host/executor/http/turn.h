@@ -55,7 +55,6 @@ struct Failure {
   Kind kind = Kind::kNetwork;
   std::string message;
   int status = 0;                    ///< the HTTP status; 0 if there was no response
-  std::string code;                  ///< the provider's error code
   std::int64_t retry_after_ms = -1;  ///< how long the server asks to wait; -1: unknown
 };
 
