@@ -343,8 +343,7 @@ int Agent::fail(const Error& error, const char* what, int code, const Failure* f
   return code;
 }
 
-/// Returns a {path, change} for each changed file. Has its own time limit, because it also runs
-/// after the wall limit is reached.
+/// Returns a {path, change} for each changed file, even after the wall limit is reached.
 json Agent::changes() {
   const Clock* clock = options_.limit.clock;
   bool partial = false;

@@ -26,8 +26,7 @@ struct Changes::Look {
   bool partial = false;
 };
 
-/// Records the files below the folder `rel`. Returns true if the folder has entries that are not
-/// skipped, or if a limit ended the search.
+/// Records the files below `rel`. Returns true if it has entries that count, or at a limit.
 bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
   const Dir& root = workspace_.root();
   auto listing = root.list(rel, kMostFiles);

@@ -25,8 +25,7 @@ class Changes {
   /// Loads the baseline that a killed process has left, or records a new one.
   /// Returns false if the limit was reached while recording; now() then reports nothing.
   Result<bool> begin(const Limit& limit = {});
-  /// Hashes a file's content before a tool replaces it, so that now() can recognize unchanged
-  /// content.
+  /// Hashes a file before a tool replaces it, so that now() can recognize unchanged content.
   void touch(const std::string& rel);
   /// Hashes all small files, up to a total size, so that now() can recognize unchanged content.
   /// Call it before the first command runs.

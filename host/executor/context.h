@@ -1,6 +1,4 @@
-// Builds the instructions and the user messages of a conversation. The first message has the task,
-// the plan, the project's guidelines and the repository's path and files. The functions read files
-// and keep no state.
+// Builds the instructions and the user messages of a conversation. The functions keep no state.
 #pragma once
 
 #include <string>
@@ -25,8 +23,7 @@ Result<Plan> read_plan(const std::string& path);
 /// Builds the instructions. If `keeps_folders` is true, Bash cannot rename top-level folders.
 std::string instructions(const Options& options, bool keeps_folders);
 
-/// Builds the first message: the description, the plan, CLAUDE.md, AGENTS.md, and the root's path
-/// and files.
+/// Builds the first message: description, plan, CLAUDE.md, AGENTS.md, the root's path and files.
 std::string first_message(const std::string& task_id, const std::string& description,
                           const Plan& plan, const Workspace& workspace);
 /// Builds a later message: the user's answer to a question, or a new request.

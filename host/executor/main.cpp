@@ -18,8 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Opens the folder `named` (REPO_ROOT). If `named` is empty, opens the nearest folder with a .git,
-/// from the working directory upwards, or else the working directory. Runs no program.
+/// Opens REPO_ROOT, or the nearest folder upwards with a .git, or else the working directory.
 Result<Dir> find_repository(const std::string& named) {
   std::error_code failed;
   fs::path root = fs::canonical(named.empty() ? "." : named, failed);
@@ -37,8 +36,7 @@ Result<Dir> find_repository(const std::string& named) {
                "name the project's folder in REPO_ROOT, or start in it", root};
 }
 
-/// Opens the session of the task. With --fork, creates a session that starts with a copy of the
-/// task's conversation.
+/// Opens the task's session. With --fork, the new one begins with the task's conversation.
 Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor,
                              pid_t owner) {
   if (options.fork.empty()) return Session::open(state, options.task_id, redactor, owner);
@@ -187,8 +185,7 @@ int run(Work& work) {
   return agent.run();
 }
 
-/// Opens closed standard descriptors on /dev/null, so that a file opened later cannot become one of
-/// them.
+/// Opens closed standard descriptors on /dev/null, so that no later file becomes one of them.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     // open() returns the lowest free number, which is `fd` here.

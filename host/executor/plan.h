@@ -1,5 +1,4 @@
-// Provides the template for a task's plan, and finds sections that a plan lacks. All functions are
-// pure.
+// Provides the template for a task's plan, and finds what a plan lacks. Pure functions.
 #pragma once
 
 #include <string>
@@ -9,8 +8,7 @@
 namespace moonlet::executor {
 
 std::string_view plan_template();
-/// Returns the names of the expected sections that are missing in both the plan and the
-/// description.
+/// Returns the expected sections that neither the plan nor the description has.
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description);
 
 }  // namespace moonlet::executor

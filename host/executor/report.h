@@ -38,8 +38,7 @@ class Report {
   /// Prints the changed files, a list of {path, change}.
   void files(const nlohmann::json& files);
   void complete(int iterations);
-  /// Prints the last JSON line. It says whether the run succeeded, with the model's last message or
-  /// the error.
+  /// Prints the last JSON line, with the model's last message or the error.
   void done(bool ok, const std::string& text);
   void error(const Error& error, const char* what = "failed", const Failure* failure = nullptr);
 

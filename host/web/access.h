@@ -49,8 +49,7 @@ class Access {
   std::string cookie_;  ///< a hash of the token, so that the cookie does not reveal it
 };
 
-/// Decodes a query argument: "%41+b" becomes "A b". Returns no value for a malformed escape or a
-/// NUL.
+/// Decodes "%41+b" to "A b". Returns no value for a malformed escape or a NUL.
 std::optional<std::string> unescape(std::string_view text);
 
 }  // namespace moonlet::web

@@ -89,8 +89,7 @@ Result<void> Address::hold(const std::string& name, const std::string& shown,
   lock_ = std::move(*file);
   ::fchmod(lock_.get(), 0600);
   std::string kept = text_of(lock_.get());
-  // The server that has the lock may be dead: a child that it forked keeps the lock until it calls
-  // exec.
+  // A child that the dead server forked keeps the lock until it calls exec.
   for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     const std::string pid = pid_in(kept);
     if (tries == kTries || pid.empty() || is_alive(pid)) {
@@ -173,8 +172,7 @@ Result<Address> Address::on_socket(const std::string& path, const std::string& s
   }
   address.socket_ = new_socket(AF_UNIX);
   if (!address.socket_) return Error::from_errno(errno, "make a socket for", path);
-  // Set the mode with umask. A chmod after bind() would leave the socket open to others for a
-  // moment.
+  // Set the mode with umask, because a chmod after bind() would come a moment too late.
   const mode_t before = ::umask(0177);
   auto listening = listen_at(address.socket_.get(), where, sizeof at, path);
   ::umask(before);

@@ -27,8 +27,7 @@ class Address {
   const std::string& token() const { return token_; }
   /// Gives the listening socket to the caller. Call this once.
   Fd take_socket() { return std::move(socket_); }
-  /// Returns the URL to open in a browser. The token is in the fragment, which a browser does not
-  /// send.
+  /// Returns the URL to open. A browser does not send its fragment, which has the token.
   std::string url() const;
 
  private:

@@ -20,8 +20,7 @@ constexpr std::size_t kMostRecords = 20, kMostRecordBytes = 4 << 20;
 constexpr std::size_t kMostWarnings = 200, kMostNames = 2000;
 constexpr std::size_t kLongestText = 300;
 
-/// Step is a row of the page's table of steps. Keep it small, because a run may have many thousands
-/// of steps.
+/// Step is a row of the page's table. Keep it small: a run may have many thousands of steps.
 struct Step {
   std::string key;
   std::int64_t from = 0, to = 0, tokens = -1;
@@ -38,8 +37,7 @@ std::int64_t integer_of(const nlohmann::json& json, const char* name, std::int64
   return found != json.end() && found->is_number() ? found->get<std::int64_t>() : none;
 }
 
-/// Table collects a run's events as one row per step. A step that runs again after a resume gets
-/// another row.
+/// Table collects a run's events, one row per step. A step that runs after a resume gets another.
 class Table {
  public:
   void apply(std::string_view type, const nlohmann::json& event);
@@ -125,8 +123,7 @@ void Table::apply(std::string_view type, const nlohmann::json& event) {
     step.from = step.to = at;
     step.phase = static_cast<std::int32_t>(phases_.size()) - 1;
     step.generation = generation_;
-    // A step replayed from the journal has no step.started. Remember its key, so that a later
-    // resume does not add another row for it.
+    // A replayed step has no step.started. Remember its key, so that a resume adds no second row.
     known_.insert(hash_of(key));
     if (type == "step.finished") end(step, *data, at);
     steps_.push_back(std::move(step));

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <list>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,8 +28,7 @@ class Hub {
 
   /// Returns a number that increases when a live run changes, begins or ends.
   std::uint64_t version() const { return version_; }
-  /// Returns a number that increases when a run, task or decision may have been added, removed, or
-  /// changed its state.
+  /// Returns a number that increases when a run, task or decision may have come, gone or changed.
   std::uint64_t changes() const { return changes_; }
   /// Returns true if no more streams may be opened, to limit the server's descriptors and memory.
   bool is_full() const { return streams_ >= kMostStreams; }

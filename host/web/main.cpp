@@ -5,7 +5,6 @@
 #include <uv.h>
 
 #include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,6 @@
 // never writes. One thread.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "host/artifact/run/home.h"

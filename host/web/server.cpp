@@ -106,8 +106,7 @@ struct Callbacks {
     }
   }
 
-  // Keep percent-escapes. If the library decoded them, Access could not check how the path was
-  // spelled.
+  // Keep percent-escapes, so that Access can check how the path was spelled.
   static std::size_t keep_escapes(void*, MHD_Connection*, char* text) { return std::strlen(text); }
 
   static Answer add_header(void* head, MHD_ValueKind, const char* key, const char* value) {
@@ -223,8 +222,7 @@ Server::~Server() {
 
 namespace {
 
-/// Returns true if the client has closed the connection. libmicrohttpd does not notice that while a
-/// connection is suspended.
+/// Returns true if the client hung up, which libmicrohttpd does not notice while suspended.
 bool has_closed(MHD_Connection* handle) {
   const auto* info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD);
   char byte = 0;

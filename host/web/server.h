@@ -37,8 +37,7 @@ class Body {
   virtual long read(char* into, std::size_t size) = 0;
   /// Returns true if read() would return bytes or kEnd.
   virtual bool is_ready() = 0;
-  /// Returns a descriptor that is readable when bytes are available, or -1 if there is none. The
-  /// server polls is_ready() if it is -1.
+  /// Returns a descriptor that becomes readable, or -1 if the server must poll is_ready().
   virtual int fd() const { return -1; }
 };
 

@@ -3,7 +3,6 @@
 #include "host/base/id.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/http/failure.h"
 #include "host/executor/http/items.h"
 
 namespace moonlet::executor {
@@ -19,8 +18,7 @@ std::string message_text(const json& item) {
   return joined(said.text, said.refusal);
 }
 
-/// Returns the assistant message at the end, and adds one if there is none. The model's text and
-/// its tool calls share one message.
+/// Returns the assistant message at the end, which text and calls share. Adds one if needed.
 json& assistant(json& messages) {
   if (messages.empty() || messages.back()["role"] != "assistant") {
     messages.push_back({{"role", "assistant"}, {"content", nullptr}});

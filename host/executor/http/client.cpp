@@ -83,8 +83,7 @@ std::variant<Turn, Failure> Client::ask_either(const Request& request) {
   }
 }
 
-// Servers support different optional fields. If a server's error names one, leaves it out of later
-// requests and returns true.
+// Leaves an optional field out of later requests if the server's error names it.
 bool Client::drop_field(const Failure& failure, Api api) {
   if (failure.status != 400 && failure.status != 422) return false;
   static constexpr const char* kOptional[] = {

@@ -114,8 +114,7 @@ std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
       return std::max<std::int64_t>(0, static_cast<std::int64_t>(moment) * 1000 - now_ms);
     }
   }
-  // The x-ratelimit headers say when each limit resets. Only a limit that is used up requires a
-  // wait.
+  // The x-ratelimit headers say when a limit resets. Wait only for a limit that is used up.
   std::int64_t longest = -1;
   for (const char* what : {"requests", "tokens"}) {
     const auto* left = find(headers, ("x-ratelimit-remaining-" + std::string(what)).c_str());

@@ -1,5 +1,4 @@
-// Classifies a server's errors and computes how long to wait before a retry. All functions are pure
-// and thread-safe.
+// Classifies a server's errors, and computes the wait before a retry. Pure, any thread.
 #pragma once
 
 #include <map>
@@ -17,8 +16,7 @@ Failure failure_of(int status, const Headers& headers, std::string_view body, st
 /// Classifies an error object {code, message, type} that a server has sent in a stream.
 Failure failure_of_error(const nlohmann::json& error);
 
-/// Parses seconds ("1.5") or a duration with units ("1m30s", "500ms") into milliseconds. Returns -1
-/// for another format.
+/// Parses "1.5" (seconds), "1m30s" or "500ms" into milliseconds. Returns -1 for another format.
 std::int64_t duration_ms(const std::string& text);
 /// Returns how many ms the response's headers ask to wait, or -1. `now_ms` counts since 1970.
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms);

@@ -1,5 +1,4 @@
-// Limit tells when all work of the process must end: at a deadline, or after a signal. Borrows the
-// clock and the descriptor. Any thread.
+// Limit says when all work must end: at a deadline or a signal. Borrows the clock. Any thread.
 #pragma once
 
 #include <poll.h>

@@ -2,7 +2,6 @@
 
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/http/failure.h"
 #include "host/executor/http/items.h"
 
 namespace moonlet::executor {
@@ -11,8 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Returns true for a reasoning item without content. It only refers to reasoning that the server
-/// would have stored, but requests disable storage.
+/// Returns true for reasoning without content, which only refers to what a server has stored.
 bool carries_nothing(const json& item) {
   return is_type(item, "reasoning") && text_of(item, "encrypted_content").empty() &&
          (!item.contains("content") || item["content"].empty());

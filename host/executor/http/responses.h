@@ -1,5 +1,4 @@
-// Implements the Responses API: builds requests that the server does not store (store: false), and
-// parses the response's stream.
+// Implements the Responses API. Its requests ask the server to store nothing.
 #pragma once
 
 #include <set>

@@ -21,11 +21,9 @@ class SseParser {
 
   explicit SseParser(Sink sink) : sink_(std::move(sink)) {}
 
-  /// Parses the next bytes and passes on each complete event. Returns false and stops parsing if an
-  /// event is larger than kEventCap.
+  /// Passes on each complete event. Stops and returns false at an event larger than kEventCap.
   bool feed(std::string_view bytes);
-  /// Ends the stream. Passes on a last event even without the empty line after it, because some
-  /// servers omit the line.
+  /// Ends the stream. Some servers omit the empty line after the last event.
   void finish();
   /// Returns true if an event was larger than kEventCap.
   bool overflow() const { return overflow_; }

@@ -12,8 +12,7 @@
 
 namespace moonlet::executor {
 
-/// Limits for a model's answer. They allow less nesting than kRecordJsonLimits, so that a session
-/// file, which embeds the answer, stays parsable.
+/// These limits allow less nesting than kRecordJsonLimits, because session files embed answers.
 inline constexpr JsonLimits kWireJson{std::size_t{64} << 20, 64, 2'000'000, BigIntegers::kDouble};
 
 struct Usage {
@@ -58,8 +57,7 @@ struct Failure {
   std::int64_t retry_after_ms = -1;  ///< how long the server asks to wait; -1: unknown
 };
 
-/// Returns the name of the kind in the executor's JSON events. moonlet's runners know these names,
-/// so do not change them.
+/// Returns the kind's name in JSON events. moonlet's runners know these names.
 const char* to_string(Failure::Kind kind);
 
 struct Request {

@@ -42,8 +42,7 @@ Error no_confinement(const std::string& why) {
           {}};
 }
 
-/// Locks a temporary folder to mark it as in use. Returns an invalid Fd if another process has
-/// locked it.
+/// Locks a temporary folder while it is in use. Returns no Fd if another process has locked it.
 Fd lock_folder(const std::string& path) {
   Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) folder.close();
@@ -80,8 +79,7 @@ struct Bash::Child {
   int status = 0;
   bool timed_out = false, interrupted = false;
 
-  /// Reads a limited amount of output, so that the caller can check its limits in between. Returns
-  /// false at the end of the output.
+  /// Reads some output, so that the caller can check its limits. Returns false at the end.
   bool read() {
     char buffer[16 * 1024];
     for (int i = 0; i < 64; ++i) {

@@ -27,8 +27,7 @@ class Bash {
  public:
   static constexpr std::int64_t kDefaultMs = 120'000, kLongestMs = 600'000;
 
-  /// Prepares Bash and its temporary folder. A command ends at the limit. Fails with kDenied if the
-  /// kernel cannot confine commands.
+  /// Makes the temporary folder. Fails with kDenied if the kernel cannot confine commands.
   static Result<std::unique_ptr<Bash>> make(const Workspace& workspace, BashOptions options,
                                             const Limit& limit);
   ~Bash();

@@ -13,8 +13,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult write_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments);
 
-/// Calls `open` again for some milliseconds if it fails, because another process may be replacing
-/// the file.
+/// Retries `open` for some milliseconds, because another process may be replacing the file.
 template <typename Open>
 auto patiently(Open open) {
   for (int tries = 0;; ++tries) {

@@ -129,8 +129,7 @@ void Guard::remember(const std::vector<std::string>& held) {
   }
 }
 
-/// Moves back the protected folders that a command has moved. A folder may contain more files than
-/// Guard remembers.
+/// Moves back protected folders, which may contain more files than Guard remembers.
 void Guard::move_back(std::vector<std::string>& changed) {
   const Dir& root = workspace_.root();
   std::map<std::uint64_t, std::string> moved;  // maps an inode to the original path

@@ -18,8 +18,7 @@ class Guard {
  public:
   explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
 
-  /// Remembers the current content of the read-only paths.
-  /// Omits the paths in `held`, which the kernel protects.
+  /// Remembers the read-only paths, except for those in `held`, which the kernel protects.
   void remember(const std::vector<std::string>& held = {});
   /// Undoes what a command has changed or moved, and returns the changed paths.
   /// Ignores the paths that remember() got in `held`.

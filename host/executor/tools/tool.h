@@ -28,8 +28,7 @@ inline Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// Arguments reads the arguments of a tool call. An argument of a wrong type gives an error that
-/// names it.
+/// Arguments reads the arguments of a tool call. An error names the argument.
 class Arguments {
  public:
   explicit Arguments(const nlohmann::json& values) : values_(values) {}

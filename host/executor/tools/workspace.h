@@ -23,11 +23,9 @@ class Workspace {
   Workspace(Dir root, const std::string& state_dir, bool startup_files = false);
 
   const Dir& root() const { return root_; }
-  /// Returns the path relative to the root, without ".."; "." for the root itself.
-  /// Fails with kDenied for a path outside the root.
+  /// Returns the path relative to the root, without "..". Fails with kDenied outside the root.
   Result<std::string> relative(std::string_view path) const;
-  /// Fails with kDenied for git's files, moonlet's records, the sessions, and files that make
-  /// programs start.
+  /// Fails with kDenied for records of git and moonlet, sessions, and startup files.
   Result<void> check_writable(std::string_view rel) const;
   /// Returns true if `rel` is the folder of the sessions or below it.
   bool holds_sessions(std::string_view rel) const;

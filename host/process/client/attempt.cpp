@@ -1,7 +1,5 @@
 #include "host/process/client/attempt.h"
 
-#include <iterator>
-
 #include "host/process/child/tree.h"
 #include "host/process/client/sweep.h"
 

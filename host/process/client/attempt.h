@@ -3,7 +3,6 @@
 // The functions may run on any thread.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -102,8 +102,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Returns the number of children that have not completed.
   std::size_t live() const { return operations_.size(); }
-  /// While `held` is true, no frame is handled and no child completes, so that the host can first
-  /// handle the completed children. Keep this time short.
+  /// While `held` is true, no child completes, so that the host can catch up. Keep it short.
   void hold_ends(bool held);
   /// Leaves the keeper like a dying host: children that may outlive a host continue.
   /// Pending operations complete as kLost; later starts fail. Does not wait.

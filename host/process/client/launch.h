@@ -20,11 +20,9 @@ struct LaunchedKeeper {
 /// Starts a keeper, which reports its own failures later. `options.output_dir_fd` must be set.
 Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options);
 
-/// Registers the guard of a keeper that this host has left. Otherwise nobody would reap the guard,
-/// and it would stay a zombie after its end.
+/// Registers the guard of a keeper that this host has left, so that it is reaped at its end.
 void leave_guard(pid_t guard);
-/// Reaps registered guards that have ended, and returns the number of running guards.
-/// Every start and end of a keeper calls reap_left_guards().
+/// Reaps registered guards that have ended. Returns the number of running ones.
 std::size_t reap_left_guards();
 
 }  // namespace moonlet

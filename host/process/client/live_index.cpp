@@ -31,8 +31,7 @@ std::string place_of(int entry_fd) {
   return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
 }
 
-// Returns true if the entry's link does not lead to the run's folder any more.
-// A folder that cannot be accessed counts as present.
+// Returns true if the entry's link leads elsewhere. A folder without access counts as present.
 bool is_removed(int entry_fd, const KeeperRecord& record) {
   struct stat info;
   if (fstatat(entry_fd, kPlaceName, &info, 0) != 0) return errno == ENOENT || errno == ENOTDIR;
@@ -89,8 +88,7 @@ std::vector<LiveKeeper> LiveIndex::list() const {
     }
     auto entry = live->dir(name);
     if (!entry) continue;
-    // Check the lock before reading the entry, because an exiting keeper removes its entry before
-    // it releases the lock.
+    // Check the lock first: an exiting keeper removes its entry before it releases the lock.
     const bool alive = keeper_is_alive(entry->fd());
     auto logged = read_keeper_log(entry->fd(), true);
     if (!logged) continue;

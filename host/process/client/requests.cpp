@@ -36,8 +36,7 @@ class ControlClient {
  public:
   /// Returns null if no keeper listens.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
-    // Connect through the descriptor's path, because a socket's address has at most 108 bytes, but
-    // a run's path may be longer.
+    // A socket's address has at most 108 bytes, so connect through the descriptor's path.
     const std::string folder = path_of_open(run_dir_fd);
     const std::string path = folder + "/" + kKeeperSocketName;
     sockaddr_un address{};

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "host/base/result.h"
 #include "host/process/client/keeper.h"

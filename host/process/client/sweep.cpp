@@ -80,8 +80,7 @@ class Finder {
     return true;
   }
 
-  // Adds the process and all its descendants, because these may have removed the run's mark from
-  // their environment.
+  // Adds the process and its descendants, which may have removed the mark from their environment.
   void add(const ProcessInfo& process, std::uint32_t number, bool main) {
     std::vector<const ProcessInfo*> waiting{&process};
     while (!waiting.empty()) {

@@ -28,8 +28,7 @@ class RemoteAttempt {
     kGone,     ///< claimed, but without a keeper and without a recorded end
   };
 
-  /// Makes the folder. `root` is DIR, an absolute path. The nonce must have 8 to 64 lower-case
-  /// letters and digits.
+  /// `root` is DIR, an absolute path. A nonce has 8 to 64 lower-case letters and digits.
   static Result<RemoteAttempt> make(const std::string& root, const std::string& nonce);
   static Result<RemoteAttempt> open(const std::string& root, const std::string& nonce);
 

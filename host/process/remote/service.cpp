@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "host/artifact/file/remove_tree.h"
-#include "host/base/clock.h"
 #include "host/base/json.h"
 #include "host/process/child/program.h"
 #include "host/process/child/tree.h"
@@ -130,15 +129,13 @@ void report(Followed& followed, const std::string& root, std::uint64_t& budget) 
   followed.attempt = Error{};
 }
 
-/// Returns the name of the map that lists an attempt, or "". A map is a folder that lists the
-/// attempts of one submission to a scheduler.
+/// Returns the name of an attempt's map, the list of one submission to a scheduler, or "".
 std::string map_of(const RemoteAttempt& attempt) {
   const std::string map = attempt.read(kMapFileName, 0, kMapNameLimit);
   return map.substr(0, map.find(' '));
 }
 
-/// Removes the folder that lists the attempts of one submission to a scheduler, unless one of these
-/// attempts still needs it.
+/// Removes the map of a submission to a scheduler, unless one of its attempts still needs it.
 void remove_unused_map(const std::string& root, const std::string& name) {
   auto map = RemoteAttempt::open(root + "/maps", name);
   if (!map) return;

@@ -22,8 +22,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kLongestMs = std::int64_t{30} * 24 * 3600 * 1000;
 
-/// Returns true for variables that every child gets. A scheduler's SLURM_* and SBATCH_* are not
-/// among them.
+/// Returns true for variables that every child gets. SLURM_* and SBATCH_* are not among them.
 bool is_plain(std::string_view name) {
   for (std::string_view plain : {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE",
                                  "TZ", "TMPDIR", "XDG_RUNTIME_DIR"}) {

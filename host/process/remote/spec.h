@@ -24,8 +24,7 @@ inline constexpr const char* kSpecFileName = "spec.json";
 /// network, secrets (name -> value). The caller closes the result's stdin_fd.
 Result<ChildSpec> read_remote_spec(RemoteAttempt& attempt, const nlohmann::json& spec);
 
-/// Returns the variables that every child gets from this process: PATH, HOME, the locale and the
-/// like.
+/// Returns the variables that every child gets from this process, such as PATH and the locale.
 Pairs plain_environment();
 
 }  // namespace moonlet

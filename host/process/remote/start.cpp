@@ -159,8 +159,7 @@ int remote_job(const std::string& root, const std::string& map, std::size_t inde
   struct sigaction action {};
   action.sa_handler = [](int) { asked_to_end = 1; };
   sigaction(SIGTERM, &action, nullptr);
-  // Only this process notices that the attempt is revoked, so the child must not outlive this
-  // process.
+  // Only this process sees that the attempt is revoked, so the child must not outlive it.
   claim_and_launch(loop, *attempt, *spec, false, starting);
   // Remove the description, because it may contain secrets. If this job could not claim the
   // attempt, keep the description for another job.
