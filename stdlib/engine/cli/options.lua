@@ -1,6 +1,7 @@
 --- Parses command lines. An unknown option is rejected, and the nearest name is suggested.
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 
 local M = {}
 
@@ -90,27 +91,25 @@ end
 --- Sets an option like `--NAME VALUE`. Raises an error if it is already set and cannot be repeated.
 M.set = set
 
-local function lookup(known, name, list)
+local function is_public(option) return not option.hidden end
+
+local function lookup(known, name)
   local option = known[name]
   if option then return option, name end
   local positive = name:match("^no%-(.+)$")
   if positive and known[positive] and not known[positive].value then
     return known[positive], positive, true
   end
-  local near = record.nearest(name, list)
-  local dashed = {}
-  for i, other in ipairs(list) do dashed[i] = "--" .. other end
+  local names, dashed = sorted_keys(known, is_public), {}
+  local near = record.nearest(name, names)
+  for i, other in ipairs(names) do dashed[i] = "--" .. other end
   error(usage(("unknown option --%s"):format(core.text.printable(name, 60)),
     near and ("did you mean '--%s'?"):format(near) or record.suggest("", dashed)), 0)
 end
 
 --- Parses words into options and positional words. All words after "--" are positional.
 function M.parse(words, known, start)
-  local found, rest, names = {}, {}, {}
-  for name, option in pairs(known) do
-    if not option.hidden then names[#names + 1] = name end
-  end
-  local letters = { ["-h"] = "help" }
+  local found, rest, letters = {}, {}, { ["-h"] = "help" }
   for name, option in pairs(known) do
     if option.letter then letters["-" .. option.letter] = name end
   end
@@ -130,7 +129,7 @@ function M.parse(words, known, start)
       end
       rest[#rest + 1] = word
     else
-      local option, canonical, negated = lookup(known, name, names)
+      local option, canonical, negated = lookup(known, name)
       if not option.value then
         if value then error(usage(("--%s takes no value"):format(name)), 0) end
         local is_all = canonical == "help" and words[i + 1] == "all"
@@ -174,14 +173,9 @@ end
 ---@param given table<string, any>
 ---@param known table<string, moonlet.Option>
 function M.of_table(given, known)
-  local found, names, keys = {}, {}, {}
-  for name, option in pairs(known) do
-    if not option.hidden then names[#names + 1] = name end
-  end
-  for key in pairs(given) do keys[#keys + 1] = tostring(key) end
-  table.sort(keys)
-  for _, key in ipairs(keys) do
-    local option, name = lookup(known, key:gsub("_", "-"), names)
+  local found = {}
+  for _, key in ipairs(sorted_keys(given)) do
+    local option, name = lookup(known, (key:gsub("_", "-")))
     local value = given[key]
     if not option.value then
       if type(value) ~= "boolean" then error(usage(("the option '%s' must be true or false"):format(key)), 0) end
@@ -195,10 +189,8 @@ end
 
 --- Converts a table of options to words of a command line, for a verb that parses such words.
 function M.words_of(given)
-  local words, keys = {}, {}
-  for key in pairs(given) do keys[#keys + 1] = tostring(key) end
-  table.sort(keys)
-  for _, key in ipairs(keys) do
+  local words = {}
+  for _, key in ipairs(sorted_keys(given)) do
     local value, name = given[key], "--" .. key:gsub("_", "-")
     if value == true then words[#words + 1] = name end
     for _, text in ipairs(type(value) ~= "boolean" and as_texts(value, key) or {}) do
@@ -250,22 +242,10 @@ function M.help(known, is_brief)
   return table.concat(lines, "\n")
 end
 
-local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
---- Reports whether a text is a valid date.
-local function is_day(text)
-  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
-  if not year then return false end
-  year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
-end
-
 --- Raises an error if an option's value is not a date.
 function M.day(text, name)
-  if text and not is_day(text) then
-    error(usage(("--%s '%s' is not a date"):format(name, core.text.printable(text, 40)),
-      "write it as 2026-11-01"), 0)
+  if text and not core.clock.parse(text .. "T00:00:00.000Z") then
+    M.refuse(("--%s '%s' is not a date"):format(name, core.text.printable(text, 40)), "write it as 2026-11-01")
   end
   return text
 end

@@ -4,6 +4,7 @@ local options = require "moonlet.engine.cli.options"
 local reference = require "moonlet.engine.cli.doc.reference"
 local repository = require "moonlet.engine.run.repository"
 local session = require "moonlet.engine.repl.session"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local state_dir = require "moonlet.engine.base.state_dir"
 local store = require "moonlet.engine.run.store"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -17,25 +18,18 @@ M.known = {
   help = { help = "this text" },
 }
 
-local function sorted(set)
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 --- Contains functions that the REPL calls: some return words for completion, some the output of its
 --- commands.
 local words = {}
 local null = core.json.null
 
 function words.known_names(path, sign)
-  if path == "ctx" then return sorted(sign == ":" and context.verbs or context.getters) end
+  if path == "ctx" then return sorted_keys(sign == ":" and context.verbs or context.getters) end
   local value = require "moonlet.engine.load.author_table"
-  if path == "m" then return sorted(value) end
+  if path == "m" then return sorted_keys(value) end
   local field = path:match("^m%.([%a_]+)$")
   value = field and value[field]
-  return type(value) == "table" and sorted(value) or nil
+  return type(value) == "table" and sorted_keys(value) or nil
 end
 
 --- Lists the options of a ctx verb, from the verb's annotations.

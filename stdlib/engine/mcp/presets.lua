@@ -1,5 +1,6 @@
 --- Defines a tool for each preset that the client may run, with a schema of the preset's arguments.
 local command = require "moonlet.engine.mcp.command"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 
 local M = {}
 
@@ -38,21 +39,15 @@ end
 
 --- Returns the schemas of a preset's arguments, and the names of required ones.
 local function arguments_of(preset)
-  local properties, required = {}, {}
-  for name, arg in pairs(type(preset.args) == "table" and preset.args or {}) do
-    properties[name] = schema_of(arg)
-    if arg.required then required[#required + 1] = name end
-  end
-  table.sort(required)
-  return properties, required
+  local properties, args = {}, type(preset.args) == "table" and preset.args or {}
+  for name, arg in pairs(args) do properties[name] = schema_of(arg) end
+  return properties, sorted_keys(args, function(arg) return arg.required end)
 end
 
 --- Converts the arguments of a preset to command-line options.
 function M.words(arguments)
-  local names, words = {}, {}
-  for name in pairs(arguments) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  local words = {}
+  for _, name in ipairs(sorted_keys(arguments)) do
     local option, value = name:gsub("_", "-"), arguments[name]
     if type(value) == "boolean" then
       words[#words + 1] = (value and "--" or "--no-") .. option
@@ -75,12 +70,9 @@ function M.check(home, name, arguments)
   local wrong = core.json.validate({ type = "object", properties = properties, required = core.json.array(required),
     additionalProperties = false }, arguments)
   if wrong then
-    local names = {}
-    for known in pairs(properties) do names[#names + 1] = known end
-    table.sort(names)
     wrong = wrong:gsub("^%- ", "")
     error({ kind = "invalid", message = ("arguments of %s: %s"):format(name, core.text.printable(wrong, 400)),
-      hint = "it takes " .. (#names > 0 and table.concat(names, ", ") or "none") }, 0)
+      hint = "it takes " .. (next(properties) and table.concat(sorted_keys(properties), ", ") or "none") }, 0)
   end
   return preset
 end

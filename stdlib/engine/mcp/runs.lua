@@ -9,6 +9,7 @@ local gates = require "moonlet.engine.mcp.gates"
 local presets = require "moonlet.engine.mcp.presets"
 local protocol = require "moonlet.engine.mcp.protocol"
 local server = require "moonlet.engine.mcp.server"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 
@@ -86,10 +87,8 @@ end
 --- Formats the limits that a client requests as the option --budget. Raises an error for a limit above
 --- the config's limit.
 local function budget_words(rights, budget)
-  local parts, kinds = {}, {}
-  for kind in pairs(budget or {}) do kinds[#kinds + 1] = kind end
-  table.sort(kinds)
-  for _, kind in ipairs(kinds) do
+  local parts = {}
+  for _, kind in ipairs(sorted_keys(budget or {})) do
     local value, most = budget[kind], rights.budget[kind]
     if kind == "wall" then duration.ms(value, "budget.wall") end
     if most and client_rights.tighter(kind, value, most) ~= value then

@@ -2,6 +2,7 @@
 --- Steps get names, variables become locals, and the last value is the result.
 local input = require "moonlet.engine.repl.input"
 local record = require "moonlet.record"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 
 local M = {}
 
@@ -17,18 +18,15 @@ local function with_names(text, count)
 end
 
 local function assigned_names(session)
-  local names = {}
-  for name in pairs(session.environment) do
-    if type(name) == "string" and not session.own_names[name] then names[#names + 1] = name end
-  end
-  table.sort(names)
-  return names
+  return sorted_keys(session.environment, function(_, name)
+    return type(name) == "string" and not session.own_names[name]
+  end)
 end
 
 local function list_text(names)
   local quoted = {}
   for i, name in ipairs(names) do quoted[i] = ("%q"):format(name) end
-  return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
+  return ("{ %s }"):format(table.concat(quoted, ", "))
 end
 
 --- Returns the text of the field `needs`: all rights that were used by lines without an error.
@@ -39,14 +37,9 @@ local function needs_text(session)
   end
   local parts = {}
   local function add(field, kind, name_of)
-    local names, seen = {}, {}
-    for name in pairs(used[kind]) do
-      name = name_of and name_of(name) or name
-      if not seen[name] then names[#names + 1] = name end
-      seen[name] = true
-    end
-    table.sort(names)
-    if #names > 0 then parts[#parts + 1] = ("%s = %s"):format(field, list_text(names)) end
+    local names = {}
+    for name in pairs(used[kind]) do names[name_of and name_of(name) or name] = true end
+    if next(names) then parts[#parts + 1] = ("%s = %s"):format(field, list_text(sorted_keys(names))) end
   end
   add("programs", "run", function(name) return name:match("[^/]+$") end)
   if next(used.agents) then parts[#parts + 1] = "agents = true" end

@@ -1,6 +1,7 @@
 --- Generates the manual page in mdoc from the verbs' help: `moonlet --help man`.
 local page = require "moonlet.engine.base.page"
 local manifest = require "moonlet.engine.run.manifest"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
@@ -33,12 +34,7 @@ end
 local function word(text) return '"' .. plain(text):gsub('"', '""') .. '"' end
 
 local function add_options(lines, known)
-  local names = {}
-  for name, option in pairs(known) do
-    if not option.hidden then names[#names + 1] = name end
-  end
-  table.sort(names)
-  if #names == 0 then return end
+  local names = sorted_keys(known, function(option) return not option.hidden end)
   lines[#lines + 1] = ".Bl -tag -width Ds -compact"
   for _, name in ipairs(names) do
     local option = known[name]

@@ -1,5 +1,6 @@
 --- Reads the library's public names and annotations for `moonlet doc`, --help and the reference.
 local annotations = require "moonlet.engine.cli.doc.annotations"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 
 local M = {}
 
@@ -56,10 +57,8 @@ function M.read()
   if read then return read end
   local notes = core.script.notes()
   local prefix_of = prefixes(notes)
-  local files, named, entries, modules = {}, {}, {}, {}
-  for file in pairs(notes) do files[#files + 1] = file end
-  table.sort(files)
-  for _, file in ipairs(files) do
+  local named, entries, modules = {}, {}, {}
+  for _, file in ipairs(sorted_keys(notes)) do
     -- The files in the top folder and in meta/ are public. The files in git/ and patterns/ are also
     -- public, because m.git and m.patterns export their functions. All other files are internal.
     local public = file:find "^[%l_]+%.lua$" or file:find "^meta/" or file:find "^git/"

@@ -7,6 +7,7 @@ local command_line = require "moonlet.engine.base.command_line"
 local cases = require "moonlet.engine.cli.preset.case"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local templates = require "moonlet.prompt.templates"
 
 local M = {}
@@ -79,11 +80,9 @@ return {
 --- Formats a list or map of texts as Lua source.
 local function written(texts)
   local function quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n")) end
-  local parts, paths = {}, {}
+  local parts = {}
   for i, text in ipairs(texts) do parts[i] = quoted(text) end
-  for path in pairs(#parts == 0 and texts or {}) do paths[#paths + 1] = path end
-  table.sort(paths)
-  for i, path in ipairs(paths) do
+  for i, path in ipairs(#parts == 0 and sorted_keys(texts) or {}) do
     parts[i] = ("[%s] = %s"):format(quoted(path), texts[path] and quoted(texts[path]) or "false")
   end
   return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
@@ -181,9 +180,7 @@ end
 --- Formats an example's arguments for the command line. Replaces the names of the example's files
 --- by `paths`, which are files of this repository.
 local function words_here(example, paths)
-  local words, names = {}, {}
-  for path in pairs(example.files or {}) do names[#names + 1] = path end
-  table.sort(names)
+  local words, names = {}, sorted_keys(example.files or {})
   for i, word in ipairs(example.args or {}) do
     for n, path in ipairs(names) do
       word = word:gsub("%f[%w]" .. path:gsub("%p", "%%%0") .. "%f[^%w]", paths[n] or paths[1])

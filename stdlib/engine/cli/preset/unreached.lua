@@ -1,4 +1,6 @@
 --- Finds calls of ctx in a preset that a dry run did not reach. Their needs are not checked.
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
+
 local M = {}
 
 --- Lists the methods of ctx that start work, ask a person or write files.
@@ -46,14 +48,10 @@ end
 --- Returns the calls in the preset's own files, each as "FILE:LINE (ctx:VERB)".
 ---@param reached table<string, boolean>  places that the dry run reached
 function M.calls(source, reached)
-  local list, names = {}, {}
+  local list = {}
   if source.builtin or not source.text then return list end
   add(list, source.origin, source.text, reached)
-  for file in pairs(source.used or {}) do
-    if file:find "%.lua$" then names[#names + 1] = file end
-  end
-  table.sort(names)
-  for _, file in ipairs(names) do
+  for _, file in ipairs(sorted_keys(source.used or {}, function(_, file) return file:find "%.lua$" ~= nil end)) do
     add(list, source.origin:gsub("[^/]*$", "") .. file, source.read(file) or "", reached)
   end
   return list

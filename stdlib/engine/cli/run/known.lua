@@ -3,6 +3,7 @@ local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local reference = require "moonlet.engine.cli.doc.reference"
 local runner_names = require "moonlet.engine.runner.names"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local findings = require "moonlet.findings"
 local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -121,15 +122,11 @@ end
 
 --- Lists the kinds of arguments that a preset uses, each with its description (m.arg.KIND).
 local function kinds_text(preset)
-  local kinds, names, lines = {}, {}, {}
-  for _, declared in pairs(preset.args) do kinds[declared.type] = true end
-  for kind in pairs(kinds) do
-    if kind ~= "boolean" and reference.kind_of_argument(kind) then names[#names + 1] = kind end
+  local kinds, lines = {}, {}
+  for _, declared in pairs(preset.args) do
+    kinds[declared.type] = declared.type ~= "boolean" and reference.kind_of_argument(declared.type) or nil
   end
-  table.sort(names)
-  for _, kind in ipairs(names) do
-    page.row(lines, page.out(), 2, kind:upper(), 12, reference.kind_of_argument(kind))
-  end
+  for _, kind in ipairs(sorted_keys(kinds)) do page.row(lines, page.out(), 2, kind:upper(), 12, kinds[kind]) end
   return table.concat(lines, "\n")
 end
 

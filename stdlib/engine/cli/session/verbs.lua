@@ -11,6 +11,7 @@ local record = require "moonlet.record"
 local removed = require "moonlet.engine.base.removed"
 local markers = require "moonlet.engine.session.markers"
 local report = require "moonlet.engine.session.report"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local start = require "moonlet.engine.session.start"
 local states = require "moonlet.engine.session.states"
 local store = require "moonlet.engine.session.store"
@@ -67,11 +68,9 @@ local function policy_of(found)
   for _, rule in ipairs(found.answer or {}) do
     local kind, answer = rule:match "^([%l/%-]+)=(.*)$"
     if not kind or not stuck.defaults.answers[kind] then
-      local kinds = {}
-      for name in pairs(stuck.defaults.answers) do kinds[#kinds + 1] = name end
-      table.sort(kinds)
       options.refuse(("--answer '%s' is not a rule"):format(core.text.printable(rule, 60)),
-        "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: " .. table.concat(kinds, ", "))
+        "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: "
+          .. table.concat(sorted_keys(stuck.defaults.answers), ", "))
     end
     policy.answers[kind] = answer
   end
