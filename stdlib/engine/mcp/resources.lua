@@ -2,6 +2,7 @@
 --- moonlet://runs/R-007/findings.md.
 local protocol = require "moonlet.engine.mcp.protocol"
 local store = require "moonlet.engine.run.store"
+local tools = require "moonlet.engine.mcp.tools"
 
 local M = {}
 
@@ -15,13 +16,11 @@ local function is_own(request, rec) return require("moonlet.engine.mcp.runs").is
 
 local function type_of(path) return types[path:match "%.(%l+)$"] or "text/plain" end
 
---- Adds the files in a run's folder, without subfolders.
 local function add_files(list, root, id, rec)
   for _, entry in ipairs(core.file.list(root, rec.sidecar) or {}) do
     if entry.type == "file" then
       local stat = core.file.stat(root, rec.sidecar .. "/" .. entry.name)
-      list[#list + 1] = { uri = ("moonlet://runs/%s/%s"):format(id, entry.name),
-        name = ("%s %s"):format(id, entry.name),
+      list[#list + 1] = { uri = ("moonlet://runs/%s/%s"):format(id, entry.name), name = id .. " " .. entry.name,
         mimeType = type_of(entry.name), size = stat and stat.size or nil }
     end
   end
@@ -36,7 +35,7 @@ function M.list(server, request)
     local rec = store.look(root, id)
     if rec and is_own(request, rec) then add_files(list, root, id, rec) end
   end
-  local resources, cursor = require("moonlet.engine.mcp.tools").page(list, request.params, page_size)
+  local resources, cursor = tools.page(list, request.params, page_size)
   return { resources = resources, nextCursor = cursor }
 end
 

@@ -3,6 +3,8 @@
 local client_of = require "moonlet.engine.mcp.client"
 local places = require "moonlet.engine.mcp.places"
 local protocol = require "moonlet.engine.mcp.protocol"
+local resources = require "moonlet.engine.mcp.resources"
+local tools = require "moonlet.engine.mcp.tools"
 local task = core.task
 
 local M = {}
@@ -80,7 +82,7 @@ function Server.await_answer(asked, until_ms)
   return asked.answer
 end
 
---- Asks the client for its folders (roots), without waiting. Tool calls wait for the answer.
+--- Asks the client for its folders, without waiting. Tool calls wait for the answer.
 function Server:ask_roots()
   local asked = self:ask("roots/list")
   self.roots_asked = asked
@@ -108,7 +110,8 @@ Delegate work that is bounded and that you can check; keep decisions, integratio
 
 local function capabilities() return { tools = {}, resources = {} } end
 
-local methods = {}
+local methods = { ["tools/list"] = tools.list, ["tools/call"] = tools.call, ["resources/list"] = resources.list,
+  ["resources/templates/list"] = resources.templates, ["resources/read"] = resources.read }
 
 methods["initialize"] = function(server, request)
   if server.client then protocol.fail("request", "the server is initialized already") end
@@ -123,26 +126,6 @@ methods["ping"] = function() return {} end
 methods["server/discover"] = function()
   return { supportedVersions = core.json.array { table.unpack(protocol.revisions) },
     capabilities = capabilities(), instructions = instructions }
-end
-
-methods["tools/list"] = function(server, request)
-  return require("moonlet.engine.mcp.tools").list(server, request)
-end
-
-methods["tools/call"] = function(server, request)
-  return require("moonlet.engine.mcp.tools").call(server, request)
-end
-
-methods["resources/list"] = function(server, request)
-  return require("moonlet.engine.mcp.resources").list(server, request)
-end
-
-methods["resources/templates/list"] = function()
-  return require("moonlet.engine.mcp.resources").templates()
-end
-
-methods["resources/read"] = function(server, request)
-  return require("moonlet.engine.mcp.resources").read(server, request)
 end
 
 --- Lists methods that never wait. Their requests are answered at once and in order.
@@ -183,22 +166,16 @@ function Server:serve(request)
   self.open[request.id] = nil
   self.count = self.count - 1
   if request.cancelled then return end
-  if ok then
-    print_message { id = request.id, result = result }
-  else
-    print_message { id = request.id, error = error_of(result) }
-  end
+  print_message { id = request.id, result = ok and result or nil, error = not ok and error_of(result) or nil }
 end
 
 function Server:take_request(message)
   if self.open[message.id] then
-    self:refuse { code = protocol.codes.request, id = message.id, message = "a request with this id is under way" }
-    return
-  end
-  if self.count >= most_requests then
-    self:refuse { code = protocol.codes.busy, id = message.id,
+    return self:refuse { code = protocol.codes.request, id = message.id,
+      message = "a request with this id is under way" }
+  elseif self.count >= most_requests then
+    return self:refuse { code = protocol.codes.busy, id = message.id,
       message = ("%d requests are under way; ask again later"):format(self.count) }
-    return
   end
   local request = { server = self, id = message.id, method = message.method, params = message.params }
   self.open[message.id], self.count = request, self.count + 1
@@ -236,18 +213,14 @@ function Server:take(line)
   if message.kind == "request" then
     self:take_request(message)
   elseif message.kind == "response" then
-    local asked = self.asked[message.id]
-    if asked then
-      self.asked[message.id] = nil
-      asked.answer = message
-    end
+    local asked = self.asked[message.id] or {}
+    self.asked[message.id], asked.answer = nil, message
   elseif notifications[message.method] then
     notifications[message.method](self, message.params)
   end
 end
 
---- Closes the server after the client has disconnected or a signal has arrived. Ends the open
---- requests.
+--- Closes the server after the client has disconnected or a signal has arrived. Ends the open requests.
 --- Runs of the client continue, unless the config contains `vanished = "cancel"`.
 function Server:close()
   local shield = task.open_scope { shield = true, timeout = close_ms, what = "the end of the server" }

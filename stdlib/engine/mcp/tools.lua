@@ -30,19 +30,21 @@ local page_size = 40
 
 local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
 
---- Returns the tools that do not depend on the config, in the order of the list.
----@return moonlet.McpTool[]
-local function fixed()
-  local list = {}
-  for _, room in ipairs { "runs", "work", "sessions" } do
-    for _, tool in ipairs(require("moonlet.engine.mcp." .. room).tools) do list[#list + 1] = tool end
-  end
-  return list
-end
-
 local function is_offered(server, tool)
   if server.is_worker and not tool.reads then return false end
   return tool.needs ~= "sessions" or #server.rights.sessions > 0
+end
+
+--- Returns the tools other than those of presets, in the order of the list.
+---@return moonlet.McpTool[]
+local function offered(server)
+  local list = {}
+  for _, room in ipairs { "runs", "work", "sessions" } do
+    for _, tool in ipairs(require("moonlet.engine.mcp." .. room).tools) do
+      if is_offered(server, tool) then list[#list + 1] = tool end
+    end
+  end
+  return list
 end
 
 --- Returns the names of the presets that the client can call as MCP tools.
@@ -56,8 +58,7 @@ local function schema_of(tool, with_repo)
     additionalProperties = false }
 end
 
---- Describes a tool for the client. The tool has the argument `repo` only if there are several work
---- trees.
+--- Describes a tool for the client. The argument `repo` is only for a server with several work trees.
 local function described(server, tool)
   return { name = tool.name, title = tool.title, description = tool.description,
     inputSchema = schema_of(tool, #server.places.homes > 1),
@@ -83,9 +84,7 @@ end
 function M.list(server, request)
   server:await_roots()
   local list = {}
-  for _, tool in ipairs(fixed()) do
-    if is_offered(server, tool) then list[#list + 1] = described(server, tool) end
-  end
+  for _, tool in ipairs(offered(server)) do list[#list + 1] = described(server, tool) end
   for _, name in ipairs(preset_names(server)) do
     local tool = presets.tool(server, name)
     if tool then list[#list + 1] = described(server, tool) end
@@ -97,11 +96,9 @@ end
 --- Finds a tool by its name. Returns nil and a hint if the client may not use it.
 local function find(server, name)
   local names = {}
-  for _, tool in ipairs(fixed()) do
-    if is_offered(server, tool) then
-      if tool.name == name then return tool end
-      names[#names + 1] = tool.name
-    end
+  for _, tool in ipairs(offered(server)) do
+    if tool.name == name then return tool end
+    names[#names + 1] = tool.name
   end
   for _, preset in ipairs(preset_names(server)) do
     if presets.tool_name(preset) == name then
@@ -113,7 +110,7 @@ local function find(server, name)
   return nil, record.suggest(name, names)
 end
 
---- Finds a tool, checks the arguments of the call, and executes it. Raises the tool's error.
+--- Checks a call and executes its tool. Raises the tool's error.
 local function run(call)
   local tool, hint = find(call.server, call.tool)
   if not tool then
@@ -138,21 +135,14 @@ end
 function M.call(server, request)
   local params = request.params
   if type(params.name) ~= "string" then protocol.fail("params", "tools/call: name is a text") end
-  local arguments = params.arguments
-  if arguments == nil then arguments = {} end
+  local arguments = params.arguments == nil and {} or params.arguments
   if not protocol.is_object(arguments) then protocol.fail("params", "tools/call: arguments is an object") end
   server:await_roots()
   local call = { server = server, request = request, tool = params.name, arguments = arguments,
     home = server.places:find(), began = core.clock.monotonic() }
   local ok, result = pcall(run, call)
-  local err
-  if request.cancelled then
-    err = { kind = "cancelled", message = "the client cancelled the call" }
-  elseif not ok then
-    err = result
-  else
-    err = error_in(result)
-  end
+  local err = request.cancelled and { kind = "cancelled", message = "the client cancelled the call" }
+    or not ok and result or ok and error_in(result) or nil
   if type(err) == "string" then err = { kind = "failed", message = err } end
   call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments, run = call.run,
     error = err })
