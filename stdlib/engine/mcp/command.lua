@@ -9,14 +9,10 @@ local poll_ms = 10
 
 local running = 0
 
-local function turn()
-  while running >= most_at_once do core.task.sleep(poll_ms) end
-  running = running + 1
-end
-
 --- Starts `moonlet WORD…` and returns the first line that it prints.
 local function first_line(words)
-  turn()
+  while running >= most_at_once do core.task.sleep(poll_ms) end
+  running = running + 1
   local ok, line, err = pcall(core.detach.start, words)
   running = running - 1
   if not ok then error(line, 0) end
@@ -24,32 +20,23 @@ local function first_line(words)
   return line
 end
 
-local function raise(err)
+--- Decodes the JSON output of a command. Raises the error in it.
+local function decoded(line)
+  local ok, envelope = pcall(core.json.decode_record, line)
+  if not ok or type(envelope) ~= "table" or envelope == core.json.null then
+    error({ kind = "failed", message = "the command ended without an answer",
+      hint = "its message is on standard error" }, 0)
+  end
+  local err = envelope.error
+  if type(err) ~= "table" or err == core.json.null then return envelope end
   error({ kind = err.kind, message = err.message, hint = err.hint ~= core.json.null and err.hint or nil,
     at = err.at ~= core.json.null and err.at or nil }, 0)
 end
 
-local function decoded(line)
-  local ok, value = pcall(core.json.decode_record, line)
-  if ok and type(value) == "table" and value ~= core.json.null then return value end
-  error({ kind = "failed", message = "the command ended without an answer", hint = "its message is on standard error" },
-    0)
-end
-
 --- Runs a command that answers at once. Returns its JSON output as a table, or raises its error.
+---@param words string[]  begins with a verb of two words
 function M.run(words)
-  local all = table.move(words, 1, #words, 1, {})
-  local at = #all + 1
-  for i, word in ipairs(all) do
-    if word == "--" then
-      at = i
-      break
-    end
-  end
-  table.insert(all, at, "--json")
-  local envelope = decoded(first_line(all))
-  if type(envelope.error) == "table" and envelope.error ~= core.json.null then raise(envelope.error) end
-  return envelope
+  return decoded(first_line { words[1], words[2], "--json", table.unpack(words, 3) })
 end
 
 --- Starts a background process that executes a run. Returns the run's id, or nil if nothing was
@@ -58,8 +45,7 @@ end
 function M.leave(words)
   local line = first_line(words)
   if line:find "^R%-%d+$" then return line end
-  local answer = decoded(line)
-  if type(answer.error) == "table" and answer.error ~= core.json.null then raise(answer.error) end
+  decoded(line)
   return nil
 end
 

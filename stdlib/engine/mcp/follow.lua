@@ -22,31 +22,23 @@ local function line_of(event)
   if event.type == "run.finished" then return "finished: " .. tostring(data.verdict) end
 end
 
----@class moonlet.McpTail
----@field root any
----@field path string
----@field offset integer
----@field rest string
----@field count integer   number of events that were read
-local Tail = {}
-Tail.__index = Tail
-
---- Returns the newest line of progress that was written since the last call, or nil.
-function Tail:newest()
-  local text = core.file.part(self.root, self.path, self.offset, chunk)
-  if not text or text == "" then return nil end
-  self.offset = self.offset + #text
-  text = self.rest .. text
-  local last
-  for line in text:gmatch "([^\n]*)\n" do
-    local ok, event = pcall(core.json.decode, line)
-    if ok and type(event) == "table" then
-      self.count = self.count + 1
-      last = line_of(event) or last
+--- Returns a function that passes the newest line of progress to `tell`, if any was written since its last call.
+---@param tell fun(count: integer, line: string)  `count` is the number of events so far
+local function reader(root, path, tell)
+  local offset, rest, count = 0, "", 0
+  return function()
+    local text = core.file.part(root, path, offset, chunk) or ""
+    offset, text = offset + #text, rest .. text
+    local last
+    for line in text:gmatch "([^\n]*)\n" do
+      local ok, event = pcall(core.json.decode, line)
+      if ok and type(event) == "table" then
+        count, last = count + 1, line_of(event) or last
+      end
     end
+    rest = text:match "([^\n]*)$"
+    if last then tell(count, core.text.printable(last, 200)) end
   end
-  self.rest = text:match "([^\n]*)$"
-  return last and core.text.printable(last, 200)
 end
 
 --- Reports whether the provider that a run waits for can be asked again.
@@ -61,15 +53,12 @@ end
 ---@param tell fun(count: integer, line: string)?
 ---@return table record, "ended"|"running"|"interrupted"
 function M.wait(home, id, until_ms, may_resume, tell)
-  local root = store.root(home)
   local rec = select(2, store.find(home, id))
-  local tail = setmetatable({ root = root, path = rec.sidecar .. "/events.jsonl", offset = 0, rest = "", count = 0 },
-    Tail)
+  local read = tell and reader(store.root(home), rec.sidecar .. "/events.jsonl", tell)
   local pause = poll_ms
   while true do
     local holder = core.runs.holder(home.handle, id)
-    local line = tell and tail:newest()
-    if line then tell(tail.count, line) end
+    if read then read() end
     if not holder then
       rec = select(2, store.find(home, id))
       if may_resume and is_due(rec) then
