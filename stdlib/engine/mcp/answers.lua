@@ -56,7 +56,7 @@ function M.of_run(home, id, rec)
   local points = open_points(rec)
   local err = type(rec.error) == "table" and rec.error ~= null and rec.ended and rec.error or nil
   local folder = home.agent_path .. "/" .. rec.sidecar
-  local answer, file = nil, nil
+  local answer, file
   if rec.ended then answer, file = answer_of(home, root, rec) end
   local is_long = answer and #answer > text_cap
   local ok, result = pcall(store.result, home, rec)

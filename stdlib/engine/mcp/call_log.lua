@@ -1,4 +1,7 @@
 --- Records all calls of clients, even refused ones, in `.agent/mcp.jsonl`, one line per call.
+local files = require "moonlet.engine.base.files"
+local manifest = require "moonlet.engine.run.manifest"
+
 local M = {}
 
 local file = "mcp.jsonl"
@@ -21,14 +24,14 @@ function M.add(home, entry)
     outcome = entry.error and (outcomes[entry.error.kind] or entry.error.kind or "failed") or "done",
     error = entry.error and core.text.printable(tostring(entry.error.message), 400) or nil }
   local line = (core.secret.hide(core.json.encode(record))) .. "\n"
-  local made, err = pcall(core.run.make_home, home.handle)
-  local root
-  if made then root, err = core.file.root(home.agent_path) end
-  local done
-  if root then done, err = core.file.append(root, file, line) end
-  if not done then
+  local ok, err = pcall(function()
+    core.run.make_home(home.handle)
+    local root = files.must(core.file.root(home.agent_path))
+    files.must(core.file.append(root, file, line))
+  end)
+  if not ok then
     core.system.print(2, ("moonlet mcp: the call is not on record: %s\n"):format(
-      core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
+      core.text.printable(manifest.error(err).message, 400)))
   end
 end
 

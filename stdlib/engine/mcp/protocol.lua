@@ -36,13 +36,11 @@ end
 ---@field result table?
 ---@field error table?
 
-local function is_object(value)
-  return type(value) == "table" and value ~= null and not core.json.is_array(value)
-end
-M.is_object = is_object
+function M.is_object(value) return type(value) == "table" and value ~= null and not core.json.is_array(value) end
 
-local function is_id(value) return type(value) == "string" or math.type(value) == "integer" end
-M.is_id = is_id
+function M.is_id(value) return type(value) == "string" or math.type(value) == "integer" end
+
+local is_object, is_id = M.is_object, M.is_id
 
 --- Parses a line. Returns a message, or nil and an error with the id of the request.
 ---@return moonlet.McpMessage?

@@ -74,13 +74,12 @@ function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
   local deadline = call.began + seconds * 1000
   local is_ours = M.is_own(call.request.client, select(2, store.find(call.home, id))) and not call.server.is_worker
-  local rec, how = follow.wait(call.home, id, deadline, is_ours, teller(call))
-  while is_ours and how == "ended" and rec.verdict == "needs-human" do
-    local asked = gates.ask(call, id, rec, deadline)
-    if type(asked) == "table" then return asked end
-    if asked ~= "answered" then break end
+  local rec, how, asked
+  repeat
     rec, how = follow.wait(call.home, id, deadline, is_ours, teller(call))
-  end
+    asked = is_ours and how == "ended" and rec.verdict == "needs-human" and gates.ask(call, id, rec, deadline)
+    if type(asked) == "table" then return asked end
+  until asked ~= "answered"
   return answers.of_run(call.home, id, rec)
 end
 
@@ -103,7 +102,7 @@ end
 
 --- Adds the kind file: or glob: to an input that has no kind. Rejects an input of the kind cmd:,
 --- because it would start a program.
-local function input_word(spec)
+function M.input_word(spec)
   local kind = spec:match "^(%l+):"
   if kind == "cmd" then
     refuse(("the input '%s' would start a program"):format(core.text.printable(spec, 80)),
@@ -112,7 +111,6 @@ local function input_word(spec)
   if kind == "file" or kind == "glob" or kind == "diff" then return spec end
   return (spec:find "[*?]" and "glob:" or "file:") .. spec
 end
-M.input_word = input_word
 
 local function add(words, more) table.move(more, 1, #more, #words + 1, words) end
 
@@ -142,7 +140,7 @@ function M.start(call, name, given)
   local preset = presets.check(call.home, name, given.args)
   local words = { name }
   add(words, presets.words(given.args))
-  for _, spec in ipairs(given.inputs or {}) do add(words, { "--input=" .. input_word(spec) }) end
+  for _, spec in ipairs(given.inputs or {}) do add(words, { "--input=" .. M.input_word(spec) }) end
   if given.title then words[#words + 1] = "--title=" .. given.title end
   if given.sandbox then add(words, { "--sandbox", given.sandbox }) end
   add(words, budget_words(rights, given.budget))

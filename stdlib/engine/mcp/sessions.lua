@@ -13,17 +13,12 @@ local for_a_person = { trust = true, approval = true, menu = true, ["y/n"] = tru
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
-local function is_allowed(call, row)
-  for _, name in ipairs(call.server.rights.sessions) do
-    if name == row.id or name == row.name then return true end
-  end
-  return false
-end
-
+--- Lists the sessions that the config allows.
 local function rows_of(call)
-  local rows = {}
+  local rows, allowed = {}, {}
+  for _, name in ipairs(call.server.rights.sessions) do allowed[name] = true end
   for _, row in ipairs(command.run({ "session", "list", "--all", "--repo", call.home.top }).result.sessions) do
-    if is_allowed(call, row) then rows[#rows + 1] = row end
+    if allowed[row.id] or allowed[row.name] then rows[#rows + 1] = row end
   end
   return rows
 end
