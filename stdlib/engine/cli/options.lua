@@ -155,6 +155,33 @@ function M.parse(words, known, start)
   return found, rest
 end
 
+--- Returns the value of an option in words that are not parsed yet, or nil.
+function M.value_in(words, name)
+  local value
+  for i, word in ipairs(words) do
+    if word == "--" then break end
+    value = word:match("^%-%-" .. name .. "=(.*)$") or word == "--" .. name and words[i + 1] or value
+  end
+  return value
+end
+
+--- Separates some options, with their values, from all other words, before the words are parsed.
+---@param kinds table<string, "flag"|"value">  the options to separate
+---@return string[] separated, string[] others
+function M.separate(words, kinds)
+  local separated, others, i, is_over = {}, {}, 1, false
+  while i <= #words do
+    local word = words[i]
+    is_over = is_over or word == "--"
+    local kind = not is_over and kinds[word:match "^%-%-([^=]+)" or ""]
+    local last = kind == "value" and not word:find("=", 1, true) and i + 1 or i
+    local list = kind and separated or others
+    table.move(words, i, last, #list + 1, list)
+    i = last + 1
+  end
+  return separated, others
+end
+
 local function as_texts(value, name)
   if type(value) == "number" and math.type(value) == "float" and value == math.floor(value) then
     value = math.tointeger(value)

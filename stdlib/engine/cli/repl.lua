@@ -115,47 +115,29 @@ loader.registered["repl"] = function() return source_of(M.json or false) end
 --- Rejects a run that is not interactive, and options that only a start accepts.
 local function check_resume(given, wanted)
   local resume = require "moonlet.engine.cli.resume"
-  local repo
-  for i, word in ipairs(given) do
+  for _, word in ipairs(given) do
     local name = word:match("^%-%-([%w-]+)")
-    if name == "repo" then repo = word:match("=(.*)$") or given[i + 1] end
     if name and not resume.known[name] then
       options.refuse(("--%s is for a new prompt: %s keeps what it was started with"):format(name, wanted),
         "moonlet repl --resume " .. wanted)
     end
   end
-  local id, rec = store.find(repository.open(repo), wanted)
-  if not store.is_prompt(rec) then
-    local preset = core.text.printable(tostring(rec.preset), 80)
-    error(options.usage(("%s is a run of %s, not of the prompt"):format(id, preset),
-      ("moonlet resume %s continues it; moonlet list --preset repl shows interactive runs"):format(id)),
-      0)
-  end
+  local id, rec = store.find(repository.open(options.value_in(given, "repo")), wanted)
+  if store.is_prompt(rec) then return end
+  options.refuse(("%s is a run of %s, not of the prompt"):format(id, core.text.printable(tostring(rec.preset), 80)),
+    ("moonlet resume %s continues it; moonlet list --preset repl shows interactive runs"):format(id))
 end
 
 function M.main(given, output)
-  local rest, resumed = { "run", "repl" }, nil
-  local i = 2
-  while i <= #given do
-    local word = given[i]
-    if word == "--help" then
-      verbs.read("repl", { "repl", "--help", output.json and "--json" or nil }, M.known)
-      return nil, 0
-    elseif word == "--resume" or word:match("^%-%-resume=") then
-      resumed = word:match("^%-%-resume=(.*)$") or given[i + 1]
-      if word == "--resume" then i = i + 1 end
-      if not resumed then options.refuse("--resume needs a run", "moonlet repl --resume R-007") end
-    else
-      M.json = M.json or word == "--json"
-      rest[#rest + 1] = word
-    end
-    i = i + 1
-  end
-  if resumed then
-    check_resume(rest, resumed)
-    rest[2] = "resume"
-    table.insert(rest, 3, resumed)
-  end
+  M.json = output.json
+  local own, rest = options.separate(given, { resume = "value", help = "flag" })
+  table.insert(own, 1, "repl")
+  if output.json then table.insert(own, "--json") end
+  local resumed = verbs.read("repl", own, M.known).resume
+  if resumed then check_resume(rest, resumed) end
+  rest[1] = resumed and "resume" or "repl"
+  table.insert(rest, 1, "run")
+  if resumed then table.insert(rest, 3, resumed) end
   local envelope, code = require("moonlet.engine.cli." .. (resumed and "resume" or "run")).main(rest, output)
   if output.json or not envelope then return envelope, code end
   -- The REPL has already printed the value or error of each line that the user typed.

@@ -143,12 +143,10 @@ function M.drive(home, id, plan, again)
 end
 
 function M.main(words, output)
-  for i, word in ipairs(words) do
-    local value = word:match "^%-%-runner=(.*)$" or word == "--runner" and words[i + 1]
-    if value then
-      options.refuse("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
-        command_line.quoted(value)))
-    end
+  local runner = options.value_in(words, "runner")
+  if runner then
+    options.refuse("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
+      command_line.quoted(runner)))
   end
   local found, rest = verbs.read("run resume", words, M.known)
   if #rest ~= 1 then options.refuse("resume which run?", "moonlet resume R-007; moonlet list shows them") end

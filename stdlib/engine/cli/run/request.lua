@@ -24,48 +24,33 @@ function M.given_in(request, all)
   return found, listed
 end
 
---- Finds the target: the first word that is neither an option nor an option's value.
-local function find_target(words)
-  local i = 2
-  while i <= #words do
-    local word = words[i]
-    if word == "--" then return words[i + 1], i + 1 end
-    if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
+--- Returns the target, which is the first word that is neither an option nor an option's value, and the other words.
+---@param first integer  index of the first word after the verb
+---@return string? target, string[] others
+function M.take_target(words, first)
+  local rest, i = table.move(words, first, #words, 1, {}), 1
+  while rest[i] do
+    local word = rest[i]
+    if word == "--" then return table.remove(rest, i + 1), rest end
+    if word:sub(1, 1) ~= "-" or word == "-" then return table.remove(rest, i), rest end
     local name = word:match("^%-%-([^=]+)$")
-    local takes = name and known.all[name] and known.all[name].value or word == "--help" and words[i + 1] == "all"
-    if takes then i = i + 1 end
-    i = i + 1
+    local takes = name and known.all[name] and known.all[name].value or word == "--help" and rest[i + 1] == "all"
+    i = i + (takes and 2 or 1)
   end
-end
-
-local function without(words, index)
-  local rest = {}
-  for i = 2, #words do
-    if i ~= index then rest[#rest + 1] = words[i] end
-  end
-  return rest
-end
-
---- Returns the value of --repo. The other options cannot be parsed before the repository is known.
-local function repo_of(words)
-  local repo
-  for i, word in ipairs(words) do
-    repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and words[i + 1]) or repo
-  end
-  return repo
+  return nil, rest
 end
 
 --- Makes the request of a command line.
 --- Without a target, returns nil and the help that was asked for.
 function M.of_words(words)
-  local target, index = find_target(words)
+  local target, rest = M.take_target(words, 2)
   if not target then
     local found = options.parse(words, known.all, 2)
     if found.help then return nil, known.help(nil, nil, found.help == "all") end
     options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
   end
-  local rest = without(words, index)
-  return { target = target, words = rest, repo = repo_of(rest) }
+  -- The other options cannot be parsed before the repository is known.
+  return { target = target, words = rest, repo = options.value_in(rest, "repo") }
 end
 
 --- Returns the arguments of a request by name; nil without named arguments.

@@ -1,6 +1,7 @@
 --- Implements `--background`: another process drives the run.
 local store = require "moonlet.engine.run.store"
 local manifest = require "moonlet.engine.run.manifest"
+local options = require "moonlet.engine.cli.options"
 
 local M = {}
 
@@ -21,13 +22,8 @@ end
 --- Returns the command line for the background process, without --background.
 ---@param verb integer?  number of words in the verb (default 1)
 function M.words(words, verb)
-  verb = verb or 1
-  local rest, is_over = table.move(words, 1, verb, 1, {}), false
-  rest[verb + 1] = "--detached"
-  for i = verb + 1, #words do
-    is_over = is_over or words[i] == "--"
-    if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
-  end
+  local _, rest = options.separate(words, { background = "flag" })
+  table.insert(rest, (verb or 1) + 1, "--detached")
   return rest
 end
 

@@ -4,6 +4,7 @@ local detached = require "moonlet.engine.cli.task.detached"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local replay = require "moonlet.engine.task.replay"
+local request = require "moonlet.engine.cli.run.request"
 local forecast = require "moonlet.engine.cli.run.forecast"
 local step_replay = require "moonlet.engine.task.step_replay"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -27,40 +28,11 @@ M.known = options.with_common {
 --- Splits the words after the verb into the run's id, the words for `moonlet run`, and the options that
 --- only `moonlet run replay` and `moonlet resume` have.
 function M.split(words)
-  local run_known = require("moonlet.engine.cli.run.known").all
-  local rest, target, own, i = {}, nil, {}, 3
-  while i <= #words do
-    local word = words[i]
-    local name, value = word:match "^%-%-([^=]+)=?(.*)$"
-    local is_own = forecast.known[name] or name == "step" or name == "prompt" and own.step
-    local option = is_own and M.known[name] or name and run_known[name]
-    if is_own and not option.value then
-      own[name] = true
-    elseif is_own then
-      if not word:find("=", 1, true) then i, value = i + 1, words[i + 1] end
-      if not value then options.refuse(("--%s needs a value"):format(name)) end
-      own[name] = value
-    elseif name or word:sub(1, 1) == "-" then
-      rest[#rest + 1] = word
-      if option and option.value and not word:find("=", 1, true) then
-        i = i + 1
-        rest[#rest + 1] = words[i]
-      end
-    elseif not target then
-      target = word
-    else
-      rest[#rest + 1] = word
-    end
-    i = i + 1
-  end
-  return target, rest, own
-end
-
-local function repo_of(words)
-  for i, word in ipairs(words) do
-    local repo = word:match "^%-%-repo=(.*)$" or word == "--repo" and words[i + 1]
-    if repo then return repo end
-  end
+  -- Without --step, --prompt is an argument of the preset.
+  local own, others = options.separate(words, { forecast = "flag", ["up-to"] = "value", sha = "value", step = "value",
+    prompt = options.value_in(words, "step") and "value" or nil })
+  local target, rest = request.take_target(others, 3)
+  return target, rest, (options.parse(own, M.known))
 end
 
 function M.main(words, output)
@@ -76,7 +48,7 @@ function M.main(words, output)
   end
   local target, rest, own = M.split(words)
   if not target then options.refuse("replay which run?", "moonlet run replay R-007") end
-  local home = repository.open(repo_of(rest))
+  local home = repository.open(options.value_in(rest, "repo"))
   local base = replay.base(home, target)
   local plan_module = require "moonlet.engine.cli.run.plan"
   local again = table.move(rest, 1, #rest, 3, { "run", base.target })

@@ -2,6 +2,8 @@
 --- comparisons, and packets that start only if they are ready.
 local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
+local follow = require "moonlet.engine.mcp.follow"
+local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local store = require "moonlet.engine.run.store"
 local summary = require "moonlet.engine.task.summary"
@@ -10,49 +12,13 @@ local state = require "moonlet.engine.run.state"
 local M = {}
 
 local null = core.json.null
-local poll_ms = 50
 
 --- A pipeline continues with its next runner after these verdicts.
 local goes_on = { ok = true, degraded = true, blocked = true, findings = true }
 
---- Returns the command line without the named options and their values.
-local function without(words, names)
-  local list, i, is_over = {}, 1, false
-  while i <= #words do
-    local word = words[i]
-    is_over = is_over or word == "--"
-    local name = not is_over and word:match "^%-%-([^=]+)"
-    local kind = name and names[name]
-    if not kind then
-      list[#list + 1] = word
-    elseif kind == "value" and not word:find("=", 1, true) then
-      i = i + 1
-    end
-    i = i + 1
-  end
-  return list
-end
-
---- Inserts options after the first word of a command line, because arguments may follow a "--".
-local function with(words, ...)
-  local list = { words[1], ... }
-  return table.move(words, 2, #words, #list + 1, list)
-end
-
+--- Lists the options of a command line that must be repeated when the prepared run is started.
 local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag", repo = "value",
   allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
-
---- Returns the options of a command line that must be repeated when the prepared run is started.
-local function kept(words)
-  local list = {}
-  for i, word in ipairs(words) do
-    if word == "--" then break end
-    local kind = kept_options[word:match "^%-%-([^=]+)" or ""]
-    if kind then list[#list + 1] = word end
-    if kind == "value" and not word:find("=", 1, true) then list[#list + 1] = words[i + 1] end
-  end
-  return list
-end
 
 --- Prepares the run, lets the user edit its prompt, and returns the plan of the prepared run.
 local function edited(plan, words, plan_again, drive)
@@ -70,8 +36,8 @@ local function edited(plan, words, plan_again, drive)
       hint = ("%s is prepared; its prompts are under %s"):format(run.id, run.dir) }, 0)
   end
   editor.edit(path)
-  local again = { "run", plan.packet and plan.packet.id or plan.target, "--prepared", run.task_id }
-  return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
+  return plan_again({}, { "run", plan.packet and plan.packet.id or plan.target, "--prepared", run.task_id,
+    table.unpack((options.separate(words, kept_options))) })
 end
 
 --- Builds the envelope (the JSON output) of several runs. Its field `run` is the last run.
@@ -119,16 +85,9 @@ end
 
 --- Waits for the end of a run that another process drives.
 local function wait_for(home, id)
-  while true do
-    local rec = select(2, store.find(home, id))
-    if rec.ended or rec.options.dry_run and not core.runs.holder(home.handle, id) then return rec end
-    if not core.runs.holder(home.handle, id) then
-      rec = select(2, store.find(home, id))
-      if rec.ended then return rec end
-      error({ kind = "failed", message = id .. " was interrupted", hint = "moonlet resume " .. id }, 0)
-    end
-    core.task.sleep(poll_ms)
-  end
+  local rec, how = follow.wait(home, id, math.huge, false)
+  if how == "ended" or rec.options.dry_run then return rec end
+  error({ kind = "failed", message = id .. " was interrupted", hint = "moonlet resume " .. id }, 0)
 end
 
 --- Returns the cost of a run in USD, else in tokens, or nil if its agents did not report it.
@@ -164,11 +123,13 @@ end
 --- Runs several runners in parallel on the same prompt, each in its own process.
 local function compare(first, words)
   local home, ids, runs, code = first.home, {}, {}, 0
-  local rest = without(detached.words(words), { runner = "value", compare = "flag", json = "flag", events = "flag" })
+  local _, rest = options.separate(detached.words(words), { runner = "value", compare = "flag", json = "flag",
+    events = "flag" })
   local ok, err = pcall(function()
     for i, spec in ipairs(first.runners) do
-      local own = with(rest, "--runner", spec)
-      if i > 1 then own = with(own, "--parent", ids[1]) end
+      -- Arguments may follow a "--", so put the options first.
+      local own = { rest[1], "--runner=" .. spec, table.unpack(rest, 2) }
+      if i > 1 then table.insert(own, 2, "--parent=" .. ids[1]) end
       ids[i] = detached.start(own)
     end
     for i, id in ipairs(ids) do runs[i] = wait_for(home, id) end
