@@ -10,7 +10,6 @@
 #include <csignal>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "host/base/clock.h"
 #include "host/base/fd.h"
@@ -89,9 +88,9 @@ Result<pid_t> start_helper(HelperCall& call, int out, int err, bool die_with_par
   if (!call.cwd.empty()) child.cwd = call.cwd.c_str();
   child.fds = {null.get(), out < 0 ? null.get() : out, err < 0 ? null.get() : err};
   child.die_with_parent = die_with_parent;
-  SpawnResult started = spawn(child);
-  if (auto* failure = std::get_if<SpawnFailure>(&started)) return std::move(failure->error);
-  return std::get<Spawned>(started).pid;
+  auto started = spawn(child);
+  if (!started) return started.error();
+  return started->pid;
 }
 
 Result<QueryAnswer> ask(HelperCall call) {
