@@ -232,8 +232,7 @@ local run_metatable = closed("a run", fields, methods)
 
 function M.new(given) return filled(run_metatable, given) end
 
---- Makes the run object of a preset that ctx:preset started inside another run.
---- Fields that `given` does not set are read from the outer run.
+--- Makes the run object of a nested preset. Missing fields are read from the outer run.
 ---@param given {source: table, preset: table, grants: table, artifacts: string, prompt_tokens: integer?}
 function M.part(run, given)
   given.whole = run.whole or run

@@ -4,8 +4,7 @@ local cassette = require "moonlet.engine.runner.cassette"
 
 local M = {}
 
---- Reports how far the run exceeded its limits. Only the end of the run shows the final amounts,
---- because running agents may continue after a limit is exceeded.
+--- Reports how far the run exceeded its limits, which running agents may do until the end.
 function M.overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
@@ -18,8 +17,7 @@ function M.overshoot(run)
   end
 end
 
---- Completes the hint of a run that exceeded its wall-clock limit: suggests twice the limit, or one
---- minute if the limit was below a second.
+--- Completes the hint of a run over its wall-clock limit: suggests twice the limit, or 1 minute.
 function M.name_more_time(run)
   local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
   local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
@@ -28,8 +26,7 @@ function M.name_more_time(run)
   run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
 end
 
---- Warns about faults that a cassette should inject and that no step triggered. Skips a run that can
---- be resumed, because a later step may still trigger them.
+--- Warns about a cassette's faults that no step triggered, unless a resume may still do so.
 function M.idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do

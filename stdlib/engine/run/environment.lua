@@ -19,8 +19,7 @@ end
 
 local plain = plain_environment.map
 
---- Returns the environment of a program that the host starts for itself: the variables that every
---- child gets (PATH, HOME, …), and `extra`.
+--- Returns the environment of a program that the host starts for itself.
 function M.plain(extra)
   local env = plain()
   for name, value in pairs(extra) do env[name] = value end
@@ -28,8 +27,7 @@ function M.plain(extra)
 end
 
 function M.add(run)
-  --- Returns the environment of a child: the variables that every child gets (PATH, HOME, …), the
-  --- variables that are granted by name, and `extra`.
+  --- Returns the environment of a child: PATH, HOME and the like, granted variables, and `extra`.
   function run.child_environment(extra, names)
     local env = plain()
     env.TRACEPARENT = trace.of_children(run)

@@ -1,6 +1,4 @@
---- Converts paths of a command line to paths relative to the top of the work tree.
---- Paths on the command line are relative to the folder of --repo or, without it, the working
---- directory (home.from).
+--- Makes paths of a command line, which are relative to home.from, relative to the work tree's top.
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"
@@ -33,11 +31,9 @@ local function normal(path)
   return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
 end
 
---- Returns home.from relative to the top of the work tree, or "" if it is outside.
 local function folder_of(home) return beneath(home, core.system.real_path(home.from) or home.from) or "" end
 
---- Makes a path of the command line relative to the top of the work tree: "." for the top, nil
---- outside of it.
+--- Returns "." for the top of the work tree, and nil outside of it.
 local function from_top(home, text)
   local path
   if text:sub(1, 1) == "/" then
@@ -124,8 +120,7 @@ local function ends_of(text)
   if from then return from == "" and "HEAD" or from, to == "" and "HEAD" or to end
 end
 
---- Converts the target of a review (a commit, a range or a path). A path becomes relative to the top
---- of the work tree. Raises an error if the target does not exist.
+--- Converts the target of a review: a commit, a range or a path, which must exist.
 local function target(home, text, option)
   local problem = git.target_problem(text)
   local ways = "name a commit, A..B, staged, worktree, or a path or glob" .. from_here(home)
@@ -149,7 +144,6 @@ local function target(home, text, option)
     or ("%s is neither a commit nor a file"):format(shown(text)), ways)
 end
 
---- Converts the value of a preset's argument. Its paths become relative to the top of the work tree.
 ---@param declared moonlet.Arg
 ---@param value any      value after the conversion by `declared`
 ---@param option string  the argument's name on the command line
@@ -177,8 +171,7 @@ function M.check_defaults(home, args, given, values)
   end
 end
 
---- Converts a value of --input. Its paths become relative to the top of the work tree, because
---- commands of inputs run there.
+--- Converts a value of --input, whose commands run at the top of the work tree.
 function M.input(home, spec)
   if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"

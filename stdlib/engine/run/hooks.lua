@@ -1,5 +1,4 @@
---- Runs a program at an event of a run if `hooks` in the user's config has a program for the event.
---- A hook may take ten seconds. A hook that fails only causes a warning.
+--- Runs the programs in `hooks` of the user's config. A hook that fails only causes a warning.
 local exit_text = require "moonlet.engine.base.exit_text"
 
 local hook_text = require "moonlet.engine.base.hook_text"
@@ -11,8 +10,7 @@ local function complaint(exit)
   return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
---- Runs the hook `name` if it is configured. Sets MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT and
---- MOONLET_DIR in its environment.
+--- Runs the hook `name`, if it is configured, with the run's facts in its environment.
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]

@@ -1,5 +1,4 @@
 --- Reads the values of --input for agents: files, outputs of commands, or standard input.
---- input-manifest.md lists every input with its hash, and marks truncated inputs.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
@@ -96,8 +95,7 @@ local function classify(home, spec)
   return "cmd", spec
 end
 
---- Reads the inputs from files and from standard input. Inputs from commands are only checked here,
---- because the commands run later.
+--- Reads files and standard input. Only checks the commands of inputs, which run later.
 ---@return table[] inputs  inputs of the kinds cmd and diff have no text yet
 function M.prepare(home, specs)
   local inputs = {}
@@ -136,7 +134,6 @@ function M.of_text(name, text)
   return input
 end
 
---- Runs the commands of --input cmd:… and --input diff:… as processes of the run.
 function M.complete(run, inputs)
   for _, input in ipairs(inputs) do
     if input.argv then
@@ -170,7 +167,6 @@ function M.without_text(inputs)
   return list
 end
 
---- Redacts the inputs' texts. Returns the same list if nothing was redacted.
 function M.without_secrets(inputs)
   local list, changed = {}, false
   for i, input in ipairs(inputs) do
@@ -186,7 +182,6 @@ function M.without_secrets(inputs)
   return changed and core.json.array(list) or inputs
 end
 
---- Returns the names of the inputs that have changed since they were recorded.
 function M.changed(recorded, now)
   local names = {}
   for i = 1, math.max(#recorded, #now) do

@@ -1,5 +1,4 @@
---- Writes runs to the ledger, which is only an index.
---- A failure of the ledger is reported once and does not affect the run.
+--- Writes runs to the ledger, which is only an index: its failure does not affect a run.
 local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
@@ -25,7 +24,7 @@ function M.put(home, id, text)
   return err
 end
 
---- Writes the current run into the ledger, and warns about the first failure only.
+--- Warns only about the first failure.
 function M.put_run(run)
   local err = M.put(run.home, run.id, core.run.redact(run.record))
   local state = state_of(run)
@@ -78,7 +77,6 @@ function M.ready(home, quiet)
   return true
 end
 
---- Warns that a command continues without the ledger.
 function M.without(err)
   note("the ledger is not used: " .. M.trouble(err))
 end

@@ -22,8 +22,7 @@ M.exit_codes = {
 --- The runner `mock` calls no model, so its steps have no usage.
 local unpaid = { mock = true }
 
---- Returns the exit code of a run. The code is 2 if the run failed because it could not start
---- anything. Otherwise it is the code of the verdict.
+--- Returns the exit code of a verdict; 2 if the run failed because it could not start anything.
 function M.exit_code(verdict, error_record)
   local refused = type(error_record) == "table" and rawget(error_record, "nothing_started")
   return refused and verdict == "failed" and 2 or M.exit_codes[verdict]
@@ -34,7 +33,6 @@ local function or_null(value)
   return value
 end
 
---- Converts an error to the object that the JSON output has for it; nil becomes null.
 function M.error(err)
   if err == nil then return null end
   if type(err) ~= "table" then
@@ -56,15 +54,12 @@ function M.error(err)
   }, err)
 end
 
---- Reports whether this run caused the step's usage. A session caused it if any usage is recorded.
---- An agent call caused it, unless its answer was copied from another run or came from the runner
---- `mock`.
+--- Reports whether this run caused the step's usage, which `mock` and steps of other runs do not.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
 end
 
---- Returns a step's usage (null for unknown counts), or null if this run did not cause the usage.
 local function step_usage(step, with_model)
   if not has_spent(step) or step.status == "parked" then return null end
   local told = usage.record(step.usage)
@@ -72,7 +67,6 @@ local function step_usage(step, with_model)
   return told
 end
 
---- Returns the records of all steps. `with_model` adds the model of each, for run.json.
 local function step_records(run, with_model)
   local list, intents = {}, {}
   for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do intents[intent.key] = intent end
@@ -151,14 +145,12 @@ function M.envelope(run)
   }
 end
 
---- Returns the part of the config that a resumed run keeps.
 local function config_record(run)
   return { runners = redact_argv.of_runners(run.config.runners), prices = run.config.prices or nil,
     limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
---- Lists the fields of run.json whose redacted secrets a resume restores
---- (engine/journal/input_hash.lua).
+--- Lists the fields of run.json in which a resume restores secrets (journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
 --- Returns the text of run.json: the run's start values and, after the run has ended, its outcome.

@@ -22,7 +22,6 @@ end
 
 local is_object = one_of "table"
 
---- Returns a check for the named fields of an object. Other fields may contain anything.
 local function fields(shape)
   return function(value)
     if not is_object(value) then return false end
@@ -33,7 +32,6 @@ local function fields(shape)
   end
 end
 
---- Returns a check that all keys of a table have the type `kind` and that all values pass `check`.
 local function all_of(kind, check)
   return function(value)
     if not is_object(value) then return false end

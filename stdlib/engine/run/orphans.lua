@@ -12,24 +12,20 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
---- Emits a warning, and prints it to standard error too, because a person who cancels an abandoned
---- run sees no events.
+--- Warns on standard error, too, because a person who cancels a run sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
---- Completes the record of a merge that an earlier host finished but did not report.
 local function end_merged(run, key, last)
   return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
---- Abandons an orphaned step and reports its worktree. Returns the files that are already merged.
 local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
 
---- Finds the changes that an attempt made directly in the user's work tree.
 local function find_left(run, key, last, state)
   local seen = baseline.kept(last.seen)
   local found = state == "lost" and (not seen or seen.in_place) and workspace_lease.found(run, key, last)
@@ -38,7 +34,6 @@ local function find_left(run, key, last, state)
   return touched, changed
 end
 
---- Records the changes that an attempt of a cancelled run left in the work tree.
 local function tell_left(run, key, last, state)
   local touched, changed, text
   if last.tree then
@@ -58,7 +53,6 @@ local function tell_left(run, key, last, state)
   if run.step_keys[key] then run.step_keys[key].files_changed = changed end
 end
 
---- Reports the attempts that were in flight when the run was cancelled.
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.attempt
@@ -79,10 +73,8 @@ local function has_host_failed(run)
   return false
 end
 
---- Settles orphaned steps: an earlier host started them, but the script did not reach them, because
---- it was edited or parked. If the script finished, they are stopped and abandoned. If the run will
---- be resumed, or if an infrastructure error may be the reason, waits for those that still run.
---- Always waits for a running command that must run at most once.
+--- Stops and abandons orphaned steps if the script has finished. Waits for those that still run if
+--- a resume may need them, and always for a command that must run at most once.
 ---@param ok boolean  true if the script finished
 local function settle(run, ok, err)
   if not run.journal.resumed then return end
@@ -117,9 +109,8 @@ local function is_cut_off(run, ok, err)
   return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end
 
---- Settles orphaned steps and returns the outcome of the run.
---- If an infrastructure error cuts the run off, its processes stay alive, as if the host had been
---- killed.
+--- Settles orphaned steps and returns the outcome of the run. If an infrastructure error cuts the
+--- run off, its processes stay alive, as after a kill of the host.
 ---@return boolean ok, any err, boolean cut_off
 function M.settled(run, ok, err)
   if is_cut_off(run, ok, err) then return ok, err, true end
@@ -128,8 +119,7 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- Waits for clean-up steps that an earlier host started, before the script continues.
---- Without the wait, these steps would be lost, or would run in parallel with the script.
+--- Waits for an earlier host's clean-up steps, so that they do not run in parallel with the script.
 ---@param keys string[]   keys of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do

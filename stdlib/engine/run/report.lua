@@ -19,8 +19,7 @@ local M = {}
 
 local null = core.json.null
 
---- Returns a text with the names of the agent steps' runners. If the run has no agent steps, the
---- text names the run's own runner.
+--- Names the runners of the agent steps; without agent steps, the run's own runner.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do
@@ -51,7 +50,6 @@ local function held_back(run)
   return lines
 end
 
---- Lists truncated answers that were accepted.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = sidecar.last_of(step.attempts).cut
@@ -62,7 +60,6 @@ local function add_cut(run, lines)
   end
 end
 
---- Summarizes how many agents answered, and their tokens and cost.
 local function summary(run, used)
   local total, answered = 0, 0
   for _, step in ipairs(run.steps) do
@@ -93,7 +90,6 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- Adds to the report why the run has its verdict, and what the user still has to do.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
@@ -141,7 +137,6 @@ end
 
 local most_prompts = 20
 
---- Formats a dry run: its agents, worst cost, prompt paths and what the run still needs.
 local function prepared_lines(run, out)
   local lines = worst_case.lines(run)
   if run.offline then
@@ -160,7 +155,6 @@ local function prepared_lines(run, out)
   return lines
 end
 
---- Formats the answer of a run.
 local function answer_of(run, envelope)
   if not run.verdict then return table.concat(prepared_lines(run, page.out()), "\n") .. "\n" end
   if run.findings and run.findings ~= "" then return (run.findings:gsub("\n*$", "\n")) end

@@ -4,7 +4,6 @@ local record = require "moonlet.record"
 local M = {}
 
 --- Returns the folder of `--repo`, or the working directory.
---- Rejects an empty name, which usually comes from an unset variable.
 function M.folder(repo)
   local cwd = core.system.cwd()
   if repo == "" then
@@ -22,8 +21,7 @@ function M.agent_path(repo)
   return ok and home.agent_path or folder:gsub("/+$", "") .. "/.agent"
 end
 
---- Opens the repository of the folder `--repo`, by default the working directory. If the folder has
---- no repository, opens the folder itself.
+--- Opens the repository of the folder `--repo`, or the folder itself if it has none.
 ---@return table home  { handle, top, agent_path, git, root, from }; `from` is the folder that was opened
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
@@ -49,8 +47,7 @@ function M.of_run(home, rec)
     "bring it back (git worktree add), or name the one in its place: --repo DIR", top)
 end
 
---- Converts a recorded path in a run's work tree to the present location of the tree, which may
---- have moved.
+--- Converts a recorded path in a run's work tree, which may have moved since.
 function M.moved(home, rec, path)
   local top = rec.top
   if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end

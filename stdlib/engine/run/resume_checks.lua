@@ -6,8 +6,7 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises an error if somebody has changed run.json, because a resume would overwrite the change.
---- The journal has the hash of each version that moonlet wrote.
+--- Raises an error if run.json was edited, because a resume would overwrite the change.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)
@@ -16,7 +15,6 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
---- Raises an error if another process has driven the prepared run since it was read.
 local function check_prepared(run, root)
   local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
@@ -40,8 +38,7 @@ local function check_key(run, root)
       run.id), hint = "restore the file from a backup, or start a new run; a resume might pay again" }, 0)
 end
 
---- Checks again that the question is open. The plan of the resume was made without the lock, so
---- another process may have answered since.
+--- Checks again that the question is open, because the plan was made without the lock.
 local function check_answer(run, plan, root)
   local now = store.read(root, run.id) or plan.before.record
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])

@@ -39,8 +39,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- Stores the run that this host executes. If Lua is killed for its use of time or memory, the
---- engine ends this run.
+--- Stores the run that this host executes. The engine ends it if Lua is killed.
 M.current = nil
 
 local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
@@ -50,8 +49,7 @@ local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
   local written, folders = {}, {}
-  --- Writes a file of the run. With `later`, the file is synced to disk only when the run ends, because
-  --- the journal has its content.
+  --- Writes a file of the run; with `later`, it reaches the disk when the run ends.
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
@@ -65,10 +63,8 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- Returns the directory of an agent call.
-  --- A recorded attempt keeps its directory.
-  --- The first call in the run's own body gets the sidecar folder.
-  --- Each other call gets a folder under steps/.
+  --- Returns the directory of an agent call: the sidecar folder for the first call in the run's own
+  --- body, a folder under steps/ for each other call. A recorded attempt keeps its directory.
   function run.claim_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
@@ -79,8 +75,7 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- Creates the directory of an agent call. Its files count as written by this host, unless `kept`
-  --- is set because the call was replayed.
+  --- Creates a call's directory. With `kept`, for a replay, its files are not this host's.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
@@ -101,8 +96,7 @@ local function add_paths(run)
   end
 end
 
---- Reports whether a budget event lists the limit of this kind. The event leaves out the limit of
---- agents if it is the default.
+--- Reports whether a budget event lists a limit. It omits the default limit of agents.
 local function is_telling(run, kind)
   return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
@@ -137,7 +131,6 @@ local function status_of(err)
   return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
 end
 
---- Returns the error of a step that ended because a sibling failed, or nil.
 local function of_sibling(err)
   if type(err) ~= "table" or rawget(err, "kind") == "cancelled" then return nil end
   return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
@@ -151,7 +144,6 @@ local function queue_ms(run, step)
   end
 end
 
---- Reports whether the step calls a model. The runner `mock` calls none.
 local function asks(kind, runner) return kind == "agent" and runner ~= "mock" or nil end
 
 local function add_steps(run)
@@ -207,19 +199,16 @@ local function add_steps(run)
 
   function run.note_quota(err) run.quota_error = run.quota_error or err end
 
-  --- Parks the run until a person answers its gates and questions.
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- Cancelling the run does not stop running clean-ups, so cancel each of them too. If a
-    -- clean-up waits for a gate or question, the run's record then lists it.
+    -- Cancel running clean-ups, too, so that their gates and questions are on record.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Reports whether the user has cancelled the run. A clean-up needs this, because it is shielded from
-  --- the cancellation.
+  --- Reports whether the user has cancelled the run, from which a clean-up is shielded.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
@@ -232,8 +221,7 @@ local function add_steps(run)
   end
 end
 
---- Reads the key of the agent call that owns the sidecar folder from model.json, because the journal
---- has no begin record of a mocked call.
+--- Reads the sidecar folder's step from model.json; a mocked call has no begin record.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
@@ -258,21 +246,18 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = seal.hash_of_record(run.record) }
-  -- Update the ledger before run.json: readers trust a ledger row that says that a run has ended,
-  -- but compare the row of a running run with run.json.
+  -- Update the ledger before run.json: readers trust a ledger row that says that a run has ended.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- Remove incomplete files of the earlier host. The folder of each step is cleaned later, when the
-  -- step starts.
+  -- Remove incomplete files of the earlier host. Each step's folder is cleaned when it starts.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", sidecar.decision_form(run))
 end
 
---- Raises the error and leaves the run unfinished, as a killed host would.
---- Processes that an earlier host started continue.
+--- Raises the error and leaves the run unfinished and its processes alive, as a killed host would.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
     local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s takes their results")
@@ -325,8 +310,7 @@ function M.create(plan)
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
-    -- Discard a new run: its record may be incomplete, for example on a full disk, and would block the
-    -- next attempt.
+    -- Discard a new run, whose incomplete record would block the next attempt.
     if before then leave(run, err) end
     core.run.discard()
     error(err, 0)
@@ -359,8 +343,7 @@ function M.create(plan)
   return run
 end
 
---- Replaces the status `prepared` in the model.json of a dry run by the verdict. Keeps a model.json
---- that an agent call has overwritten since.
+--- Replaces the status `prepared` of a dry run's model.json, unless an agent call overwrote it.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
   local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
@@ -447,8 +430,7 @@ local function finish(run, ok, result)
   }, code
 end
 
---- Returns the inputs as the run first saw them.
---- Private inputs are not recorded, so they are read again and a change is reported.
+--- Returns the inputs as the run first saw them. Reads private inputs again, and reports changes.
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
@@ -493,8 +475,7 @@ local function run_body(run)
     local body = args and (run.offline and run.preset.offline or run.preset.run)
     local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
     if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
-    -- Raise a quota error even if the script caught it, so that the run parks and its clean-up runs
-    -- later.
+    -- Raise a quota error that the script caught, so that the run parks.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
     if run.after and not run.dry then run.after(ctx) end
@@ -517,8 +498,7 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run), and adds a new run to the ledger in parallel, so that fn does not wait for the
---- ledger.
+--- Calls fn(run), and meanwhile adds a new run to the ledger.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}

@@ -96,8 +96,7 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- Wrap the claim behind a placeholder as wide as the file and line, then replace the
-    -- placeholder. Otherwise a path with spaces would be split.
+    -- Wrap the claim behind a placeholder for the place, because a path with spaces would be split.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -112,8 +111,7 @@ local function add_finding(lines, out, item)
   end
 end
 
---- Returns the title of findings.md and its text without the lists of findings, because the result
---- contains the findings, too.
+--- Returns the title of findings.md and its text without the findings, which the result has, too.
 local function beside_findings(text)
   local title, parts, is_list = nil, {}, false
   for line in (text or ""):gmatch "[^\n]*\n?" do
@@ -165,7 +163,6 @@ local function add_result(lines, out, facts)
   end
 end
 
---- Makes a path below the working directory relative to it.
 function M.near(path)
   local here = core.system.cwd() .. "/"
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
@@ -214,7 +211,6 @@ local function add_group(lines, out, facts, group, err)
   if folder then lines[#lines + 1] = "    " .. M.near(folder) end
 end
 
---- Adds the run's error and the failed steps, each with its place and the end of its stderr.
 local function add_failures(lines, out, facts)
   local err, groups = some(facts.error), failed_groups(facts)
   local is_plain = facts.state == "cancelled" or facts.state == "needs-human"
@@ -238,8 +234,7 @@ local function add_failures(lines, out, facts)
   if not is_own then add_hint() end
 end
 
---- Formats the failed steps for output to a pipe. Omits the run's error, because the caller prints
---- it first.
+--- Formats the failed steps for a pipe, where the caller prints the run's error first.
 function M.failures(facts)
   local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
   local groups, err = failed_groups(facts), some(facts.error)

@@ -1,5 +1,4 @@
---- Protects a run's files from unnoticed changes by recording their hashes in the journal. Hashes
---- are recorded when the run begins, when it ends, and when a person decides about the run.
+--- Records the hashes of a run's files in the journal, so that changes are noticed.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -10,8 +9,7 @@ M.grows = "events.jsonl"
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- Hashes the first `bytes` bytes of the events file. If `bytes` is nil, hashes up to 256 MiB, and
---- syncs the file to disk.
+--- Hashes the first `bytes` bytes of the events file, or up to 256 MiB, and then syncs it.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -21,7 +19,6 @@ local function grown(tree, bytes)
   return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
 end
 
---- Hashes every file of a sidecar.
 ---@param root any       the opened `.agent` folder
 ---@param fold integer?  depth of the folders that an earlier list hashes as a whole
 ---@param bytes integer?  size of the events file in an earlier list
@@ -35,7 +32,7 @@ function M.tree(root, sidecar, fold, bytes)
   return tree
 end
 
---- Hashes the current keeper.log. Returns nil if the run had no keeper.
+--- Returns nil if the run had no keeper.
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
 --- Reads the key for a run's keyed hashes. Returns nil if the key is missing or damaged.
@@ -68,9 +65,8 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
---- Reports whether a file is unchanged. A file that was too large for a hash is compared by size.
---- A file that had a hash must still have one: otherwise somebody could add files until the byte
---- limit for hashing is reached, and then change this file.
+--- Reports whether a file is unchanged: by size if it was too large for a hash. A file that had a
+--- hash must still have one, so that added files cannot use up the limit for hashing.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
@@ -94,15 +90,13 @@ local function is_unread(tree, path)
   return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
 end
 
---- Keeps the last recorded hash of a file that cannot be read now, unless the run wrote the file.
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
   end
 end
 
---- Lists files that another program changed since an ended or parked run recorded them.
---- The list is kept when the run ends again, so that the changes stay visible.
+--- Lists files that another program changed since a run ended or parked, and keeps that list.
 ---@param rec table                           the record
 ---@param tree table                          the present tree
 ---@param is_ours (fun(path: string): boolean)?  true if the run has written the file since

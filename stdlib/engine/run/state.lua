@@ -8,7 +8,6 @@ local M = {}
 
 local null = core.json.null
 
---- Returns the command-line argument that names a run's preset, script or packet.
 local function target_word(home, rec)
   local word = type(rec.packet) == "table" and rec.packet.id or rec.target
   if type(rec.path) == "string" then
@@ -20,7 +19,6 @@ local function target_word(home, rec)
   return require("moonlet.git.names").shell_word(word) or "PRESET"
 end
 
---- Returns the command that starts a prepared run.
 function M.start_prepared(home, rec)
   local is_answered = M.runner(rec) or rec.script or rec.options.offline
   return ("moonlet run %s --prepared %s%s"):format(target_word(home, rec), rec.id,
@@ -48,8 +46,7 @@ end
 
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
---- Returns the possible answers to a question as command-line words. The number of an option replaces
---- a long option.
+--- Returns the answers to a question as command-line words: a long option's is its number.
 local function option_words(options)
   local words = {}
   for i, option in ipairs(options or {}) do
@@ -59,7 +56,6 @@ local function option_words(options)
   return words[1] and words or { "'TEXT'" }
 end
 
---- Returns the commands that answer a run's open gates and questions.
 ---@param with_key boolean?  true: each command names its question by --key
 function M.answers(id, parked, with_key)
   local list = {}
@@ -80,7 +76,6 @@ end
 
 local over = { degraded = true, blocked = true }
 
---- Reports whether a resume would reuse an agent's answer or retry a failed step.
 local function is_worth_resuming(steps)
   for _, step in ipairs(steps) do
     local is_made_up = step.kind == "agent" and step.runner == "mock"
@@ -89,9 +84,7 @@ local function is_worth_resuming(steps)
   return false
 end
 
---- Reports whether all steps of a blocked or degraded run succeeded, so that a resume has nothing
---- to do. In such a run, a verifier rejected the work, or files changed while an agent ran without
---- a sandbox.
+--- Reports whether all steps of a blocked or degraded run succeeded, so that a resume has no use.
 local function is_done(state, steps)
   local is_over = false
   for _, step in ipairs(over[state] and steps ~= null and steps or {}) do
@@ -113,8 +106,7 @@ function M.remedy(state, err)
   return state == "failed" and rawget(err, "kind") == "denied" and hint:match "%-%-allow .*$" or nil
 end
 
---- Matches the messages that Lua raises for a mistake in a script. Other messages come from error()
---- calls of the script.
+--- Matches messages that Lua itself raises, not error() calls of the script.
 local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
   "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 
@@ -133,8 +125,7 @@ local function mistake_at(state, err, origin)
   end
 end
 
---- Returns the command that continues a run or answers its questions. Returns nil if nothing is
---- left to do, or if a person has rejected the run.
+--- Returns the command that continues a run; nil if nothing is left, or a person rejected it.
 ---@param err moonlet.Error?
 ---@param parked table[]?     the gates and questions that wait for a person
 ---@param steps table[]?
@@ -153,7 +144,6 @@ function M.go_on(id, state, err, parked, steps)
   return ("moonlet resume %s%s"):format(id, more and " " .. more or "")
 end
 
---- Returns the last line of a report: a command that continues the run or starts it again.
 ---@param err moonlet.Error|string|nil
 ---@param origin string?  origin of the script, from run.json
 function M.last_line(id, state, err, parked, steps, origin)

@@ -29,7 +29,6 @@ function M.folder(root, rec, step)
   return step.kind == "agent" and not core.file.stat(root, own) and rec.sidecar or own
 end
 
---- Returns the last lines of a step's file.
 ---@param runner string?  the runner whose own log lines are skipped
 function M.tail(root, path, count, runner)
   local stat = core.file.stat(root, path)
@@ -43,7 +42,6 @@ function M.tail(root, path, count, runner)
   return table.move(lines, math.max(#lines - count + 1, 1), #lines, 1, {})
 end
 
---- Decodes the events of a run and skips truncated lines.
 function M.events(root, rec)
   local list = {}
   for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap) or ""):gmatch "[^\n]+" do
@@ -80,7 +78,6 @@ function M.so_far(root, rec)
   return list
 end
 
---- Returns the steps of a run: from its record if the run has ended, otherwise from its events.
 function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
 
 --- Finds the step that a word names by its key, its name, or the end of either.

@@ -12,10 +12,9 @@ local M = {}
 
 M.record_cap = 64 << 20
 
---- Maps a parsed run.json to the hash of its text.
 local hashes = setmetatable({}, { __mode = "k" })
 
---- Parses the text of run.json. Returns nil if it is damaged or belongs to another run.
+--- Returns nil if run.json is damaged or belongs to another run.
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
@@ -33,7 +32,6 @@ function M.look(root, id)
   return value
 end
 
---- Returns the hash of the run.json from which a record was read.
 function M.hash(rec) return hashes[rec] end
 
 --- Raises an error if run.json has changed since a plan was made from it.
@@ -57,7 +55,7 @@ function M.read(root, id)
   return value
 end
 
---- Opens the `.agent` folder at `home.agent_path`. Returns nil if the folder does not exist.
+--- Opens the `.agent` folder. Returns nil if it does not exist.
 function M.root(home)
   local root, err = core.file.root(home.agent_path)
   if not root and err.kind ~= "invalid" then error(err, 0) end
@@ -71,7 +69,6 @@ function M.number(id)
   return number > 0 and ("R-%03d"):format(number) == id and number or nil
 end
 
---- Lists the ids of all runs, newest first.
 function M.ids(root)
   local ids = {}
   local entries, err = {}, nil
@@ -87,7 +84,6 @@ function M.ids(root)
   return ids
 end
 
---- Builds the `run` object of the envelope (the JSON output of a command) from run.json.
 function M.envelope(home, rec)
   local function value(key)
     if rec[key] == nil then return core.json.null end
@@ -109,8 +105,7 @@ function M.envelope(home, rec)
   }
 end
 
---- Returns the result of the run or null. Raises an error if the file of a large result is missing or
---- was changed.
+--- Raises an error if the file of a large result is missing or was changed.
 function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
@@ -155,8 +150,7 @@ function M.as_given(home, rec)
   return whole, lost
 end
 
---- Returns the config for a resume: the run's recorded settings, and other settings from the current
---- config.
+--- Returns the current config with the settings that the run recorded.
 ---@return moonlet.Config
 function M.config(rec)
   local now = config.current()
@@ -207,8 +201,7 @@ local function newest(home, root)
   record.refuse("there is no run yet", "moonlet preset list shows what can be run", home.top)
 end
 
---- Finds a run by its id (R-007, r-7, 7), by its task id, or by the word `last`. For the id of a
---- packet (T-001), finds the packet's newest run.
+--- Finds a run by R-007, r-7, 7, a task id (its newest run), or `last`.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
@@ -239,8 +232,7 @@ function M.find(home, text)
     "moonlet list shows them")
 end
 
---- Raises an error for an imported run, because its record comes from another machine.
---- Nothing in an imported run is executed or merged, and no process that it names is ended.
+--- Raises an error for an imported run: nothing in it is executed, merged or ended.
 ---@param verb string  the refused action, as in "cannot be resumed"
 function M.check_own(rec, verb)
   local from = rec.imported

@@ -1,5 +1,4 @@
---- Manages the trace context of a run, as W3C traceparents.
---- Agents get a traceparent that makes their spans children of the run's span.
+--- Manages a run's W3C traceparent, of which its agents' spans are children.
 local M = {}
 
 ---@class moonlet.TraceContext
@@ -23,7 +22,6 @@ function M.given(rec)
   return M.parse(text) and text or nil
 end
 
---- Derives an id from the run and a text. Equal arguments give equal ids.
 ---@param run {id: string, task_id: string, started_at: string}
 function M.id(run, text, digits)
   return core.text.sha256(table.concat({ run.id, run.task_id, run.started_at, text }, "\0")):sub(1, digits)

@@ -1,6 +1,5 @@
---- Finds agent attempts that are in the journal, although the resumed script did not reach them.
---- A replayed function skips its inner steps, and an edited script may no longer contain a step.
---- These attempts cost money, so the run still lists their steps and the ledger counts them.
+--- Finds paid agent attempts that a resumed script did not reach: a replayed function skips its
+--- inner steps, and an edited script may have lost a step.
 local adoption = require "moonlet.engine.journal.adoption"
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local records = require "moonlet.engine.journal.records"
@@ -11,7 +10,6 @@ local M = {}
 
 local null = core.json.null
 
---- Reports whether the step is inside a function that was replayed.
 local function lies_in_cached(by_key, key)
   for at = #key, 1, -1 do
     if key:byte(at) == 47 then
@@ -22,8 +20,7 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- Reports whether the script may still contain a recorded step that the replay did not reach. This
---- is so if the function around the step was replayed as a whole, or if the step is in a clean-up.
+--- Reports whether the script may still contain a step: one in a replayed function or a clean-up.
 function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)
@@ -45,7 +42,6 @@ local function status_of(charges, ended)
   return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
 end
 
---- Lists the files that a step changed, from its result and from the records of its attempts.
 local function changed_of(run, key, ended)
   local paths, seen = {}, {}
   local function add(list)
@@ -77,8 +73,7 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds to `run.steps` the steps that cost money, although the resumed script did not reach them.
---- Sets the usage of unfinished steps from their recorded attempts.
+--- Adds to `run.steps` the paid steps that the script did not reach, and usage of unfinished ones.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
     if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
@@ -96,7 +91,6 @@ function M.add_steps(run)
   end
 end
 
---- Returns the started attempts of a step, indexed by attempt number.
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
@@ -110,8 +104,7 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- Add the attempts of this host, which `charges` does not contain yet. Take their runner from the
-  -- begin record.
+  -- Add this host's attempts, which `charges` lacks. Their runner is in the begin record.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end

@@ -35,7 +35,6 @@ function verbs:exec(call, ...)
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
 
---- Defines a ctx verb that takes one table. The first call loads its module.
 local function takes_table(name, module, example)
   verbs[name] = function(self, call, ...)
     no_more("ctx:" .. name, "put everything into one table: " .. example, ...)
@@ -71,8 +70,7 @@ function verbs:verdict(call, ...)
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Executes or replays a step that calls a function of the script. Steps inside the function are
---- reported, too.
+--- Executes or replays a step that calls a function of the script.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()
@@ -199,7 +197,6 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- Raises the error of a missing file or folder, unless the script asked for nil.
 local function refuse_missing(err, options, hint)
   if not err or options.missing == "nil" then return end
   error({ kind = "invalid", message = err.message, at = core.text.place(),

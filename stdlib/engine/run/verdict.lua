@@ -1,7 +1,5 @@
---- Computes the verdict of a run from its result, its checks, its failed agents, and the failed
---- branches of its fan-outs. The verdict reports a failure even if the script tolerates it. The end
---- record of a ctx:step lists the checks and failures inside the step, because a resume replays the
---- step as a whole.
+--- Computes a run's verdict, which reports failures that the script tolerates, too. The end record
+--- of a ctx:step lists the checks and failures inside, because a replay skips them.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
@@ -15,7 +13,6 @@ local M = {}
 
 local findings_cap = 64 << 20
 
---- Returns the first required check whose latest result is not a pass, or nil.
 function M.first_blocked(validation)
   local last = {}
   for _, item in ipairs(validation) do last[item.kind .. ":" .. item.command] = item end
@@ -51,7 +48,6 @@ function M.unasked(run)
   end
 end
 
---- Records failed agents as losses, even if the script caught their errors.
 local function note_failed_agents(run)
   for _, item in ipairs(run.degraded) do
     if not item.changed then return end
@@ -70,7 +66,6 @@ function M.empty_fan_out(run)
   end
 end
 
---- Reports whether an open finding is at least as severe as --fail-on.
 local function reaches(result, severity)
   local list = severity and type(result) == "table" and rawget(result, "findings")
   if type(list) ~= "table" then return false end
@@ -81,7 +76,6 @@ local function reaches(result, severity)
   return false
 end
 
---- Returns the error of a budget limit that refused to start an agent or was exceeded, or nil.
 function M.over_budget(run)
   return run.own_budget and (run.own_budget.refused or budget.exceeded(run.own_budget))
 end
@@ -117,16 +111,14 @@ local function is_unrunnable(run, err)
   return is_unrunnable(run, rawget(err, "cause"))
 end
 
---- Returns the error to record for a failed run. Sets `nothing_started` in the error if no agent
---- could start, so that the exit code is 2.
+--- Returns the error to record. `nothing_started` in it makes the exit code 2.
 function M.error_of(run, err)
   if err == nil then
     local frames = traces.of(err) or {}
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
-  -- A built-in preset raises `invalid` if its user made a mistake. Remove the place in the preset's
-  -- code from the error, because it does not help the user.
+  -- In a built-in preset, `invalid` is the user's mistake, so its place in the code does not help.
   if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then rawset(err, "at", nil) end
   if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
@@ -136,7 +128,6 @@ function M.error_of(run, err)
   return err
 end
 
---- Returns the file and line of the last return statement of the preset's function or the script.
 local function return_line(run)
   local fn, text = run.preset and run.preset.run, run.source.text
   local file, first, last
@@ -159,13 +150,11 @@ function M.unrecordable(run, result, err)
     and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
 end
 
---- Describes the files that changed while no sandbox confined an agent.
 function M.beside_text(key, paths)
   return ("%s: no sandbox confined the agent, and %s changed meanwhile: %s"):format(key,
     #paths == 1 and "a file" or ("%d files"):format(#paths), kept_worktrees.shown(paths))
 end
 
---- Adds a note to the run and to each running ctx:step that contains the step `key`.
 local function note(run, name, item, key)
   table.insert(run[name], item)
   local at = key:find("/", 1, true)
@@ -191,7 +180,6 @@ end
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
-  --- Starts to collect the checks and failures inside the step `key`.
   function run.note_begin(key)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
@@ -210,8 +198,7 @@ function M.add(run)
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Records the failed branches of a fan-out. `failure` is the error of the fan-out if no branch
-  --- succeeded.
+  --- Records failed branches; `failure` is the fan-out's error if none succeeded.
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
@@ -224,8 +211,7 @@ function M.add(run)
       text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 
-  --- Records files that changed while no sandbox confined an agent. The run is degraded, because the
-  --- author of the changes is unknown.
+  --- Records files that changed while no sandbox confined an agent; their author is unknown.
   function run.note_beside(key, paths)
     note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {}, changed = paths }, key)
     core.event.emit("warning", nil, { reported = true, text = M.beside_text(key, paths) })
@@ -234,8 +220,7 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- Stops collecting the checks and failures inside the step `key`. Returns them, or nil if there
---- are none.
+--- Returns the checks and failures that were collected inside the step `key`.
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
 ---@return boolean again  true if a part was lost or failed, so that a retrying run repeats the step
 function M.within(run, key)

@@ -1,5 +1,4 @@
---- Compares the journal of one run, byte for byte, with the run's other files: run.json, large
---- values, artifacts, keeper.log and decision.md. Compares run.json with the ledger, too.
+--- Compares a run's journal with its other files, and run.json with the ledger.
 local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"
@@ -29,8 +28,7 @@ local function new_report(id)
   end
 end
 
---- Reports whether a run has written more than its folder and the first record of its journal.
---- A host creates the folder, the first journal record and run.json in this order.
+--- Reports whether a run has written more than its folder and its first journal record.
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
@@ -104,9 +102,8 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- Checks steps whose answers came from a cassette, according to the journal. A cassette starts no
---- process, so keeper.log cannot confirm them. Another file of the run must confirm them, because
---- anybody could write a result into the journal.
+--- Checks answers that came from a cassette. No process was started for them, so a file other than
+--- the journal must confirm them.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
@@ -122,8 +119,7 @@ local function check_played(story, rec, root, path, problem)
   end
 end
 
---- Reports finished steps that are missing from keeper.log, started attempts that are missing from the
---- journal, and a keeper.log that was changed after the run.
+--- Compares keeper.log with the journal and with its hash in run.json.
 local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.unlogged) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
@@ -147,8 +143,7 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Checks run.json against its hash in the journal. An older run.json is not an error: a host
---- writes the hash first, and may be killed before it writes run.json.
+--- Checks run.json against its hash. A killed host may have written only the hash of a newer one.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end  -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
@@ -173,7 +168,6 @@ local function check_record(story, rec, text, path, problem, note)
   end
 end
 
---- Replaces the paths that contain secrets by the redacted names that run.json has for them.
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
@@ -188,7 +182,6 @@ local function name_files(root, rec, files)
   for path, name in pairs(found) do files[name], files[path] = files[path], nil end
 end
 
---- Returns the artifacts that the export of an imported run left out. Maps each path to the reason.
 local function left_files(rec)
   local left = {}
   for path, why in pairs(rec.imported and rec.imported ~= null and rec.imported.left or {}) do
@@ -197,7 +190,6 @@ local function left_files(rec)
   return left
 end
 
---- Compares the sidecar folder with the list of files that was recorded when the run ended.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
   local events = rec.files[seal.grows]
@@ -245,7 +237,6 @@ local function check_files(root, rec, problem, note)
   end
 end
 
---- Returns the hash that output.md must have, according to the journal, or nil if it has no answer.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
   local value = values.get(item.result, function(name, cap)
@@ -255,7 +246,6 @@ local function hash_of_answer(item, root, path)
   return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
 end
 
---- Lists the files that should contain a step's answer.
 local function answer_paths(item, first, root, rec)
   local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
   local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil

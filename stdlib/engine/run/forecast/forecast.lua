@@ -19,7 +19,6 @@ local kinds = { "usd", "tokens" }
 
 local function kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 
---- Executes the script in a copy of the run. Returns true and the result, or false and the error.
 local function drive(plan, home, seen, shadow)
   local id = plan.before and plan.before.run
   plan.home, plan.may_ask, plan.after, plan.on_record = shadow.home, false, nil, nil
@@ -30,8 +29,7 @@ local function drive(plan, home, seen, shadow)
   if id then
     function adoption.observer(key, attempt)
       local state, exit = core.process.recorded(home.handle, id, key, attempt)
-      -- A forecast does not ask remote machines, so it assumes that a remote attempt without a recorded
-      -- end still runs.
+      -- A forecast does not ask remote machines, so it assumes that a remote attempt still runs.
       local is_remote = state == "none" and seen.run and remote_steps.may_live(seen.run, key, attempt)
       if is_remote then return "running" end
       if state == "exited" and seen.run then shadow.bring(seen.run.directory_of(key)) end
@@ -43,7 +41,6 @@ local function drive(plan, home, seen, shadow)
   return run_module.body(run)
 end
 
---- Ends everything that runs for the forecast and deletes the shadow. Also called after an error.
 local function leave(shadow)
   adoption.observer, values.reader, run_module.current = nil, nil, nil
   core.run.end_children()
@@ -51,7 +48,6 @@ local function leave(shadow)
   shadow.remove()
 end
 
---- Raises an error if another process drives the run, because it cannot be resumed then.
 local function check_free(home, id)
   local pid = id and core.runs.holder(home.handle, id)
   if not pid then return end
@@ -59,8 +55,7 @@ local function check_free(home, id)
     hint = ("wait for it (`moonlet wait %s`) or end it (`moonlet cancel %s`)"):format(id, id) }, 0)
 end
 
---- Adds to the forecast the steps that were replayed, that wait for a person, or that the runner
---- `mock` answered.
+--- Adds the steps that were replayed, wait for a person, or were answered by `mock`.
 local function add_replayed(run, seen)
   local order, placed = {}, {}
   for _, step in ipairs(run.steps) do
@@ -79,7 +74,6 @@ local function add_replayed(run, seen)
   seen.order = order
 end
 
---- Returns the steps of a recorded run by key.
 local function recorded_steps(record)
   local steps = {}
   for _, step in ipairs(record and type(record.steps) == "table" and record.steps ~= null and record.steps or {}) do
@@ -88,7 +82,6 @@ local function recorded_steps(record)
   return steps
 end
 
---- Returns the recorded cost of a step and of all steps inside it.
 local function spent_below(run, key)
   local sums = {}
   for other in pairs(run.journal.history.charges) do
@@ -120,7 +113,6 @@ local function row_of(run, seen, costs, key, before, record)
   return row
 end
 
---- Sums the costs of the listed steps. `high` is nil if the price of a step is unknown.
 local function totals_of(rows, kind)
   local sum = { reused = 0, low = 0, high = 0 }
   for _, row in ipairs(rows) do
@@ -145,8 +137,7 @@ local function is_reached(seen, key)
   return false
 end
 
---- Returns the agent steps that earlier hosts started and that this forecast did not reach, because
---- they depend on unknown answers.
+--- Returns earlier hosts' agent steps that depend on unknown answers.
 local function unreached_rows(run, seen)
   local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
@@ -161,7 +152,6 @@ local function unreached_rows(run, seen)
   return rows
 end
 
---- Returns the recorded cost of the steps that were not reached.
 local function unreached(rows, kind)
   local sum = 0
   for _, row in ipairs(rows) do
@@ -171,15 +161,13 @@ local function unreached(rows, kind)
   return sum
 end
 
---- Returns the remaining budget, or nil without a limit.
 local function left_of(run, kind)
   local limit = run.own_budget and run.own_budget.limits[kind]
   if not limit then return nil end
   return math.max(0, budget.plus(limit, -run.own_budget.spent[kind]))
 end
 
---- Adds to `sum` an upper bound for the cost of the steps that depend on unknown answers. The bound
---- is their cost in earlier runs, but at most the remaining budget.
+--- Adds an upper bound for steps that depend on unknown answers: their earlier cost, or the budget.
 local function add_bound(run, rows, costs, sum, kind)
   local left = left_of(run, kind)
   local rest = costs:rest(kind, sum.reused + sum.low, unreached(rows, kind))
@@ -187,8 +175,6 @@ local function add_bound(run, rows, costs, sum, kind)
   if left and (not rest or rest > left) then sum.rest, sum.rest_from = left, "the budget" end
 end
 
---- Sums the costs of the steps in `rows`. Adds an upper bound for the cost of the steps that the
---- forecast did not reach.
 ---@param planned table<string, number>?  highest cost of all calls that the preset plans, by kind
 local function sums_of(run, costs, rows, ends, planned)
   local totals = {}
@@ -233,8 +219,6 @@ local function hash_of(plan, run, seen)
   return core.text.sha256(core.json.encode_record(parts)):sub(1, 16)
 end
 
---- Returns what ended the forecast: the script's end, an unknown answer, a step that waits for a
---- person, or an error.
 local function ending_of(ok, err)
   if ok then return "end" end
   local kind = kind_of(err)
@@ -254,9 +238,8 @@ end
 ---@field steps table[]
 ---@field totals table<string, table>
 
---- Returns the first command that the resume would execute, or nil. A forecast stops there, because
---- it cannot know the result. `agents` is the number of agent calls that the last run made, but
---- that the forecast did not reach.
+--- Returns the first command of the resume, at which a forecast stops, and how many of the last
+--- run's agent calls come after it.
 local function stop_of(rows, seen, steps)
   for _, row in ipairs(rows) do
     if row.outcome == "runs" then

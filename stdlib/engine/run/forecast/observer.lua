@@ -1,6 +1,5 @@
---- Observes a forecast, which executes a copy of a run. Records which steps are replayed, and what
---- each other step would do. If a step's answer is unknown, raises an error in the function that
---- called the step. Functions that run in parallel continue.
+--- Records which steps of a forecast are replayed, and what each other step would do. If an answer
+--- is unknown, raises an error in the function that called the step; parallel functions continue.
 local budget = require "moonlet.engine.budget.budget"
 local dry_run = require "moonlet.engine.effects.dry_run"
 local values = require "moonlet.engine.journal.values"
@@ -10,10 +9,8 @@ local M = {}
 
 --- Lists observations whose values differ each time. A step that depends on one has no stable hash.
 local volatile = { now = true, random = true, asked = true }
---- Lists the kinds of steps that call a function. A forecast executes the function to observe the
---- steps inside it.
+--- Lists the verbs whose function a forecast executes, to observe the steps inside it.
 local descends = { step = true, preset = true }
---- Lists the kinds of errors that do not mean that an agent step was refused.
 local no_refusal = { prepared = true, parked = true, cancelled = true }
 
 ---@class moonlet.ForecastStep
@@ -62,15 +59,13 @@ function Observer:add(key, fields)
   return fields
 end
 
---- Raises an error in the function that called a step, because the step's result is unknown.
---- If the function catches the error, its next step without a recorded result raises one, too.
+--- Raises an error in the function that called a step, and again at its next step without a result.
 local function stop(observer, key, what)
   observer.ended[body_of(key)] = true
   error(unknown(what), 0)
 end
 
---- Records that the real run would execute this step. Then raises an error, because a forecast does
---- not know the step's result.
+--- Records that the real run would execute this step, whose result a forecast does not know.
 function Observer:stop(key, kind, what)
   self:add(key, { kind = kind, outcome = "runs", why = what })
   stop(self, key, what)
@@ -83,14 +78,12 @@ local function may_run(run, argv, options)
     and core.process.confinement() ~= nil
 end
 
---- Raises an error for a command that may change something, because a forecast must not run it.
 ---@param options table
 function Observer:command(key, argv, options)
   if may_run(self.run, argv, options) then return end
   self:stop(key, "exec", words.shown(argv))
 end
 
---- Hashes everything that decides an agent's answer: call, runner, model, prompt and input files.
 local function hash_of(observer, job, hash, prompt)
   if observer.is_volatile then return "changes" end
   local parts = { hash, job.runner.name or "", job.model or "", prompt }
@@ -101,9 +94,8 @@ local function hash_of(observer, job, hash, prompt)
   return core.text.sha256(table.concat(parts, "\0"))
 end
 
---- Reserves a part of the budget for an attempt. In a real run, the agent's real usage later
---- replaces the reserved part. A forecast keeps it, so a later agent may in fact have more budget
---- left.
+--- Reserves a part of the budget, and keeps it. In a real run, the agent's usage replaces it, so a
+--- later agent may have more budget left.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)
@@ -131,9 +123,8 @@ local function foresee_agent(observer, key, hash, options)
     is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
---- Decides what the forecast does with a step that has no answer in the journal. Returns true if
---- the step needs no work, and nothing if the forecast may execute the step. Raises an error if the
---- step's result cannot be known.
+--- Decides about a step without an answer on record. Returns true if it needs no work, and nothing
+--- if it may be executed. Raises an error if its result cannot be known.
 ---@return boolean?
 function Observer:reach(key, input, hash, options)
   if self.ended[body_of(key)] then error(unknown "what its body has caught", 0) end

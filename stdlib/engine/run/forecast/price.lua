@@ -1,6 +1,5 @@
---- Estimates the cost of a step as a range.
---- The range comes from earlier steps of the same preset, runner and model.
---- Without earlier steps, the estimate comes from the config's prices; else it is unknown.
+--- Estimates a step's cost as a range, from earlier steps of the same preset, runner and model,
+--- else from the config's prices.
 local budget = require "moonlet.engine.budget.budget"
 local usage = require "moonlet.engine.runner.usage"
 
@@ -35,14 +34,12 @@ local function name_of(key) return (key:match "[^/]*$":gsub("#%d+$", "")) end
 
 local function text_or_nil(value) return type(value) == "string" and value or nil end
 
---- Adds the cost of an attempt to a sum. An attempt without usage, such as one that failed to start,
---- adds nothing.
+--- Adds an attempt's cost to a sum; one that failed to start has none.
 local function add(sum, usd, tokens)
   if usd then sum.usd = budget.plus(sum.usd or 0, usd) end
   if tokens then sum.tokens = (sum.tokens or 0) + tokens end
 end
 
---- Reads the costs of the preset's other finished runs from the ledger, by step and by run.
 local function from_ledger(costs, home, preset, own)
   local ended = {}
   for _, run in ipairs(core.ledger.present(home.handle)
@@ -104,8 +101,7 @@ function M.read(home, run, before)
   return costs
 end
 
---- Computes a cost range from samples. Few samples may miss the highest cost, so the range is wider
---- for fewer samples.
+--- Computes a range that is wider for fewer samples, which may miss the highest cost.
 local function range_of(values, from)
   table.sort(values)
   local factor = 1 + 3 / #values
@@ -120,8 +116,7 @@ local function known(samples, kind, accepts)
   return values
 end
 
---- Reports whether a sample comes from the requested model, or from a model whose name contains
---- that name, such as a dated version.
+--- Reports whether a sample is from the requested model, or a dated version of it.
 local function is_of_model(sample, model)
   if not model or sample.asked == model then return true end
   return sample.model ~= nil and sample.model:find(model, 1, true) ~= nil
@@ -153,9 +148,8 @@ function Costs:of(row, kind)
     from = kind == "usd" and "config's prices" or "its size" }
 end
 
---- Returns an upper bound for the cost of the steps that the forecast did not reach, or nil without
---- earlier costs. The bound comes from the most expensive finished run of the preset, or from the
---- earlier cost of this run's unreached steps.
+--- Returns an upper bound for the steps that the forecast did not reach, from the preset's most
+--- expensive run or their own earlier cost; nil without earlier costs.
 ---@param kind "usd"|"tokens"
 ---@param reached number    cost of the known steps
 ---@param unreached number  earlier cost of the steps that were not reached

@@ -1,6 +1,4 @@
---- Copies a run's record to a temporary folder, called a shadow.
---- A forecast resumes the run in the shadow with the real code.
---- All files that a forecast writes are deleted with the shadow, so the real run does not change.
+--- Copies a run's record to a temporary folder, the shadow, in which a forecast resumes it.
 local files = require "moonlet.engine.base.files"
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 
@@ -36,14 +34,12 @@ local function make_folder()
   end
 end
 
---- Returns the `home` of the shadow, which is a temporary copy of a run. For a new run,
---- `agent_path` is the shadow's, because the real `.agent` has no folder for the run.
+--- Returns the shadow's home. The real `.agent` has no folder for a new run.
 local function home_of(home, own, is_new)
   return { top = home.top, root = home.root, git = home.git, handle = own.handle, real = home,
     agent_path = is_new and own.agent_path or home.agent_path }
 end
 
---- Copies a run's record to a temporary folder, the shadow. It is empty for a new run.
 ---@param id string?       nil for a new run
 ---@param sidecar string?  the run's folder below `.agent`
 ---@return moonlet.Shadow
