@@ -9,7 +9,6 @@ local most_children = 200
 
 local function some(value) return value ~= nil and value ~= null and value or nil end
 
---- Returns the runs that replay a run or follow it in its pipeline, oldest first.
 ---@return {id: string, pipeline: boolean}[]
 function M.children(home, id)
   if not store.root(home) or not ledger.ready(home, true) then return {} end
@@ -22,7 +21,6 @@ function M.children(home, id)
   return list
 end
 
---- Returns the states of a run in order, each with its time.
 ---@param rec table  run.json
 ---@return {status: string, at: string}[]
 function M.lifecycle(rec)
@@ -46,7 +44,6 @@ local function review_line(review)
   return table.concat(parts, " ")
 end
 
---- Returns lines about a run: lineage, prompt, lifecycle, checks, changed files, review.
 ---@param rec table  run.json
 function M.lines(home, rec, children)
   local lines = {}

@@ -1,7 +1,5 @@
---- Stores comments about lines of a run's changes in comments.jsonl of the run's folder.
---- A run also shows the comments of the runs that it replays.
---- A comment is shown at the line that still has the commented text.
---- If no line has it, the comment is outdated.
+--- Stores comments about lines of a run's changes in comments.jsonl. A run also shows those of the
+--- runs that it replays, each at the line with the commented text, or as outdated.
 local record = require "moonlet.record"
 local store = require "moonlet.engine.run.store"
 
@@ -28,7 +26,6 @@ local function path_of(id) return ("runs/%s/comments.jsonl"):format(id) end
 --- Returns the file name in a header line of a patch, in the form that git writes.
 local function name_in(line) return (line:match '^%+%+%+ "?b/(.*)$' or ""):gsub('"?\t?$', "") end
 
---- Calls fn(file, line, text) for each line of the new files that a patch shows.
 local function each_line(patch, fn)
   local file, line, old_left, new_left, number = "", 0, 0, 0, 0
   for row in (patch .. "\n"):gmatch "([^\n]*)\n" do
@@ -65,9 +62,7 @@ local function read(root, id)
   return list
 end
 
---- Places each comment at the line whose text equals the commented line. Of several such lines,
---- takes the one that is nearest to the original place. Without such a line, the comment is
---- outdated.
+--- Places each comment at the nearest line with the commented text; without one, it is outdated.
 ---@param list moonlet.Comment[]
 ---@param patch string?
 function M.place(list, patch)
@@ -87,7 +82,6 @@ function M.place(list, patch)
   end)
 end
 
---- Returns the comments of a run and of the runs that it replays, oldest first, with their places.
 ---@return moonlet.Comment[]
 function M.of(root, rec, patch)
   local chain, list = {}, {}

@@ -43,7 +43,6 @@ local function usage_of(rec)
   return some(usage.total_tokens) or null, some(usage.cost_usd) or null
 end
 
---- Describes how a step differs between two runs, or returns nil if it does not.
 local function part(root, one, other, step, twin)
   if not twin then return "is not there" end
   if step.status ~= twin.status then return ("%s, %s"):format(step.status, twin.status) end
@@ -73,7 +72,6 @@ local function first_difference(root, one, other)
   return null
 end
 
---- Compares the outcomes and steps of two runs.
 ---@param one table    run.json
 function M.of(home, one, other)
   local root = store.root(home)

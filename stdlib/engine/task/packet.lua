@@ -52,8 +52,7 @@ local function names_of(set)
   return names
 end
 
---- Returns a field that must have the form `form`, or nil if the field is missing or null. Raises
---- an error for any other value and for an unknown key.
+--- Returns a field of the form `form`; nil if it is missing or null. Rejects unknown keys.
 ---@param form "object"|"list"
 ---@param fields table<string, any>?  keys that an object may have
 local function part_of(value, form, where, fields)

@@ -101,7 +101,6 @@ local function check_dependencies(home, found)
   found.list, found.bad = list, bad
 end
 
---- Returns all valid packets, and the faults of the malformed packets.
 ---@return moonlet.Packets
 function M.all(home)
   local root = root_of(home)
@@ -135,7 +134,6 @@ function M.all(home)
   return found
 end
 
---- Prints the faults of malformed packets. The other packets still work.
 ---@param faults moonlet.PacketFault[]
 function M.tell(faults)
   local function printable(text) return core.text.printable(text, 400) end

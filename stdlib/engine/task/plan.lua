@@ -13,10 +13,8 @@ function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end
 
---- Returns the packet with an id. Raises an error if it does not exist.
 function M.get(home, name) return packets.get(home, name) end
 
---- Returns the values that a packet supplies for a preset's arguments.
 ---@param role string?    the agent's role on the command line
 ---@param linked string?  summary of the previous run in a pipeline
 ---@return table<string, any>
@@ -36,13 +34,11 @@ function M.args(preset, packet, role, linked)
   return args
 end
 
---- Joins the inputs of a packet and those of the command line.
 function M.inputs(packet, more)
   local list = table.move(packet.inputs, 1, #packet.inputs, 1, {})
   return table.move(more or {}, 1, #(more or {}), #list + 1, list)
 end
 
---- Adds the packet's checks, review and limits to the plan of its run.
 ---@param about table  the packet in run.json, or the result of M.about()
 function M.attach(plan, about)
   plan.packet, plan.after = about, review.after
@@ -53,7 +49,6 @@ function M.attach(plan, about)
   end
 end
 
---- Returns the part of a packet that the record of its run contains.
 function M.about(packet)
   return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
     prompt_tokens = packet.prompt_tokens,

@@ -1,5 +1,4 @@
 --- Runs a packet's checks and its review after the body of its run.
---- An approval merges the changes of the worktree. A rejection keeps only their patch.
 local journal = require "moonlet.engine.journal.journal"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local context = require "moonlet.engine.context.context"
@@ -45,8 +44,7 @@ local function is_made_up(run)
   return false
 end
 
---- Carries out the reviewer's decision: merges the changes that the run holds back, or removes
---- their worktrees and keeps only their patches.
+--- Merges the changes that the run holds back, or removes their worktrees and keeps their patches.
 local function carry_out(run, held, word)
   if word.state == "rejected" then
     for _, item in ipairs(held) do worktree.put_away(run, item.key, item.dir, item.work) end
@@ -82,7 +80,6 @@ end
 ---@type any
 M.failure = nil
 
---- Runs a packet's checks and applies the review, after the body of the packet's run has ended.
 function M.after(ctx)
   local run = context.of(ctx).run
   local held = workspace_lease.held(run)

@@ -1,5 +1,4 @@
---- Computes from the records of runs what changes to a repository have cost.
---- Finds steps that inherited a more expensive model than other branches.
+--- Computes what changes to a repository have cost, and which steps inherited an expensive model.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local store = require "moonlet.engine.run.store"
@@ -29,7 +28,6 @@ local function list_of(value) return type(value) == "table" and value ~= null an
 ---@field since string?
 ---@field until string?
 
---- Returns the records of the runs that match a filter, newest first.
 local function records(home, filter, most)
   local list, root = {}, store.root(home)
   for _, id in ipairs(filter.run and { filter.run } or store.ids(root)) do
@@ -41,8 +39,7 @@ local function records(home, filter, most)
   return list
 end
 
---- Returns the state of a change: "merged", "held", "nothing" or "failed".
---- A held change waits for a review, or was rejected.
+--- Returns "merged", "held" (waits for a review, or was rejected), "nothing" or "failed".
 local function state_of(rec, step)
   if step.status ~= "ok" then return "failed" end
   if (known(step.changes) or 0) == 0 then return "nothing" end
@@ -55,7 +52,6 @@ local function accepts(filter, step)
   return (not filter.runner or step.runner == filter.runner) and (not filter.model or model == filter.model)
 end
 
---- Adds the usage of attempts to a row of a report.
 local function add_attempts(row, attempts)
   for _, attempt in ipairs(attempts) do
     local told = list_of(attempt.usage)
@@ -115,8 +111,7 @@ function M.by_machine(home, filter)
   return rows
 end
 
---- Returns each step that could change files, with its cost, and the totals.
---- The averages include all agents of the run, such as reviewers.
+--- Returns each step that could change files. Averages include all agents, such as reviewers.
 ---@param filter moonlet.UsageFilter
 ---@return table[] rows
 ---@return moonlet.ChangeTotals
@@ -143,11 +138,9 @@ function M.by_change(home, filter)
   return rows, total
 end
 
---- Returns the key of the fan-out that a step belongs to, or nil if the step is not in a branch.
 local function siblings_of(key) return key:match "^(.+)/[^/]+/[^/]+$" end
 
---- Returns the price of a million output tokens according to the config. If the config has no price
---- for the model, returns the step's average price, or nil.
+--- Returns the price of a million output tokens by the config, else the step's average price.
 local function price_of(step, all_prices)
   local price = prices.of(step.usage.model, all_prices)
   if price then return price.output end
@@ -155,8 +148,7 @@ local function price_of(step, all_prices)
   return tokens and tokens > 0 and cost and cost * 1e6 / tokens or nil
 end
 
---- Finds steps of a fan-out that set no model and used the run's model, although another branch had
---- set a cheaper one.
+--- Finds steps that used the run's model although another branch had set a cheaper one.
 ---@param filter moonlet.UsageFilter
 ---@param all_prices table?
 ---@return {run: string, step: string, model: string, beside: string}[]

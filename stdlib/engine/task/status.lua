@@ -45,7 +45,6 @@ end
 
 local function blocked(id, why, go_on) return { status = "blocked", run = id, why = why, go_on = go_on } end
 
---- Returns the state of a packet whose last run has ended.
 local function ended_state(id, rec)
   local state = type(rec.review) == "table" and rec.review.state
   if state == "approved" then return { status = "done", run = id } end
@@ -71,8 +70,7 @@ local function ended_state(id, rec)
     "moonlet run replay " .. id)
 end
 
---- Returns the state of a packet according to one of its runs. Returns nil if the run does not
---- exist or was a dry run that did not end.
+--- Returns the state by one of the packet's runs; nil if it is missing or an unended dry run.
 local function state_of_run(home, root, id)
   local rec = store.look(root, id)
   if not rec then return nil end
@@ -90,7 +88,6 @@ local function state_of_run(home, root, id)
   return state
 end
 
---- Returns the state of a packet.
 ---@return moonlet.TaskState
 function M.of(home, packet)
   local runs, latest = M.runs(home, packet.id), nil
@@ -109,7 +106,6 @@ function M.of(home, packet)
   return latest
 end
 
---- Returns the states of all packets, each with the packets that it waits for.
 ---@param found moonlet.Packets
 ---@return table<string, moonlet.TaskState>
 function M.all(home, found)

@@ -1,5 +1,4 @@
---- Replays one step. The new run starts with its parent's journal without that step.
---- Steps with unchanged input are answered from the journal, and all others run and cost again.
+--- Replays one step: the new run starts with its parent's journal without that step.
 local seal = require "moonlet.engine.run.seal"
 local records = require "moonlet.engine.journal.records"
 local record = require "moonlet.record"
@@ -13,11 +12,9 @@ local journal_cap = 256 << 20
 local value_cap = 256 << 20
 local owner_alone = 384  -- mode 0600, for the owner only
 
---- Lists the kinds of journal records that a replay copies: results, observations and answers.
---- Records of other kinds describe the hosts of the parent run.
+--- Lists the kinds of records to copy. Other kinds describe the hosts of the parent run.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
---- Returns the step that `--step` names, and its changes.
 ---@param base {id: string, record: table}
 ---@param own {step: string, prompt: string?}
 function M.of(home, base, own)
@@ -46,8 +43,7 @@ function M.of(home, base, own)
   return { key = step.key, prompt = prompt, parent = base.id, home = home }
 end
 
---- Moves --runner and --model from a command line to `change`.
---- These options apply only to the replayed step, not to the whole run.
+--- Moves --runner and --model, which apply only to the replayed step, to `change`.
 function M.take_options(words, change)
   local rest, i = {}, 1
   while i <= #words do
@@ -63,7 +59,6 @@ function M.take_options(words, change)
   return rest
 end
 
---- Adds the new runner, model and prompt of the replayed step to a plan.
 function M.attach(plan, change)
   if change.runner then require("moonlet.engine.load.runners").parse(change.runner, plan.config) end
   plan.options.step = { key = change.key, runner = change.runner, model = change.model, prompt = change.prompt,
@@ -83,7 +78,6 @@ local function copy_value(root, from, stored)
   if text then core.run.write_value(name, text, false) end
 end
 
---- Copies the parent's records into the journal of a new run, except those of the replayed step.
 ---@param change table  result of M.of()
 function M.seed(run, change)
   local home, from = run.home, change.parent

@@ -17,12 +17,10 @@ local function file_of(home, rec, name, cap)
   return text
 end
 
---- Returns the answer of a run as text for people: its findings.md, or else its output.md.
 function M.answer(home, rec, cap)
   return file_of(home, rec, "findings.md", cap or answer_cap) or file_of(home, rec, "output.md", cap or answer_cap)
 end
 
---- Returns the summary of a run for the prompt of the next run in its pipeline.
 function M.linked(home, rec)
   local role = type(rec.options.agent_role) == "string" and ", role " .. rec.options.agent_role or ""
   local lines = { ("%s by %s%s: %s"):format(rec.id, state.runner(rec) or "no runner", role,
@@ -45,7 +43,6 @@ function M.linked(home, rec)
   return table.concat(lines, "\n")
 end
 
---- Formats one line of a pipeline: runner, role, run, status, time, number of changed files.
 function M.line(rec)
   local role = type(rec.options.agent_role) == "string" and rec.options.agent_role or "-"
   local files = #(rec.files_changed ~= null and rec.files_changed or {})

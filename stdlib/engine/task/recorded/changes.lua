@@ -1,6 +1,5 @@
---- Finds the files that a session changed, committed or not, by comparing its start and end.
---- Git reads the state at the start and at the end, so changes by shell commands are found, too.
---- Files that were modified before the start and not since do not count.
+--- Finds the files that a session changed by comparing git's view of its start and end, so that
+--- changes by shell commands are found, too.
 local environment = require "moonlet.engine.run.environment"
 local host_git = require "moonlet.engine.workspace.git"
 
@@ -16,7 +15,6 @@ local hashed_size, hashed_total = 4 << 20, 256 << 20
 ---@field files table<string, string>   path -> state of each file that differs from `base`
 ---@field partial boolean?              true if there were too many files to examine all of them
 
---- Returns git's output and whether it was truncated, or nil if git failed.
 local function ask(home, words, extra)
   local argv = host_git.command(words)
   table.insert(argv, 2, "-C")
@@ -49,7 +47,6 @@ local function stat_text(info)
     info.inode, info.mode)
 end
 
---- Returns the state of a file: its stat, and the hash of its content if it is small.
 local function state_of(home, path, known, left)
   local info = core.file.stat(home.root, path)
   if not info then return "gone" end
@@ -98,8 +95,7 @@ function M.state(home, base, before)
   return state
 end
 
---- Reports whether a path was changed at or after a time.
---- For a deleted path, checks the nearest folder that still exists.
+--- Reports whether a path, or the nearest existing folder of a deleted path, changed since a time.
 local function is_since(home, path, since)
   local info = core.file.stat(home.root, path)
   while not info and path:find "/" do
@@ -110,7 +106,6 @@ local function is_since(home, path, since)
   return not info or info.ctime_ns // 1000000 >= since
 end
 
---- Returns the sorted paths that differ between two states of the work tree.
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
 ---@param since integer?  ms; files that were written earlier are not listed
@@ -129,7 +124,6 @@ function M.between(home, before, after, since)
   return paths, cut
 end
 
---- Converts the state of a work tree to a JSON value.
 ---@param state moonlet.TreeState
 function M.record(state)
   local list = core.json.array {}
@@ -140,7 +134,6 @@ function M.record(state)
   return { base = state.base, head = state.head, files = list, partial = state.partial }
 end
 
---- Restores a state from the JSON value of record(), or returns nil for any other value.
 function M.of_record(value)
   if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
     return nil

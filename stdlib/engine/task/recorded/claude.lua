@@ -72,7 +72,6 @@ local function read_file(file, from, found, since)
   end)
 end
 
---- Returns model, usage and prompts of a session, including its subagents.
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)

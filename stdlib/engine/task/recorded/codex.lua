@@ -29,7 +29,6 @@ local function thread_usage(entry)
     and stream.tbl(stream.at(entry, "payload", "info", "total_token_usage")) or nil
 end
 
---- Adds a message of the user to the prompts of the turn.
 local function note_prompt(found, payload)
   local item = payload.type == "item_completed" and stream.tbl(payload.item) or {}
   local texts = item.type == "UserMessage" and transcript.texts(item.content)
@@ -61,7 +60,6 @@ local function note(found, entry, turn)
   end
 end
 
---- Returns model, usage, prompts and times of a turn, from the thread's rollout file.
 function M.read(session)
   local found = { prompts = {} }
   local file = conversation.transcript(grammar, session.id)

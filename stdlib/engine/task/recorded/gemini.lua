@@ -31,7 +31,6 @@ local function add_prompt(prompts, entry)
   transcript.add_prompt(prompts, table.concat(typed))
 end
 
---- Returns model, usage and prompts of a session.
 function M.read(session)
   local found, state = { prompts = {} }, runner.begin()
   local file = transcript.open(session.transcript)

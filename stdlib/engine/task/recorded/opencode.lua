@@ -1,5 +1,4 @@
---- Records turns of opencode, by the plugin that plugin() returns.
---- The plugin sends only counts and the user's prompts.
+--- Records turns of opencode by its plugin, which sends only counts and the user's prompts.
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"
@@ -20,7 +19,6 @@ function M.event(value)
     answers = stream.tbl(value.answers) }
 end
 
---- Returns model, usage and prompts of a turn.
 function M.read(session)
   local found, seen = { prompts = {} }, {}
   for _, text in ipairs(session.prompts or {}) do transcript.add_prompt(found.prompts, text) end
@@ -43,7 +41,6 @@ function M.read(session)
   return found
 end
 
---- Returns the JavaScript of the plugin for opencode.
 function M.plugin() return require("moonlet.engine.task.recorded.opencode_plugin") end
 
 return M

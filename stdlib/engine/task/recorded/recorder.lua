@@ -1,7 +1,5 @@
---- Records sessions of agents that moonlet did not start, as their own hooks report them.
---- Each event adds a note to a file in `.agent/ambient`.
---- When a session or a turn ends, the notes become a `moonlet.Recorded` table and then a run.
---- Notes contain names and paths, never the words of the conversation.
+--- Records sessions of agents that moonlet did not start. Their hooks add notes (names and paths,
+--- never words) in `.agent/ambient`, which become a run when a session or turn ends.
 local changes = require "moonlet.engine.task.recorded.changes"
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
@@ -61,12 +59,10 @@ local lease_ms = 60 * 1000
 ---@field parent string?     first run of the same conversation
 ---@field private tree moonlet.TreeState?  state at the end
 
---- Returns the module that records the sessions of an agent.
 function M.agent(name) return require("moonlet.engine.task.recorded." .. name) end
 
 local function one_line(text, size) return text and core.text.printable(text, size) or nil end
 
---- Returns the paths of a session's files, below `.agent`.
 local function names_of(agent, id)
   local base = ("%s/%s-%s"):format(folder, agent.name, id:gsub("[^%w._-]", "_"):sub(1, 80))
   return { notes = base .. ".jsonl", start = base .. ".start.json" }
@@ -93,8 +89,7 @@ local function forget_old(root)
   end
 end
 
---- Returns the start record of a session or turn.
---- `kept` is the start record of the previous turn, if there was one.
+--- Returns the start record of a session or turn. `kept` is that of the previous turn.
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
@@ -109,7 +104,6 @@ local function note_of(event)
     model = one_line(event.model, 80) }
 end
 
---- Adds the session's notes to `recorded`. Returns the files that tools have written.
 local function add_notes(recorded, text)
   local noted, seen = {}, {}
   for line in text:gmatch "[^\n]+" do
@@ -131,7 +125,6 @@ local function add_notes(recorded, text)
   return noted
 end
 
---- Returns the files that are in the repository, by their paths relative to its top.
 local function within(home, noted)
   local list = {}
   for _, file in ipairs(noted) do
@@ -143,8 +136,7 @@ local function within(home, noted)
   return list
 end
 
---- Adds the files that changed during a session or turn to `recorded`. Returns the current state of
---- the work tree, or nil if it cannot be read.
+--- Adds the changed files. Returns the current state of the work tree, if it can be read.
 local function add_changes(recorded, home, start, facts, noted)
   local before, since = changes.of_record(start.tree), nil
   if recorded.agent.by_turn and not start.began_ms then since = facts.began_ms end
@@ -162,7 +154,6 @@ local function add_changes(recorded, home, start, facts, noted)
   return after
 end
 
---- Converts the notes of a session, or of one of its turns, to a `moonlet.Recorded` table.
 local function close(agent, home, event, start, notes)
   local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0,
     noted_prompts = 0, denials = {}, files_cut = false, parent = stream.str(start.parent) }
@@ -181,7 +172,6 @@ local function close(agent, home, event, start, notes)
   return recorded
 end
 
---- Reports whether an event is the first of its session or turn.
 local function begins(agent, event, start, notes)
   if event.kind == "end" then return false end
   if not start then return notes == "" end
@@ -194,7 +184,6 @@ local function is_taken(start)
     and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)
 end
 
---- Adds a note about an event. An event of the kind `end` ends the session or turn.
 ---@return moonlet.Recorded?  returned only for the kind `end`
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)

@@ -10,8 +10,6 @@ local M = {}
 local most_listed = 200
 local null = core.json.null
 
---- Returns the data of a session for the journal and the result.
---- Omits the text of the conversation.
 local function value_of(recorded)
   return { id = core.text.printable(recorded.id, 80), model = recorded.model or null,
     began = core.clock.iso(recorded.began_ms), ended = core.clock.iso(recorded.ended_ms),
@@ -53,7 +51,6 @@ local function findings_of(agent, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Adds the session to the run as a completed step.
 local function add_step(run, agent, recorded)
   local seen, step = run.step("session", "session", agent.name,
     { verb = "session", session = recorded.id }, {},
@@ -75,8 +72,7 @@ local function write_model(run, agent, step, seen)
     files_changed = seen.files })
 end
 
---- Registers the session as a target, which a run can execute like a preset.
---- Returns the target's name.
+--- Registers the session as a target, and returns the target's name.
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
@@ -99,12 +95,10 @@ function M.register(recorded)
   return name
 end
 
---- Fills in the runner, the model, the parent and the times of a recorded session in its plan.
---- Removes all limits from the plan.
+--- Fills the facts of a recorded session into its plan, and removes the limits.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end
-  -- moonlet did not start this agent, so the config's limits do not apply.
   config.runners, config.limits = {}, {}
   plan.config, plan.budget = config, {}
   plan.runner = { name = recorded.agent.name }

@@ -1,6 +1,5 @@
---- Reads the file in which an agent stores a conversation, line by line.
---- An agent can write anything as its transcript: a link, a device, a huge file.
---- The readable part of a transcript is returned. No function raises an error.
+--- Reads an agent's transcript by lines. An agent can write anything as its transcript (a link, a
+--- device, a huge file), so the readable part is returned and nothing raises.
 local conversation = require "moonlet.engine.session.conversation"
 
 local M = { texts = conversation.texts }
@@ -53,22 +52,19 @@ function M.each_line(transcript, from, fn)
   return whole
 end
 
---- Parses a line as a JSON object. Returns nil if it is not one.
 function M.entry(line)
   if line:sub(1, 1) ~= "{" then return nil end
   local ok, value = pcall(core.json.decode, line)
   return ok and type(value) == "table" and value or nil
 end
 
---- Reports whether an entry was written at or after the time `since` (ms).
---- Accepts every entry if `since` is nil.
+--- Reports whether an entry was written at or after `since` (ms), if given.
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
   return at ~= nil and at ~= false and at >= since
 end
 
---- Adds a prompt of the user, up to a maximum number and length.
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
