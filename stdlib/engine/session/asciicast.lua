@@ -6,7 +6,6 @@ local M = {}
 
 local longest_chunk = 1 << 20
 
---- Returns the log's time notes, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
 local function notes(root, id)
   local list = {}
   for _, piece in ipairs(log.pieces(root, id, "times")) do
@@ -19,8 +18,7 @@ local function notes(root, id)
   return list
 end
 
---- Converts bytes to text that JSON accepts. Also returns an incomplete last character, which the
---- caller must put before the next bytes.
+--- Converts bytes to text for JSON, and returns an incomplete last character separately.
 local function text_of(bytes)
   local cut = bytes:find "[\192-\247][\128-\191]*$"
   local rest = ""
@@ -30,7 +28,6 @@ local function text_of(bytes)
   return core.text.clean(bytes), rest
 end
 
---- Returns the asciicast of a session as lines of JSON.
 ---@param facts table?  state of a running session; its newest output has no time yet
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),

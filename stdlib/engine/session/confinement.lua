@@ -1,6 +1,5 @@
---- Builds the sandbox of a session's program.
---- The program may write to its temporary folder, the agent's state and one more folder.
---- Codex has its own sandbox, and sandboxes do not nest.
+--- Builds the sandbox of a session's program, which may write to its temporary folder, the agent's
+--- state and one more folder. Codex has its own sandbox, and sandboxes do not nest.
 local grammars = require "moonlet.engine.session.grammars"
 
 local M = {}

@@ -8,7 +8,6 @@ local shortest_part = 12  -- minimum length of the part, if only a part of a wra
 local shortest_unmarked = 24  -- minimum length of an agent's line without a prompt mark
 local transcript_tail, folder_depth = 256 << 10, 4
 
---- Keeps only letters, digits and non-ASCII bytes, so that line wrapping does not matter.
 local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
 
 --- Returns a message's line without the mark that the agent prints before it; nil without a mark.
@@ -47,9 +46,8 @@ end
 ---@field typed string[]   lines that the user typed
 ---@field starts string[]  texts that an agent may print at every start
 
---- Collects the lines of the screen, the user's input and the transcript that identify a
---- conversation. Omits lines that occur in `printed` (the session's folder and the words of its
---- command), because the agent may print these at every start.
+--- Collects the lines that identify a conversation. Omits lines in `printed`, such as the session's
+--- folder, which the agent may print at every start.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}
@@ -77,8 +75,7 @@ function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- Reports whether a line with a prompt mark equals an entry of `list`, or whether one of the two
---- begins with the other.
+--- Reports whether a marked line equals an entry of `list`, or one begins with the other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -93,7 +90,6 @@ local function ends_with_one(list, key)
   return false
 end
 
---- Returns the first line of a screen that belongs to the conversation, or nil.
 ---@param known moonlet.Conversation
 function M.find(known, facts, grammar)
   for _, line in ipairs(lines_of(facts)) do
@@ -121,7 +117,7 @@ end
 ---@field path string
 ---@field size integer
 
---- Finds the agent's own transcript of a conversation. Returns nil if the agent writes none.
+--- Returns nil if the agent writes no transcript of the conversation.
 ---@param id string  id of the conversation
 ---@return moonlet.Transcript?
 function M.transcript(grammar, id)
@@ -134,14 +130,12 @@ function M.transcript(grammar, id)
   return info and { root = root, path = path, size = info.size } or nil
 end
 
---- Reports whether the transcript is longer than it was when M.transcript() found it.
 ---@param transcript moonlet.Transcript
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)
   return info ~= nil and info.size > transcript.size
 end
 
---- Returns the texts in the blocks of a message.
 function M.texts(content)
   if type(content) == "string" then return { content } end
   local list = {}
@@ -152,7 +146,6 @@ function M.texts(content)
   return list
 end
 
---- Returns the newest messages of a transcript, without instructions that the agent added.
 ---@param transcript moonlet.Transcript
 function M.messages(transcript, grammar)
   local from = math.max(0, transcript.size - transcript_tail)

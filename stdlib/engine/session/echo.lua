@@ -24,7 +24,6 @@ function M.notes(home, id)
   return notes
 end
 
---- Replaces complete and incomplete echoes in a part of the log by zero bytes.
 ---@param began integer  offset of the first byte of `bytes`
 ---@param notes moonlet.InputNote[]
 function M.hidden(bytes, began, notes)
@@ -42,8 +41,7 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- Corrects the time for which a program has been silent.
---- If only an echo was printed since the last input, the silence began before that input.
+--- Counts silence from before the last input if only its echo was printed since.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

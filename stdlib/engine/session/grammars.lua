@@ -1,5 +1,4 @@
---- Reads an agent's screen: its prompt, whether it is working, and whether its provider refuses
---- requests. Each runner declares in `screen` how to read its program's screen.
+--- Reads an agent's screen as its runner declares in `screen`: prompt, work, and quota messages.
 local any = require "moonlet.engine.session.any_program"
 local builtin = require "moonlet.engine.runner.names"
 local runners = require "moonlet.engine.load.runners"
@@ -20,7 +19,6 @@ local function runner_of(name)
   return known[name] or nil
 end
 
---- Returns the names of all runners that declare a screen, including the user's own runners.
 function M.names()
   local names = {}
   for _, list in ipairs { builtin.agents, runners.own_names() } do
@@ -29,14 +27,12 @@ function M.names()
   return names
 end
 
---- Returns the patterns that describe an agent's screen, or nil for an unknown agent.
 function M.named(name)
   local runner = name and runner_of(name)
   return runner and runner.screen
 end
 
---- Returns the agent that a command starts, or nil. Compares the first two words of the command,
---- because the first word may be an interpreter that executes the agent's script.
+--- Returns the agent that a command starts. The first word may be an interpreter of its script.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")
@@ -53,7 +49,6 @@ end
 
 local function trimmed(text) return (text:gsub("[%s│┃|]+$", "")) end
 
---- Returns the last lines with text, and the cursor's line with the line above it.
 local function lower_lines(facts)
   local lines = {}
   for _, line in ipairs(facts.lines) do
@@ -78,7 +73,6 @@ local function first_of(lines, patterns)
   end
 end
 
---- Returns the line that shows the prompt, or nil.
 local function matched(prompt, lines, at_cursor)
   local line
   for _, pattern in ipairs(prompt.all or {}) do
@@ -105,7 +99,6 @@ end
 ---@field shell string?     the shell prompt before the cursor
 ---@field download string?  a line that reports a download
 
---- Finds the prompt and the other signs of state on a screen.
 function M.read(facts, agent)
   local lines, at_cursor = lower_lines(facts)
   local grammar, reading = M.named(agent), {}

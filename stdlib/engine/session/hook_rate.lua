@@ -1,6 +1,5 @@
---- Limits how often a session's output starts the user's hooks.
---- A few hooks of each kind run at once per minute.
---- Further events of that minute are counted, and one hook at the end of the minute reports them.
+--- Limits how often a session's output starts hooks: a few of each kind in a minute at once, and
+--- the rest counted in one hook at its end.
 local M = {}
 
 M.per_minute = 6
@@ -15,8 +14,7 @@ local window_ms = 60 * 1000
 ---@return table<string, moonlet.HookWindow>
 function M.new() return {} end
 
---- Reports whether an event may start its hook now. If not, counts the event, so that a later hook
---- can report it.
+--- Reports whether an event may start its hook now. If not, counts it for a later hook.
 ---@param rate table<string, moonlet.HookWindow>
 function M.admits(rate, kind, variables, now_ms)
   local window = rate[kind]
@@ -32,8 +30,7 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the hooks that must run now to report suppressed events, because a minute has passed. At
---- the end of the watch (`is_end`), returns them before the minute has passed, too.
+--- Returns the hooks that report suppressed events when a minute or the watch (`is_end`) ends.
 ---@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)

@@ -1,7 +1,6 @@
---- Implements ctx:session, a program on a terminal as steps of a run.
---- The start and each input are recorded before they happen, so no input is typed twice.
---- Output that a script reads is recorded with its place in the log.
---- A resumed run finds the session again, or raises `lost`.
+--- Implements ctx:session, a program on a terminal as steps of a run. The start and each input are
+--- on record before they happen, so no input is typed twice. A resumed run finds the session again,
+--- or raises `lost`.
 local budget = require "moonlet.engine.budget.budget"
 local closed = require "moonlet.engine.context.closed"
 local confinement = require "moonlet.engine.session.confinement"
@@ -86,8 +85,7 @@ function Session:send(text, options)
   return self
 end
 
---- Returns how many of the first bytes are needed to get `length` bytes of text without escape
---- sequences.
+--- Returns how many bytes contain `length` bytes of text without escape sequences.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do
@@ -129,8 +127,7 @@ end
 
 local conditions = { prompt = true, quiet = true, marker = true, exit = true }
 
---- Waits for a condition: a Lua pattern that the output matches, or "prompt", "quiet", "marker" or
---- "exit".
+--- Waits for a Lua pattern in the output, or for "prompt", "quiet", "marker" or "exit".
 function Session:expect(what, options)
   local own = own_of(self)
   options = options or {}
@@ -204,7 +201,6 @@ local metatable = {
 
 local example = 'ctx:session { "python3", "-i" }'
 
---- Finds the session that an earlier host started for an attempt of this step.
 local function find_started(run, name)
   local ids = core.session.list(run.home.handle)
   for i = #ids, 1, -1 do
@@ -215,7 +211,6 @@ local function find_started(run, name)
   end
 end
 
---- Returns the sandbox rules of the program, or nil and a warning if the system cannot confine it.
 local function rules_of(run, argv, options)
   local rules, why = confinement.rules(argv, options.agent, options.writes and run.top or nil)
   if rules or not why then return rules end
@@ -240,7 +235,6 @@ local function begin(run, key, last, hash, wanted)
   return start.start(run.home, wanted).id
 end
 
---- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, agent =, … }.
 ---@return moonlet.Session
 function M.session(ctx, call)
   local state = context.of(ctx)

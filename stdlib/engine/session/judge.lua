@@ -47,8 +47,7 @@ end
 ---@field waiting integer  number of bytes that the keeper still tries to write
 ---@field why string
 
---- Returns how much output of a session was lost, and why. Returns nil if the session's log is
---- complete.
+--- Returns how much output was lost and why; nil if the log is complete.
 ---@param exit table    exit from core.session.status
 ---@param facts table?  state of a running session
 ---@return moonlet.SessionLoss?
@@ -60,7 +59,6 @@ function M.loss(exit, facts)
   return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
 end
 
---- Describes lost output: "4214784 bytes of its output are missing: No space left on device".
 ---@param loss moonlet.SessionLoss
 function M.loss_text(loss)
   local parts = {}
@@ -71,7 +69,6 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- Describes how a session ended and what output was lost: "exit code 3", "its time limit; 5 bytes …".
 ---@param exit table  exit from core.session.status
 function M.cause(exit)
   local loss = M.loss(exit)
@@ -102,8 +99,7 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- Echo off means a password prompt. If it is unknown whether a process reads the terminal, the
-  -- terminal must also be quiet.
+  -- Echo off means a password prompt. The terminal must be quiet if its reader is unknown.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
@@ -142,9 +138,8 @@ local function tool_of(facts, agent, limits)
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
 end
 
---- Judges the progress of a session by its output and by the measurements in `more`: `busy` is the
---- CPU usage in percent, `moved` is the I/O in bytes per second, and `edited` is the path of a
---- changed file. A field is nil if it was not measured.
+--- Judges progress by the output and by `more`: CPU usage `busy` in percent, I/O `moved` in bytes
+--- per second, and a changed file `edited`. What was not measured is nil.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms
@@ -183,7 +178,6 @@ local function progress(facts, reading, agent, limits, more)
   return verdict("suspect", "silence:" .. ago(limits.suspect), same, { draws, work })
 end
 
---- Returns the verdict about a session.
 ---@param status "none"|"running"|"exited"|"lost"
 ---@param exit table          exit from core.session.status
 ---@param facts table?        state of a running session; nil if its keeper does not answer

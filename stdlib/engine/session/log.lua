@@ -1,6 +1,5 @@
---- Reads the log of a session: the exact bytes that its program printed, in several files. When the
---- log is full, the oldest files are deleted. An offset always counts from the first byte that the
---- program printed.
+--- Reads a session's log: the exact bytes that its program printed, in several files of which the
+--- oldest are deleted. An offset counts from the first byte that was printed.
 local store = require "moonlet.engine.session.store"
 
 local M = {}
@@ -13,7 +12,6 @@ local search_step = 1 << 20
 ---@field from integer   offset of the file's first byte
 ---@field size integer
 
---- Returns the files of the log, oldest first.
 ---@param root any   the opened `.agent` folder; nil if it was removed
 ---@param ending "log"|"times"
 ---@return moonlet.SessionPiece[]
@@ -90,8 +88,7 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- Returns the last `most` bytes without an incomplete escape sequence or character at their start.
---- Also returns the offset of these bytes and of the oldest byte in the log.
+--- Returns the last `most` bytes, without a partial sequence, their offset, and the oldest offset.
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
   local from = math.max(first, last - most)

@@ -18,7 +18,6 @@ local function noted(home, id)
   return keys
 end
 
---- Makes a reader of a session's log that skips markers which are already recorded.
 ---@param from integer?  offset to read from; default: the start of the log
 function M.reader(home, id, from)
   return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
@@ -56,15 +55,13 @@ local function candidates(bytes)
   return {}
 end
 
---- Reads the lines that were printed since the previous call. Returns those that may be markers.
 local function printed(reader)
   local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
   reader.offset = began + #bytes
   return candidates(ended_lines(reader, bytes))
 end
 
---- Finds the markers in `lines` that are new to this reader, and returns them. Records those that
---- the session's events do not contain yet.
+--- Returns the markers that are new to this reader, and records new ones of the session.
 local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
   local before = found[1] and noted(reader.home, reader.id)
@@ -76,7 +73,6 @@ local function note(reader, lines)
   return found
 end
 
---- Records the markers that are new in the log or on the screen, and returns them.
 ---@param facts table?  state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
@@ -85,7 +81,6 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- Reports whether the session has printed a marker that this reader has not read yet.
 ---@param is_over boolean  true if the session has ended
 function M.is_there(reader, is_over)
   local before
@@ -96,7 +91,6 @@ function M.is_there(reader, is_over)
   return is_over and report.markers(candidates(reader.rest), {})[1] ~= nil
 end
 
---- Records all markers that a session has printed so far.
 function M.catch_up(home, id)
   local reader, before = M.reader(home, id), nil
   local is_over = core.session.status(home.handle, id) ~= "running"

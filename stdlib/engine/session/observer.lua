@@ -9,7 +9,6 @@ local M = {}
 
 local pause_ms = 500
 
---- Returns the kind and the author of an intervention in events.jsonl, or nil for another event.
 local function act_of(note)
   if note.type == "intervention" then return note.act, "rule" end
   local is_act = note.type == "attached" or note.type == "detached" or note.type == "killed"
@@ -17,7 +16,6 @@ local function act_of(note)
   if is_act and note.by == "user" then return note.type, note.by end
 end
 
---- Makes an observer, which reports the events of a session to the run that started it.
 ---@param key string  key of the session's step
 function M.new(run, key, id)
   return { run = run, key = key, id = id, reader = markers.reader(run.home, id),

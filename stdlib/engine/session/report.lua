@@ -11,7 +11,6 @@ local read_cap, longest_line = 4 << 20, 500
 local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
---- Lists the files below a folder that changed since a time. If there are many, lists only some.
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
   local found, seen, stack = {}, 0, { "" }
@@ -37,7 +36,6 @@ end
 local test_lines = { "%d+ passed", "%d+ failed", "^Tests?:%s", "^ok%s+%S", "^FAIL", "^PASS", "%d+ tests? ",
   "test result:" }
 
---- Returns the last line that summarises a test run, or nil if no line does.
 local function tests_of(lines)
   for i = #lines, 1, -1 do
     for _, pattern in ipairs(test_lines) do
@@ -49,7 +47,6 @@ end
 --- Maps the names of markers to the types of their events.
 M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
---- Finds the markers {type, text} in lines of output. Returns each marker only once.
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
 function M.markers(lines, seen)
@@ -77,7 +74,6 @@ function M.lines(root, id)
   return lines
 end
 
---- Makes the report of a session.
 ---@param row table         a row of states.of()
 function M.of(home, rec, row)
   local root = store.root(home)
@@ -97,7 +93,6 @@ function M.of(home, rec, row)
     parent = rec.parent }
 end
 
---- Formats the report as text.
 function M.text(report)
   local lines = { ("%s: %s%s, %s"):format(report.id, report.state, report.state == "ended" and report.exit_code
     and report.exit_code >= 0 and (" (exit %d)"):format(report.exit_code) or "",

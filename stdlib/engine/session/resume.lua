@@ -16,14 +16,12 @@ local poll_ms, longest_ms = 200, 20000
 -- line for five seconds, the whole conversation is on the screen.
 local drawn_ms = 5000
 
---- Returns the last conversation id that the agent's output names.
 local function conversation_id(root, id, grammar)
   local found
   for named in log.plain((log.tail(root, id, tail_bytes))):gmatch(grammar.resume.id) do found = named end
   return found
 end
 
---- Returns the program of a session with its options, but without the initial prompt.
 local function command(argv, grammar)
   local words, i = {}, 1
   repeat
@@ -44,7 +42,6 @@ local function command(argv, grammar)
   return words, program
 end
 
---- Returns the command that continues the conversation of a session.
 ---@param is_last boolean?  continue the newest conversation, whatever its id
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
@@ -64,7 +61,6 @@ function M.command(home, rec, is_last)
   return table.move(more, 1, #more, program + 1, table.move(words, program + 1, #words, program + #more + 1, words)), id
 end
 
---- Collects the recorded inputs of a session.
 local function typed(home, id)
   local texts = {}
   for _, event in ipairs(store.events(home, id)) do
@@ -90,7 +86,6 @@ local function recorded(home, old, argv)
   return { grammar = grammar, id = id, known = known, transcript = transcript }
 end
 
---- Explains why a running session does not show the conversation.
 local function missing(own, old)
   if own.id and not own.transcript then
     return ("%s has no transcript of the conversation %s"):format(old.agent, own.id)
@@ -101,8 +96,7 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until the screen or the transcript of the new session shows that the conversation
---- continues. Returns the evidence as a text, or false and the reason.
+--- Waits until screen or transcript show the conversation. Returns the evidence, or false and why.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
@@ -125,8 +119,7 @@ local function comes_back(home, old, id, own)
   return false, missing(own, old)
 end
 
---- Starts a session that continues the conversation of the session `id`. In the result, `context`
---- is the evidence that the conversation continues, or false.
+--- Starts a session that continues another. `context` is the evidence that it does, or false.
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
 ---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
 ---   conversation: string?}

@@ -28,7 +28,6 @@ local default_grace_ms, label_cap = 5000, 200
 ---@field run string?
 ---@field step string?
 
---- Returns the user's environment with the variables that a program on this terminal needs.
 local function environment(id)
   local list = {}
   for name, value in pairs(core.system.env_matching "") do
@@ -103,10 +102,9 @@ local function start(home, wanted)
   return rec
 end
 
---- Starts the program and returns the session's record. A failure leaves no folder.
+--- Starts the program and returns the record. A failure leaves no folder.
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
-  -- A lock makes the check of the session's name and its start atomic.
   core.run.make_home(home.handle)
   return lock_file.during(store.root(home), "sessions.lock", function() return start(home, wanted) end)
 end

@@ -11,7 +11,6 @@ local M = {}
 
 local poll_ms, second_look_ms = 50, 400
 local quiet_ms = 2000
--- Output is searched in pieces of this size, which overlap so that no match is missed.
 local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
@@ -19,7 +18,6 @@ local function command_of(rec)
   return rec.damaged and not rec.removed and "unknown: session.json cannot be read" or table.concat(rec.argv, " ")
 end
 
---- Returns the processor and I/O rates of the processes between two readings.
 local function activity(before, after, ms)
   local one, two = before.processes, after.processes
   if not one or not two or not one.cpu_ms or not two.cpu_ms then return 0, 0 end
@@ -27,7 +25,6 @@ local function activity(before, after, ms)
   return math.max(0, (two.cpu_ms - one.cpu_ms) * 100 // ms), math.max(0, moved * 1000 // ms)
 end
 
---- Judges a session and returns the verdict with its facts.
 ---@return moonlet.SessionVerdict found, table? facts, table exit, moonlet.SessionRecord rec
 function M.judge(home, id, limits)
   local rec = store.read(home, id)
@@ -63,8 +60,7 @@ local function waits_for(home, id, found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- Returns the text after a [QUESTION] marker on the screen, or nil. A question that was printed
---- before the last input counts as answered.
+--- Returns a [QUESTION] on the screen that no later input has answered.
 ---@param from integer?  ignore questions printed before this offset
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
@@ -75,7 +71,6 @@ function M.question(home, id, facts, from)
   return question and question:match "^[^\n]+" or nil
 end
 
---- Raises an error if a session has ended.
 ---@param kind string?  kind of the error after a normal exit (default "failed")
 function M.check_alive(home, id, kind)
   local status, exit = core.session.status(home.handle, id)
@@ -88,7 +83,6 @@ function M.check_alive(home, id, kind)
     message = ("the session %s has ended (%s)"):format(id, judge.cause(exit)) }, 0)
 end
 
---- Returns a session as a row of `session list`.
 function M.of(home, id)
   local found, facts, exit, rec = M.judge(home, id)
   return {
@@ -104,7 +98,6 @@ function M.of(home, id)
   }
 end
 
---- Formats the facts behind a verdict as lines, strongest evidence first.
 function M.facts_text(facts)
   local program, processes = facts.program or {}, facts.processes or {}
   local function yes(value) return value and "yes" or "no" end
@@ -158,8 +151,7 @@ function M.finish(home, id, grace)
   return M.of(home, id)
 end
 
---- Adds the processes of sessions to the list `children`. If a session's keeper was killed, ends
---- the orphans and adds their number to `swept`.
+--- Adds sessions' processes to `children`, and ends those whose keeper was killed (`swept`).
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
@@ -184,17 +176,15 @@ local function pattern_in(text, pattern)
   return at
 end
 
---- Maps the name of a wait condition to a function that tests it on a running session.
 local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  -- Read the screen, because programs that redraw it print no lines that could be searched in the
-  -- log.
+  -- Programs that redraw their screen print no lines that the log shows.
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 
---- Waits for an event or a pattern. Returns "came", "ended" or "timeout", and the session's row.
+--- Waits for an event or a pattern. Returns "came", "ended" or "timeout", and the row.
 ---@param limit integer?   ms
 ---@param from integer?    offset from which to search; default: the oldest byte in the log
 ---@param meanwhile fun()?  function to call repeatedly during the wait

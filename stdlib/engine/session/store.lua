@@ -22,12 +22,10 @@ local record_cap, unwritten_cap = 1 << 20, 1 << 20
 --- Returns the path of a session's file, relative to `.agent`.
 function M.path(id, name) return ("sessions/%s%s"):format(id, name and "/" .. name or "") end
 
---- Opens the `.agent` folder. Returns nil if it does not exist.
 function M.root(home) return (core.file.root(home.agent_path)) end
 
 local function redacted(value) return (core.secret.hide(value)) end
 
---- Writes the record and redacts the secrets of the environment in it.
 function M.write(home, rec)
   local root, why = core.file.root(home.agent_path)
   if not root then error(why, 0) end
@@ -35,8 +33,7 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- Reads the record of a session. If the record is damaged, returns a minimal record, because the
---- session may still run.
+--- Reads a session's record; a minimal one if it is damaged, because the session may still run.
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
@@ -67,7 +64,6 @@ function M.note(home, id, event)
   end
 end
 
---- Returns the events of a session, oldest first.
 function M.events(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "events.jsonl"), 16 << 20) or ""
@@ -94,7 +90,6 @@ function M.find(home, word)
     #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
 end
 
---- Returns the screen and the state of a running session, or nil and an error.
 ---@return table? facts, moonlet.Error? err
 function M.look(home, id, history)
   local ok, text = pcall(core.session.look, home.handle, id, history or 0)
@@ -102,7 +97,6 @@ function M.look(home, id, history)
   return core.json.decode(text)
 end
 
---- Returns the last screen of a session that has ended, or nil if no screen was stored.
 function M.last_screen(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "screen.json"), 16 << 20)

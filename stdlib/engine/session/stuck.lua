@@ -1,5 +1,4 @@
---- Handles a stuck agent: answers a prompt, waits for a download, presses Enter, or ends the agent.
---- Only a rule of the user can approve anything.
+--- Handles a stuck agent. Only a rule of the user can approve anything.
 local M = {}
 
 ---@class moonlet.StuckPolicy
@@ -29,8 +28,7 @@ M.defaults = {
 
 local function none(why) return { act = "none", why = why } end
 
---- Returns the text and the keys that answer the prompt on the screen. Returns nil if the keys for
---- "deny" or "approve" are unknown. Any other answer is typed as a text with Enter.
+--- Returns the text and keys of an answer; nil if the keys for "deny" or "approve" are unknown.
 local function keys_of(found, answer)
   local known = found.prompt and found.prompt[answer]
   if known then return known.text, known.keys, known.enter end

@@ -1,5 +1,4 @@
---- Types into a session and records the input.
---- With echo off the text may be a password, so it is not recorded.
+--- Types into a session and records the input, unless echo is off and it may be a password.
 local echo = require "moonlet.engine.session.echo"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
@@ -7,8 +6,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- Pauses before Enter, because a program in raw mode may treat text and Enter that arrive together
---- as a paste.
+--- Pauses before Enter, because a program may treat text and Enter that arrive together as a paste.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1
@@ -37,7 +35,7 @@ local function check_text(text, program)
   end
 end
 
---- Types into a running session. Raises an error if the session has ended or a person controls it.
+--- Types into a running session. Raises an error if it has ended or a person controls it.
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
   local facts, err = echo.look(home, id)

@@ -32,8 +32,7 @@ local function take_over(watch)
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- Reports whether this process may run hooks now. A process that also handles stuck agents has
---- priority.
+--- Reports whether this process may run hooks; one that handles stuck agents has priority.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)
@@ -66,14 +65,12 @@ local function call(watch, name, more)
   watch.say(("%s: %s"):format(rec.id, hook_text.failed(name, argv, why)))
 end
 
---- Runs the hook of an event, if the user has one and its rate limit allows it.
 local function fire(watch, name, more)
   local argv = watch.hooks[name]
   if not argv or #argv == 0 or not has_hooks(watch) then return end
   if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then call(watch, name, more) end
 end
 
---- Runs the hooks that report the events which the rate limit suppressed.
 local function fire_counted(watch, is_end)
   for _, item in ipairs(hook_rate.due(watch.rate, core.clock.monotonic(), is_end)) do
     item.variables.MOONLET_MORE = item.count
@@ -86,7 +83,6 @@ local function work_of(watch)
   return { MOONLET_FILES_CHANGED = #summary.files_changed, MOONLET_TESTS = summary.tests or "" }
 end
 
---- Reports whether the hook for the session's end has already run.
 local function is_reported(watch)
   for _, event in ipairs(store.events(watch.home, watch.rec.id)) do
     if event.type == "hook" and event.hook == "done" and not event.text then return true end
@@ -159,7 +155,6 @@ end
 M.only_hooks = { poke = math.huge, answers = {} }
 for kind in pairs(stuck.defaults.answers) do M.only_hooks.answers[kind] = "ask" end
 
---- Reports whether the user has a hook for an event of sessions.
 ---@param hooks table<string, string[]>
 function M.has_hooks(hooks)
   for _, name in ipairs { "question", "milestone", "stuck", "blocked", "done" } do
