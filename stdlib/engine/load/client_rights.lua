@@ -33,7 +33,6 @@ function M.tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- Returns a copy of a budget in which no limit exceeds the limit in a client's rights.
 ---@param budget table
 ---@param rights moonlet.ClientRights
 function M.bounded(budget, rights)
@@ -47,7 +46,6 @@ local function refuse(message, hint)
   error({ kind = "denied", usage = true, message = message, hint = hint }, 0)
 end
 
---- Raises an error if a client may not start this program as a check.
 ---@param rights moonlet.ClientRights
 function M.check_program(rights, program)
   for _, name in ipairs(rights.programs) do
@@ -57,7 +55,6 @@ function M.check_program(rights, program)
     "the user's config names such programs: mcp = { programs = { … } }")
 end
 
---- Raises an error if the config does not allow an MCP client to run a preset.
 ---@param rights moonlet.ClientRights
 function M.check_preset(rights, name)
   for _, allowed in ipairs(rights.presets) do
@@ -68,7 +65,6 @@ function M.check_preset(rights, name)
     ("the user allows presets in the config: mcp = { presets = { \"%s\" } }"):format(shown))
 end
 
---- Raises an error if an MCP client starts a packet whose fields only a person may set.
 ---@param rights moonlet.ClientRights
 ---@param packet table  with validation, runner, auto_approve
 ---@param words_of fun(command: string, where: string): string[]

@@ -57,8 +57,7 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field loop "warn"|"end"|nil
 ---@field prompts table<string, string>  role -> template text
 
---- Returns the path of the config that applies, or nil if there is none. A config that the
---- embedding program chose has priority over the user's own.
+--- Returns the config's path; that of the embedding program has priority over the user's own.
 function M.path()
   local chosen = core.host.config()
   if chosen then return chosen ~= "" and chosen or nil end
@@ -103,7 +102,6 @@ local function line_of(text, path)
   return lines + 1
 end
 
---- Copies plain data. Raises an error for any other value, such as a function.
 local function data(value, path, budget, fail)
   budget.count = budget.count + 1
   if budget.count > most_values then fail(path, ("it holds more than %d values"):format(most_values)) end
@@ -129,8 +127,7 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
---- Contains the path of the config that is being evaluated. If the evaluation never ends, the error
---- message names this path.
+--- The config that is being evaluated, for the error if this never ends.
 ---@type string?
 M.reading = nil
 
@@ -196,7 +193,6 @@ function M.read(text, path)
   return config
 end
 
---- Loads the config, or returns an empty one if there is no file.
 ---@param path string?  default: the user's own config
 ---@return moonlet.Config
 function M.load(path)

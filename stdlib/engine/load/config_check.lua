@@ -14,8 +14,7 @@ local top_fields = { runner = "string", runners = "table", routes = "table", pri
   loop = "string", machines = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
---- Lists the fields of `runners.command` in the config. They apply to every program of
---- `--runner command:`.
+--- The fields of `runners.command`, for every program of `--runner command:`.
 local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer", worktrees = "integer" }
@@ -68,7 +67,6 @@ end
 local Check = {}
 Check.__index = Check
 
---- Reports and removes each unknown key, and each value of a wrong type.
 ---@return boolean  false if the value is not a table
 function Check:fields_of(value, fields, path)
   if type(value) ~= "table" then
@@ -266,7 +264,6 @@ function Check:prompts(prompts)
   end
 end
 
---- Checks the field `mcp` of the config, which says what a main agent may do over MCP.
 function Check:mcp(mcp)
   if not self:fields_of(mcp, mcp_fields, { "mcp" }) then return end
   if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end
@@ -288,7 +285,6 @@ function Check:mcp(mcp)
   end
 end
 
---- Reports whether a path can name a folder to keep in a worktree.
 local function is_keepable(path)
   for name in path:lower():gmatch "[^/]+" do
     if name == ".git" or name == ".agent" then return false end
@@ -320,7 +316,6 @@ function Check:worktree(worktree, path)
   end
 end
 
---- Checks the settings of single repositories, which are listed by their absolute paths.
 function Check:repositories(repositories)
   for path, entry in pairs(repositories) do
     local at = { "repositories", path }
@@ -333,7 +328,6 @@ function Check:repositories(repositories)
   end
 end
 
---- Checks the other machines on which steps may run.
 function Check:machine(name, entry)
   local path = { "machines", name }
   local function wrong(key, message, hint)

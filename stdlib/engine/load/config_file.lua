@@ -1,4 +1,3 @@
---- Writes the default runner into the user's config file and changes nothing else there.
 local config = require "moonlet.engine.load.config"
 local record = require "moonlet.record"
 local runners = require "moonlet.engine.load.runners"

@@ -1,5 +1,4 @@
 --- Makes reading or setting an unknown global an error that suggests a similar name.
---- A file may define global functions.
 local record = require "moonlet.record"
 
 local M = {}
@@ -8,7 +7,6 @@ local files = "read with ctx:read, write with ctx:write, start programs with ctx
 
 local beside = 'require "name" loads name.lua beside the preset'
 
---- Suggests a replacement for a global that only plain Lua or other tools have.
 local absent = {
   io = files, package = "require finds the library and the files beside the preset",
   dofile = beside, loadfile = beside,

@@ -53,7 +53,6 @@ end
 
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
---- Lists the folders on disk that may contain presets, in search order.
 ---@param asking moonlet.Source?  preset that runs another preset; its folder is also searched
 function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
@@ -67,8 +66,7 @@ end
 
 local most_files, most_bytes = 200, 8 << 20
 
---- Reads the scripts and texts below a folder into `files`, without tests.
---- Returns false if they exceed the limit.
+--- Reads the files below a folder, without tests. Returns false if they exceed the limit.
 local function gather(root, folder, files, tests)
   tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -101,8 +99,7 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
---- Reads a preset's files into memory when they are first hashed.
---- The run executes these cached files, so that nobody can change them after they were hashed.
+--- Reads a preset's files once, so that nobody can change them after they were hashed.
 local function disk_files(root, folder, main, text)
   local snapshot
   local function read(file)
@@ -183,7 +180,7 @@ end
 ---@return moonlet.Source?
 function M.built_in(name) return embedded[name] and builtin_source(name) end
 
---- Returns the source of a preset on disk. M.open() raises the error if it cannot be read.
+--- M.open() raises the error of a preset that cannot be read.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -348,8 +345,7 @@ local function script_require(source, globals)
   end
 end
 
---- Loads a script's text, or raises an error for a syntax error.
---- `on_missing(name, environment)` returns the value of an unknown global.
+--- Loads a script's text. `on_missing(name, environment)` returns an unknown global's value.
 function M.load(origin, text, globals, on_missing)
   if text:byte(1) == 27 then record.refuse(origin .. " is bytecode; scripts are text") end
   text = text:gsub("^\xef\xbb\xbf", "")
@@ -378,8 +374,7 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- Returns the hash of a source that was opened. If the source has its own folder, this is the hash
---- of the folder, otherwise of the files that were read.
+--- Returns the hash of an opened source: of its folder, or of the files that were read.
 local function opened_hash(source)
   if source.folder then return source.hash() end
   local lines = { core.text.sha256(source.text) }
@@ -394,7 +389,6 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin)
 end
 
---- Warns if a preset cannot be found by its declared name, because its file has another name.
 function M.name_warning(source, preset)
   if not preset or source.named or source.builtin then return nil end
   local file = source.path:match "([^/]+)/init%.lua$" or source.name
@@ -425,15 +419,14 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- Guesses whether a script's last statement returns a preset. Ignores strings and comments.
+--- Guesses whether the last statement returns a preset, beside strings and comments.
 local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
   local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"
   return last ~= nil and not last:find "\n[%a_]"
 end
 
---- Runs a source until it returns or reads `ctx`.
---- Returns the preset, or for a script a function: resume(ctx) -> the script's result.
+--- Runs a source until it returns or reads `ctx`. Returns the preset, or resume(ctx) of a script.
 ---@param args string[]? arguments of a script
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
@@ -511,7 +504,6 @@ function M.try(source)
   core.script.interrupt_first(true)
   local ok, preset = pcall(M.preset, source)
   core.script.interrupt_first(false)
-  -- The interruption stays set until the next wait, so wait once to clear it.
   if not ok then core.task.sleep(0) end
   return ok, preset
 end

@@ -1,5 +1,4 @@
---- Resolves the presets that a preset runs with ctx:preset, before anything starts.
---- The preset's hash covers the text of its nested presets.
+--- Resolves the presets of ctx:preset before anything starts. The preset's hash covers their text.
 local record = require "moonlet.record"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
@@ -53,7 +52,6 @@ function M.resolve(home, source, preset, above)
   source.opened = source.opened and core.text.sha256(table.concat(texts, "\n"))
 end
 
---- Returns the combined hash of a source's nested presets, or "" without nested presets.
 function M.hash(source) return source.nested and source.opened or "" end
 
 return M

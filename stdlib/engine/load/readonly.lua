@@ -1,4 +1,3 @@
---- Provides read-only views of modules, so that scripts cannot change the host's own tables.
 local closed = require "moonlet.engine.context.closed"
 
 local M = {}

@@ -11,7 +11,6 @@ local function merged(base, over)
   return result
 end
 
---- Returns the user's entry for a task type, whatever the spelling of its name.
 local function own_entry(own, name)
   if own[name] then return own[name] end
   for key, entry in pairs(own) do
@@ -20,9 +19,8 @@ local function own_entry(own, name)
   return nil
 end
 
---- Chooses the runner and model for a task.
---- For work that needs a stronger reviewer, raises `denied` with `escalate = true`.
---- `force` with a reason overrides this, and the reason becomes part of `why`.
+--- Chooses the runner and model for a task. Work for a stronger reviewer raises `denied` with
+--- `escalate = true`, unless `force` gives a reason, which becomes part of `why`.
 ---@param spec {task_type: string?, risk: "low"|"medium"|"high"|nil, force: boolean?, reason: string?, config: table?}
 ---@return {runner: string, model: string?, why: string, task_type: string?, forced: boolean?}
 return function(spec)

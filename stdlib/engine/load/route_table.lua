@@ -10,7 +10,6 @@ M.fields = { runner = "string", model = "string", escalate = "boolean", why = "s
 --- Defines the default sidecar, a fast agent for small tasks of low or medium risk.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
 
---- Lists the task types that a sidecar does well.
 M.good = {
   ["first-pass-review"] = "a first look at code before a strong review",
   ["path-classification"] = "which path a commit takes: fast, skill, code or risk",
@@ -26,7 +25,6 @@ M.good = {
   ["todo-scan"] = "what is marked as still to be done",
 }
 
---- Maps the task types that need a person, or a stronger and independent reviewer, to the reason.
 M.escalate = {
   ["algorithm-design"] = "core algorithm design is for you to decide",
   ["final-approval"] = "the final approval of high-risk code needs a strong, fresh reviewer",
@@ -92,8 +90,7 @@ function M.check_risk(risk, what)
   end
 end
 
---- Reports whether a word is a misspelling of a known word.
---- Few edits are allowed, so that "code-scan" does not match "todo-scan".
+--- Reports whether a word is a misspelling, by few edits: "code-scan" is not "todo-scan".
 local function is_slip(word, known)
   if word == known then return true end
   if #word < 4 then return false end
@@ -151,7 +148,6 @@ local function refused_part(name)
 end
 
 --- Raises an error for a misspelt task type, so that no typo sends refused work to a sidecar.
---- Accepts an unknown task type if it does not resemble a known one.
 ---@param name string   result of normal()
 ---@param own table     routes of the user's config
 function M.check_name(name, own)

@@ -64,7 +64,7 @@ end
 --- M.parse() returns this value if no runner was chosen.
 M.none = { none = true }
 
---- Parses the value of --runner, or of ctx:agent's runner. routing.lua resolves "route".
+--- Parses a --runner or a runner of ctx:agent. routing.lua resolves "route".
 ---@param text string?  nil if no runner was chosen
 ---@return {name: string?, argv: string[]?, none: boolean?}
 function M.parse(text, config)

@@ -1,6 +1,5 @@
---- Loads a user's own runner from a Lua file that the config names.
---- A user's runner is sandboxed and its results are checked. A fault fails only its own attempt.
---- examples/runner-mine.lua shows a runner of the user's own.
+--- Loads a user's own runner in a sandbox and checks its results, so that a fault fails only its
+--- own attempt. examples/runner-mine.lua is an example.
 local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
@@ -105,7 +104,6 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- Validates the field `screen` of a user's runner, which describes the program's terminal screen.
 local function checked_screen(name, screen)
   record.check(screen, screen_fields, "screen of runner " .. name)
   screen.prompts = screen.prompts or {}
@@ -117,7 +115,6 @@ local function checked_screen(name, screen)
   return screen
 end
 
---- Wraps the user's parser, which returns events in moonlet's own format.
 local function own_parser(parse)
   return stream.guarded(function(state, line, events)
     state.lines = state.lines + 1
@@ -137,8 +134,7 @@ local function own_parser(parse)
   end)
 end
 
---- Parses a line of output of a program that prints its answer as plain text.
---- Only exit code 0 counts as success.
+--- Parses plain text. Only exit code 0 counts as success.
 local function text_parser(state, line)
   state.lines, state.events = state.lines + 1, 1
   stream.keep_text(state, line .. "\n", true)
