@@ -21,7 +21,6 @@ end
 
 local kinds = {}
 
---- Makes reading an unknown field of a result an error. The fields in `known` may be nil.
 ---@generic T: table
 ---@param value T
 ---@return T
@@ -67,8 +66,7 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- Returns a copy of a preset's arguments. Reading an unknown argument raises an error.
---- Changes of the copy do not change the run's record.
+--- Returns a copy of a preset's arguments, whose changes do not change the run's record.
 function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

@@ -34,7 +34,6 @@ M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {},
 
 local states = setmetatable({}, { __mode = "k" })
 
---- Builds `ctx.host` for a state. engine/run/verbs.lua assigns this function.
 ---@type fun(state: moonlet.State): table
 M.host_view = nil
 
@@ -49,7 +48,6 @@ M.called = setmetatable({}, { __index = function(called, name)
   return kept
 end })
 
---- Records for `preset check` that the script has reached this call of a ctx method.
 local function note_reached(ctx)
   local checking = states[ctx] and states[ctx].run.checking
   local place = checking and core.text.place()
@@ -117,7 +115,7 @@ function M.new(state)
   return ctx
 end
 
---- Returns the state of a ctx. Raises an error for other values, and after the body has ended.
+--- Raises an error for a value other than a ctx, and after its body has ended.
 function M.of(ctx)
   local state = states[ctx]
   if not state then
@@ -130,7 +128,6 @@ end
 
 local escapes = { ["/"] = "%2F", ["#"] = "%23" }
 
---- Escapes bytes that are not UTF-8, because a record can contain only UTF-8.
 local function as_escape(char) return ("%%%02X"):format(char:byte()) end
 
 local function escaped(run, name)
@@ -139,9 +136,8 @@ local function escaped(run, name)
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- Returns a name in the form that keys contain.
---- Escapes "/" and "#", which separate the parts of a key, so that no two steps share a key.
---- Replaces secrets, because keys name records, processes and folders.
+--- Returns a name in the form that keys contain: "/" and "#", which separate a key's parts, are
+--- escaped, and secrets are replaced, because keys name records, processes and folders.
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -159,15 +155,13 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the state whose counters number the next steps of a body.
---- In a clean-up that uses the body's ctx, this is the clean-up's own state.
+--- Returns the state that counts a body's next steps: a clean-up's own if it uses the body's ctx.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
 end
 
---- Raises an error if an enclosing scope has exceeded its budget, except in a clean-up, which may
---- still run commands.
+--- Raises an error if a budget is spent, except in a clean-up, which may still run commands.
 function M.check_spent(state)
   if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
 end
@@ -185,8 +179,7 @@ function M.check_name(name)
   end
 end
 
---- Warns if a branch uses the ctx of the function around it. The keys of the branch's steps then
---- depend on timing.
+--- Warns if a branch uses an outer ctx, because its steps' keys then depend on timing.
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end
@@ -196,10 +189,9 @@ local function tell_foreign(state)
     .. "when they come: use the ctx that the branch is given"):format(core.text.place() or "the script") })
 end
 
---- Returns the key of the next step called `name`; repeated names get a number.
---- A body is one coroutine, so the number in a key never depends on timing.
---- Every verb calls this function first, so that a cancelled body stops here.
---- Runs postponed clean-ups of inner bodies before the step.
+--- Returns the key of the next step; repeated names get a number. A body is one coroutine, so the
+--- number never depends on timing. Every verb calls this first, so that a cancelled body stops
+--- here. Runs postponed clean-ups of inner bodies.
 ---@param at_once boolean?  the caller must not wait here
 function M.key(state, name, at_once)
   core.task.check()

@@ -1,5 +1,4 @@
---- Runs a function in parallel for each item of a list. Each result has its item's index.
---- The result of a failed branch is a lost value (core.lost).
+--- Runs a function in parallel for each item of a list. A failed branch's result is a lost value.
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
@@ -16,8 +15,7 @@ local kind_of, is_prepared = scope.kind_of, scope.is_prepared
 
 local M = {}
 
---- Errors of these kinds always end the whole fan-out.
---- A spent budget does not end a fan-out, because running branches are already paid for.
+--- These errors end the whole fan-out. A spent budget does not: running branches are paid for.
 local fatal = { cancelled = true, limit = true }
 
 local any_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration" }
@@ -71,7 +69,7 @@ local function quorum_error(failed, need, total, first)
   }
 end
 
---- Returns an error if no branch succeeded, or if a provider's quota caused a failure; else nil.
+--- Returns an error if no branch succeeded, or a quota caused a failure.
 local function lost_cause(failures, total)
   for _, item in ipairs(failures) do
     if kind_of(item.error) == "quota" then return item.error end
@@ -142,8 +140,7 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   }
 end
 
---- Runs the branches as tasks in the scope of `state`. Calls on_end(i, ok, value) after each.
---- Returns outcomes[i] = {ok, value}.
+--- Runs the branches, calls on_end(i, ok, value) after each, and returns outcomes[i] = {ok, value}.
 local function run_branches(plan, state, on_end)
   local outcomes, next_index = {}, 1
   local function worker()
@@ -156,8 +153,7 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- The event `progress` contains the total number of branches, because a live view sees only those
-  -- that have started.
+  -- A live view sees only the branches that have started, so tell it their number.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -166,8 +162,7 @@ local function run_branches(plan, state, on_end)
   return outcomes
 end
 
---- Runs the branches of a fan-out in a scope of their own.
---- `on_end(state, i, ok, value)` decides how the end of a branch affects the others.
+--- Runs the branches in a scope of their own; `on_end` decides how an end affects the others.
 local function run_plan(plan, on_end)
   local options = { budget = plan.budget, timeout = plan.timeout, what = plan.path }
   return scope.body(plan.run, plan.path, options, function(inner)
@@ -244,8 +239,7 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if scope.is_spent(err) or kind_of(err) == "quota" or infrastructure_error.is(err) then
-      -- Running branches have already cost money, so a spent budget or a quota error does not
-      -- cancel them.
+      -- Running branches are already paid for, so they are not cancelled.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
@@ -255,8 +249,7 @@ local function run_all(plan)
   end)
   local failures = failures_of(plan, outcomes)
   local cause = lost_cause(failures, plan.total)
-  -- With `settle`, a fan-out whose branches all failed raises no error, but makes the run fail
-  -- (verdict.lua).
+  -- With `settle`, a fan-out without a success raises nothing, but the run fails (verdict.lua).
   local fails = plan.settle and cause and kind_of(cause) == "quorum" or nil
   if cause and not fails then error(cause, 0) end
   if #failures > 0 and (plan.need or fails) then
@@ -302,14 +295,12 @@ end
 
 local reason = "another branch has succeeded"
 
---- Reports whether another branch of the ctx:any has won and cancelled this task.
 function M.has_lost()
   local err = task.pending_error()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- Builds the recorded result of a ctx:any. It contains the failures, so that a resume does not run
---- the failed branches again.
+--- Builds the record of a ctx:any. A resume does not run its failed branches again.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do

@@ -1,6 +1,5 @@
---- Runs a body's finalizers (ctx:finally) when the body has ended.
---- A parked run has not ended, so everything that it has set up stays.
---- If a finalizer parks the run, the remaining finalizers run when the run continues.
+--- Runs a body's finalizers (ctx:finally) when the body has ended, which a parked run has not. If a
+--- finalizer parks the run, the others run when it continues.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
 local context = require "moonlet.engine.context.context"
@@ -17,8 +16,7 @@ end
 
 local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
 
---- Calls `fn` with its own time limit, and does not let a cancellation interrupt it. Returns false
---- and the error if `fn` fails.
+--- Calls `fn` with its own time limit, shielded from cancellation.
 ---@param fn fun(shield: any)
 ---@param ms integer?  time limit; default: the limit of ctx:finally
 ---@return boolean ok, any error
@@ -30,7 +28,6 @@ function M.shielded(what, fn, ms)
   return ok, err
 end
 
---- Reports an error of a clean-up that is not raised anywhere else.
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
   -- A clean-up that parks continues later, so it needs no warning.
@@ -65,14 +62,12 @@ local function run_finalizer(state, place, fn)
   return ok, err
 end
 
---- Reports whether a clean-up continues later, after a person's answer or a quota reset.
 local function parks(run, how, refused, ok, err)
   if how == "cancelled" or is_cancelled(run) then return false end
   return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
 end
 
---- Runs the remaining finalizers, latest first.
---- Returns the first error, and whether the run parks before all are done.
+--- Runs the remaining finalizers, latest first. Returns the first error, and whether the run parks.
 local function run_finalizers_in(state, place, how)
   local run, list, first = state.run, state.finalizers, nil
   while list[1] do
@@ -96,8 +91,7 @@ local put_off
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
   local cleanup = context.cleanup(run)
-  -- If this clean-up was interrupted because the run parked, continue with its key and its step
-  -- counters.
+  -- Continue a clean-up that parked with its key and its step counters.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
   -- Reopen the ctx of the ended body, because tasks that the clean-up starts may use it, too.
@@ -119,8 +113,7 @@ local function run_finalizers(state, how)
   return first
 end
 
---- Runs the postponed finalizers of the bodies below a path, because the run continues instead of
---- parking.
+--- Runs postponed finalizers below a path, because the run continues instead of parking.
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = context.cleanup(run).put_off, 1
@@ -148,7 +141,6 @@ function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
-  -- A forecast stopped inside this body. The body has not ended, so run no finalizers.
   if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end

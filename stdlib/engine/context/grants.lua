@@ -1,5 +1,4 @@
---- Checks the rights of a script: programs, files, environment variables and agents.
---- Built-in presets need no consent, and other scripts need `--allow`.
+--- Checks the rights of a script. Built-in presets need no consent, other scripts need `--allow`.
 local command_line = require "moonlet.engine.base.command_line"
 local record = require "moonlet.record"
 
@@ -99,7 +98,6 @@ local function covered(list, path)
   return false
 end
 
---- Returns the rights in `wanted` that `have` does not grant.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return moonlet.Grants
@@ -155,13 +153,11 @@ local function note(grants, kind, name)
   if used then used[#used + 1] = { kind = kind, name = name or "", at = core.text.place() } end
 end
 
---- Maps grants to a function that asks a person for one more right, given in the syntax of --allow.
---- The function returns true if the person agrees.
+--- Maps grants to a function that asks a person for one more right in the syntax of --allow.
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
---- Contains the grants of presets whose `needs` the user can edit. If such grants lack a right, the
---- error suggests a change of `needs`.
+--- The grants of presets whose `needs` the user can edit, as their errors suggest.
 ---@type table<moonlet.Grants, boolean>
 M.are_declared = setmetatable({}, { __mode = "k" })
 
@@ -178,7 +174,6 @@ local words = { host = "call ctx.host.%s", run = "run %s", env = "the variable %
   write = "write %s" }
 local fields = { host = "host", run = "programs", env = "env", read = "read", write = "write" }
 
---- Raises an error unless a right is granted, and records that the script has used it.
 local function demand(grants, kind, name, is_granted)
   note(grants, kind, name)
   if grants.all or is_granted then return end

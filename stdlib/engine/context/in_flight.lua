@@ -6,8 +6,7 @@ local M = {}
 
 local look_ms = 50
 
---- Calls fn, which waits for a paid process of the step. Marks the step as running until fn
---- returns.
+--- Calls fn, and marks the step as running meanwhile.
 ---@generic T
 ---@param fn fun(): T
 ---@return T
@@ -20,8 +19,7 @@ function M.during(step, fn)
   return result
 end
 
---- After an infrastructure error, waits until the paid processes of the steps below `path` have
---- ended. Stops waiting if this task is cancelled.
+--- After an infrastructure error, waits for the paid processes below `path`, or a cancellation.
 ---@param path string  path of the scope that ends
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end

@@ -1,6 +1,5 @@
---- Lets one branch of a ctx:any merge at a time. The first branch locks the gate until it ends.
---- If the merging branch succeeds, the other branches are cancelled and their work is discarded.
---- If the branch that holds the gate fails, the next branch may merge.
+--- Lets one branch of a ctx:any merge at a time. If it fails, the next may merge; if it succeeds,
+--- the others are cancelled.
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
@@ -31,7 +30,6 @@ end
 
 function Gate:close() self.gates[self.path] = nil end
 
---- Calls fn(gate, branch) for each ctx:any that contains a step, innermost first.
 local function each_around(run, key, fn)
   local gates = gates_of(run)
   if not next(gates) then return end
@@ -45,7 +43,7 @@ local function each_around(run, key, fn)
   end
 end
 
---- Waits until the branch of a step may merge. Raises an error if another branch has won before.
+--- Waits until the branch may merge. Raises an error if another branch has won.
 function M.enter(run, key)
   each_around(run, key, function(gate, branch)
     while gate.branch and gate.branch ~= branch do task.sleep(poll_ms) end

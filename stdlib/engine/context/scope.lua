@@ -18,13 +18,11 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
---- Reports whether an error means that the run or a scope has spent its budget. Returns false if
---- only a single call has exceeded its limit.
+--- Reports whether the run or a scope has spent its budget, not only a single call its limit.
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
---- Cancels a scope because of an error.
---- If the error is about the limit of a single call, its kind becomes `failed`. Otherwise the tasks
---- would mistake it for an error about the run's limit.
+--- Cancels a scope because of an error. If only a call has exceeded its limit, the kind becomes
+--- `failed`, because the tasks would take it for the run's limit.
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
@@ -34,18 +32,15 @@ end
 
 M.shielded = finalizers.shielded
 
---- Reports whether a branch of a dry run stopped at its agent.
---- The other branches of a dry run must continue, so that each reaches its agent.
+--- Reports whether a branch of a dry run stopped at its agent; the others must reach theirs.
 function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
---- Reports whether an error only repeats the failure that cancelled the scope.
 local function is_echo(err, failure)
   return type(err) == "table" and type(failure) == "table" and rawget(err, "message") == rawget(failure, "message")
 end
 
---- Returns the outcome of a body after all its tasks have ended.
---- Parking has priority over the script's result.
+--- Returns the outcome of a body. Parking has priority over the script's result.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
   if not results[1] then
@@ -73,8 +68,7 @@ end
 ---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
-  -- If the journal contains a timeout of this scope, the scope expires when the replay reaches that
-  -- record.
+  -- A recorded timeout expires the scope when the replay reaches it.
   local late = options.timeout and run.journal and run.journal.timeouts[options.what]
   local scope = task.open_scope {
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
@@ -147,8 +141,7 @@ local Handle = {}
 local called = setmetatable({}, { __index = function(_, name)
   return Handle[name] and core.frames.keep(Handle[name])
 end })
--- The methods are in a table of their own. If the metatable contained them, a script could read its
--- `__index` and add a finalizer (__gc).
+-- A script could read the metatable's `__index` and add a finalizer (__gc) to a table of methods.
 local handle_metatable = {
   __index = function(_, name)
     return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),

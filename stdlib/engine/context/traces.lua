@@ -1,5 +1,4 @@
---- Collects the stack frames of a script's error when it is raised.
---- Each body and fan-out that the error passes adds the author's frames.
+--- Collects the author's stack frames in each body and fan-out that an error passes.
 local M = {}
 
 local most_frames, most_errors = 8, 64
@@ -20,8 +19,7 @@ local function text_of(err)
   return ("%s\0%s"):format(tostring(rawget(err, "at")), tostring(rawget(err, "message")))
 end
 
--- Reports whether `frames` already ends with `more`. This happens if an error is caught and raised
--- again, because it then passes the same frames twice.
+-- Reports whether `frames` ends with `more`, as if an error is caught and raised again.
 local function ends_with(frames, more)
   local before = #frames - #more
   for i, frame in ipairs(more) do
@@ -39,8 +37,7 @@ local function add(frames, more)
   end
 end
 
---- Records the stack frames of an error that a script's function raises.
---- If the mistake is in the script, the innermost frame becomes the place of the error.
+--- Records an error's stack frames. The innermost becomes the place of a script's mistake.
 function M.handler(err)
   local stack = core.frames.stack()
   if not stack or not stack[1] then return err end
@@ -59,7 +56,6 @@ end
 ---@return moonlet.Frame[]?
 function M.of(err) return frames_by_text[text_of(err)] end
 
---- Records the stack frames of `err` for `copy`, too, because both describe one failure.
 function M.pass(copy, err)
   local frames, text = M.of(err), text_of(copy)
   if frames and not frames_by_text[text] then frames_by_text[text] = frames end
