@@ -13,17 +13,13 @@ local state_of = per_run(function() return { is_whole = false } end)
 ---@type (fun(key: string, id: string): string, table?)?
 M.observer = nil
 
---- Contains three functions for attempts on other machines. state(key, id) returns the state,
---- take(key, id) waits for the exit, and stop(key, id) ends the attempt. They return nil for a
---- local attempt.
+--- Functions for attempts on other machines; they return nil for a local attempt.
 ---@type {state: function, take: function, stop: function}?
 M.far = nil
 
 local function far(verb, key, id) return M.far and M.far[verb](key, id) end
 
---- Returns the state of an attempt: none, running, exited or lost.
---- "none" means that the attempt never started.
---- "lost" means that it was killed, or that its end is unknown.
+--- Returns none (never started), running, exited or lost (killed, or the end is unknown).
 ---@param id string       id of the attempt
 ---@param present boolean?  read keeper.log again, because the attempt may be this host's
 function M.state(key, id, present)
@@ -31,7 +27,7 @@ function M.state(key, id, present)
   return far("state", key, id) or infrastructure_error.call(core.process.attempt, key, id, present)
 end
 
---- Waits for the end of an adopted attempt and returns its exit. A forecast does not wait.
+--- Waits for the exit of an adopted attempt. A forecast does not wait.
 ---@return table exit
 function M.take(key, id)
   if M.observer then return (select(2, infrastructure_error.call(M.observer, key, id))) or { why = "lost" } end

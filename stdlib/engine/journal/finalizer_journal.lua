@@ -1,8 +1,6 @@
---- Records in the journal what the functions of `ctx:finally` (finalizers) did. They run each time the
---- function around them ends, and the Nth time their steps have the key prefix `#finally@N`.
---- A resumed run reuses recorded finalizers only if that function ends in the same way, and ran no
---- step after them. Agent calls of finalizers are never paid twice: finished ones are reused, and
---- running ones are adopted.
+--- Records what finalizers (ctx:finally) did. The Nth time that their body ends, their steps have
+--- the key prefix `#finally@N`. A resume reuses them if the body ends in the same way and ran no
+--- step after them. Agent calls in them are never paid twice.
 local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}
@@ -21,7 +19,6 @@ end
 
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 
---- Calls fn(path, …) for each body that contains a step, the outermost first.
 local function each_around(key, fn, ...)
   fn("", ...)
   past_spend.each_around(key, fn, ...)
@@ -35,14 +32,12 @@ local function touch_path(path, endings, key)
   if key:sub(1, #own) ~= own then ending.over = true end
 end
 
---- Marks the recorded end of each body that contains a new step as outdated, because the body
---- continues.
+--- Marks the recorded end of each body around a new step as outdated.
 ---@param endings table<string, moonlet.Ending>
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
---- Adds the key of a new step to the list of each clean-up in which the step runs.
 ---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
@@ -54,8 +49,7 @@ function M.begin(cleanups, key)
   end
 end
 
--- Lists the types of records that show that a body continues. `timeout` is not among them, because
--- a timeout starts no step.
+-- Lists the records that show that a body continues. A `timeout` starts no step.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 ---@param endings table<string, moonlet.Ending>
@@ -68,8 +62,7 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
---- Marks the recorded ends of the run and of its failed bodies as outdated, because they continue
---- and will end again. With `all`, marks all recorded ends.
+--- Marks recorded ends of failed bodies, and with `all` of all bodies, as outdated.
 ---@param endings table<string, moonlet.Ending>
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
@@ -77,11 +70,9 @@ function M.forget(endings, all)
   end
 end
 
---- Removes the number from each `#finally@N` in a key, to compare the steps of different clean-ups.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Returns the keys that an agent step had in earlier clean-ups of the same body.
---- The keys of ended steps come first, beginning with the step that ended last.
+--- Returns an agent step's keys in earlier clean-ups of its body, the one that ended last first.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -113,8 +104,7 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns the clean-ups that are outdated because their body continues with a new step.
---- Returns each of them only once.
+--- Returns, once, the clean-ups that are outdated because their body continues with a new step.
 ---@param endings table<string, moonlet.Ending>
 ---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
@@ -123,9 +113,7 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Returns the journal key for a body's finalizers.
---- If the body has ended in the same way before and has not continued since, returns the same key
---- again, so that the recorded finalizers are reused.
+--- Returns the key for a body's finalizers: the recorded one if the body ends as before.
 ---@param endings table<string, moonlet.Ending>
 function M.key(endings, path, how)
   local last = endings[path]

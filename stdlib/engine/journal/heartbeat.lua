@@ -16,7 +16,6 @@ function M.now(run)
   return run.started and run.driven_before + core.clock.monotonic() - run.started
 end
 
---- Limits the wall time of a run or of a scope. From then on, steps record heartbeats.
 function M.limit(run, wall_ms)
   local state = state_of(run)
   if wall_ms then state.least_wall = math.min(state.least_wall or wall_ms, wall_ms) end
@@ -34,7 +33,6 @@ local function beat(run, key, every)
   end
 end
 
---- Calls fn(…), which executes a step, and records heartbeats until fn returns.
 function M.during(run, key, verb, fn, ...)
   -- Steps inside of a ctx:step record their own heartbeats.
   local least_wall = state_of(run).least_wall

@@ -18,15 +18,13 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
---- Encodes an input as JSON. Text that is not UTF-8 is encoded byte by byte, because the JSON
---- encoder would replace its invalid bytes.
+--- Encodes an input as JSON, and invalid UTF-8, which the encoder would replace, by its bytes.
 local function encode(input)
   local text = core.json.encode_record(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- Returns the text of an input over which its hash is computed. The text contains the hash of
---- stdin. `hide` replaces secrets in stdin before stdin is hashed.
+--- Returns the text to hash, with a hash of stdin, from which `hide` removes secrets.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -85,7 +83,6 @@ function M.of(journal, input, first, second)
   return hash
 end
 
---- Returns a redacted name, with a number if another name was redacted to the same text.
 local function stand_in(journal, told)
   local name, number = told, 1
   while journal.stand_ins.taken[name] do
@@ -95,9 +92,7 @@ local function stand_in(journal, told)
   return name
 end
 
---- Returns a name without secrets, for use in keys.
---- A resumed run finds the same replacement by the keyed hash of the name,
---- even if the secret is no longer in the environment.
+--- Returns a name without secrets for keys. A resume finds it by the name's keyed hash.
 function M.name(journal, name)
   local names = journal.stand_ins
   local told = names.told[name]
@@ -115,8 +110,7 @@ function M.name(journal, name)
   return names.told[name]
 end
 
---- Returns the positions of the secrets in the fields of a record, or nil if there are none.
---- M.with_secrets() uses the positions to restore the secrets.
+--- Returns the positions of secrets in a record's fields, for M.with_secrets().
 ---@return table<string, {places: integer[], whole: string}>?
 function M.places(record, fields)
   local found
@@ -155,8 +149,7 @@ local function is_on_record(journal, key)
   return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
 end
 
---- Returns the key under which a step is recorded.
---- An old record has a secret in plain text in its key, if the text was not known as a secret then.
+--- Returns a step's recorded key, which may contain a text that has become a secret.
 function M.key(journal, key)
   if not journal.resumed or is_on_record(journal, key) then return key end
   local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
@@ -174,17 +167,15 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Only secrets of the environment can be restored. If the script has also redacted other parts,
-  -- store no positions, because the full value cannot be restored.
+  -- Other parts that the script has redacted cannot be restored, so store no positions then.
   item.places = kept == value and places or nil
 end
 
---- Remembers the redacted form of a value that was observed again and has not changed. Texts with
---- this value then get the same hash as in the recorded run.
+--- Remembers the redacted form of an unchanged value, so that texts with it get the recorded hash.
 ---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 
---- Restores the secrets in a record's value. Returns nil if they are unknown or have changed.
+--- Returns nil if the secrets in the value are unknown or have changed.
 function M.restored(item)
   if not item.places then return nil end
   local text = values.stored_text(records.stored(item, "result"))

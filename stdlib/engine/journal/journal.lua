@@ -1,6 +1,5 @@
---- Replays and records the steps of a run.
---- A recorded step is replayed in its original order.
---- Any other step is executed, and recorded before the script sees its result.
+--- Replays recorded steps in their order. Executes any other step, and records it before the script
+--- sees its result.
 ---
 --- Records, in the order of the file:
 ---   drive    a host starts to drive the run; `retry` repeats failed steps, `fresh` repeats facts
@@ -48,8 +47,7 @@ local paid = { agent = true }
 --- step that raises them.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- Marks the journals of runs in whose keys names are escaped (engine/context/context.lua).
---- Journals of older versions have no mark.
+--- Marks journals in whose keys names are escaped (engine/context/context.lua).
 M.names = "escaped"
 
 ---@class moonlet.Journal
@@ -93,8 +91,7 @@ local function forget_failures(journal, last)
   if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
---- Forgets facts and recorded steps, so that they are observed or executed again. Keeps agents'
---- answers and commands that run at most once.
+--- Forgets facts and steps, but not agents' answers and at-most-once commands.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   finalizer_journal.forget(journal.endings, true)
@@ -154,14 +151,12 @@ local apply = {
   end,
   alive = function() end,
 }
---- Marks the last attempt of a step as not reusable, so that the step starts a new attempt.
 local function spend(journal, key, repair)
   local last = journal.begins[key]
   if last then last.spent, last.repairs = true, repair end
 end
 
---- Lists the reasons of an attempt's end that do not count as a failure. The attempt has cost
---- nothing, or keeper.log contains its result.
+--- Lists the ends that do not count as a failure: nothing was paid, or keeper.log has the result.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the last attempt itself has failed.
@@ -189,18 +184,15 @@ apply.attempt = function(journal, item)
   local list = journal.attempts[item.key] or {}
   journal.attempts[item.key] = list
   local last = list[#list]
-  -- A host that adopted the attempt records its outcome again. The new outcome replaces the earlier
-  -- outcome.
+  -- The outcome of an adopted attempt replaces the earlier one.
   local outcome = item.outcome
   list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
 end
 apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
---- Lists the types of records that an action of the script leaves.
---- The action may depend on earlier facts, so a resume must replay these facts.
+--- Lists the records of the script's actions, which may depend on earlier facts.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
---- Reports whether a record contains a keyed hash, which only the run's key can check.
 local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
 
 ---@param fresh boolean?  forget facts, but keep answers of agents and people
@@ -227,8 +219,7 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- A run that is `degraded` but has not ended was killed while it reported this verdict. Resume
-  -- only reports it again, and retries no step.
+  -- A `degraded` run that has not ended was killed in its report, so a resume retries nothing.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -246,8 +237,7 @@ function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- Waits until the replay reaches the recorded end of a cancelled step.
---- During this wait the replay normally cancels the step again.
+--- Waits for the replay to reach a cancelled step's end, and normally to cancel it again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -271,7 +261,6 @@ local function tell_changed(run, item)
     or "it changed since it was recorded, and what looks like a secret was redacted: the recorded text is used" })
 end
 
---- Warns that a step is repeated because the file with its value is missing or damaged.
 local function tell_lost(run, key, stored)
   local name = type(stored) == "table" and stored["$value"]
   if not name then return end
@@ -279,7 +268,6 @@ local function tell_lost(run, key, stored)
     .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
 end
 
---- Returns the full value of a fact, restored or observed again, or nil if neither is possible.
 local function whole(journal, item, private)
   local value = input_hash.restored(item)
   if value ~= nil then return value end
@@ -327,16 +315,14 @@ local function replayed(run, key, hash, private)
   return "ok", value
 end
 
---- Logs why a step is repeated, unless an earlier host has logged that already.
 local function tell_new_input(run, key, hash)
   local last, item = run.journal.begins[key], run.journal.ends[key]
   if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then return end
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- Handles an attempt that an earlier host started before the step's input changed.
---- The attempt may still run in the step's folder, and its usage must be recorded, so `settle`
---- finishes it.
+--- Lets `settle` finish an attempt that an earlier host started before the input changed: it may
+--- still run, and its usage must be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.input_hash == hash then return end
@@ -344,8 +330,7 @@ local function settle_earlier(run, key, hash, settle)
   M.spent(run, key)
 end
 
---- Reports whether a provider's quota or the run's budget has refused a call. A resume then repeats
---- the enclosing ctx:step.
+--- Reports whether quota or budget refused a call, so that a resume repeats the ctx:step around it.
 local function refused(run)
   return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
 end
@@ -406,8 +391,7 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
---- Reports whether the last attempt of a step succeeded and only the merge of its files failed.
---- A resume reuses such an attempt.
+--- Reports whether the last attempt succeeded and only its merge failed, so that it is reused.
 local function is_kept(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
@@ -450,14 +434,12 @@ function M.remote(run, item)
   M.append(item)
 end
 
---- Records that a scheduler has started an attempt.
 ---@param item table  record `remote` with queue_ms
 function M.remote_start(run, item)
   apply.remote(run.journal, item)
   M.note(item)
 end
 
---- Records that all files of the run's attempts so far were removed from a machine.
 function M.cleared(run, on)
   local item = { type = "cleared", on = on }
   apply.cleared(run.journal, item)
@@ -474,8 +456,7 @@ function M.attempt(run, key, entry)
   M.note(item)
 end
 
---- Records that a resumed run must not use the last attempt of a step, but must start a new
---- attempt.
+--- Records that a resume must start a new attempt of a step.
 ---@param repair boolean?  the attempt was a repair round, so the answer to repair is kept
 function M.spent(run, key, repair)
   spend(run.journal, key, repair)
@@ -489,8 +470,7 @@ function M.answer(run, item)
   M.append(kept)
 end
 
---- Returns a fact, which is a quick observation such as the time, a file or a random number.
---- A fact is observed once and then replayed.
+--- Returns a fact: a quick observation, such as a file, that is made once and then replayed.
 ---@param observe fun(): any  returns a JSON value
 ---@param clean (fun(value: any): any)?  redacts the fact for the record
 function M.fact(run, key, input, observe, clean)
@@ -523,9 +503,8 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Returns a number of a budget, such as the tokens that are left. A recorded number is replayed
---- only if the journal contains a step after it. Otherwise the budget is read again, because it may
---- have been raised since.
+--- Returns a number of a budget. It is replayed only if a step follows in the journal, because the
+--- budget may have been raised since.
 ---@param observe fun(): number
 function M.reading(run, key, input, observe)
   local journal = run.journal
@@ -544,8 +523,7 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records the end of a scope with limited wall time.
---- If the scope failed and is executed again, the time of both executions counts.
+--- Records the end of a scope with limited wall time. A repetition counts, too.
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }

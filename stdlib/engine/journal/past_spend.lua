@@ -1,8 +1,6 @@
---- Sums up the usage of earlier hosts from the journal.
---- Every started attempt and every program counts, even if it failed, was cancelled or is replayed.
---- When a run is resumed, its budgets count all past usage from the start.
---- Its script, however, sees the past usage grow step by step during the replay, as it saw it in
---- the earlier run.
+--- Sums up the usage of earlier hosts. Every started attempt and program counts, even if it is
+--- replayed. Budgets count it from the start, but the script sees it grow during the replay as
+--- before.
 
 local M = {}
 
@@ -45,8 +43,7 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Returns the valid amounts (agents, processes, tokens, usd) of a record. Reduces amounts above
---- M.most to M.most.
+--- Returns the valid amounts of a record, at most M.most each.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -97,8 +94,7 @@ local readers = {
     if item.once then return end  -- an at-most-once command is counted when it ends
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
-    -- The journal may contain two `begin` records of an attempt, if its process did not start after
-    -- the first. Count it once.
+    -- An attempt that did not start has two `begin` records, but counts once.
     if not charge or charge.entry or charge.hash ~= item.input_hash then
       charge = { number = item.attempt, hash = item.input_hash }
       list[#list + 1] = charge
@@ -158,8 +154,6 @@ local function add_key(history, sum, key)
   if programs then sum.processes = (sum.processes or 0) + programs end
 end
 
---- Calls fn(key) for `path` and each key below it, if usage is recorded for that key.
---- The path "" contains all keys.
 local function each_below(history, path, fn)
   if path == "" then
     for _, key in ipairs(history.keys) do fn(key) end
@@ -171,7 +165,6 @@ local function each_below(history, path, fn)
   for _, key in ipairs(inner or {}) do fn(key) end
 end
 
---- Returns the usage sums of a path. The first call for a path computes them.
 local function sums_of(history, path)
   local sums = history.sums[path]
   if sums then return sums end
@@ -188,8 +181,7 @@ end
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
---- Returns the recorded usage of steps below a path, counting only steps that the replay has not
---- reached yet.
+--- Returns the recorded usage below a path that the replay has not reached yet.
 function History:ahead(path, kind)
   if self.over then return 0 end
   local sums = sums_of(self, path)
@@ -209,7 +201,6 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- Marks the steps at and below a path as replayed, because the replay has reached the path's end.
 function History:tell(path)
   if self.over then return end
   if self.charges[path] or self.programs[path] then tell_key(self, path) end
@@ -220,8 +211,7 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded usage of an attempt that this host adopts.
---- A second call for the same attempt returns nil.
+--- Returns the recorded usage of an attempt that this host adopts, once.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

@@ -1,4 +1,3 @@
---- Stores errors that steps raise, in full and in a short form for reports.
 local records = require "moonlet.engine.journal.records"
 local values = require "moonlet.engine.journal.values"
 local task = core.task
@@ -7,7 +6,6 @@ local M = {}
 
 local longest_text = 4096
 
---- Returns the short form of an error. The full value, which may be long, is recorded separately.
 local function form(err)
   if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_text) } end
   local kept = {}
@@ -21,7 +19,6 @@ end
 
 local deepest_error = 16
 
---- Returns the part of a raised value that JSON can represent and a replay can restore.
 local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
@@ -38,14 +35,12 @@ local function plain_of(value, depth)
   return copy
 end
 
---- Makes an error print as its message, whether it is raised live or replayed.
 local function printing(value)
   local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
   return is_error and task.as_error(value) or value
 end
 
---- Stores a raised value in an end record.
---- Returns the value in the form in which a replay would raise it.
+--- Stores a raised value in an end record, and returns it as a replay would raise it.
 ---@param item table     record of the end
 ---@param durable boolean?  write the value to disk before returning
 function M.put(item, err, durable)
@@ -55,7 +50,7 @@ function M.put(item, err, durable)
   return printing(plain)
 end
 
---- Returns the value that a step raised. Old records contain only its short form.
+--- Returns the value that a step raised. Old records have only its short form.
 function M.get(item)
   local stored = records.stored(item, "raised")
   local plain = stored ~= nil and values.get(stored)

@@ -3,8 +3,7 @@ local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- Lists the fields that are checked in each type of record. A name with `?` is optional.
--- `result` and `raised` are not listed, because they may be any JSON value.
+-- A name with `?` is optional. `result` and `raised` may be any JSON value.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
   begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
@@ -21,8 +20,7 @@ local shapes = {
   spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
 }
 
--- Lists the fields of each record type as { name, type, optional }, because a list is checked
--- faster than a map.
+-- Lists fields as { name, type, optional }; a list is checked faster than a map.
 local fields_of = {}
 for kind, shape in pairs(shapes) do
   local list = {}
@@ -33,8 +31,7 @@ for kind, shape in pairs(shapes) do
   fields_of[kind] = list
 end
 
---- Opens the journal of the current run.
---- core.journal does not know the records' fields, so it gets the names of the large fields.
+--- Opens the journal of the current run. core.journal must be told its large fields.
 ---@return fun(): integer, any, string?, boolean? records  order, record, why unreadable, lazy
 function M.open()
   return core.journal.open {
@@ -43,8 +40,7 @@ function M.open()
   }
 end
 
---- Reports whether a journal's text shows that a host has executed the run, or that a decision
---- about its result was made.
+--- Reports whether a host has executed the run, or its result was decided about.
 function M.has_driver(text)
   for _, kind in ipairs { "drive", "decision", "over" } do
     if text:find(('"type":"%s"'):format(kind), 1, true) then return true end
@@ -90,7 +86,7 @@ function M.check(item, order, unread, lazy)
   return item
 end
 
---- Returns the stored form of a record's value. A large value is read and verified again.
+--- Returns a record's value. A large value is read and verified again.
 ---@param name "result"|"raised"
 function M.stored(item, name)
   if not item.lazy or item[name] ~= nil then return item[name] end

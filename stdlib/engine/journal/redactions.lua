@@ -1,14 +1,11 @@
---- Remembers how observed texts, such as a file with a secret, were redacted.
---- If the text has changed when a run is resumed, the script gets the recorded form.
---- Prompts built from the full and from the redacted form get equal hashes, so that a replay
---- matches them.
+--- Remembers how observed texts were redacted. If a text has changed, a resume gets the recorded
+--- form. Prompts with the full and with the redacted form get equal hashes.
 local lines = require "moonlet.engine.base.lines"
 
 local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
---- Pieces of less than 8 bytes are not replaced, because they could occur in other places, too.
 local least = 8
 
 ---@class moonlet.Unkept  list of { text, instead, json, json_instead }, longest first

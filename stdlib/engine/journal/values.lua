@@ -25,7 +25,6 @@ end
 
 local function by_bytes(a, b) return a.key < b.key end
 
---- Encodes a table whose keys are not UTF-8 as a list of pairs, because JSON would mix them up.
 local function pack_pairs(value, pack)
   local list = core.json.array {}
   for key, item in pairs(value) do
@@ -37,7 +36,6 @@ local function pack_pairs(value, pack)
   return { ["$pairs"] = list }
 end
 
---- Encodes text that is not UTF-8 by mapping each byte to one of the first 256 characters.
 local function pack(value)
   if type(value) == "string" then
     if core.text.is_utf8(value) then return value end
@@ -75,7 +73,7 @@ local function unpack(value, inside)
   return value
 end
 
---- Encodes a value that JSON cannot represent without loss. Returns nil for any other value.
+--- Encodes a value that JSON cannot represent without loss; nil for any other value.
 function M.packed(value)
   return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
 end
@@ -91,7 +89,7 @@ function M.copy(value)
   return M.read(M.text(value))
 end
 
---- Returns the stored form of `value`, which is a file's name if the value is large.
+--- Returns the stored form of a value: the name of a file if it is large.
 ---@param value any       JSON value whose strings may contain any bytes
 ---@param durable boolean  a large value's file is on disk when this returns
 ---@return integer[]? places  where secrets' names replaced secrets (core.secret.restore)
@@ -115,19 +113,17 @@ function M.keyed(text, key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 
---- Reports whether a recorded hash matches a value.
 function M.is(value, hash)
   if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
   -- Old journals have plain hashes of redacted values.
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- Reads a value file of the run for which a forecast is made. This field is nil except during the
---- forecast.
+--- Reads a value file during a forecast; else nil.
 ---@type (fun(name: string, cap: integer): string?)?
 M.reader = nil
 
---- Returns a stored value as text, or nil if its file is missing or damaged.
+--- Returns nil if the file of the value is missing or damaged.
 ---@param read (fun(name: string, cap: integer): string?)?
 function M.stored_text(stored, read)
   local name = not is_plain(stored) and stored["$value"]
