@@ -8,9 +8,7 @@ local M = {}
 local function as_list(env)
   local list = {}
   for name, value in pairs(env) do
-    if value:find("\0", 1, true) then
-      record.refuse(("env.%s contains a NUL byte"):format(name))
-    end
+    if value:find("\0", 1, true) then record.refuse(("env.%s contains a NUL byte"):format(name)) end
     list[#list + 1] = name .. "=" .. value
   end
   table.sort(list)

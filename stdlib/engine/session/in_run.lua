@@ -35,7 +35,7 @@ local function check_alive(own) states.check_alive(own.home, own.id) end
 
 local function own_of(session)
   local own = handles[session]
-  if not own then error(record.invalid("a session was expected", "write s:send(…), not s.send(…)"), 0) end
+  if not own then record.refuse("a session was expected", "write s:send(…), not s.send(…)") end
   return own
 end
 
@@ -69,7 +69,7 @@ function Session:send(text, options)
   local own = own_of(self)
   options = options or {}
   record.check(options, send_fields, "session:send")
-  if type(text) ~= "string" then error(record.invalid("session:send needs a text", 's:send("yes")'), 0) end
+  if type(text) ~= "string" then record.refuse("session:send needs a text", 's:send("yes")') end
   local enter = options.enter
   if enter == nil then enter = not options.keys end
   local input = { verb = "send", text = text, keys = options.keys, enter = enter }
@@ -98,8 +98,8 @@ end
 local function find(text, pattern)
   local ok, from, to, capture = pcall(string.find, text, pattern)
   if not ok then
-    error(record.invalid(("session:expect: '%s' is not a Lua pattern"):format(core.text.printable(pattern, 80)),
-      "%? %( %[ stand for the characters themselves"), 0)
+    record.refuse(("session:expect: '%s' is not a Lua pattern"):format(core.text.printable(pattern, 80)),
+      "%? %( %[ stand for the characters themselves")
   end
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
 end
@@ -133,7 +133,7 @@ function Session:expect(what, options)
   options = options or {}
   record.check(options, expect_fields, "session:expect")
   if type(what) ~= "string" or what == "" then
-    error(record.invalid("session:expect needs a pattern", 's:expect "ready%$"; or "prompt", "quiet", "exit"'), 0)
+    record.refuse("session:expect needs a pattern", 's:expect "ready%$"; or "prompt", "quiet", "exit"')
   end
   local limit = options.timeout and duration.ms(options.timeout, "timeout") or default_expect_ms
   if not conditions[what] then find("", what) end
@@ -191,8 +191,8 @@ end })
 local metatable = {
   __index = function(self, name)
     if name == "id" then return handles[self] and handles[self].id end
-    return called[name] or error(record.invalid(("a session has no '%s'"):format(tostring(name)),
-      record.hint(tostring(name), Session)), 0)
+    return called[name] or record.refuse(("a session has no '%s'"):format(tostring(name)),
+      record.hint(tostring(name), Session))
   end,
   __newindex = function() error({ kind = "denied", message = "a session is read-only" }, 0) end,
   __metatable = false,
@@ -239,9 +239,7 @@ end
 function M.session(ctx, call)
   local state = context.of(ctx)
   local run = state.run
-  if type(call) ~= "table" then
-    error(record.invalid("ctx:session needs a table", example), 0)
-  end
+  if type(call) ~= "table" then record.refuse("ctx:session needs a table", example) end
   local options = {}
   for name, value in pairs(call) do
     if math.type(name) ~= "integer" then options[name] = value end
@@ -260,7 +258,7 @@ function M.session(ctx, call)
   for _, name in ipairs { "rows", "cols" } do
     local size = options[name]
     if size and (size < least_size[name] or size > 500) then
-      error(record.invalid(("ctx:session: %s = %d: a terminal has %d to 500"):format(name, size, least_size[name])), 0)
+      record.refuse(("ctx:session: %s = %d: a terminal has %d to 500"):format(name, size, least_size[name]))
     end
   end
   local input = { verb = "session", argv = argv, env = options.env, cwd = options.cwd }

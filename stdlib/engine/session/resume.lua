@@ -46,15 +46,15 @@ end
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
   if not (grammar and grammar.resume) then
-    error(record.invalid(("it is not known how to continue %s"):format(rec.id),
-      ("moonlet session resume %s -- COMMAND names the command"):format(rec.id)), 0)
+    record.refuse(("it is not known how to continue %s"):format(rec.id),
+      ("moonlet session resume %s -- COMMAND names the command"):format(rec.id))
   end
   local id = not is_last and conversation_id(store.root(home), rec.id, grammar) or nil
   local words, program = command(rec.argv, grammar)
   for _, word in ipairs(words) do
     if word:find("[redacted", 1, true) then
-      error(record.invalid(("the command of %s contained a secret, which is not recorded"):format(rec.id),
-        ("moonlet session resume %s -- COMMAND names it"):format(rec.id)), 0)
+      record.refuse(("the command of %s contained a secret, which is not recorded"):format(rec.id),
+        ("moonlet session resume %s -- COMMAND names it"):format(rec.id))
     end
   end
   local more = id and grammar.resume.by_id(id) or grammar.resume.last
@@ -126,7 +126,7 @@ end
 function M.resume(home, id, options)
   local old = store.read(home, id)
   if core.session.status(home.handle, id) == "running" then
-    error(record.invalid(("%s still runs"):format(id), ("moonlet session kill %s ends it"):format(id)), 0)
+    record.refuse(("%s still runs"):format(id), ("moonlet session kill %s ends it"):format(id))
   end
   core.session.sweep(home.handle, id)
   local argv, named = options.argv, nil

@@ -44,27 +44,27 @@ end
 local function check_name(home, name)
   core.run.check_id(name, "the name of the session")
   if name:find "^S%-%d+$" or name:find "^%d+$" or name == "last" then
-    error(record.invalid(("'%s' has the form of a session's id"):format(name), "choose another name"), 0)
+    record.refuse(("'%s' has the form of a session's id"):format(name), "choose another name")
   end
   for _, id in ipairs(core.session.list(home.handle)) do
     if store.read(home, id).name == name and core.session.status(home.handle, id) == "running" then
-      error(record.invalid(("the session %s has the name '%s' already"):format(id, name), "choose another name"), 0)
+      record.refuse(("the session %s has the name '%s' already"):format(id, name), "choose another name")
     end
   end
 end
 
 local function folder_of(cwd)
   local here = core.system.cwd()
-  if cwd == "" then error(record.invalid("--cwd is empty", "name a folder, or leave it out"), 0) end
+  if cwd == "" then record.refuse("--cwd is empty", "name a folder, or leave it out") end
   return not cwd and here or cwd:sub(1, 1) == "/" and cwd or here .. "/" .. cwd
 end
 
 local function start(home, wanted)
-  if wanted.argv[1] == "" then error(record.invalid("the command is empty", "name a program to run"), 0) end
+  if wanted.argv[1] == "" then record.refuse("the command is empty", "name a program to run") end
   if wanted.name then check_name(home, wanted.name) end
   if wanted.agent and not grammars.named(wanted.agent) then
-    error(record.invalid(("there is no agent '%s'"):format(core.text.printable(wanted.agent, 40)),
-      record.suggest(wanted.agent, grammars.names())), 0)
+    record.refuse(("there is no agent '%s'"):format(core.text.printable(wanted.agent, 40)),
+      record.suggest(wanted.agent, grammars.names()))
   end
   local id = core.session.make(home.handle)
   local rows, cols = wanted.rows or default_rows, wanted.cols or default_cols

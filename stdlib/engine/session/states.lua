@@ -171,8 +171,8 @@ end
 
 local function pattern_in(text, pattern)
   local ok, at = pcall(string.find, text, pattern)
-  if not ok then error(record.invalid(("--until '%s' is not a Lua pattern"):format(core.text.printable(pattern, 60)),
-    "write exit, quiet, prompt, marker or a Lua pattern; %( is a bracket"), 0) end
+  if not ok then record.refuse(("--until '%s' is not a Lua pattern"):format(core.text.printable(pattern, 60)),
+    "write exit, quiet, prompt, marker or a Lua pattern; %( is a bracket") end
   return at
 end
 

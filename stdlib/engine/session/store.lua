@@ -86,8 +86,8 @@ function M.find(home, word)
   for i = #ids, 1, -1 do
     if M.read(home, ids[i]).name == word then return ids[i] end
   end
-  error(record.invalid(("there is no session '%s'"):format(core.text.printable(word, 60)),
-    #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
+  record.refuse(("there is no session '%s'"):format(core.text.printable(word, 60)),
+    #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions")
 end
 
 ---@return table? facts, moonlet.Error? err

@@ -40,9 +40,7 @@ end
 local function answer_prompt(found, memory, policy)
   local shown = ("%s: %s"):format(found.waits, found.detail or found.evidence[#found.evidence])
   local answer = policy.answers[found.waits] or "ask"
-  if answer == "ask" then
-    return { act = "ask", why = ("%s; no rule answers it"):format(shown) }
-  end
+  if answer == "ask" then return { act = "ask", why = ("%s; no rule answers it"):format(shown) } end
   if memory.answered[shown] and memory.answered[shown] >= 3 then
     return { act = "ask", why = ("%s; it was answered %d times, and asks again"):format(shown, memory.answered[shown]) }
   end

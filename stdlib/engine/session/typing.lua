@@ -25,12 +25,12 @@ local noted_cap = 2000
 
 local function check_text(text, program)
   if text:find("\27[201~", 1, true) then
-    error(record.invalid("the text holds the sequence that ends a paste", "remove ESC [201~ from the text"), 0)
+    record.refuse("the text holds the sequence that ends a paste", "remove ESC [201~ from the text")
   end
   for line in program.canonical and text:gmatch "[^\n]+" or function() end do
     if #line > longest_line then
-      error(record.invalid(("the program reads line by line, and a line holds %d bytes: this one has %d"):format(
-        longest_line, #line), "put the text into a file, and type its name"), 0)
+      record.refuse(("the program reads line by line, and a line holds %d bytes: this one has %d"):format(
+        longest_line, #line), "put the text into a file, and type its name")
     end
   end
 end

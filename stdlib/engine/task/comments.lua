@@ -101,18 +101,18 @@ function M.add(root, rec, patch, hash, place, text, by)
   local file, line = place:match "^(.+):(%d+)$"
   line = math.tointeger(tonumber(line))
   if not line then
-    error(record.invalid(("'%s' names no line"):format(core.text.printable(place, 80)), "write src/a.py:12"), 0)
+    record.refuse(("'%s' names no line"):format(core.text.printable(place, 80)), "write src/a.py:12")
   end
   if text == "" or #text > longest_text or not core.text.is_utf8(text) then
-    error(record.invalid(("a comment is UTF-8 and has 1 to %d bytes"):format(longest_text), "shorten it"), 0)
+    record.refuse(("a comment is UTF-8 and has 1 to %d bytes"):format(longest_text), "shorten it")
   end
   local content
   each_line(patch, function(name, number, row)
     if name == file and number == line then content = core.text.cut(row, longest_line) end
   end)
   if not content then
-    error(record.invalid(("the changes of %s do not show line %d of %s"):format(rec.id, line, file),
-      "moonlet review show " .. rec.id), 0)
+    record.refuse(("the changes of %s do not show line %d of %s"):format(rec.id, line, file),
+      "moonlet review show " .. rec.id)
   end
   local comment = { file = file, line = line, content = content, text = core.text.clean(text),
     by = core.text.printable(by, 100), at = core.clock.iso(core.clock.wall()), sha256 = hash }

@@ -34,7 +34,7 @@ local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", 
 local known = {}
 for _, name in ipairs(order) do known[name] = true end
 
-local function refuse(message, hint) error(record.invalid(message, hint), 0) end
+local refuse = record.refuse
 
 local function shown(value)
   return core.text.printable(type(value) == "string" and value or core.json.encode(value), 60)

@@ -22,8 +22,8 @@ function M.path(home, id) return home.agent_path .. "/" .. path_of(id) end
 local function parse(text, id)
   local packet = packets.parse(text)
   if packet.id ~= id then
-    error(record.invalid(("its id is %s, and its name says %s"):format(packet.id, id),
-      "a packet's file is named after its id: give a copy an id of its own"), 0)
+    record.refuse(("its id is %s, and its name says %s"):format(packet.id, id),
+      "a packet's file is named after its id: give a copy an id of its own")
   end
   return packet
 end
@@ -151,8 +151,8 @@ end
 function M.get(home, word)
   local id = packets.id(word)
   if not id then
-    error(record.invalid(("'%s' is not the id of a packet"):format(core.text.printable(word, 40)),
-      "write it like T-001"), 0)
+    record.refuse(("'%s' is not the id of a packet"):format(core.text.printable(word, 40)),
+      "write it like T-001")
   end
   local found = M.all(home)
   if found.by_id[id] and not found.bad[id] then return found.by_id[id] end
@@ -162,8 +162,8 @@ function M.get(home, word)
   for _, fault in ipairs(found.bad[id] and found.faults or {}) do
     if fault.message:find(id, 1, true) then raise(fault) end
   end
-  error(record.invalid(("there is no packet %s"):format(id),
-    "moonlet task list shows the packets; moonlet task create makes one"), 0)
+  record.refuse(("there is no packet %s"):format(id),
+    "moonlet task list shows the packets; moonlet task create makes one")
 end
 
 --- Writes an existing packet. Raises an error if its file has changed since it was read.

@@ -59,8 +59,8 @@ end
 function M.check_free(home, packet)
   local state = require("moonlet.engine.task.status").of(home, packet)
   if state.status ~= "running" then return end
-  error(record.invalid(("%s is running: %s"):format(packet.id, state.run),
-    ("moonlet wait %s, or moonlet cancel %s"):format(state.run, state.run)), 0)
+  record.refuse(("%s is running: %s"):format(packet.id, state.run),
+    ("moonlet wait %s, or moonlet cancel %s"):format(state.run, state.run))
 end
 
 return M

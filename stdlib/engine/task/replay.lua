@@ -14,8 +14,8 @@ function M.base(home, word)
   local id, rec = store.find(home, word)
   store.check_own(rec, "replayed from its script")
   if not rec.ended and not rec.options.dry_run then
-    error(record.invalid(("%s has not ended"):format(id), core.runs.holder(home.handle, id)
-      and "moonlet wait " .. id or "moonlet resume " .. id), 0)
+    record.refuse(("%s has not ended"):format(id), core.runs.holder(home.handle, id)
+      and "moonlet wait " .. id or "moonlet resume " .. id)
   end
   rec = store.as_given(home, rec)
   local packet = type(rec.packet) == "table" and rec.packet ~= null and rec.packet.id or nil
@@ -25,7 +25,7 @@ function M.base(home, word)
     if type(rec.origin) == "string" then source.origin = rec.origin end
   end
   if not packet and not source and rec.target == "repl" then
-    error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " continues it"), 0)
+    record.refuse(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " continues it")
   end
   -- A replay does not inherit the options `reason`, `dry_run` and `pipeline` of its parent.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil

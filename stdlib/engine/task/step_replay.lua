@@ -20,24 +20,24 @@ local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name 
 function M.of(home, base, own)
   local rec = base.record
   if not rec.ended then
-    error(record.invalid(("%s has not ended: it has no journal to read"):format(base.id), "leave --step out"), 0)
+    record.refuse(("%s has not ended: it has no journal to read"):format(base.id), "leave --step out")
   end
   if type(rec.packet) == "table" and rec.preset == "task" then
-    error(record.invalid("the run of a packet is one agent and its checks", "moonlet run replay " .. base.id), 0)
+    record.refuse("the run of a packet is one agent and its checks", "moonlet run replay " .. base.id)
   end
   local step = step_files.find(rec.steps ~= null and rec.steps or {}, own.step)
   local prompt
   if own.prompt then
     if step.kind ~= "agent" then
-      error(record.invalid(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80))), 0)
+      record.refuse(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80)))
     end
     local path = own.prompt:sub(1, 1) == "/" and own.prompt or core.system.cwd() .. "/" .. own.prompt
     local folder, name = path:match "^(.*)/([^/]+)$"
     local root, err = core.file.root(folder ~= "" and folder or "/")
     if root then prompt, err = core.file.read(root, name, 4 << 20) end
-    if not prompt then error(record.invalid("--prompt: " .. err.message, nil, path), 0) end
+    if not prompt then record.refuse("--prompt: " .. err.message, nil, path) end
     if not prompt:find "%S" then
-      error(record.invalid("--prompt: the file is empty", "write the new prompt of the step into it", path), 0)
+      record.refuse("--prompt: the file is empty", "write the new prompt of the step into it", path)
     end
   end
   return { key = step.key, prompt = prompt, parent = base.id, home = home }
@@ -84,7 +84,7 @@ function M.seed(run, change)
   local root = store.root(home.real or home)
   local text, err, cut = core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap)
   if not text then error(err, 0) end
-  if cut then error(record.invalid(("the journal of %s is larger than 256 MB"):format(from), "leave --step out"), 0) end
+  if cut then record.refuse(("the journal of %s is larger than 256 MB"):format(from), "leave --step out") end
   -- Copy the parent's key, so that this run can compare the parent's keyed hashes with its own.
   local key = seal.key(root, from)
   if key then
