@@ -55,8 +55,7 @@ end
 local function template_text(path)
   path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
-  local text, err = files.read_path(real, M.source_cap)
-  if not text then error(err, 0) end
+  local text = assert(files.read_path(real, M.source_cap))
   return require("moonlet.engine.load.prompts").check(text, path)
 end
 

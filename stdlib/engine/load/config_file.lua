@@ -31,15 +31,13 @@ function M.set_runner(runner)
   if not path then record.refuse("neither HOME nor XDG_CONFIG_HOME names a folder for the config") end
   path = core.system.real_path(path) or path
   local folder, name = path:match "^(.*)/([^/]+)$"
-  local root, err = core.file.make_root(folder)
-  if not root then error(err, 0) end
+  local root = assert(core.file.make_root(folder))
   local text = core.file.read(root, name, source_cap)
   local changed = M.with_runner(text or "return {\n}\n", runner)
   if not changed then by_hand(path, runner, "it is not clear where in the file the runner is set") end
   local ok, read = pcall(config.read, changed, path)
   if not ok or read.runner ~= runner then by_hand(path, runner, "it cannot be changed by a program") end
-  local written, why = core.file.write(root, name, changed)
-  if not written then error(why, 0) end
+  assert(core.file.write(root, name, changed))
   return path, ('runner = "%s"'):format(runner)
 end
 

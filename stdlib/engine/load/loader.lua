@@ -134,8 +134,7 @@ local function disk_source(folder, name)
     main, inside = name .. "/init.lua", name
     if not core.file.stat(root, main) then return nil end
   end
-  local text, err, cut = core.file.read(root, main, source_cap)
-  if not text then error(err, 0) end
+  local text, _, cut = assert(core.file.read(root, main, source_cap))
   if cut then record.refuse(folder.path .. "/" .. main .. " is larger than 1 MB") end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
   local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false, text = text,

@@ -25,9 +25,7 @@ end
 ---@return table home  { handle, top, agent_path, git, root, from }; `from` is the folder that was opened
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
-  local root, err = core.file.root(home.top)
-  if not root then error(err, 0) end
-  home.root, home.from = root, M.folder(repo)
+  home.root, home.from = assert(core.file.root(home.top)), M.folder(repo)
   return home
 end
 

@@ -79,8 +79,7 @@ local function start(home, wanted)
   local env, rules = wanted.env or environment(id), nil
   if wanted.confine then
     local temporary = home.agent_path .. "/" .. store.path(id, "tmp")
-    local made, why = core.file.make_root(temporary)
-    if not made then error(why, 0) end
+    assert(core.file.make_root(temporary))
     rules = wanted.confine(temporary)
     env[#env + 1] = "TMPDIR=" .. temporary
   end

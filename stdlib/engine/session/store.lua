@@ -27,10 +27,8 @@ function M.root(home) return (core.file.root(home.agent_path)) end
 local function redacted(value) return (core.secret.hide(value)) end
 
 function M.write(home, rec)
-  local root, why = core.file.root(home.agent_path)
-  if not root then error(why, 0) end
-  local done, err = core.file.write(root, M.path(rec.id, "session.json"), redacted(core.json.encode(rec, 2)) .. "\n")
-  if not done then error(err, 0) end
+  local root, text = assert(core.file.root(home.agent_path)), redacted(core.json.encode(rec, 2)) .. "\n"
+  assert(core.file.write(root, M.path(rec.id, "session.json"), text))
 end
 
 --- Reads a session's record; a minimal one if it is damaged, because the session may still run.

@@ -38,8 +38,7 @@ end
 --- Types into a running session. Raises an error if it has ended or a person controls it.
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
-  local facts, err = echo.look(home, id)
-  if not facts then error(err, 0) end
+  local facts = assert(echo.look(home, id))
   local program = facts.program or {}
   check_text(input.text or "", program)
   local parts = {}

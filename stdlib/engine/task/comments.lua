@@ -116,8 +116,7 @@ function M.add(root, rec, patch, hash, place, text, by)
   end
   local comment = { file = file, line = line, content = content, text = core.text.clean(text),
     by = core.text.printable(by, 100), at = core.clock.iso(core.clock.wall()), sha256 = hash }
-  local done, err = core.file.append(root, path_of(rec.id), core.json.encode_record(comment) .. "\n")
-  if not done then error(err, 0) end
+  assert(core.file.append(root, path_of(rec.id), core.json.encode_record(comment) .. "\n"))
   comment.run = rec.id
   return comment
 end

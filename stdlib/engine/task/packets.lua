@@ -3,16 +3,11 @@
 local lock_file = require "moonlet.engine.base.lock_file"
 local packets = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
+local store = require "moonlet.engine.run.store"
 
 local M = {}
 
 local packet_cap = 1 << 20
-
-local function root_of(home)
-  local root, err = core.file.root(home.agent_path)
-  if not root and err.kind ~= "invalid" then error(err, 0) end
-  return root
-end
 
 local function path_of(id) return ("tasks/%s.json"):format(id) end
 
@@ -103,7 +98,7 @@ end
 
 ---@return moonlet.Packets
 function M.all(home)
-  local root = root_of(home)
+  local root = store.root(home)
   local found = { list = {}, by_id = {}, faults = {} }
   local entries, err
   if root then entries, err = core.file.list(root, "tasks") end
@@ -168,24 +163,22 @@ end
 
 --- Writes an existing packet. Raises an error if its file has changed since it was read.
 function M.put(home, packet)
-  local root = root_of(home)
+  local root = store.root(home)
   local text = core.file.read(root, path_of(packet.id), packet_cap)
   if not text or core.text.sha256(text) ~= packet.sha256 then
     error({ kind = "failed", message = ("someone else has changed %s in the meantime"):format(packet.id),
       hint = "check it with moonlet task show, then repeat the command", at = M.path(home, packet.id) }, 0)
   end
-  local ok, err = core.file.write(root, path_of(packet.id), packets.text(packet))
-  if not ok then error(err, 0) end
+  assert(core.file.write(root, path_of(packet.id), packets.text(packet)))
 end
 
 --- Creates a packet with the next free id.
 ---@param fields table  the fields of moonlet.Packet, without the id
 function M.create(home, fields)
   core.run.make_home(home.handle)
-  local root = root_of(home)
+  local root = store.root(home)
   return lock_file.during(root, "tasks.lock", function()
-    local made, err = core.file.make_dirs(root, "tasks")
-    if not made then error(err, 0) end
+    assert(core.file.make_dirs(root, "tasks"))
     local number = 0
     for _, entry in ipairs(core.file.list(root, "tasks") or {}) do
       local id = packets.id(entry.name:match "^(.*)%.json$")
@@ -193,8 +186,7 @@ function M.create(home, fields)
     end
     fields.id = ("T-%03d"):format(number + 1)
     local packet = packets.of(packets.record(fields))
-    local done, why = core.file.write(root, path_of(packet.id), packets.text(packet))
-    if not done then error(why, 0) end
+    assert(core.file.write(root, path_of(packet.id), packets.text(packet)))
     return packet
   end)
 end

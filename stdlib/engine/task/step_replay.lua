@@ -82,16 +82,14 @@ end
 function M.seed(run, change)
   local home, from = run.home, change.parent
   local root = store.root(home.real or home)
-  local text, err, cut = core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap)
-  if not text then error(err, 0) end
+  local text, _, cut = assert(core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap))
   if cut then record.refuse(("the journal of %s is larger than 256 MB"):format(from), "leave --step out") end
   -- Copy the parent's key, so that this run can compare the parent's keyed hashes with its own.
   local key = seal.key(root, from)
   if key then
     local path = ("runs/%s/key"):format(run.id)
     local own = store.root(home)
-    local done, why = core.file.write(own, path, key)
-    if not done then error(why, 0) end
+    assert(core.file.write(own, path, key))
     core.file.set_mode(own, path, owner_alone)
   end
   for _ in records.open() do error("a new run has an empty journal") end

@@ -187,8 +187,7 @@ end
 ---@return moonlet.Recorded?  returned only for the kind `end`
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)
-  local made, err = core.file.make_dirs(root, folder)
-  if not made then error(err, 0) end
+  assert(core.file.make_dirs(root, folder))
   local names = names_of(agent, event.session)
   local held = core.file.lock(root, folder .. "/lock", lock_ms)
   local ok, result = pcall(function()
@@ -201,8 +200,7 @@ function M.take(agent, home, event)
     if begins(agent, event, start, notes) then
       forget_old(root)
       start = start_of(home, event, start)
-      local written, why = write_json(root, names.start, start)
-      if not written then error(why, 0) end
+      assert(write_json(root, names.start, start))
     end
     if event.kind == "end" then
       local recorded = close(agent, home, event, start or {}, notes)
@@ -217,8 +215,7 @@ function M.take(agent, home, event)
     if #text > notes_cap then
       error({ message = ("the notes of this session have %d MB"):format(notes_cap >> 20) }, 0)
     end
-    local written, why = core.file.write(root, names.notes, text)
-    if not written then error(why, 0) end
+    assert(core.file.write(root, names.notes, text))
   end)
   if held then core.file.unlock(held) end
   if not ok then error(result, 0) end
