@@ -3,6 +3,7 @@ local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
 local exit_text = require "moonlet.engine.base.exit_text"
+local record = require "moonlet.record"
 
 local M = {}
 
@@ -10,25 +11,20 @@ local text_cap = 128 * 1024
 local match_limit = 500
 local stdin_cap, stdin_ms = 8 << 20, 600000
 
-local function file_error(spec, err)
-  error({ kind = "invalid", message = ("--input %s: %s"):format(spec, err.message), hint = err.hint,
-    at = spec }, 0)
-end
+local function refuse(spec, message, hint) record.refuse(("--input %s: %s"):format(spec, message), hint, spec) end
 
 local function read_file(home, spec, path, strict)
   local info = core.file.stat(home.root, path)
   if info and info.type ~= "file" and info.type ~= "link" then
-    file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
-      hint = "name a file, or a glob such as " .. path .. "/**" })
+    refuse(spec, ("%s is a %s, not a file"):format(path, info.type), "name a file, or a glob such as " .. path .. "/**")
   end
   -- load() follows a link inside the repository; stat() does not follow links.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
-    file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
+    refuse(spec, why, "name a text file of the repository, as it is spelled there")
   end
   if input.binary and strict then
-    file_error(spec, { message = path .. " is binary; agents are given text",
-      hint = "convert it first, by cmd: for instance" })
+    refuse(spec, path .. " is binary; agents are given text", "convert it first, by cmd: for instance")
   end
   input.spec, input.kind, input.path = spec, "file", path
   return input
@@ -36,15 +32,14 @@ end
 
 local function expand_glob(home, spec, pattern)
   if pattern:sub(1, 1) == "/" or pattern:find("%.%.") then
-    file_error(spec, { message = "a glob must stay inside the repository", hint = "write it relative to the top" })
+    refuse(spec, "a glob must stay inside the repository", "write it relative to the top")
   end
   local found, is_whole = given_paths.matches(home, pattern)
   if not is_whole then
-    file_error(spec, { message = "the glob walks through too many files", hint = "begin it with a folder" })
+    refuse(spec, "the glob walks through too many files", "begin it with a folder")
   end
   if #found > match_limit then
-    file_error(spec, { message = ("%d files match; at most %d are allowed"):format(#found, match_limit),
-      hint = "write a narrower glob" })
+    refuse(spec, ("%d files match; at most %d are allowed"):format(#found, match_limit), "write a narrower glob")
   end
   return found
 end
@@ -55,15 +50,15 @@ local function read_standard_input(spec)
   if not standard_input then
     local text, why = core.terminal.read(stdin_cap, stdin_ms)
     if not text then
-      file_error(spec, { message = why == "limit" and ("standard input has more than %d MB"):format(stdin_cap >> 20)
-        or "standard input did not end within 10 minutes", hint = "write it to a file, and give --input file:NAME" })
+      refuse(spec, why == "limit" and ("standard input has more than %d MB"):format(stdin_cap >> 20)
+        or "standard input did not end within 10 minutes", "write it to a file, and give --input file:NAME")
     end
     standard_input = text
   end
   local input = core.file.take(standard_input, text_cap)
   if input.binary or input.bytes == 0 then
-    file_error(spec, { message = "standard input is " .. (input.binary and "binary; agents are given text" or "empty"),
-      hint = "pipe a text into it: git diff | moonlet run … --input -" })
+    refuse(spec, "standard input is " .. (input.binary and "binary; agents are given text" or "empty"),
+      "pipe a text into it: git diff | moonlet run … --input -")
   end
   input.spec, input.kind, input.path = spec, "stdin", "standard input"
   return input
@@ -73,10 +68,10 @@ end
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
-    if rest == "" and kind ~= "diff" then file_error(spec, { message = "nothing follows the prefix" }) end
+    if rest == "" and kind ~= "diff" then refuse(spec, "nothing follows the prefix") end
     return kind, rest
   end
-  if spec == "" then file_error(spec, { message = "an input cannot be empty" }) end
+  if spec == "" then refuse(spec, "an input cannot be empty") end
   local is_there = core.file.stat(home.root, spec) or core.file.load(home.root, spec, 0)
   if spec:sub(1, 1) ~= "-" and is_there then return "file", spec end
   if glob.is_glob(spec) and not spec:find("%s") then
@@ -84,13 +79,13 @@ local function classify(home, spec)
     if #found > 0 then return "glob", spec, found end
   end
   if spec:sub(1, 1) == "/" or spec:sub(1, 3) == "../" then
-    file_error(spec, { message = "an input must lie inside the repository",
-      hint = "write its path relative to " .. home.top .. ", or copy it there" })
+    refuse(spec, "an input must lie inside the repository",
+      "write its path relative to " .. home.top .. ", or copy it there")
   end
   local words = command.split(spec)
   if #words == 1 or not core.system.find_program(words[1]) then
-    file_error(spec, { message = "no such file, no glob that matches, and no program",
-      hint = "check the spelling, or say which is meant with file:, glob:, cmd: or diff:" })
+    refuse(spec, "no such file, no glob that matches, and no program",
+      "check the spelling, or say which is meant with file:, glob:, cmd: or diff:")
   end
   return "cmd", spec
 end
@@ -108,14 +103,14 @@ function M.prepare(home, specs)
       inputs[#inputs + 1] = read_file(home, spec, rest, true)
     elseif kind == "glob" then
       found = found or expand_glob(home, spec, rest)
-      if #found == 0 then file_error(spec, { message = "no file matches", hint = "check the spelling of the glob" }) end
+      if #found == 0 then refuse(spec, "no file matches", "check the spelling of the glob") end
       for _, path in ipairs(found) do inputs[#inputs + 1] = read_file(home, spec, path, false) end
     else
       local argv = command.split(rest)
       if kind == "diff" then
         for _, word in ipairs(argv) do
           if word:sub(1, 1) == "-" and word ~= "--" and word ~= "--staged" and word ~= "--cached" then
-            file_error(spec, { message = ("diff: takes revisions and paths, not the option %s"):format(word) })
+            refuse(spec, ("diff: takes revisions and paths, not the option %s"):format(word))
           end
         end
         local full = { "git", "-c", "core.fsmonitor=false", "--no-pager", "diff", "--no-ext-diff",
