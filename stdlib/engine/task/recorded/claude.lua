@@ -6,21 +6,17 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", title = "Claude Code",
   shows = 'its settings start it: "command": "moonlet hook claude"' }
 
-local margin_ms = 5000  -- the agent may write the first prompt before its first hook runs
 local most_messages = 200000
 
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
---- Returns the event in a hook's input, or nil if the input names no session or event.
 function M.event(value)
-  local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
-  if not session or not name then return nil end
-  local input = stream.tbl(value.tool_input) or {}
-  local kind = kinds[name] or value.notification_type == "permission_prompt" and "denied" or "other"
-  return { session = session, name = name, kind = kind, tool = stream.str(value.tool_name),
-    file = stream.str(input.file_path), transcript = stream.str(value.transcript_path),
-    model = stream.str(value.model) }
+  local event = transcript.event(value, kinds)
+  if not event then return nil end
+  if event.kind == "other" and value.notification_type == "permission_prompt" then event.kind = "denied" end
+  event.model = stream.str(value.model)
+  return event
 end
 
 --- Matches texts that a transcript lists as prompts although the user did not type them.
@@ -61,30 +57,29 @@ local function note_answer(found, entry)
   found.answers[id] = reported
 end
 
-local function read_file(file, from, found, since)
-  return transcript.each_line(file, from, function(line)
-    local is_answer = line:find('"type":"assistant"', 1, true)
-    if not is_answer and not line:find('"type":"user"', 1, true) then return end
-    local entry = transcript.entry(line)
-    if not entry or not transcript.is_since(entry, since) then return end
+local function is_message(line)
+  return line:find('"type":"assistant"', 1, true) or line:find('"type":"user"', 1, true)
+end
+
+local function read_file(file, from, found, session)
+  return transcript.each_entry(file, from, session, function(entry)
     if entry.type == "assistant" then note_answer(found, entry) end
     if entry.type == "user" then add_prompts(found.prompts, entry) end
-  end)
+  end, is_message)
 end
 
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)
   if not file then return found end
-  local since = session.began_ms and session.began_ms - margin_ms
-  local whole = read_file(file, session.from <= file.size and session.from or 0, found, since)
+  local whole = read_file(file, session.from, found, session)
   local folder = file.path:gsub("%.jsonl$", "") .. "/subagents"
   for _, entry in ipairs(core.file.list(file.root, folder) or {}) do
     local path = folder .. "/" .. entry.name
     local info = entry.type == "file" and path:find "%.jsonl$" and core.file.stat(file.root, path)
     local other = { answers = found.answers, count = found.count, prompts = {} }
     local part = info and { root = file.root, path = path, size = info.size }
-    if part and not read_file(part, 0, other, since) then whole = false end
+    if part and not read_file(part, 0, other, session) then whole = false end
     found.count = other.count
   end
   for _, one in pairs(found.answers) do found.usage = usage.add(found.usage, one) end

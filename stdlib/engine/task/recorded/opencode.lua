@@ -9,14 +9,12 @@ local M = { name = "opencode", title = "opencode", by_turn = true,
 local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
---- Returns the event in a message of the plugin, or nil if the message names no session or event.
 function M.event(value)
-  local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
-  if not session or not name then return nil end
-  return { session = session, name = name, kind = kinds[name] or "other",
-    tool = stream.str(value.tool_name), file = stream.str(value.file),
-    cwd = stream.str(value.cwd), prompts = stream.tbl(value.prompts),
-    answers = stream.tbl(value.answers) }
+  local event = transcript.event(value, kinds)
+  if not event then return nil end
+  event.file, event.cwd = stream.str(value.file), stream.str(value.cwd)
+  event.prompts, event.answers = stream.tbl(value.prompts), stream.tbl(value.answers)
+  return event
 end
 
 function M.read(session)
