@@ -421,19 +421,19 @@ end
 --- Rejects a prompt that is written for an orchestrator. An agent of ctx:agent is always a worker.
 local function check_mode(prompt)
   if not prompt:sub(1, 200):upper():find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
-  error(record.invalid("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
-    "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }"), 0)
+  record.refuse("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
+    "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }")
 end
 
 local function check_fields(call)
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
-    error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
-      "write fail or allow"), 0)
+    record.refuse(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
+      "write fail or allow")
   end
   if call.loop and call.loop ~= "warn" and call.loop ~= "end" then
-    error(record.invalid(("ctx:agent: loop '%s' is not understood"):format(core.text.printable(call.loop, 40)),
-      "write warn or end"), 0)
+    record.refuse(("ctx:agent: loop '%s' is not understood"):format(core.text.printable(call.loop, 40)),
+      "write warn or end")
   end
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end

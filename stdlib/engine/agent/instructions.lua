@@ -64,8 +64,8 @@ local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
   if id or err or revision == head then return id, err end
-  error(record.invalid(("ctx:agent: base: there is no commit %s"):format(core.text.printable(revision, 80)),
-    "git log --oneline lists the commits"), 0)
+  record.refuse(("ctx:agent: base: there is no commit %s"):format(core.text.printable(revision, 80)),
+    "git log --oneline lists the commits")
 end
 
 --- Formats a revision for messages: its name, and its short id in parentheses if the two differ.

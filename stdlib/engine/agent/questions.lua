@@ -48,10 +48,10 @@ end
 function M.agent(ctx, call, ask)
   local run, waits = context.of(ctx).run, nil
   if call.schema then
-    error(record.invalid("ctx:agent: an agent that returns data cannot ask",
-      "let an agent without `schema` ask first"), 0)
+    record.refuse("ctx:agent: an agent that returns data cannot ask",
+      "let an agent without `schema` ask first")
   end
-  if type(call.prompt) ~= "string" then error(record.invalid("ctx:agent needs a prompt"), 0) end
+  if type(call.prompt) ~= "string" then record.refuse("ctx:agent needs a prompt") end
   local copy, answers = {}, {}
   for name, value in pairs(call) do copy[name] = value end
   copy.asks = nil

@@ -56,8 +56,8 @@ local function check_cwd(run, cwd)
   if not cwd then return end
   local inside = cwd:sub(1, 1) ~= "/" or cwd == run.top or cwd:sub(1, #run.top + 1) == run.top .. "/"
   if inside and not ("/" .. cwd .. "/"):find("/../", 1, true) then return end
-  error(record.invalid(("ctx:agent: cwd is '%s', outside of the repository"):format(core.text.printable(cwd, 200)),
-    "give a folder from the top of the repository, such as \"src\""), 0)
+  record.refuse(("ctx:agent: cwd is '%s', outside of the repository"):format(core.text.printable(cwd, 200)),
+    "give a folder from the top of the repository, such as \"src\"")
 end
 
 --- Returns a read-only copy of the argument of ctx:agent, because the script may change its own
@@ -129,8 +129,8 @@ end
 
 local function confine_of(run, call)
   if call.confine and call.confine ~= "host" then
-    error(record.invalid(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
-      'write confine = "host", or leave it out'), 0)
+    record.refuse(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
+      'write confine = "host", or leave it out')
   end
   if run.options.unconfined then return "none" end
   -- A runner's own sandbox makes only the working folder writable, but the host's sandbox can add
@@ -172,8 +172,8 @@ local function resolve(run, call, spec)
   local argv = call.argv or spec.argv
   for i, word in ipairs(call.argv or {}) do words.check(word, i, "ctx:agent: argv") end
   if not argv or #argv == 0 then
-    error(record.invalid("the runner 'command' needs a program",
-      "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
+    record.refuse("the runner 'command' needs a program",
+      "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }")
   end
   return command_runner(call.events), run.config.runners.command or {}, argv
 end
@@ -235,8 +235,8 @@ local function check_inputs(run, call)
   if run.mocked or seen and #seen.commands > 0 then return end
   for _, path in ipairs(call.inputs or {}) do
     if not core.file.stat(run.home.root, path) and not (seen and seen.made_up[path]) then
-      error(record.invalid(("ctx:agent: the input %s is not there"):format(core.text.printable(path, 200)),
-        "inputs are files of the repository, relative to its top"), 0)
+      record.refuse(("ctx:agent: the input %s is not there"):format(core.text.printable(path, 200)),
+        "inputs are files of the repository, relative to its top")
     end
   end
 end
@@ -280,11 +280,11 @@ function M.of(run, call, routed)
     turns = call.turns,
   }
   if call.turns and call.turns < 1 then
-    error(record.invalid(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more"), 0)
+    record.refuse(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more")
   end
   check_cwd(run, call.cwd)
   if call.retry and call.retry < 0 then
-    error(record.invalid(("ctx:agent: retry cannot be %d"):format(call.retry), "give a whole number, 0 or more"), 0)
+    record.refuse(("ctx:agent: retry cannot be %d"):format(call.retry), "give a whole number, 0 or more")
   end
   budget.check_budget(call.prompt_tokens, "ctx:agent: prompt_tokens")
   job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
@@ -294,8 +294,8 @@ function M.of(run, call, routed)
   if job.on then
     remote_steps.check(run, job.on)
     if call.in_place or call.writes or call.asks then
-      error(record.invalid(("ctx:agent: on = '%s' needs a worktree of its own"):format(job.on),
-        "leave out in_place, writes and asks"), 0)
+      record.refuse(("ctx:agent: on = '%s' needs a worktree of its own"):format(job.on),
+        "leave out in_place, writes and asks")
     end
   end
   if runner.name == "cassette" then

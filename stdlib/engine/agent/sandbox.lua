@@ -84,8 +84,8 @@ local function existing(path)
 end
 
 local function refuse(job, what, path, why)
-  error(record.invalid(("runner %s: %s: %s %s"):format(job.runner.name, what, core.text.printable(path, 200), why),
-    "a runner cannot widen what a step may write"), 0)
+  record.refuse(("runner %s: %s: %s %s"):format(job.runner.name, what, core.text.printable(path, 200), why),
+    "a runner cannot widen what a step may write")
 end
 
 local function in_one_of(folders, path)

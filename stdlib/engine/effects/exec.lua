@@ -29,7 +29,7 @@ local example = 'ctx:exec{ "git", "status" }'
 --- arguments. An unknown field raises an error.
 local function prepare(call)
   if type(call) ~= "table" then
-    error(record.invalid("ctx:exec needs a table", example), 0)
+    record.refuse("ctx:exec needs a table", example)
   end
   local options = {}
   for key, value in pairs(call) do
@@ -37,19 +37,19 @@ local function prepare(call)
   end
   record.check(options, fields, "ctx:exec")
   if options.sandbox and options.sandbox ~= "read-only" then
-    error(record.invalid(("ctx:exec: sandbox is '%s'"):format(options.sandbox),
-      'the only sandbox of a program is "read-only"'), 0)
+    record.refuse(("ctx:exec: sandbox is '%s'"):format(options.sandbox),
+      'the only sandbox of a program is "read-only"')
   end
   if options.network == false and not options.sandbox then
-    error(record.invalid("ctx:exec: network = false needs a sandbox", 'add sandbox = "read-only"'), 0)
+    record.refuse("ctx:exec: network = false needs a sandbox", 'add sandbox = "read-only"')
   end
   local cap, largest = options.cap or core.process.default_cap, core.process.largest_cap
   if cap < 0 or cap > largest then
-    error(record.invalid(("ctx:exec: cap is %d bytes"):format(cap),
-      ("give 0 to %d; for more, let the program write a file"):format(largest)), 0)
+    record.refuse(("ctx:exec: cap is %d bytes"):format(cap),
+      ("give 0 to %d; for more, let the program write a file"):format(largest))
   end
   if call.argv and call[1] ~= nil then
-    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
+    record.refuse("ctx:exec has argv and a list", "give one of them")
   end
   return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
@@ -74,11 +74,11 @@ local function machine_of(run, options)
   if not options.on then return nil end
   local machine = remote_steps.check(run, options.on)
   if options.journal == false then
-    error(record.invalid("ctx:exec: a step on another machine is always recorded", "leave out journal = false"), 0)
+    record.refuse("ctx:exec: a step on another machine is always recorded", "leave out journal = false")
   end
   if options.cwd and not options.cwd:find "^/" then
-    error(record.invalid(("ctx:exec: cwd '%s' is relative, and %s has no work tree"):format(
-      core.text.printable(options.cwd, 80), options.on), "give an absolute path there, or leave it out"), 0)
+    record.refuse(("ctx:exec: cwd '%s' is relative, and %s has no work tree"):format(
+      core.text.printable(options.cwd, 80), options.on), "give an absolute path there, or leave it out")
   end
   return machine
 end
@@ -164,7 +164,7 @@ local function private(clean, again)
       for name, field in pairs(value) do copy[name] = field end
       copy.stdout, copy.stderr = clean(value.stdout), clean(value.stderr)
       if type(copy.stdout) ~= "string" or type(copy.stderr) ~= "string" then
-        error(record.invalid("ctx:exec: clean gives no text", "clean = function(text) return text:gsub(…) end"), 0)
+        record.refuse("ctx:exec: clean gives no text", "clean = function(text) return text:gsub(…) end")
       end
       return copy.stdout == value.stdout and copy.stderr == value.stderr and value or copy
     end,

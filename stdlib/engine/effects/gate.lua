@@ -225,25 +225,25 @@ function M.check_open(id, rec, given, before)
   local where = core.text.printable(given.key, 80)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
-    error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet show " .. id), 0)
+    record.refuse(("%s was answered at '%s' already: %s by %s"):format(id, where,
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet show " .. id)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
-        error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
-          core.clock.iso(item.until_ms)), ("moonlet resume %s continues without an answer"):format(id)), 0)
+        record.refuse(("%s: the time to answer '%s' was over at %s"):format(id, where,
+          core.clock.iso(item.until_ms)), ("moonlet resume %s continues without an answer"):format(id))
       end
       return
     end
   end
-  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet show " .. id), 0)
+  record.refuse(("%s no longer waits at '%s'"):format(id, where), "moonlet show " .. id)
 end
 
 local function check_show(show)
   if show and #show > show_cap then
-    error(record.invalid(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
-      "show only what the person needs to decide, and name a file for the rest"), 0)
+    record.refuse(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
+      "show only what the person needs to decide, and name a file for the rest")
   end
 end
 
@@ -372,7 +372,7 @@ function M.question(ctx, call, agent)
   record.check(call, question_fields, "ctx:question")
   check_show(call.show)
   for _, option in ipairs(call.options or {}) do
-    if type(option) ~= "string" then error(record.invalid("ctx:question: options are texts"), 0) end
+    if type(option) ~= "string" then record.refuse("ctx:question: options are texts") end
   end
   task.check()
   local item = { kind = "question", key = context.key(state, call.name or "question"), text = call.text,

@@ -49,10 +49,10 @@ function M.words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
     if operator then
-      error(record.invalid(("%s: '%s' needs a shell, and none is involved"):format(verb,
+      record.refuse(("%s: '%s' needs a shell, and none is involved"):format(verb,
         core.text.printable(given, 200)),
         verb:find "^ctx:" and "say so: { \"sh\", \"-c\", " .. core.json.encode(given) .. " }"
-        or ("say so: sh -c '%s'"):format(core.text.printable(given, 200))), 0)
+        or ("say so: sh -c '%s'"):format(core.text.printable(given, 200)))
     end
     given = command.split(given)
   end
@@ -68,9 +68,9 @@ function M.split_kind(text, verb)
   -- kind.
   if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
     local near = #kind > 3 and record.nearest(kind, kinds)
-    error(record.invalid(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
+    record.refuse(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
       near and ("did you mean '%s:%s'?"):format(near, core.text.printable(rest, 60))
-      or ("known are %s; without a kind it is custom"):format(table.concat(kinds, ", "))), 0)
+      or ("known are %s; without a kind it is custom"):format(table.concat(kinds, ", ")))
   end
   return "custom", text
 end
@@ -78,7 +78,7 @@ end
 local function limit_of(call, kind)
   if call.timeout then return duration.ms(call.timeout, "timeout") end
   if call.timeout_ms then
-    if call.timeout_ms < 1 then error(record.invalid("timeout_ms must be at least 1"), 0) end
+    if call.timeout_ms < 1 then record.refuse("timeout_ms must be at least 1") end
     return call.timeout_ms
   end
   return default_timeouts[kind]
@@ -216,8 +216,8 @@ local function read(call, verb)
   if not kind and type(text) == "string" then kind, text = M.split_kind(text, verb) end
   kind = kind or "custom"
   if not default_timeouts[kind] then
-    error(record.invalid(("%s knows no kind '%s'"):format(verb, core.text.printable(kind, 60)),
-      record.suggest(kind, kinds)), 0)
+    record.refuse(("%s knows no kind '%s'"):format(verb, core.text.printable(kind, 60)),
+      record.suggest(kind, kinds))
   end
   return call, kind, text, M.words_of(text, verb)
 end
@@ -260,7 +260,7 @@ end
 
 local function checked_paths(paths)
   for _, path in ipairs(paths or {}) do
-    if type(path) ~= "string" then error(record.invalid("ctx:require: artifacts are paths"), 0) end
+    if type(path) ~= "string" then record.refuse("ctx:require: artifacts are paths") end
   end
   return paths
 end
@@ -276,7 +276,7 @@ function M.require(ctx, call)
   record.check(call, require_fields, "ctx:require")
   local repetitions, expected = call.repetitions or 1, call.exit_code or 0
   if repetitions < 1 or repetitions > 1000 then
-    error(record.invalid("ctx:require: repetitions are 1 to 1000"), 0)
+    record.refuse("ctx:require: repetitions are 1 to 1000")
   end
   local argv = M.words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])

@@ -11,11 +11,11 @@ function M.check(word, index, verb)
     core.lost.refuse(word)
     local hint = math.type(word) and ('write "%s", or tostring(…)'):format(tostring(word))
       or type(word) == "table" and "give the words one by one" or nil_hint
-    error(record.invalid(("%s: argument %d is a %s, not text"):format(verb, index, type(word)), hint), 0)
+    record.refuse(("%s: argument %d is a %s, not text"):format(verb, index, type(word)), hint)
   end
   if word:find("\0", 1, true) then
-    error(record.invalid(("%s: argument %d contains a NUL byte"):format(verb, index),
-      "pass such data by stdin or a file"), 0)
+    record.refuse(("%s: argument %d contains a NUL byte"):format(verb, index),
+      "pass such data by stdin or a file")
   end
 end
 
@@ -24,13 +24,13 @@ local function check_program(argv, verb)
   local first = argv[1]
   if not first:find "%s" or core.system.find_program(first) then return end
   if first:find "[|&;<>`$]" then
-    error(record.invalid(("%s: '%s' needs a shell, and none is involved"):format(verb, core.text.printable(first, 200)),
-      ("say so: { \"sh\", \"-c\", %s }"):format(core.json.encode(first))), 0)
+    record.refuse(("%s: '%s' needs a shell, and none is involved"):format(verb, core.text.printable(first, 200)),
+      ("say so: { \"sh\", \"-c\", %s }"):format(core.json.encode(first)))
   end
   local words = {}
   for word in first:gmatch "%S+" do words[#words + 1] = core.json.encode(word) end
-  error(record.invalid(("%s: '%s' is not a program, and nothing splits it into words"):format(verb,
-    core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
+  record.refuse(("%s: '%s' is not a program, and nothing splits it into words"):format(verb,
+    core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", ")))
 end
 
 --- Returns the words of a command as a list. Raises an error if the command cannot be started.
@@ -40,13 +40,13 @@ end
 function M.of(given, verb, example)
   if type(given) ~= "table" then given = {} end
   local hole = record.hole(given)
-  if hole then error(record.invalid(("%s: argument %d is nil"):format(verb, hole), nil_hint), 0) end
+  if hole then record.refuse(("%s: argument %d is nil"):format(verb, hole), nil_hint) end
   local argv = {}
   for i, word in ipairs(given) do
     M.check(word, i, verb)
     argv[i] = word
   end
-  if not argv[1] or argv[1] == "" then error(record.invalid(verb .. " needs a program", example), 0) end
+  if not argv[1] or argv[1] == "" then record.refuse(verb .. " needs a program", example) end
   check_program(argv, verb)
   return argv
 end

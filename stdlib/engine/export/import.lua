@@ -17,7 +17,7 @@ local most_numbers = 1000
 local longest_text, longest_id = 1000, 64
 
 local function refuse(message)
-  error(record.invalid(message, "export the run again, and copy the file as it is"), 0)
+  record.refuse(message, "export the run again, and copy the file as it is")
 end
 
 local function is_text(value) return type(value) == "string" and #value <= longest_text end
@@ -40,9 +40,9 @@ function M.parse(text)
     refuse "the manifest of the archive is not a JSON object"
   end
   if value.moonlet_record ~= archive.version then
-    error(record.invalid(("the archive has the format %s, and this moonlet reads %d"):format(
+    record.refuse(("the archive has the format %s, and this moonlet reads %d"):format(
       core.text.printable(tostring(value.moonlet_record), 40), archive.version), "use the version of moonlet that "
-        .. "wrote it"), 0)
+        .. "wrote it")
   end
   if not is_text(value.run) or not store.number(value.run) or not is_text(value.dir) then
     refuse "the manifest of the archive names no run"

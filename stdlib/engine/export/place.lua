@@ -12,14 +12,14 @@ function M.of(path, option)
   if path:sub(1, 1) ~= "/" then path = core.system.cwd() .. "/" .. path end
   local folder, name = path:match "^(.*)/([^/]+)$"
   if not name or name == "." or name == ".." then
-    error(record.invalid(("%s names no file: '%s'"):format(option, core.text.printable(path, 200)),
-      "name a file, such as run.html"), 0)
+    record.refuse(("%s names no file: '%s'"):format(option, core.text.printable(path, 200)),
+      "name a file, such as run.html")
   end
   local dir, err = core.file.root(folder == "" and "/" or folder)
   if not dir then error(err, 0) end
   local stat = core.file.stat(dir, name)
   if stat and stat.type ~= "file" then
-    error(record.invalid(("%s is a %s"):format(core.text.printable(path, 400), stat.type), "name a file"), 0)
+    record.refuse(("%s is a %s"):format(core.text.printable(path, 400), stat.type), "name a file")
   end
   return dir, name, path
 end

@@ -29,7 +29,7 @@ local function parse_fault(text)
     if times then return { kind = kind, times = times, step = step, text = text } end
     if kind == known then hint = "write fault=429, fault=429*2, fault=429** or fault=429@step" end
   end
-  error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
+  record.refuse(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint)
 end
 
 --- Splits a text at commas into the cassette's folder and the parts `fault=…` before and after it.
@@ -54,11 +54,11 @@ end
 function M.parse(rest, base)
   local dir, asked = split(rest or "")
   if dir == "" then
-    error(record.invalid("--runner cassette names no folder", "write --runner cassette:DIR"), 0)
+    record.refuse("--runner cassette names no folder", "write --runner cassette:DIR")
   end
   if dir:find(",fault=", 1, true) then
-    error(record.invalid(("the faults of the cassette '%s' do not stand together at its end")
-      :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
+    record.refuse(("the faults of the cassette '%s' do not stand together at its end")
+      :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'")
   end
   local spec = { name = "cassette", faults = {} }
   -- A cassette that is a run can be opened only when the run's repository is known.
@@ -93,8 +93,8 @@ function M.check(spec, home)
   end
   local root, err = core.file.root(spec.dir)
   if root then return end
-  error(record.invalid(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
-    "record it with --record DIR"), 0)
+  record.refuse(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
+    "record it with --record DIR")
 end
 
 --- Removes instruction files and absolute paths from a prompt, because they differ between runs.
@@ -112,8 +112,8 @@ end
 function M.prepare(dir)
   local named, spec = pcall(M.parse, dir)
   if not named or spec.dir ~= dir then
-    error(record.invalid(("--record: no cassette can be named %s"):format(core.text.printable(dir, 400)),
-      "name a folder without ',fault=' in its path"), 0)
+    record.refuse(("--record: no cassette can be named %s"):format(core.text.printable(dir, 400)),
+      "name a folder without ',fault=' in its path")
   end
   local root, err = core.file.make_root(dir)
   local probe = ".moonlet-" .. core.clock.random_hex(8)
@@ -123,8 +123,8 @@ function M.prepare(dir)
     core.file.remove(root, probe)
   end
   if written then return end
-  error(record.invalid(("--record: cannot write to %s: %s"):format(dir, err.message),
-    "name a folder that can be made and written"), 0)
+  record.refuse(("--record: cannot write to %s: %s"):format(dir, err.message),
+    "name a folder that can be made and written")
 end
 
 --- Returns the numbers of a step's recorded attempts, ascending.

@@ -14,7 +14,7 @@ local function read_json(root, path, cap)
   return ok and type(value) == "table" and value or nil
 end
 
-local function refuse(message, hint) error(record.invalid(message, hint), 0) end
+local function refuse(message, hint) record.refuse(message, hint) end
 
 ---@class moonlet.RunTape
 ---@field root userdata      the run's sidecar folder

@@ -32,7 +32,7 @@ function M.split(text)
     i = i + 1
   end
   if quote then
-    error(record.invalid(("a %s quote is not closed in: %s"):format(quote, text)), 0)
+    record.refuse(("a %s quote is not closed in: %s"):format(quote, text))
   end
   if word then words[#words + 1] = word end
   return words
@@ -51,12 +51,12 @@ function M.command(call)
       return values[name]
     end)
     if argv[i]:find("\0", 1, true) then
-      error(record.invalid("the prompt contains a NUL byte and cannot be an argument",
-        "use {prompt_file} or standard input for it"), 0)
+      record.refuse("the prompt contains a NUL byte and cannot be an argument",
+        "use {prompt_file} or standard input for it")
     end
     if #argv[i] >= 128 * 1024 then
-      error(record.invalid(("argument %d of the command would be %d bytes long"):format(i, #argv[i]),
-        "the system allows 128 KiB for one argument: use {prompt_file} or standard input"), 0)
+      record.refuse(("argument %d of the command would be %d bytes long"):format(i, #argv[i]),
+        "the system allows 128 KiB for one argument: use {prompt_file} or standard input")
     end
   end
   return { argv = argv, stdin = not saw_prompt }

@@ -176,9 +176,9 @@ function M.answer(schema, key)
       or core.json.validate(schema, value)
     if not problems then return { text = core.json.encode(value, 2), data = value } end
   end
-  error(record.invalid(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(
+  record.refuse(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(
     context.plain(key), schemas.in_words(tostring(problems))),
-    "play a cassette in a test, or give the preset an answer without an agent"), 0)
+    "play a cassette in a test, or give the preset an answer without an agent")
 end
 
 return M

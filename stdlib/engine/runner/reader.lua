@@ -16,8 +16,8 @@ local M = {}
 ---@return table  with begin, parse and finish
 function M.events(name)
   if not names.has(names.events, name) then
-    error(record.invalid(("there are no events '%s'"):format(core.text.printable(name, 60)),
-      record.suggest(name, names.events)), 0)
+    record.refuse(("there are no events '%s'"):format(core.text.printable(name, 60)),
+      record.suggest(name, names.events))
   end
   return require("moonlet.engine.runner." .. name)
 end

@@ -150,26 +150,26 @@ end
 ---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
 function M.check_prompt(title, prompt, limits)
   if not prompt:find("%S") then
-    error(record.invalid("the prompt is empty"), 0)
+    record.refuse("the prompt is empty")
   end
   if not core.text.is_utf8(prompt) then
-    error(record.invalid(("%s accepts only UTF-8, and the prompt has other bytes"):format(title),
-      "pass such text through core tools first, or name the file for the agent to read"), 0)
+    record.refuse(("%s accepts only UTF-8, and the prompt has other bytes"):format(title),
+      "pass such text through core tools first, or name the file for the agent to read")
   end
   if limits.bytes and #prompt > limits.bytes then
-    error(record.invalid(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title, limits.bytes),
-      "let the agent read large inputs from files"), 0)
+    record.refuse(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title, limits.bytes),
+      "let the agent read large inputs from files")
   end
   if limits.characters and #prompt > limits.characters then
     local length = utf8.len(prompt) or #prompt
     if length > limits.characters then
-      error(record.invalid(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
-        limits.characters), "let the agent read large inputs from files"), 0)
+      record.refuse(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
+        limits.characters), "let the agent read large inputs from files")
     end
   end
   if limits.slash and prompt:sub(1, 1) == "/" then
-    error(record.invalid(("%s takes a prompt that begins with '/' for a command of its own"):format(title),
-      "begin it with a word"), 0)
+    record.refuse(("%s takes a prompt that begins with '/' for a command of its own"):format(title),
+      "begin it with a word")
   end
 end
 
@@ -177,11 +177,11 @@ end
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
-      error(record.invalid(("argument %d for %s must be text without NUL bytes"):format(i, title)), 0)
+      record.refuse(("argument %d for %s must be text without NUL bytes"):format(i, title))
     end
     if #word > longest_argument then
-      error(record.invalid(("argument %d for %s is %d bytes long; the system allows %d"):format(i, title, #word,
-        longest_argument)), 0)
+      record.refuse(("argument %d for %s is %d bytes long; the system allows %d"):format(i, title, #word,
+        longest_argument))
     end
   end
 end
