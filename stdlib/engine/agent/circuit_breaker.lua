@@ -3,7 +3,6 @@
 --- The breaker opens at the first refusal and closes at the provider's reset time.
 --- Repeated refusals back off exponentially, and a successful call resets the backoff.
 --- After a rate limit, the breaker is open only for seconds.
-local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
@@ -31,7 +30,7 @@ local remembered = {}
 
 --- Returns the folder of the breaker files, or nil if there is none. If `make` is true, creates it.
 local function folder(make)
-  local path = state_dir.path()
+  local path = core.system.state_dir()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 

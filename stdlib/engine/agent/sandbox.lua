@@ -5,7 +5,6 @@ local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
 local real_paths = require "moonlet.engine.workspace.real_paths"
 local runners = require "moonlet.engine.load.runners"
-local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
@@ -121,7 +120,7 @@ local function kept_apart(job)
   end
   add(job.run.top)
   add(job.run.home.agent_path:match("^(.+)/[^/]+$"))
-  add(state_dir.path())
+  add(core.system.state_dir())
   local home = core.system.env "HOME"
   local config = core.system.env "XDG_CONFIG_HOME"
   if not config or config:sub(1, 1) ~= "/" then config = home and home .. "/.config" end

@@ -2,7 +2,6 @@
 --- Each slot is a lock on a small file. The kernel releases the lock when the host dies.
 local background = require "moonlet.engine.base.background"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
-local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -42,7 +41,7 @@ end
 local function folder(run)
   local state = state_of(run)
   if state.root == nil then
-    local path = state_dir.path()
+    local path = core.system.state_dir()
     local root, err = nil, { message = "neither XDG_STATE_HOME nor HOME is set" }
     if path then root, err = core.file.make_root(path .. "/slots") end
     state.root = root or false

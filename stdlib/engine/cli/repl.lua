@@ -5,7 +5,6 @@ local reference = require "moonlet.engine.cli.doc.reference"
 local repository = require "moonlet.engine.run.repository"
 local session = require "moonlet.engine.repl.session"
 local sorted_keys = require "moonlet.engine.base.sorted_keys"
-local state_dir = require "moonlet.engine.base.state_dir"
 local store = require "moonlet.engine.run.store"
 local verbs = require "moonlet.engine.cli.verbs"
 local context = require "moonlet.engine.context.context"
@@ -99,7 +98,7 @@ end
 
 --- Builds the source of an interactive run, which has no file.
 local function source_of(json)
-  local state = state_dir.path()
+  local state = core.system.state_dir()
   if state then core.file.make_root(state) end
   local source = { name = "repl", origin = "repl", text = "", builtin = false,
     display = "none", json = json, words = words,

@@ -4,14 +4,13 @@ local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local page = require "moonlet.engine.base.page"
-local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
 local longest_needs = 64 * 1024
 
 local function accepted_folder()
-  local base = state_dir.path()
+  local base = core.system.state_dir()
   return base and base .. "/accepted"
 end
 

@@ -5,7 +5,6 @@
 --- Only opencode's log on standard error reports the refusal.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
-local state_dir = require "moonlet.engine.base.state_dir"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
@@ -111,8 +110,8 @@ function M.command(call)
   if core.system.env "OPENCODE_CONFIG_DIR" then
     env.OPENCODE_CONFIG_DIR, links = shared.without(settings_folder(), { "AGENTS.md" },
       call.scratch and call.scratch .. "/opencode/settings")
-  elseif state_dir.path() then
-    env.OPENCODE_CONFIG_DIR = state_dir.path() .. "/opencode"
+  elseif core.system.state_dir() then
+    env.OPENCODE_CONFIG_DIR = core.system.state_dir() .. "/opencode"
     folders[#folders + 1] = env.OPENCODE_CONFIG_DIR
   end
   if call.private and not (config.env and #config.env > 0) and not shared.has(config, "OPENCODE_CONFIG") then

@@ -1,7 +1,6 @@
 --- Builds command lines and environments for git commands that the host runs for itself.
 --- The user's config and environment cannot change git's output or how patches are applied.
 --- Git never starts a program that a repository names.
-local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -56,7 +55,7 @@ local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
   local own = { run.top, (run.home.agent_path:gsub("/%.agent$", "")) }
-  local base = state_dir.path()
+  local base = core.system.state_dir()
   own[#own + 1] = base and base .. "/worktrees"
   for i, folder in ipairs(own) do own[i] = core.system.real_path(folder) or folder end
   local list = {}

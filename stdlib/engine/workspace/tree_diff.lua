@@ -2,7 +2,6 @@
 --- In a repository, git finds the files and skips ignored files.
 --- Outside of a repository, this module walks the folder.
 local host_git = require "moonlet.engine.workspace.git"
-local state_dir = require "moonlet.engine.base.state_dir"
 local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
@@ -77,7 +76,7 @@ end
 --- Calls fn(rules, folder) with the sandbox rules for git, and with a temporary folder for git.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
-  local base = state_dir.path()
+  local base = core.system.state_dir()
   local parent = base and core.file.make_root(base .. "/looks")
   local name = parent and ("%s-%s"):format(run.id, core.clock.random_hex(8))
   local folder = name and core.file.make_root(base .. "/looks/" .. name) and base .. "/looks/" .. name

@@ -19,7 +19,6 @@ local merge_plan = require "moonlet.engine.workspace.merge_plan"
 local merge_report = require "moonlet.engine.workspace.merge_report"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
-local state_dir = require "moonlet.engine.base.state_dir"
 local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
@@ -47,12 +46,12 @@ end
 
 --- Returns the folder of a repository's worktrees, or nil if there were none yet.
 local function parent_of(home)
-  local base, id = state_dir.path(), id_of(home)
+  local base, id = core.system.state_dir(), id_of(home)
   return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
 end
 
 local function folder_of(run, key)
-  if not state_dir.path() then
+  if not core.system.state_dir() then
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
   if not id_of(run.home) then write_lock.with_worktrees(run, key, give_id, run.home) end
@@ -584,7 +583,7 @@ function M.left(home, id)
   end
   -- If the repository was moved, its earlier worktrees are in a folder that only git's records
   -- name.
-  local base, common = state_dir.path(), select(3, host_git.dirs(home.top))
+  local base, common = core.system.state_dir(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
     local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""

@@ -8,7 +8,6 @@ local per_run = require "moonlet.engine.base.per_run"
 local real_paths = require "moonlet.engine.workspace.real_paths"
 local restore = require "moonlet.engine.workspace.pool.restore"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
-local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
@@ -72,12 +71,12 @@ local function writable_of(run, tree, temporary, config)
     local root, err = core.file.make_root(path)
     local real = root and real_paths.real(path)
     if not real then error(err, 0) end
-    for _, apart in pairs { run.top, run.home.agent_path, state_dir.path(), home } do
+    for _, apart in pairs { run.top, run.home.agent_path, core.system.state_dir(), home } do
       if real_paths.holds(real, real_paths.real(apart) or apart) then
         error({ kind = "invalid", message = ("state: %s is, or holds, %s"):format(path, apart) }, 0)
       end
     end
-    for _, closed in pairs { run.home.agent_path, state_dir.path(), tree.common } do
+    for _, closed in pairs { run.home.agent_path, core.system.state_dir(), tree.common } do
       if real_paths.holds(real_paths.real(closed) or closed, real) then
         error({ kind = "invalid", message = ("state: %s lies in %s"):format(path, closed) }, 0)
       end
