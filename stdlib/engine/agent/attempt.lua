@@ -41,11 +41,9 @@ local stderr_cap = 64 << 10
 ---@field resumes integer?       number of the attempt whose conversation is continued
 ---@field told boolean?          a person has seen which protected paths the attempt changed
 
-local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
-
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
-  return setmetatable({}, { __index = fields, __newindex = refuse_change })
+  return fields
 end
 
 --- Returns a copy of an attempt that starts with the full prompt, instead of a repair prompt or a
@@ -80,10 +78,7 @@ local function write_file(run, path, text)
     return
   end
   local folder, name = path:match("^(.*)/([^/]+)$")
-  local root, err = core.file.make_root(folder)
-  local written
-  if root then written, err = core.file.write(root, name, text) end
-  if not written then error(err, 0) end
+  assert(core.file.write(assert(core.file.make_root(folder)), name, text))
 end
 
 --- Reports whether the agent may write startup files, which start programs on this machine.
