@@ -122,10 +122,9 @@ end
 local function after_invalid(job, attempt, outcome)
   local prompt = core.run.redact((resolved_call.prompt(job)))
   if not attempt.repairs and not job.lease.touched then
+    local repair = core.run.redact(output.repair_prompt(prompt, outcome.text, outcome.problems))
     return { tries = 1, keep = true, text = "the answer is not valid: asking again",
-      attempt = attempts.new { kind = "repair", number = attempt.number + 1,
-        prompt = core.run.redact(output.repair_prompt((resolved_call.prompt(job)), outcome.text,
-          outcome.problems)) } }
+      attempt = attempts.new { kind = "repair", number = attempt.number + 1, prompt = repair } }
   end
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
 end

@@ -147,9 +147,7 @@ end
 local function observe(run, names, revision, paths)
   local list = core.json.array {}
   list[1] = of_user(run, paths)
-  if run.home.git then list[#list + 1] = committed(run, names, revision) else
-    list[#list + 1] = uncommitted(run, names)
-  end
+  list[#list + 1] = (run.home.git and committed or uncommitted)(run, names, revision)
   return list
 end
 

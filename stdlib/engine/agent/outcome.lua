@@ -39,17 +39,10 @@ local M = {}
 ---@field warnings string[]?
 ---@field exit table
 
----@class moonlet.CallOutcome   outcome of a step
+---@class moonlet.CallOutcome: moonlet.AttemptOutcome   outcome of a step
 ---@field status "ok"|"failed"
----@field class string?
----@field error table?
----@field text string
----@field cut integer?
----@field data any
 ---@field usage moonlet.Usage?  total of all attempts
 ---@field session string?       id of the last attempt's session, which a later call can continue
----@field model string?
----@field denied string[]?
 ---@field warnings string[]
 ---@field files_changed string[]
 ---@field attempts table[]      attempts in the form of the journal
@@ -62,7 +55,7 @@ local function copy_of(err)
 end
 
 --- Returns the status, class and error of an attempt. The first problem that is found decides.
-local function judge(job, evidence, cut, workspace)
+local function judge(job, evidence, cut)
   local answer, exit = evidence.answer, evidence.exit
   if evidence.refused then return "failed", evidence.refused.class, evidence.refused end
   if evidence.lost then return "failed", "lost", infrastructure_error.mark(evidence.lost) end
@@ -74,7 +67,6 @@ local function judge(job, evidence, cut, workspace)
   if evidence.passed then return "failed", evidence.passed.class, evidence.passed end
   if answer.status ~= "ok" then return answer.status, answer.class, answer.error end
   if cut.error then return "failed", "invalid-output", cut.error end
-  if workspace then return "failed", workspace.class, workspace end
   return "ok"
 end
 
@@ -115,9 +107,10 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   local answer = evidence.answer
   local text, cut_bytes = cuts.bound(answer.text or "", answer.cut)
   local cut = cuts.check(job, answer.status, cut_bytes, answer.warnings)
-  local status, class, err = judge(job, evidence, cut, nil)
+  local status, class, err = judge(job, evidence, cut)
   local reported = M.reported(evidence, status)
-  if status == "ok" then status, class, err = judge(job, evidence, cut, check_workspace()) end
+  local harm = status == "ok" and check_workspace()
+  if harm then status, class, err = "failed", harm.class, harm end
   mark_not_started(job, evidence, err)
   local data, problems, in_words
   if status == "ok" and job.call.schema then
@@ -163,12 +156,10 @@ end
 function M.of_call(last, attempts, lease_end, err)
   local failed = lease_end.error or last.status ~= "ok"
   err = lease_end.error or failed and (err or last.error) or nil
-  local class = last.class
-  if lease_end.error then class = lease_end.error.class end
   return {
-    status = failed and "failed" or "ok", class = class, error = with_hint(err, failed and lease_end.put_aside),
-    text = last.text, cut = last.cut, data = last.data, usage = usage.of_attempts(attempts), model = last.model,
-    denied = last.denied, session = last.session, warnings = lease_end.warnings,
+    status = failed and "failed" or "ok", class = (lease_end.error or last).class,
+    error = with_hint(err, failed and lease_end.put_aside), text = last.text, cut = last.cut,
+    data = last.data, usage = usage.of_attempts(attempts), model = last.model, denied = last.denied, session = last.session, warnings = lease_end.warnings,
     files_changed = lease_end.files_changed, attempts = attempts, exit = last.exit,
   }
 end

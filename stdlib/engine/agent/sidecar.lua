@@ -77,15 +77,16 @@ end
 
 local function model_text(model)
   local lines = { "# How this was made", "" }
-  local function add(label, value)
-    if value ~= nil and value ~= null then lines[#lines + 1] = ("- %s: %s"):format(label, tostring(value)) end
+  local function add(label, value, cap)
+    if value == nil or value == null then return end
+    lines[#lines + 1] = ("- %s: %s"):format(label, cap and core.text.printable(value, cap) or tostring(value))
   end
   add("Run", model.run .. " (" .. model.task_id .. ")")
   add("Preset", model.preset)
   add("Step", model.step)
-  for _, item in ipairs { { "Title", model.title }, { "Phase", model.phase }, { "Task type", model.task_type } } do
-    add(item[1], item[2] ~= null and core.text.printable(item[2], 400) or nil)
-  end
+  add("Title", model.title, 400)
+  add("Phase", model.phase, 400)
+  add("Task type", model.task_type, 400)
   add("Runner", model.runner)
   add("Model", model.model)
   add("Route", route_text(model.route))

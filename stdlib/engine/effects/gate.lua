@@ -172,13 +172,14 @@ end
 
 --- Finds the answer in the record or asks the person at the terminal. Parks without an answer.
 local function find_answer(run, item, timeout, bound)
+  local function answered(answer)
+    emit(run, item, "answered", answer)
+    return answer
+  end
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
   if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
-  if given and not timeout then
-    emit(run, item, "answered", given)
-    return given
-  end
+  if given and not timeout then return answered(given) end
   local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown:match "^%x+" },
     core.clock.wall)
   item.until_ms = timeout and asked + timeout
@@ -189,14 +190,9 @@ local function find_answer(run, item, timeout, bound)
     expired(run, item)
   end
   check_time(given and (given.at_ms or asked) or core.clock.wall())
-  if given then
-    emit(run, item, "answered", given)
-    return given
-  end
+  if given then return answered(given) end
   if run.options.gates == "deny" then
-    local denied = { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
-    emit(run, item, "answered", denied)
-    return denied
+    return answered { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
   end
   emit(run, item, "waiting")
   local here = ask_or_park(run, item)
@@ -204,8 +200,7 @@ local function find_answer(run, item, timeout, bound)
   check_time(now)
   journal.answer(run, { type = "answer", key = item.key, shown = item.shown, value = here.value, option = here.option,
     by = here.by, at = core.clock.iso(now), at_ms = now })
-  emit(run, item, "answered", here)
-  return { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
+  return answered { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
 end
 
 --- Returns the answer to a gate or question. Adds the answer and the displayed text to run.json.
