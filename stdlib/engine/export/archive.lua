@@ -23,8 +23,7 @@ end
 ---@return moonlet.LeftFile[] left
 function M.write(home, root, rec, dir, name)
   local list = files.of(root, rec)
-  local done, err = core.archive.write(root, M.manifest(home, rec, list), list.files, dir, name)
-  if not done then error(err, 0) end
+  assert(core.archive.write(root, M.manifest(home, rec, list), list.files, dir, name))
   return list.left
 end
 

@@ -52,8 +52,7 @@ local function sorted_keys(map)
 end
 
 local function add_tree(list, root, folder, as)
-  local tree, err = core.audit.tree(root, folder, {}, nil)
-  if not tree then error(err, 0) end
+  local tree = assert(core.audit.tree(root, folder, {}, nil))
   for _, path in ipairs(sorted_keys(tree.files)) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
 end
 

@@ -98,8 +98,7 @@ function M.write(home, root, rec, dir, name)
   table.insert(parts, 1, as_block("moonlet-record.json", archive.manifest(home, rec, chosen)))
   parts[#parts + 1] = ("\0"):rep(2 * block)
   local packed = core.text.base64(core.text.gzip(table.concat(parts)))
-  local done, err = core.file.write(dir, name, page(rec, packed))
-  if not done then error(err, 0) end
+  assert(core.file.write(dir, name, page(rec, packed)))
   return chosen.left
 end
 

@@ -114,10 +114,9 @@ local function unpack_into(into, dir, name, text, manifest)
     list[i] = { name = entry.path, bytes = entry.bytes, sha256 = entry.sha256 }
     names[i] = entry.path
   end
-  local done, err = core.archive.extract(dir, name, text, list, into)
-  if done then done, err = core.file.make_dirs(into, "sidecar") end
-  if done then done, err = core.file.sync(into, names) end
-  if not done then error(err, 0) end
+  assert(core.archive.extract(dir, name, text, list, into))
+  assert(core.file.make_dirs(into, "sidecar"))
+  assert(core.file.sync(into, names))
   local rec = store.parse(core.file.read(into, "run.json", store.record_cap), manifest.run)
   local is_named = rec and #rec.task_id <= longest_id and rec.task_id:find "^%w[%w._-]*$"
   if not is_named then refuse "run.json in the archive is damaged" end
@@ -138,18 +137,14 @@ end
 ---@param root userdata  the opened `.agent` folder
 ---@return string id, table manifest
 function M.read(home, root, dir, name)
-  local text, err = core.archive.manifest(dir, name)
-  if not text then error(err, 0) end
+  local text = assert(core.archive.manifest(dir, name))
   local manifest = M.parse(text)
-  local made, why = core.file.make_dirs(root, staging)
-  if not made then error(why, 0) end
-  local lock, held = core.file.lock(root, staging .. "/lock", 60000)
-  if not lock then error(held, 0) end
+  assert(core.file.make_dirs(root, staging))
+  local lock = assert(core.file.lock(root, staging .. "/lock", 60000))
   sweep(root)
   local staged = ("%s/%s"):format(staging, core.clock.random_hex(8))
   local ok, result = pcall(function()
-    local into, failure = core.file.make_root(home.agent_path .. "/" .. staged)
-    if not into then error(failure, 0) end
+    local into = assert(core.file.make_root(home.agent_path .. "/" .. staged))
     local rec, hash = unpack_into(into, dir, name, text, manifest)
     return adopt(home, root, staged, rec, manifest, { archive = core.text.sha256(text), head = hash })
   end)

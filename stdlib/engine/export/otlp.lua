@@ -124,8 +124,7 @@ end
 ---@param options {content: boolean?}
 ---@return moonlet.LeftFile[] left
 function M.write(_, root, rec, dir, name, options)
-  local done, err = core.file.write(dir, name, M.text(root, rec, options))
-  if not done then error(err, 0) end
+  assert(core.file.write(dir, name, M.text(root, rec, options)))
   return {}
 end
 

@@ -81,11 +81,10 @@ end
 ---@return moonlet.LeftFile[] left
 function M.write(_, root, rec, dir, name)
   local run = spans.of(root, rec)
-  local done, err = core.file.write(dir, name, core.json.encode_record {
+  assert(core.file.write(dir, name, core.json.encode_record {
     displayTimeUnit = "ms", traceEvents = M.events(rec, run),
     otherData = { run = rec.id, preset = rec.preset, verdict = rec.verdict, started_at = rec.started_at,
-      moonlet = core.system.version } } .. "\n")
-  if not done then error(err, 0) end
+      moonlet = core.system.version } } .. "\n"))
   return {}
 end
 

@@ -15,8 +15,7 @@ function M.of(path, option)
     record.refuse(("%s names no file: '%s'"):format(option, core.text.printable(path, 200)),
       "name a file, such as run.html")
   end
-  local dir, err = core.file.root(folder == "" and "/" or folder)
-  if not dir then error(err, 0) end
+  local dir = assert(core.file.root(folder == "" and "/" or folder))
   local stat = core.file.stat(dir, name)
   if stat and stat.type ~= "file" then
     record.refuse(("%s is a %s"):format(core.text.printable(path, 400), stat.type), "name a file")
