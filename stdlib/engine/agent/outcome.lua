@@ -159,8 +159,9 @@ function M.of_call(last, attempts, lease_end, err)
   return {
     status = failed and "failed" or "ok", class = (lease_end.error or last).class,
     error = with_hint(err, failed and lease_end.put_aside), text = last.text, cut = last.cut,
-    data = last.data, usage = usage.of_attempts(attempts), model = last.model, denied = last.denied, session = last.session, warnings = lease_end.warnings,
-    files_changed = lease_end.files_changed, attempts = attempts, exit = last.exit,
+    data = last.data, usage = usage.of_attempts(attempts), model = last.model, denied = last.denied,
+    session = last.session, warnings = lease_end.warnings, files_changed = lease_end.files_changed,
+    attempts = attempts, exit = last.exit,
   }
 end
 

@@ -176,9 +176,8 @@ end
 ---@param text string?  answer that no process printed, such as an answer of the runner mock
 function M.keep(job, attempt, exit, text)
   local run = job.run
-  local name = core.run.step_name(job.key)
-  local base, err = core.file.make_root(run.options.record .. "/" .. name)
-  if not base then error(err, 0) end
+  local folder = run.options.record .. "/" .. core.run.step_name(job.key)
+  local base = assert(core.file.make_root(folder))
   local beside = ".new-" .. core.clock.random_hex(8)
   local function put(file, content)
     local written, why = core.file.write(base, beside .. "/" .. file, core.run.redact(content))
@@ -187,8 +186,7 @@ function M.keep(job, attempt, exit, text)
       error(why, 0)
     end
   end
-  local made, why = core.file.make_root(run.options.record .. "/" .. name .. "/" .. beside)
-  if not made then error(why, 0) end
+  assert(core.file.make_root(folder .. "/" .. beside))
   local prompt = prompt_of(job, attempt)
   put("call.json", core.json.encode({ version = 1, key = job.key, attempt = attempt.number,
     runner = text and "command" or job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
