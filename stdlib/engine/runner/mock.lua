@@ -55,15 +55,12 @@ local function make_object(schema, at)
     if needed[name] or at.depth < deep then result[name] = make(part, at, name) end
     needed[name] = nil
   end
-  for name in pairs(needed) do
-    local rest = schema.additionalProperties
-    result[name] = make(type(rest) == "table" and rest or {}, at, name)
-  end
+  local rest = type(schema.additionalProperties) == "table" and schema.additionalProperties or {}
+  for name in pairs(needed) do result[name] = make(rest, at, name) end
   local count = 0
   for _ in pairs(result) do count = count + 1 end
   for i = 1, (schema.minProperties or 0) - count do
-    local rest = schema.additionalProperties
-    result["mock" .. i] = make(type(rest) == "table" and rest or {}, at, "mock" .. i)
+    result["mock" .. i] = make(rest, at, "mock" .. i)
   end
   return result
 end
@@ -142,6 +139,7 @@ function make(schema, at, name)
   if at.depth > too_deep then return null end
   at.depth = at.depth + 1
   local branches = schema.anyOf or schema.oneOf
+  local made
   if schema.allOf or branches then
     local parts, rest = {}, {}
     for key, value in pairs(schema) do
@@ -150,16 +148,12 @@ function make(schema, at, name)
     for i, part in ipairs(schema.allOf or {}) do parts[i] = schemas.resolve(part, at.root) end
     parts[#parts + 1] = rest
     if branches then parts[#parts + 1] = schemas.resolve(branches[at.pick(#branches)], at.root) end
-    schema = merged(parts)
-    local value = make(schema, at, name)
-    at.depth = at.depth - 1
-    return value
+    made = make(merged(parts), at, name)
+  else
+    made = (makers[type_of(schema)] or make_text)(schema, at, name)
   end
-  local kind = type_of(schema)
-  local by_kind = makers[kind] or make_text
-  local value = by_kind(schema, at, name)
   at.depth = at.depth - 1
-  return value
+  return made
 end
 
 --- Returns the answer that the runner `mock` makes up for a step.

@@ -121,11 +121,12 @@ end
 local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] = "ABRT", [7] = "BUS", [8] = "FPE",
   [9] = "KILL", [11] = "SEGV", [13] = "PIPE", [14] = "ALRM", [15] = "TERM", [24] = "XCPU", [25] = "XFSZ", [31] = "SYS" }
 
-local function signal_class(signal)
-  if signal == 2 or signal == 1 or signal == 3 then return "interrupted" end
-  if signal == 9 or signal == 15 or signal == 24 or signal == 25 or signal == 14 then return "killed" end
-  return "crashed"
-end
+--- Any other signal means that the agent crashed.
+local signal_classes = { [1] = "interrupted", [2] = "interrupted", [3] = "interrupted", [9] = "killed",
+  [14] = "killed", [15] = "killed", [24] = "killed", [25] = "killed" }
+
+--- Maps the exit codes with which a shell reports a signal.
+local shell_signals = { [129] = 1, [130] = 2, [131] = 3, [134] = 6, [137] = 9, [139] = 11, [143] = 15 }
 
 --- Builds the error of an attempt, with the kind, the hint and the flags of its class.
 ---@param extra table?  more fields: retry_after_ms, reset_at, cause, hint
@@ -206,14 +207,10 @@ end
 local function exit_error(name, state, exit, now)
   local said, tail = stderr_message(exit)
   local shown = said and ": " .. stream.printable(said, 300) or ""
-  local signal = exit.why == "signalled" and exit.signal or nil
   local code = exit.code
-  if not signal and code and code > 128 and code <= 128 + 31 and signal_names[code - 128]
-    and (code == 129 or code == 130 or code == 131 or code == 137 or code == 143 or code == 139 or code == 134) then
-    signal = code - 128
-  end
+  local signal = exit.why == "signalled" and exit.signal or shell_signals[code or 0]
   if signal then
-    local class = signal_class(signal)
+    local class = signal_classes[signal] or "crashed"
     return M.error(class, ("%s was ended by signal %s"):format(name, signal_names[signal] or signal)
       .. (class == "crashed" and shown or ""))
   end

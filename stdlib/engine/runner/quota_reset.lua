@@ -14,7 +14,10 @@ local units = {
 }
 local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11,
   dec = 12 }
-local weekdays = { sun = 0, mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6 }
+local weekdays = {}
+for i, name in ipairs { "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday" } do
+  weekdays[name], weekdays[name:sub(1, 3)] = i - 1, i - 1
+end
 
 --- Converts days since 1970-01-01 to year, month and day.
 local function date_of(days)
@@ -131,9 +134,6 @@ local function zone_after(text, from, offset, zones)
   return nil
 end
 
-local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
-  saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
-
 --- Parses the date at the start of a text. Returns a list of { year?, month, day }, with two items
 --- if the date is ambiguous, such as 10/11/2026.
 local function day_of(lower)
@@ -195,18 +195,12 @@ end
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
-  local is_weekday = word and weekday_names[word] or false
-  local date_from = is_weekday and lower:match("^[%s,]+()", word_stop) or 1
+  local weekday = weekdays[word or ""]
+  local date_from = weekday and lower:match("^[%s,]+()", word_stop) or 1
   local days, stop = day_of(lower:sub(date_from))
   if days then return on_day(text, lower, days, date_from + stop - 1, now, offset, zones) end
-  local ahead, weekday, from = 0, nil, 1
-  if word == "tomorrow" then
-    ahead, from = 1, word_stop
-  elseif word == "today" then
-    from = word_stop
-  elseif is_weekday then
-    weekday, from = weekdays[word:sub(1, 3)], word_stop
-  end
+  local ahead = word == "tomorrow" and 1 or 0
+  local from = (weekday or word == "tomorrow" or word == "today") and word_stop or 1
   local hours, minutes, stop_at, seconds = time_after(lower, from)
   if not hours and not weekday and ahead == 0 then return nil end
   local zone = zone_after(text, stop_at, offset, zones)
@@ -247,10 +241,8 @@ function M.parse(text, now, zone, zones)
   local digits = lower:match("limit reached[^|]*|%s*(%d%d%d%d%d%d%d%d%d%d+)")
     or lower:match("resets?_?_?at\"?%s*[:=]%s*\"?(%d%d%d%d%d%d%d%d%d%d+)")
     or lower:match("resets at (%d%d%d%d%d%d%d%d%d%d+)")
-  if digits and #digits <= 13 then
-    local found = epoch(now, digits)
-    if found then return found end
-  end
+  local found = digits and #digits <= 13 and epoch(now, digits)
+  if found then return found end
   local ms = lower:match("retry[-_ ]after[-_]ms\"?%s*[:=]%s*\"?(%d+)")
   if ms and #ms < 13 then return after(now, tonumber(ms)) end
   local seconds = lower:match("retry[-_ ]after\"?%s*[:=]%s*\"?(%d+%.?%d*)%s*[\"}),;]")
@@ -258,22 +250,18 @@ function M.parse(text, now, zone, zones)
     or lower:match("resets_in_seconds\"?%s*[:=]%s*\"?(%d+%.?%d*)")
   if seconds and #seconds < 13 then return after(now, math.ceil(tonumber(seconds) * 1000)) end
   local delay = lower:match("retrydelay\"?%s*[:=]%s*\"?([%d.]+%s*%a+)")
-  if delay then
-    local found = after(now, span(delay))
-    if found then return found end
-  end
+  found = delay and after(now, span(delay))
+  if found then return found end
   for _, lead in ipairs(lead_spans) do
     local from = lower:match(lead)
-    if from then
-      local found = after(now, span(lower:sub(from, from + 120)))
-      if found then return found end
-    end
+    found = from and after(now, span(lower:sub(from, from + 120)))
+    if found then return found end
   end
   for _, lead in ipairs(lead_dates) do
     local from = lower:match(lead)
     if from then
       local when, coarse = date(text:sub(from, from + 120), now, offset, zones)
-      local found = at(now, when)
+      found = at(now, when)
       if found then
         found.coarse = coarse
         return found

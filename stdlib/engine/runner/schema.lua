@@ -16,23 +16,16 @@ local refs = { definitions = true, ["$defs"] = true }
 
 local function fail(why) error({ why = why }, 0) end
 
-local function has_type(schema, name)
-  local given = schema.type
-  if given == name then return true end
-  if type(given) == "table" then
-    for _, item in ipairs(given) do
-      if item == name then return true end
-    end
+local function contains(list, wanted)
+  for _, item in ipairs(type(list) == "table" and list or {}) do
+    if item == wanted then return true end
   end
   return false
 end
 
-local function is_required(schema, name)
-  for _, item in ipairs(type(schema.required) == "table" and schema.required or {}) do
-    if item == name then return true end
-  end
-  return false
-end
+local function has_type(schema, name) return schema.type == name or contains(schema.type, name) end
+
+local function is_required(schema, name) return contains(schema.required, name) end
 
 local function copy(value, depth)
   if type(value) ~= "table" then return value end
@@ -43,11 +36,11 @@ local function copy(value, depth)
 end
 
 local function nullable(schema)
+  if schema.anyOf and not schema["$ref"] and not schema.type then
+    schema.anyOf[#schema.anyOf + 1] = { type = "null" }
+    return schema
+  end
   if schema["$ref"] or schema.anyOf or not schema.type then
-    if schema.anyOf and not schema["$ref"] and not schema.type then
-      schema.anyOf[#schema.anyOf + 1] = { type = "null" }
-      return schema
-    end
     return { anyOf = core.json.array { schema, { type = "null" } } }
   end
   if has_type(schema, "null") then return schema end
@@ -196,7 +189,7 @@ function M.strict(schema)
   return nil, type(result) == "table" and result.why or "it is not a schema"
 end
 
-local function resolve(schema, root)
+function M.resolve(schema, root)
   for _ = 1, 16 do
     local ref = type(schema) == "table" and schema["$ref"]
     if type(ref) ~= "string" then break end
@@ -210,8 +203,6 @@ local function resolve(schema, root)
   end
   return schema
 end
-
-M.resolve = resolve
 
 local function with_refs(schema, root)
   local whole = { allOf = core.json.array { schema } }
@@ -242,7 +233,7 @@ end
 
 function strip(value, schema, root, depth)
   if type(value) ~= "table" or type(schema) ~= "table" or depth > deepest then return value end
-  schema = resolve(schema, root)
+  schema = M.resolve(schema, root)
   if type(schema) ~= "table" then return value end
   if next(value) == nil and not core.json.is_array(value) and has_type(schema, "array")
     and not has_type(schema, "object") then

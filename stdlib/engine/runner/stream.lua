@@ -104,7 +104,6 @@ function M.message(text)
   return core.text.cut(text, message_cap)
 end
 
-
 --- Repairs malformed UTF-8, control characters, unpaired surrogates and huge numbers in JSON.
 local function mend(line)
   line = core.text.clean(line)
@@ -196,13 +195,19 @@ function M.warn(state, events, text)
   add_warning(state, events, text)
 end
 
+--- Counts a skipped line, which is too long or contains too many values.
+local function skip(state, events, bytes)
+  state.skipped, state.unread = state.skipped + 1, true
+  M.warn(state, events, (bytes > M.line_cap and "a line of %d bytes was skipped: an event has at most %d"
+    or "a line of %d bytes was skipped: it holds more values than an event has"):format(bytes, M.line_cap))
+end
+
 --- Parses a line of output as a JSON object. Returns nil if the line is not an event.
 ---@param events moonlet.RunnerEvent[]
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
   if #line > M.line_cap then
-    state.skipped, state.unread = state.skipped + 1, true
-    M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(#line, M.line_cap))
+    skip(state, events, #line)
     return nil
   end
   local first = line:match("^[%s\xef\xbb\xbf]*(.)")
@@ -250,8 +255,8 @@ function Reader:take_line(events)
       M.warn(state, events, ("a line of %d bytes was read in part: an event has at most %d"):format(self.size,
         M.line_cap))
     else
-      state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
-      M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(self.size, M.line_cap))
+      state.lines = state.lines + 1
+      skip(state, events, self.size)
     end
   elseif line:byte(-1) == 13 then
     line = line:sub(1, -2)
@@ -290,33 +295,27 @@ function Reader:close()
   return events
 end
 
---- Counts a skipped line, which is too long or contains too many values. Returns a warning event.
-local function skip(state, bytes)
-  local events = {}
-  state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
-  M.warn(state, events, (bytes > M.line_cap and "a line of %d bytes was skipped: an event has at most %d"
-    or "a line of %d bytes was skipped: it holds more values than an event has"):format(bytes, M.line_cap))
-  return events
-end
-
 --- Parses the lines that core.lines.read returned, and passes their events to `note`.
 ---@param runner table             a runner with the function `parse`
 ---@param lines (string|integer)[]  a line that was too large is replaced by its size
 ---@param numbers integer[]  the line numbers in the output
 ---@param others integer     number of lines that cannot be events, such as plain text
 ---@param last string?       the end of the last of these lines
----@param note fun(event: moonlet.RunnerEvent)?
+---@param note fun(event: moonlet.RunnerEvent)
 function M.take(runner, state, lines, numbers, others, last, note)
   if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
   for i, line in ipairs(lines) do
-    state.lines = numbers[i] - 1
-    local events = math.type(line) and skip(state, line) or runner.parse(state, line)
-    if note then
-      for _, event in ipairs(events or {}) do note(event) end
+    local events = {}
+    if math.type(line) then
+      state.lines = numbers[i]
+      skip(state, events, line)
+    else
+      state.lines = numbers[i] - 1
+      events = runner.parse(state, line)
     end
+    for _, event in ipairs(events or {}) do note(event) end
   end
 end
-
 
 --- Joins the head and the tail of a long text, with a note about the missing middle.
 ---@param bytes integer  size of the whole text

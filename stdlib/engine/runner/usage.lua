@@ -11,7 +11,6 @@ local M = {}
 
 local null = core.json.null
 
-
 M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
 
 local function plus(a, b)
