@@ -46,8 +46,7 @@ function M.new(fields)
   return fields
 end
 
---- Returns a copy of an attempt that starts with the full prompt, instead of a repair prompt or a
---- resumed conversation.
+--- Returns an attempt that starts with the full prompt instead of a repair or a conversation.
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -81,9 +80,8 @@ local function write_file(run, path, text)
   assert(core.file.write(assert(core.file.make_root(folder)), name, text))
 end
 
---- Reports whether the agent may write startup files, which start programs on this machine.
---- In a worktree every agent may write them, because the merge holds them back for review.
---- Elsewhere an agent may write them only if the field `writes` of its call names one.
+--- Reports whether the agent may write files that start programs on this machine. The merge of a
+--- worktree holds such files back; elsewhere the field `writes` must name one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
     if startup_files.has(path) then return true end
@@ -91,7 +89,6 @@ local function may_write_startup(job)
   return job.lease.place.tree ~= nil
 end
 
---- Returns the runner's command. Raises an error if the runner cannot do what the call asks.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command(agent_fields.for_runner({
@@ -111,7 +108,6 @@ local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
 
---- Calls fn with a private folder for temporary files and the agent's state, then removes it.
 local function with_temporary_folder(job, fn)
   local path, release = sandbox.temporary_folder(job)
   job.temporary = path
@@ -122,7 +118,6 @@ local function with_temporary_folder(job, fn)
   return result
 end
 
---- Creates the folders in `links`, each with symbolic links to the paths that `links` lists for it.
 local function make_links(job, links)
   for folder, targets in pairs(links) do
     core.file.make_root(folder)
@@ -183,7 +178,6 @@ local function start(job, attempt, env)
   return exit
 end
 
---- Starts the process of the attempt, or adopts one that an earlier host has started.
 local function run_process(job, attempt)
   local run = job.run
   if attempt.state == "running" or attempt.state == "exited" then
@@ -270,7 +264,6 @@ local function is_late(job, runner, state, exit)
   return not before.state.done
 end
 
---- Collects what is known about an attempt whose process has ended.
 ---@return moonlet.AttemptEvidence
 local function collect(job, runner, exit, reading)
   local dir = job.dir
@@ -297,8 +290,7 @@ function M.write_exit(job, exit, answer)
   job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
 end
 
---- Returns the answer's text and the usage of an attempt that is abandoned, because the input of
---- its step has changed.
+--- Returns the text and the usage of an attempt that is abandoned, because its input has changed.
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()
@@ -311,7 +303,6 @@ function M.left(job, exit)
   return answer.text or "", outcome.reported(evidence, answer.status)
 end
 
---- Replays an attempt from a cassette.
 local function play(job, attempt, tell)
   clear(job, attempt)
   job.step.sandbox = "none: no process is started"

@@ -110,7 +110,6 @@ local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
 
---- Repeats an attempt that failed before the run was resumed.
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
     attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
@@ -146,9 +145,8 @@ local function after_failure(job, attempt, outcome, tries)
       prompt = attempt.prompt, resumes = resumes } }
 end
 
---- Decides what follows an attempt.
---- A repair round keeps the workspace of the answer that it repairs.
---- A retry gets a new workspace, unless its runner resumes the conversation.
+--- Decides what follows an attempt. A retry gets a new workspace, unless its runner resumes the
+--- conversation; a repair keeps the workspace.
 ---@return moonlet.NextStep
 local function after(job, attempt, outcome, tries)
   if outcome.status == "failed" then return after_failure(job, attempt, outcome, tries) end
@@ -156,7 +154,6 @@ local function after(job, attempt, outcome, tries)
   return outcome.problems and after_invalid(job, attempt, outcome) or {}
 end
 
---- Announces the next attempt, then waits for the retry delay.
 local function announce(job, following, outcome)
   local run = job.run
   run.emit("warning", { step = job.key, text = following.text, retry_in_ms = following.wait_ms })
@@ -172,7 +169,6 @@ local function check_review(job)
     .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
 end
 
---- Runs all attempts of a call: retries after transient failures, and one repair round.
 local function all_attempts(job, last, hash, own_budget)
   check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
@@ -243,7 +239,6 @@ local function as_begun(resolved, key)
   return hash == begun.input_hash and other or resolved
 end
 
---- Logs the route of a call if it differs from the route of the run.
 local function tell_route(resolved, key)
   if resolved.routed == resolved.run.routed then return end
   local text = routing.told(resolved.routed, resolved.model)
@@ -257,8 +252,7 @@ local function write_answer(job, outcome)
   job.run.emit("artifact", { step = job.key, path = path, bytes = #text })
 end
 
---- Executes the step: runs its attempts and writes its files. Returns the value that the journal
---- stores as the result of the step.
+--- Returns the value that the journal stores as the result of the step.
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
@@ -302,8 +296,7 @@ local function why_repeated(job, attempt)
   return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
 end
 
---- Predicts whether a resumed run would adopt an earlier attempt of the step, or start a new one,
---- and how much of the budget that needs.
+--- Predicts whether a resumed run would adopt an attempt of the step, and how much budget it needs.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
@@ -315,15 +308,13 @@ local function foresee(job, last, hash, own_budget)
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
---- Records whether the step may change files, and whether it inherits the run's model.
---- The report of spending needs both facts (engine/task/spending.lua).
+--- Records what the report of spending needs (engine/task/spending.lua).
 local function note_origin(job, step)
   step.writes = job.sandbox == "workspace-write" or nil
   step.inherits = job.call.model == nil or nil
 end
 
---- Runs the step and returns its answer. If the agent asks a question instead, also returns the
---- worktree.
+--- Returns the answer of a step. If the agent asks a question, also returns the worktree.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
@@ -377,8 +368,7 @@ local function with_agreed_prompt(resolved, key, dir)
   return resolved_call.with_prompt(resolved, agreed)
 end
 
---- Returns the call that the step executes: with the approved prompt, the route with which the step
---- began, and the runner's instruction files.
+--- Returns the call with the approved prompt, the route that it began with, and the instruction files.
 local function for_step(resolved, key, dir)
   resolved = with_agreed_prompt(resolved, key, dir)
   if resolved.runner.made then return resolved end
@@ -437,7 +427,6 @@ local function check_fields(call)
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end
 
---- Resolves the call of a step. For `moonlet run replay --step`, changes the call first.
 local function resolve(state, call, key)
   local run = state.run
   local change = run.options.step
@@ -451,7 +440,6 @@ local function resolve(state, call, key)
   return resolved
 end
 
---- Runs the agent step `key`, or reads its answer from the journal.
 local function step_of(ctx, call, asked, key)
   local state = context.of(ctx)
   local run = state.run
@@ -474,8 +462,7 @@ local function step_of(ctx, call, asked, key)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end
 
---- Runs one agent step. If the agent asks a question, also returns its worktree, which is kept
---- until the reply.
+--- If the agent asks a question, also returns its worktree, which is kept until the reply.
 ---@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits

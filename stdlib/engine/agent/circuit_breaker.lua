@@ -7,18 +7,15 @@
 local M = {}
 
 local record_cap = 64 * 1024
---- Sets how long a quota refusal without a reset time lasts.
 local default_quota_ms = 15 * 60 * 1000
 --- A refused login is tried again after ten minutes, or as soon as the login has changed.
 local auth_ms = 10 * 60 * 1000
 local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
---- Providers report the end of a refusal in whole seconds, so the breaker stays open until that
---- second is over.
+--- Providers report whole seconds, so the breaker stays open until that second is over.
 local whole_second_ms = 1000
 --- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
---- The second refusal in a row opens the breaker for five seconds.
---- Each further refusal opens the breaker four times longer.
+--- Starts the backoff after the second refusal in a row; each further one takes four times longer.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
 --- The backoff after a rate limit starts with `first_rate_ms` and doubles with each refusal.
@@ -28,7 +25,6 @@ local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, 
 --- Keeps refusals in memory if the state folder cannot be written.
 local remembered = {}
 
---- Returns the folder of the breaker files, or nil if there is none. If `make` is true, creates it.
 local function folder(make)
   local path = core.system.state_dir()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil

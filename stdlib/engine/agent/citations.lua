@@ -22,9 +22,8 @@ local function names(text, path)
     or text:find("[^%w_./-]" .. plain(path:match "[^/]+$") .. "[^%w_]") ~= nil
 end
 
---- Splits a text at the headers of files in the output of `git diff`, `head` or `tail`, and at the
---- headers of data in a prompt. Each part is stored with the command that printed it, because the
---- command may name the file.
+--- Splits a text at the headers of `git diff`, `head` and `tail`, and of data in a prompt. A part
+--- keeps the command that printed it, because it may name the file.
 local function add_chunks(chunks, text, about)
   text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
     :gsub("\n==> [^\n]* <==\n", "\0%0")
@@ -63,8 +62,7 @@ local function cited(lines, line)
   return list, least
 end
 
---- Counts the distinct lines in `lines` that a chunk contains.
---- If the text `said` is given, counts only lines that are also in `said`.
+--- Counts the distinct lines that a chunk contains, and the text `said` too if it is given.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do

@@ -55,11 +55,9 @@ end
 
 local function same_text(one, other) return one == other or one:gsub("\r\n", "\n") == other:gsub("\r\n", "\n") end
 
---- Reads a file of the work tree, or returns nil if it cannot be read.
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Returns the commit id of a revision, or nil if the repository has no commit yet. If git fails,
---- returns nil and an error.
+--- Returns the commit id of a revision, or nil, and an error if git fails.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
@@ -74,8 +72,7 @@ local function shown(revision, id)
   return revision:sub(1, 12) == short and short or ("%s (%s)"):format(core.text.printable(revision, 80), short)
 end
 
---- Warns that agents do not get an instruction file of the work tree, because it is not committed
---- or is newer than the base.
+--- Warns about an instruction file that is not committed, or is newer than the base.
 local function say_new(run, name, revision, id)
   if revision ~= head then
     say(run, ("%s is new since %s, so agents are not given it"):format(name, shown(revision, id)))
@@ -133,7 +130,6 @@ local function with_tilde(path)
   return home ~= "" and path:sub(1, #home + 1) == home .. "/" and "~" .. path:sub(#home + 1) or path
 end
 
---- Reads the user's own instruction file.
 local function of_user(run, paths)
   for _, path in ipairs(paths) do
     local whole, cut = shared.read_file(path, file_cap)
@@ -167,9 +163,8 @@ local function files_of(run, names, revision, paths)
   return found
 end
 
---- Adds instruction files to the call.
---- An agent that sees only its inputs gets no instruction files.
---- A prompt that a person has edited already contains the instructions.
+--- Adds instruction files to a call. A call that sees only its inputs gets none, and a prompt that a
+--- person has edited contains them already.
 function M.add(resolved)
   local run, runner, call = resolved.run, resolved.runner, resolved.call
   local names = runner.instructions or {}

@@ -56,7 +56,6 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
---- Makes the next check end the agent with the given error. Only the first error is kept.
 ---@param err table
 function Watch:stop(err) self.passed = self.passed or err end
 

@@ -17,7 +17,6 @@ local default_answer_tokens = 4000
 --- The runners `mock` and `cassette` call no model, so they cost nothing.
 local is_made = { mock = true, cassette = true }
 
---- Estimates the tokens of a text, or of a number of bytes.
 local function tokens_of(text) return ((type(text) == "number" and text or #text) + 3) // 4 end
 
 local function answer_tokens(job)
@@ -41,8 +40,7 @@ function M.price_hint(model)
     model and "" or "name the model with --model, and ", key)
 end
 
---- Builds the error for a USD limit that cannot be enforced: the runner reports no cost, and the
---- price of the model is unknown.
+--- Builds the error for a USD limit without a reported cost or a known price.
 local function unwatched(name, model)
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
     :format(name, model or "its model")
@@ -112,15 +110,13 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Refunds an attempt's recorded usage to the budget before the attempt is repeated, because the
---- repetition reserves the budget again.
+--- Refunds the recorded usage of an attempt that is repeated, because it is reserved again.
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
   if amounts and own_budget then budget.forget(own_budget, amounts) end
 end
 
---- Returns how often a prompt may be sent. A runner that does not parse the agent's output sends it
---- only once, because it cannot recognise a transient failure.
+--- Returns how often a prompt may be sent: once if transient failures cannot be recognised.
 local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end

@@ -81,8 +81,7 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Stops an agent that is done, has exceeded a limit, or has waited too long for its provider.
---- Returns true if the agent was stopped.
+--- Stops an agent that is done, exceeds a limit, or waits too long. Returns true if it did.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
@@ -123,9 +122,8 @@ local function follow_lines(job, id)
   until passed
 end
 
---- Follows an attempt's process while fn waits for it.
---- If fn raises an error, the remaining output is read for a short time before the error is raised
---- again.
+--- Follows an attempt's process while fn waits for it. After an error, the rest of the output is
+--- read for a short time.
 ---@generic T
 ---@param reading moonlet.Reading?  nil for a runner without an event stream
 ---@param id string             id of the attempt

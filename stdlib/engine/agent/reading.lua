@@ -68,7 +68,6 @@ local function note(reading, event)
   end
 end
 
---- Opens stdout.log once the process has printed something.
 local function open(reading)
   reading.reader = reading.reader or core.lines.open(reading.path, reading.runner.lines)
   return reading.reader
@@ -93,7 +92,6 @@ function Reading:look()
   return false
 end
 
---- Updates the token count from a log or a transcript.
 local function note_tokens(reading)
   local so_far = reading.state.so_far
   if so_far and not reading.state.usage then reading.tokens = so_far.total_tokens or reading.tokens end
@@ -118,8 +116,7 @@ function Reading:look_at_log()
   note_tokens(self)
 end
 
---- Reads the next part of a transcript and parses its complete lines. Returns false at the end of
---- the file.
+--- Parses the next complete lines of a transcript. Returns false at the end of the file.
 local function take_transcript(reading, file)
   local text = core.file.part(file.root, file.path, file.at, part_size)
   if not text or text == "" then return false end

@@ -16,9 +16,8 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Returns the state of an attempt that wrote directly to the user's work tree when its host died.
---- Waits for the attempt if it still runs. If the attempt was lost, a person must approve that the
---- step is repeated, and the attempt's changes are returned, too.
+--- Returns the state of an attempt that wrote in place when its host died, after it has ended. A
+--- person must approve the repetition of a lost one, whose changes are returned, too.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -31,9 +30,8 @@ local function settle_in_place(run, step, last, state)
   return state, found
 end
 
---- Ends an attempt of an earlier host, because the input of its step has changed since.
---- The attempt's cost still counts for the run. If the attempt was lost while it wrote directly to
---- the user's work tree, a person must first approve that the step is repeated.
+--- Ends an attempt of an earlier host, because its input has changed. Its cost still counts. A
+--- person must approve the repetition of one that was lost while it wrote in place.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -81,8 +79,7 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises an error if keeper.log has an attempt that is missing in the journal, which means that
---- the journal was truncated.
+--- Raises an error if keeper.log has an attempt that the truncated journal lacks.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
@@ -92,17 +89,15 @@ local function check_journal(job)
     hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
 end
 
---- Returns the number of the attempt whose conversation the next attempt can continue.
---- Returns nil if the runner keeps no conversations, if the runner or the input has changed, or if
---- the last attempt was a repair round.
+--- Returns the number of the attempt whose conversation can be continued. Returns nil after a
+--- repair round, or if the runner or the input has changed.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end
   if last.runner ~= job.runner.name or last.input_hash ~= hash then return nil end
   return last.resumes or last.attempt
 end
 
---- Plans the attempt that follows a failed one. If the failed one was a repair round, plans only
---- another repair round, so that the first answer is not paid for again.
+--- Plans the attempt after a failed one. A repair round is repeated, not the answer before it.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash

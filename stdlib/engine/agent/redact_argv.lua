@@ -25,8 +25,7 @@ local function is_secret(value)
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- Masks the value in each assignment to a secret, such as TOKEN=value, in an argument. Takes
---- linear time, because an argument may be a long prompt.
+--- Masks values such as TOKEN=value in linear time, because an argument may be a long prompt.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do
@@ -71,8 +70,7 @@ function M.masked(argv)
   return list
 end
 
---- Copies the runners with new arguments, which `changed(name, args)` returns.
---- If `changed` returns nothing, the runner keeps its arguments.
+--- Copies the runners with the arguments that `changed(name, args)` returns, if any.
 local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
@@ -92,8 +90,7 @@ function M.of_runners(runners)
   return with_args(runners, function(_, args) return M.masked(args) end)
 end
 
---- Restores the masked arguments of recorded runners from the current config, unless the config has
---- other arguments now.
+--- Restores masked arguments from the current config, unless it has other arguments now.
 function M.restored(recorded, now)
   return with_args(recorded, function(name, args)
     local current = type(now[name]) == "table" and now[name].args

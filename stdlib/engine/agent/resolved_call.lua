@@ -103,8 +103,7 @@ local function credential_of(job)
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
---- Returns a hash that changes with each login.
---- A login does not identify the account, because programs renew logins and keep the account.
+--- Returns a hash that changes with each login, while the account stays the same.
 local function login_of(job)
   local parts = {}
   for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
@@ -138,8 +137,7 @@ local function is_confined(job)
   return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
---- Returns the program's path, or nil and an error.
---- The caller raises the error only if the program must start.
+--- Returns the program's path, or nil and an error, which matters only if the program must start.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
@@ -191,8 +189,7 @@ function M.prompt(job)
   return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- Returns the prompt that a dry run writes. It lacks the line with the agent's role, which is
---- added to the real prompt.
+--- Returns the prompt that a dry run writes: the real one without the line about the role.
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -239,8 +236,7 @@ local function check_as_real(run, call)
   for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
 end
 
---- Returns a copy of a call with the prompt, runner or model that the user gave to
---- `moonlet run replay --step`.
+--- Copies a call with the prompt, runner or model of `moonlet run replay --step`.
 ---@param change {prompt: string?, runner: string?, model: string?}
 ---@return moonlet.AgentCall
 function M.changed(call, change)

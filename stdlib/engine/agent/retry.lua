@@ -42,8 +42,7 @@ local function quota_error(job, message, until_ms)
     hint = "moonlet wait continues by itself at that time; moonlet resume asks again at once" }
 end
 
---- Returns how often a prompt may be sent, as the call or else the config says.
---- Returns nil if neither of the two sets a limit.
+--- Returns how often a prompt may be sent by the call or else the config, or nil.
 local function asked_most(job)
   local most = job.call.retry or job.run.config.limits.retries
   return most and math.max(1, most) or nil
@@ -52,9 +51,8 @@ end
 --- Returns how often a prompt may be sent in the worst case.
 function M.most(job) return asked_most(job) or most_tries end
 
---- Reports whether this job may call the provider, which has refused an earlier call.
---- One job of a resumed run may try once, because the user may have bought quota or logged in.
---- Other jobs wait for the outcome of that call.
+--- Reports whether this job may call a provider that refused an earlier call. One job of a resumed
+--- run may, in case of new quota or a new login; the others wait for its outcome.
 local function may_ask(job, holds)
   local run = job.run
   if not run.asks_again then return false end

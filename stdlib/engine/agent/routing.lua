@@ -66,8 +66,7 @@ local function decide(work, asked, config)
   return routed
 end
 
---- Returns the default route of a run, before the run starts. Raises an error if a rule refuses the
---- work.
+--- Returns the default route of a run. Raises an error if a rule refuses the work.
 ---@param plan table   with runner, options, preset and config
 ---@return moonlet.Routed
 function M.of_run(plan)
@@ -89,8 +88,7 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- Returns the route with which a step began. Returns nil if the step can use its current route, or
---- if the earlier route is no longer valid.
+--- Returns the route with which a step began, or nil to use the current one.
 ---@param routed moonlet.Routed   current route
 ---@param begun table             begin record of the step's last attempt
 ---@param model string?           model that the call would use now
@@ -105,8 +103,7 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Lists the possible routes of a run's calls. Without a task type, these are all routes in the
---- config.
+--- Lists the possible routes of a run's calls: without a task type, all routes in the config.
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }
@@ -131,8 +128,7 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- Describes in words why a route was selected. Returns nil if moonlet did not choose the runner
---- and no given reason overrode a rule that refuses the work.
+--- Explains a route that moonlet chose, or that a reason has forced; else returns nil.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
 function M.told(routed, model)

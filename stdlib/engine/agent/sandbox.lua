@@ -16,9 +16,8 @@ local most_names = 8
 --- The runners `mock` and `cassette` start no process.
 local without_process = { mock = true, cassette = true }
 
---- Returns the folder for an agent's temporary files.
---- The folder's name is deterministic, so that a host that adopts the call finds it.
---- The folder is recorded before it is created, so that a later host can remove it.
+--- Returns the parent and the name of an agent's temporary folder. The name is deterministic, so
+--- that a host that adopts the call finds the folder.
 local function temporary_place(job)
   return temporary_dir.path(), "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
 end
@@ -110,8 +109,7 @@ local function check_writable(job, made)
   end
 end
 
---- Returns the folders of the repository, of moonlet's records and of moonlet's config.
---- A runner's own state must not overlap these folders.
+--- Returns the folders that a runner's own state must not overlap.
 local function kept_apart(job)
   local list = {}
   local function add(path)
@@ -175,7 +173,6 @@ local function writable_of(job, made)
   return list, state
 end
 
---- Reports whether the whole work tree is writable.
 local function whole_tree(job, writable)
   local top = core.system.real_path(job.run.top)
   for _, path in ipairs(writable) do
@@ -210,8 +207,7 @@ function M.absence(run)
   return not support and why or nil
 end
 
---- Returns the reason why a run has no sandbox, for the run's header. Returns nil if the run has a
---- sandbox or starts no process.
+--- Returns the reason why a run has no sandbox, or nil if it has one or starts no process.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end

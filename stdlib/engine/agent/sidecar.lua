@@ -135,7 +135,6 @@ function M.decision(rec, decision, why, by)
     core.clock.iso(core.clock.wall()), why and core.text.clean(why) or "not said")
 end
 
---- Formats decision.md before a person has decided.
 function M.decision_form(run)
   return ([[
 # Decision
@@ -157,8 +156,7 @@ local function kept_section(job)
     :format(table.concat(kept, "\n- "))
 end
 
---- Writes input-manifest.md if the step has instruction files or a shortened prompt, or if its
---- worktree has folders that are never merged.
+--- Writes input-manifest.md if there are instruction files, a shortened prompt, or kept folders.
 ---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

@@ -29,7 +29,6 @@ local function lock(root, name, who)
   return held
 end
 
---- Locks a free slot, or returns nil.
 local function take(root, limit, who)
   for i = 1, limit do
     local held = lock(root, "slot-" .. i, who)
@@ -78,8 +77,7 @@ local function holders(root, limit)
   return table.concat(list, "; "), stopped
 end
 
---- While a call waits for an agent slot, reports now and then which processes own the slots.
---- If one of these processes is stopped, reports it at once.
+--- Reports now and then which processes own the slots, and at once if one of them is stopped.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
   local state = state_of(run)
@@ -128,8 +126,7 @@ local function take_at_once(run, root, limit, who)
   return held
 end
 
---- Calls fn at once for an adopted agent, which already runs. Acquires a slot for it as soon as one
---- is free.
+--- Calls fn at once for an agent that already runs, and takes a slot as soon as one is free.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(background.during, function()

@@ -62,9 +62,8 @@ function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
---- Acquires a workspace, unless the lease still has one, and returns the attempt to run.
---- If an attempt should continue in a worktree that is lost, it gets a new worktree and the full
---- prompt.
+--- Acquires a workspace, unless the lease still has one, and returns the attempt to run. An attempt
+--- that lost its worktree gets a new one and the full prompt.
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
@@ -80,14 +79,12 @@ function Lease:acquire(attempt)
   return attempts.anew(attempt, core.run.redact((resolved_call.prompt(job))))
 end
 
---- Returns the state of the files before the attempt, for the journal. A resumed run compares the
---- files with this state to find what the attempt changed.
+--- Returns the state of the files before the attempt, for the comparison of a resumed run.
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
---- Lists files of the work tree that changed while an unconfined agent ran, except files that the
---- agent may write.
+--- Lists files that changed beside an unconfined agent, except those that it may write.
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
@@ -107,8 +104,7 @@ function Lease:problem(attempt)
   return self.place.breach()
 end
 
---- Returns the protected paths that an attempt has changed, or nil.
---- If there are any, stores the error in the field `touched`.
+--- Returns the changed protected paths, or nil. Stores an error for them in the field `touched`.
 function Lease:watch()
   local paths = self.place.touched()
   if #paths == 0 then return nil end
@@ -126,8 +122,7 @@ function M.ended_text(paths)
     kept_worktrees.shown(paths))
 end
 
---- Returns the changes of a discarded attempt. If the attempt has no end record, only warns about
---- them.
+--- Returns the changes of a discarded attempt, or only warns about them without an end record.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -186,8 +181,7 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- Merges `more` and the lists in the field `field` of the attempts made since the step last ended.
---- Leaves out duplicates.
+--- Joins `more` and the lists in `field` of the attempts since the last end, without duplicates.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -227,7 +221,6 @@ function M.changed(job, list, more)
   return paths
 end
 
---- Warns if an agent that was asked to write has changed no file.
 local function idle_writer(job, paths)
   if job.sandbox ~= "workspace-write" or job.cassette or #paths > 0 then return nil end
   local text = "the agent was asked to write, but changed no file"
@@ -235,8 +228,7 @@ local function idle_writer(job, paths)
   return text
 end
 
---- Warns about startup files that the agent wrote directly into the work tree, because no merge
---- holds these files back.
+--- Warns about startup files that were written in place, because no merge holds them back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
@@ -278,8 +270,7 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt. Merges the changes of the last attempt, and lists the
---- changes of all attempts.
+--- Merges the changes of the last attempt, and lists those of all attempts.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
@@ -313,8 +304,7 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns the protected paths that a discarded attempt changed. If there are none, returns nil and
---- the attempt's other changes.
+--- Returns the protected paths that a discarded attempt changed, or nil and its other changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
 function M.left(run, seen, told)

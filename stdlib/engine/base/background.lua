@@ -1,6 +1,5 @@
---- Runs a task in the background of a function call, and then cancels the task or waits for its
---- end. A background task must sleep with task.watch_sleep. Any other sleep would prevent the run
---- from parking while it waits for a person.
+--- Runs a task beside a function call. It must sleep with task.watch_sleep, because any other sleep
+--- keeps the run from parking.
 local task = core.task
 
 local M = {}
@@ -20,8 +19,7 @@ function M.during(watcher, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
---- Calls fn(…) while `other` runs beside it, and waits for both. If fn(…) raises an error, cancels
---- `other`.
+--- Calls fn(…) beside `other`, and waits for both. An error of fn(…) cancels `other`.
 ---@param other fun(): any
 ---@return boolean ok     `other` raised no error
 ---@return any result     of `other`, or its error

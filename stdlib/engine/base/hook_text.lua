@@ -7,8 +7,7 @@ local M = {}
 M.wall_ms = 10000
 local told_after_ms = 1000
 
---- Formats a hook's failure, such as "the hook done (notify-send) did not finish within 10s and was
---- ended".
+--- Returns a text such as "the hook done (notify-send) did not finish within 10s and was ended".
 function M.failed(name, argv, why) return ("the hook %s (%s) %s"):format(name, argv[1], why) end
 
 --- Calls fn(…), which runs a hook. Prints a note to standard error if it takes long.

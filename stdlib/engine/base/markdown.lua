@@ -3,8 +3,7 @@ local page = require "moonlet.engine.base.page"
 
 local M = {}
 
---- Returns the text of a code span and the position after it.
---- A code span is closed by as many backticks as opened it.
+--- Returns the text of a code span, which ends with as many backticks as it began, and its end.
 local function span_at(text, pos, ticks)
   local from = pos + #ticks
   for stop, found, after in text:gmatch("()(`+)()", from) do
@@ -15,8 +14,7 @@ local function span_at(text, pos, ticks)
   end
 end
 
---- Replaces each code span, and each escaped character outside of code.
---- `keep(code)` returns the replacement.
+--- Replaces each code span and escaped character by `keep(code)`.
 local function without_code(text, keep)
   local parts, pos = {}, 1
   while true do
@@ -32,8 +30,7 @@ local function without_code(text, keep)
   return table.concat(parts) .. text:sub(pos)
 end
 
---- Converts Markdown text to plain text: removes bold markers, comments and the backslashes of
---- escapes, and writes a link as "text (URL)". The text of code spans is unchanged.
+--- Removes bold marks, comments and escapes outside of code, and writes a link as "text (URL)".
 local function inline(text)
   local codes = {}
   text = without_code(text, function(code)

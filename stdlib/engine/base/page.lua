@@ -97,8 +97,7 @@ function M.add_hint(lines, page, hint)
   for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
 end
 
---- Formats rows of cells as columns, as wide as their widest cell.
---- If the page is too narrow, one column is truncated.
+--- Formats rows as columns. If the page is too narrow, one column is truncated.
 ---@param rows string[][]
 ---@param cut integer?   number of the column that may be truncated
 ---@param right integer? first column that is aligned to the right
@@ -124,8 +123,7 @@ function M.columns(out, rows, cut, right)
   return lines
 end
 
---- Adds a row of two columns, of which the second is wrapped.
---- A left cell that is too wide gets its own line.
+--- Adds a row of two columns, the second one wrapped, below a left cell that is too wide.
 ---@param indent integer   columns before `left`
 ---@param column integer   column in which `right` starts
 function M.row(lines, page, indent, left, column, right)

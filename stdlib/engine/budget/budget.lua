@@ -97,7 +97,6 @@ function M.check(limits, what, fields)
   end
 end
 
---- Iterates over a budget and its enclosing budgets, innermost first.
 local function around(budget)
   local node = { parent = budget }
   return function()
@@ -128,8 +127,7 @@ end
 ---@field history moonlet.History?   usage under earlier hosts, for the outermost budget
 ---@field tell fun(text: string)?    reports overspent budgets, for the outermost budget
 
---- Opens a budget inside `parent`. In a resumed run, its usage includes the usage of
---- earlier hosts.
+--- Opens a budget inside `parent`. Its usage includes that of earlier hosts.
 ---@param parent moonlet.Budget?
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
@@ -182,7 +180,6 @@ local function tell_overshoot(budget, kind)
   end
 end
 
---- Returns the error of an overspent limit, or nil if no limit is overspent.
 ---@param root moonlet.Budget
 function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
@@ -206,8 +203,7 @@ function M.check_spent(budget)
   end
 end
 
---- Describes how far the final usage exceeds each limit.
---- With `grown`, only limits that were exceeded further since the last report are listed.
+--- Describes how far usage exceeds limits; with `grown`, only what grew since the last report.
 ---@param root moonlet.Budget
 function M.overshoot(root, grown)
   local lines = {}
@@ -222,8 +218,7 @@ function M.overshoot(root, grown)
   return lines
 end
 
---- Reserves the worst-case usage of work that is about to start.
---- Raises `budget` and reserves nothing if an enclosing budget has too little left.
+--- Reserves the worst-case usage of work. Raises `budget` if an enclosing one has too little left.
 ---@param amounts table<string, number>
 ---@param allowed boolean?  skip the check, because the work is already running
 ---@return table reservation  reservation that the caller must settle
@@ -248,8 +243,7 @@ function M.reserve(budget, amounts, allowed)
   return { budget = budget, amounts = amounts, used = {} }
 end
 
---- Updates the usage of a running attempt; larger usage raises its reservation.
---- Returns an error if an enclosing limit is exceeded.
+--- Updates the usage of a running attempt. Returns an error if a limit is exceeded.
 ---@param used table<string, number>
 local function grow(reservation, used)
   local err
@@ -293,9 +287,8 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves the amounts, calls `fn`, and settles with the usage that `fn` returns.
---- If `fn` raises an error, settles with the usage that `fn` last passed to note().
---- `fn` may pass its usage so far to grow(). grow() returns an error if this usage exceeds a limit.
+--- Reserves the amounts, calls `fn`, and settles with its second result, or after an error with the
+--- usage last passed to note(). grow() returns an error if the usage so far exceeds a limit.
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()

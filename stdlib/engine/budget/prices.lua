@@ -37,7 +37,6 @@ local function is_edition(rest)
   return month ~= nil and month >= "01" and month <= "12" and day >= "01" and day <= "31"
 end
 
---- Returns a score for how well a key of `prices` matches a model, or nil if it does not match.
 local function fit(key, model)
   if key == model then return math.huge end
   local start = key:match("^(.*)%*$") or key:match("^.*%-$")

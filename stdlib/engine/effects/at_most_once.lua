@@ -53,9 +53,8 @@ function M.run(run, key, last, hash, call, start)
   return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call, start) end)
 end
 
---- Handles a command that an earlier host started before the step's command was edited. Waits until
---- the earlier command has ended, and emits a warning. If `asks` is true, a person decides whether
---- the new command runs.
+--- Waits for the end of a command that was edited after an earlier host had started it, and warns.
+--- If `asks` is set, a person decides whether the new one runs.
 ---@param earlier table   begin record of the command
 ---@param argv string[]   present command of the step
 ---@param asks boolean    true if the present command is irreversible, too

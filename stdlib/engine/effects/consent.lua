@@ -58,8 +58,7 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset has the rights in its `needs`. A built-in preset has them. For another
---- preset, asks the user once at the terminal, and remembers the consent.
+--- Reports whether a preset has the rights in its `needs`, and asks once at the terminal if not.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
@@ -78,8 +77,7 @@ function M.given_to_tests(source, preset, wanted)
     or ask(source, wanted, "accept for this run of the tests? [y/N] ", preset)
 end
 
---- Asks the user at the terminal whether a run may start these programs, which its command line
---- names. Returns true if the user agrees.
+--- Asks the user whether a run may start the programs that its command line names.
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end
@@ -92,15 +90,13 @@ function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
 
---- Records the consent given by `--allow needs`.
 local function accept(source, wanted)
   local name = key(source, wanted)
   if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
 end
 
---- Returns the needs of a preset, or raises an error without consent.
---- The argument `accepted` means that the command line has --allow needs.
---- A consent counts only for the preset text that it was given for.
+--- Returns the needs of a preset, or raises an error without consent, which counts only for the
+--- text that it was given for. `accepted`: the command line has --allow needs.
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
 ---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants

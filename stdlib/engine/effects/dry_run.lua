@@ -23,8 +23,7 @@ function M.only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends this branch of the dry run, because the next steps depend on a result that a dry run does
---- not have.
+--- Ends this branch of the dry run, because the next steps need a result that it lacks.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
   error({ kind = "prepared", message = ("a dry run stops at %s"):format(what) }, 0)
@@ -47,8 +46,7 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- In a dry run or in `preset check`, ends the branch before it calls a function of the embedding
---- program.
+--- Ends the branch of a dry run before it calls a function of the embedding program.
 ---@param name string
 function M.check_function(run, name)
   if run.dry or run.checking then stop(run, "the function " .. name) end

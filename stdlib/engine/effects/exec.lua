@@ -25,8 +25,7 @@ local default_timeout_ms = 10 * 60 * 1000
 
 local example = 'ctx:exec{ "git", "status" }'
 
---- Checks the table of a ctx:exec call and fills in defaults. List items are the program's
---- arguments. An unknown field raises an error.
+--- Checks the table of a ctx:exec call, whose list items are the program's arguments.
 local function prepare(call)
   if type(call) ~= "table" then
     record.refuse("ctx:exec needs a table", example)
@@ -54,9 +53,8 @@ local function prepare(call)
   return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
 
---- Returns the function that starts a child on this machine, or on the machine that the call names.
---- On another machine `cwd` must be an absolute path, and without `cwd` the child starts in an
---- empty folder.
+--- Returns the function that starts a child here or on another machine, where `cwd` is absolute and
+--- by default an empty folder.
 local function starter(run, options)
   if not options.on then return infrastructure_error.run_child end
   local far = { cwd = options.cwd }
@@ -120,8 +118,7 @@ local function result_of(exit, argv, wall_ms)
   }
 end
 
---- Reports whether all output of a program is in memory. The output of an adopted process may be
---- only in files.
+--- Reports whether all output is in memory. That of an adopted process may be only in files.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
@@ -136,9 +133,8 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs an approved command. Without `clean`, its output goes to files, which a resumed host can
---- read.
---- With `clean`, the output stays in memory, because it must be redacted before it is written.
+--- Runs an approved command. Its output goes to files for a resumed host, but stays in memory with
+--- `clean`, which must redact it first.
 local function run_once(run, key, last, hash, call, clean, start)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -154,8 +150,7 @@ local function run_once(run, key, last, hash, call, clean, start)
   return exit
 end
 
---- Returns a table of two functions: `clean` redacts the recorded output, and `again` runs the
---- program again. Returns nil if the argument `clean` is nil.
+--- Returns how to redact the recorded output and how to run the program again, if `clean` is set.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -174,8 +169,7 @@ end
 
 local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" }
 
---- Converts the recorded value of ctx:exec into the script's result.
---- With `check`, a nonzero exit code or a signal raises an error.
+--- Returns the script's result. With `check`, an exit code or a signal raises an error.
 local function finished(value, argv, options)
   if options.check and (value.code ~= 0 or value.signal) then
     local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)

@@ -27,10 +27,8 @@ local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 --- Hashes the fields that a person sees. The person's answer is valid only for this hash.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Hashes the fields of a gate or question. An answer is valid only for the same hash.
---- The hash covers the redacted text that the person saw, so it does not depend on secrets in the
---- environment.
---- If the text contains a secret, a keyed hash of the full text is added.
+--- Binds an answer to the redacted text that the person saw, which does not depend on secrets in
+--- the environment. If the text has a secret, a keyed hash of all of it is added.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = input_hash.hidden_json(run.journal, all)
@@ -44,7 +42,6 @@ local function bind_shown(run, fields)
   }
 end
 
---- Formats a gate or question for a person.
 local function print_shown(item)
   local lines, out = {}, page.out(2)
   page.hang(lines, out, item.kind .. " asks: ", item.text, 4000)
@@ -121,7 +118,6 @@ local function check_cancelled(run, item)
     message = ("the run was cancelled, so no person is asked: %s"):format(item.text) }, 0)
 end
 
---- Waits until no other task can run, then parks the run.
 local function park(run, item)
   check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
@@ -147,7 +143,6 @@ local function ask_or_park(run, item)
   return here
 end
 
---- Emits an event for a gate or question.
 local function emit(run, item, state, answer)
   run.emit(item.kind == "gate" and "gate" or "question", { step = item.key, state = state, text = item.text,
     value = answer and answer.value, by = answer and answer.by, until_ms = item.until_ms })
@@ -248,10 +243,8 @@ local function end_step(run, step, ok, given)
   if not ok then error(given, 0) end
 end
 
---- Implements ctx:gate{ action, why, show, timeout }.
---- Returns { by, note } after an approval, and raises `rejected` after a rejection.
---- `bound` contains the hash to which the answer is bound. Its default is the hash of the displayed
---- text.
+--- Implements ctx:gate{ action, why, show, timeout }. Returns { by, note }, or raises `rejected`.
+--- The answer is bound to the hash in `bound`, by default that of the displayed text.
 function M.gate(ctx, call, bound)
   local state = context.of(ctx)
   local run = state.run
@@ -349,8 +342,7 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- Asks before an arbitrary program runs as an agent. A prompt that a shell would execute is
---- checked as a command.
+--- Asks before a program runs as an agent. A prompt for a shell is checked as a command.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
@@ -411,9 +403,8 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- Asks a person, or parks the run, if a machine is unreachable and may still run a step.
---- A resume asks the machine again.
---- If the person approves, the step counts as lost.
+--- Asks a person, or parks the run, if an unreachable machine may still run a step. Without an
+--- answer a resume asks the machine again; after an approval the step is lost.
 function M.unreachable(run, key, on, text, hint)
   local item = { kind = "gate", key = key .. "/unreachable", text = text,
     why = ("moonlet resume %s checks again; approve only if you know that the step no longer runs"):format(run.id),

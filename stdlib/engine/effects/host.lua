@@ -14,7 +14,6 @@ local M = {}
 
 local verb_prefix = "host."
 
---- Returns the description of a function of the embedding program, or raises an error.
 local function provided(name)
   local functions = core.host.functions()
   if functions[name] then return functions[name] end
@@ -23,14 +22,12 @@ local function provided(name)
       or "the moonlet command provides none: run it by the program that does")
 end
 
---- Asks a person whether to call a function of the embedding program again, because the outcome of
---- the earlier call was not recorded.
+--- Asks a person whether to repeat a call without a recorded outcome.
 local function settle(run, key, name, args, last)
   gate.done_before(run, key, last.attempt, { "ctx.host." .. name, core.json.encode(args) },
     "its host died before it ended: it may or may not have happened")
 end
 
---- Calls a function that has side effects. The intent is recorded first.
 local function act(run, key, name, args, last, hash)
   local number = 1
   if last then

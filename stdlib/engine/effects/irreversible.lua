@@ -114,7 +114,6 @@ local function script_action(text)
   end
 end
 
---- Returns the irreversible action that a text mentions, or nil.
 local function mention(text)
   local words = mentioned(text)
   if text:lower():find("alias%.") and (words.git or text:find("GIT_CONFIG", 1, true)) then return alias end
@@ -140,8 +139,7 @@ end
 local tag_lists = set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
 local tag_plain = set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
 
---- Reports whether a `git tag` command only lists or verifies tags.
---- `first` is the index of its first argument.
+--- Reports whether `git tag` with arguments from `first` on only lists or verifies tags.
 local function only_lists(argv, first)
   local lists, names = false, false
   for i = first, #argv do
@@ -202,9 +200,8 @@ local function reads_input(argv, first)
   return true
 end
 
---- Returns the command line of a shell or interpreter (such as `sh -c CODE`) as one text. With
---- `prose`, omits the arguments after the code or the script, because they may be plain text that
---- only mentions a command.
+--- Returns the command line of a shell or interpreter as one text. With `prose`, omits the
+--- arguments after the code, which may only mention a command.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do
@@ -217,7 +214,6 @@ local function code_of(argv, first, prose)
   return table.concat(argv, " ", first, last)
 end
 
---- Returns the irreversible action of the program at `first`, or nil.
 local function program_action(argv, first, beside)
   local word, stdin = argv[first], beside.stdin
   if first > 1 and word:find("%s") then return nil end

@@ -35,8 +35,7 @@ local require_fields = {
   timeout = "duration", cwd = "string", env = "table", name = "string", on = "string",
 }
 
---- Returns a part of a command that only a shell understands, such as `|` or `$HOME`, or nil.
---- Ignores quoted text, except for variables in double quotes.
+--- Returns an unquoted part of a command that only a shell understands, such as `|` or `$HOME`.
 local function shell_operator(text)
   local bare = text:gsub("\\.", ""):gsub("'[^']*'", ""):gsub('"[^"]*"', "")
   local expanded = text:gsub("\\.", ""):gsub("'[^']*'", "")
@@ -90,14 +89,12 @@ local function tail(run, path)
   return core.text.clean(text)
 end
 
---- Writes the output of a check on another machine to the check's log files.
 local function keep_logs(run, child, exit)
   run.write_artifact(child.stdout_file, exit.stdout or "")
   run.write_artifact(child.stderr_file, exit.stderr or "")
   return exit
 end
 
---- Runs the command and stores its output in files.
 local function run_once(run, call, argv, text, key, kind, limit, start)
   local dir = run.step_directory(key)
   local exit = start {
@@ -126,16 +123,13 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   return result
 end
 
---- Runs a check on another machine.
---- The check's output is written to the same files as the output of a local check.
 local function run_there(run, on, child, cwd)
   local exit = remote_steps.run(run, on, child, { ask = gate.unreachable, submission = gate.submission,
     far = { cwd = cwd } })
   return keep_logs(run, child, exit)
 end
 
---- Returns the exit of a check that an earlier host sent to another machine. Returns nil if the
---- check must be started.
+--- Returns the exit of a check that an earlier host sent to another machine, or nil.
 local function taken_up(run, key, hash, child)
   local state = run.journal and run.journal.resumed and adoption.state(key, hash) or "none"
   if state ~= "running" and state ~= "exited" then return nil end
@@ -207,7 +201,6 @@ end
 local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout", "stderr", "dir",
   "argv", "artifacts", "missing" }
 
---- Parses the argument of ctx:validate. Raises an error if the command cannot be started.
 ---@param verb string  caller's name in messages
 local function read(call, verb)
   if type(call) == "string" then call = { command = call } end

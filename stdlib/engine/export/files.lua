@@ -1,6 +1,5 @@
---- Lists the files of a run's record that may leave this machine, with size and SHA-256.
---- Lists the other files with the reason why they stay. Paths are those in the archive, such as
---- sidecar/model.json.
+--- Lists the files of a run's record that may leave this machine, by their path in the archive, and
+--- the others with the reason why they stay.
 local M = {}
 
 --- Lists the exported files of a run's folder. The run's key stays, because whoever has it can check

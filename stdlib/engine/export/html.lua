@@ -28,7 +28,6 @@ local function place_of(name)
   end
 end
 
---- Sorts the files of the exported page by importance.
 local function sorted(list)
   local places, wanted = {}, {}
   for i, file in ipairs(list.files) do
@@ -48,8 +47,7 @@ local function as_block(name, text)
   return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
 end
 
---- Selects the files that fit into the page. Estimates the share of a file in the archive by
---- compressing the file alone, which never gives too small a number.
+--- Selects the files that fit. A file's share is its own compressed size, which is never too small.
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)
@@ -84,7 +82,6 @@ local function source_hash(text)
   return "sha256-" .. core.text.base64(binary)
 end
 
---- Builds the HTML page that contains the compressed record `packed`.
 local function page(rec, packed)
   local css, js = linked.text "style", "\n" .. linked.script "app"
   local values = { css = css, js = js, style = source_hash(css), script = source_hash(js), record = packed,

@@ -1,8 +1,6 @@
---- `moonlet run import` imports a run's record from another machine under a new number.
---- The files are written to `.agent/imports/<random>` and checked; then the folder is renamed to the
---- folder of a run. The next import removes a folder that a killed import left.
---- An imported journal keeps its lines, and a further line records the run's origin.
---- An imported run is read-only: store.check_own() rejects commands that would change it.
+--- `moonlet run import` imports a run's record from another machine under a new number. The files
+--- are checked in `.agent/imports/<random>` before that folder is renamed; the next import removes
+--- what a killed one left. The run is read-only: store.check_own() rejects changes.
 local archive = require "moonlet.engine.export.archive"
 local files = require "moonlet.engine.export.files"
 local head = require "moonlet.engine.journal.head"
@@ -22,7 +20,6 @@ end
 
 local function is_text(value) return type(value) == "string" and #value <= longest_text end
 
---- Returns a list of files in a manifest. Raises an error if the list or an entry is malformed.
 local function entries(list, check)
   if type(list) ~= "table" or list == null then refuse "the manifest of the archive has no list of files" end
   for i, entry in ipairs(list) do
@@ -62,9 +59,8 @@ function M.parse(text)
   return value
 end
 
---- Builds the imported run.json, with the new number, the new folder and the origin of the run.
---- Drops the fields that refer to a packet, a parent run, a review or pending clean-ups, because
---- these exist only on the other machine.
+--- Builds the imported run.json with its origin, without fields that refer to things on the other
+--- machine.
 local function adopted(rec, id, manifest, origin)
   local left = {}
   for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end
@@ -88,7 +84,6 @@ local function next_number(root)
   return math.max(newest and store.number(newest) or 0, store.number(hint:match "^[^\n]*") or 0) + 1
 end
 
---- Renames the checked folder to the folder of a run with the first free number.
 ---@param origin {archive: string, head: string}  hash of the manifest, and head hash of the journal
 local function adopt(home, root, staged, rec, manifest, origin)
   local first = next_number(root)

@@ -106,7 +106,6 @@ function M.spans(root, rec, options)
   return list
 end
 
---- Returns the spans of a run as lines of OTLP JSON.
 function M.text(root, rec, options)
   local resource = core.json.array {}
   attribute(resource, "service.name", "moonlet")

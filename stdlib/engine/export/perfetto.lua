@@ -1,7 +1,5 @@
---- `moonlet run export --as perfetto` writes a run's steps in Chrome's JSON trace format.
---- ui.perfetto.dev and speedscope read this format. Each phase of a run is a lane of the trace.
---- Steps that overlap in a lane become async events, because the format requires that the other events
---- of a lane nest.
+--- `moonlet run export --as perfetto` writes Chrome's JSON trace format, with a lane for each
+--- phase. Steps that overlap in a lane become async events, because others must nest.
 local spans = require "moonlet.engine.export.spans"
 local step_files = require "moonlet.engine.run.step_files"
 
@@ -9,8 +7,7 @@ local M = {}
 
 local process = 1
 
---- Returns the lane of each phase in the trace. Phases with equal names share a lane. Lane 0 is for
---- steps before the first phase.
+--- Returns the lane of each phase: one for each name, and 0 before the first phase.
 local function lanes_of(phases)
   local lanes, by_name, count = { [0] = 0 }, {}, 0
   for i, phase in ipairs(phases) do

@@ -46,8 +46,7 @@ local function fill(span, data)
   span.usage = type(data.usage) == "table" and data.usage ~= null and data.usage or nil
 end
 
---- Begins the span of a tool call at an event with the status "running", and ends it at the next event
---- of the same tool.
+--- Begins the span of a tool at an event "running", and ends it at the tool's next event.
 local function add_tool(span, data, at)
   local name = text_of(data.name) or "tool"
   local open = span.open_tools[name]

@@ -32,8 +32,7 @@ local function parse_fault(text)
   record.refuse(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint)
 end
 
---- Splits a text at commas into the cassette's folder and the parts `fault=…` before and after it.
---- The folder's name may contain commas.
+--- Splits a text into the cassette's folder, which may contain commas, and the parts `fault=…`.
 local function split(text)
   local before, after = {}, {}
   local function take(pattern, list, at)
@@ -127,7 +126,6 @@ function M.prepare(dir)
     "name a folder that can be made and written")
 end
 
---- Returns the numbers of a step's recorded attempts, ascending.
 local function recorded_numbers(root, path)
   local numbers = {}
   for _, entry in ipairs(core.file.list(root, path) or {}) do
@@ -138,8 +136,7 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- Returns the numbers of a step's attempts that had its current input. Only their recordings are
---- kept.
+--- Returns the numbers of a step's attempts that had its current input: their recordings stay.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
   job.kept = job.kept or {}
@@ -152,8 +149,7 @@ local function kept_before(job)
   return job.kept
 end
 
---- Stores a new recording as attempt `number` and replaces the earlier one. Deletes the recordings
---- of later attempts, and of attempts that are not in `kept`.
+--- Stores a recording as attempt `number`. Deletes later ones, and those that are not in `kept`.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -222,7 +218,6 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- Reads the call.json of a recording. Raises an error if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
@@ -242,7 +237,6 @@ local function read_call(root, dir, path)
   return call
 end
 
---- Reads the exit.json of a recording. Raises an error if it is damaged.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -287,7 +281,6 @@ local function fits(recorded, line)
   end
 end
 
---- Calls `found(call, folder)` for the first recording of each step.
 local function each_step(root, found)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local first = recorded_numbers(root, entry.name)[1]
@@ -296,8 +289,7 @@ local function each_step(root, found)
   end
 end
 
---- Finds the folder of a step if a secret in its key is redacted only in this run or only in the
---- recorded run. Returns nil unless exactly one folder fits.
+--- Finds the folder of a step whose key differs only by a redacted secret, or nil if several fit.
 local function find_renamed(root, key)
   local names = {}
   each_step(root, function(call, name)
@@ -370,8 +362,7 @@ local function check_prompt(dir, key, call, now, run)
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
---- Finds the recorded step of a clean-up handler by its prompt, because the number in the key of
---- such a step differs between runs.
+--- Finds a clean-up handler's step by its prompt, because the number in its key differs.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
@@ -421,7 +412,6 @@ local told = {
     { retry_after_ms = 0 }) end,
 }
 
---- Applies a fault to a recording by changing `tape` in place.
 local function spoil(kind, tape, run)
   if kind == "cancel" then
     run.end_cancelled()
@@ -439,7 +429,6 @@ local function spoil(kind, tape, run)
   end
 end
 
---- Applies the recorded changes to the workspace, and warns if that fails.
 local function change(job, tape)
   local place, problem = job.lease and job.lease.place, nil
   if not place or job.sandbox ~= "workspace-write" then return end
@@ -455,7 +444,6 @@ local function change(job, tape)
   job.run.emit("warning", { step = job.key, text = "the agent's changes are not played: " .. problem })
 end
 
---- Reads the recording of an attempt from a folder that --record made.
 local function recording_of(spec, job, attempt, prompt)
   local dir, run, key = spec.dir, job.run, job.key
   local root = core.file.root(dir)
@@ -468,7 +456,6 @@ local function recording_of(spec, job, attempt, prompt)
     changes = read_part(root, dir, path .. "/" .. cassette_changes.file) }
 end
 
---- Reads the recording of a step from a finished run.
 local function recording_of_run(spec, job, prompt)
   local run, key = job.run, job.key
   local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key, neutral_prompt)

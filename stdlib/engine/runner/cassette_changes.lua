@@ -14,7 +14,6 @@ local function is_safe(path)
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- Returns the record of a changed or deleted file, or nil if the file cannot be recorded.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end

@@ -61,8 +61,7 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- Returns the exit record of a step. A step of the runner `mock` has no record, so one is built
---- from its status.
+--- Returns the exit record of a step, or one by its status if the runner `mock` made it up.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then

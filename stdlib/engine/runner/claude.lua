@@ -84,7 +84,6 @@ local reading = { "Read", "Grep", "Glob", "Bash" }
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
---- Returns the places where npm may have installed the native program.
 local function native_places(real)
   local package = shared.parent(real)
   if package and package:find("/bin$") then package = shared.parent(package) end
@@ -172,7 +171,6 @@ end
 --- Unwraps an answer whose schema had to be wrapped in an object.
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
---- Returns the part of a tool's input that is worth showing to a person.
 local function detail_of(input)
   for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
     local value = stream.str(stream.at(input, name))
@@ -185,7 +183,6 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
---- Returns the size of the text in a part of a message.
 local function size_of(block)
   local text = stream.str(stream.at(block, "text")) or stream.str(stream.at(block, "thinking"))
   if text then return #text end
@@ -193,9 +190,8 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Adds the usage of a message to the usage so far. Each event of a message repeats the message's
--- usage, so the last event replaces the earlier ones. The number of output tokens is at least the
--- estimate from the size of the text.
+-- Adds the usage of a message, of which each event repeats it. The output tokens are at least those
+-- that the size of the text suggests.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)
@@ -254,7 +250,6 @@ local function assistant(state, events, event)
   end
 end
 
--- Returns the text of a tool's result.
 local function shown_by(content)
   if type(content) == "string" then return content end
   local texts = {}
@@ -328,8 +323,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- Returns the error class that the fields of a failure event indicate, or nil. If the agent was
---- interrupted, also returns a message.
+--- Returns the error class of a failure event, or nil, and a message if the agent was interrupted.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

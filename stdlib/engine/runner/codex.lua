@@ -43,7 +43,6 @@ end
 
 function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
 
---- Returns the file with Codex's login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
 --- A change of these project files can make Codex start programs, so a person must merge it.
@@ -97,7 +96,6 @@ local platforms = {
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
---- Returns the places where npm may have installed the native program.
 local function native_places(wrapper)
   local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
   local beside = package and shared.parent(package)           -- …/@openai
@@ -135,8 +133,7 @@ local function toml_list(list)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- Returns the name of the model provider in the user's arguments, or nil. Codex can limit retries
---- only for a named provider.
+--- Returns the named model provider in the user's arguments: only its retries can be limited.
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do

@@ -62,8 +62,7 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- Returns a hint for a program that failed. Suggests setting `runners.command.state` if standard
---- error says "Permission denied".
+--- Suggests `runners.command.state` if standard error says "Permission denied".
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
   return refused and outcome.read_log .. "; if the sandbox refused it, add the folder to runners.command.state in your "

@@ -30,7 +30,6 @@ local object_cap = 4 << 20
 
 local settings_cap = 1 << 20
 
---- Returns the home folder that contains the user's `.gemini`.
 local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
@@ -75,7 +74,6 @@ local function without_comments(text)
   return table.concat(parts)
 end
 
---- Returns the user's own settings, or {} if they cannot be read.
 local function settings_of_user(home, warnings)
   local path = home .. "/.gemini/settings.json"
   local text = read_file(path)
@@ -168,8 +166,7 @@ function M.command(call)
     writable = shared.writable(call), warnings = warnings }
 end
 
---- Returns the usage in Gemini's last event. Its input tokens include cached tokens, and its output
---- tokens exclude thoughts.
+--- Gemini's input tokens include cached tokens, and its output tokens exclude thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -178,7 +175,6 @@ local function usage_of(stats)
     output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
 end
 
---- Returns the usage that `gemini -o json` prints, summed over all models.
 local function usage_of_models(models)
   local sum
   for _, item in pairs(stream.tbl(models) or {}) do
@@ -228,7 +224,6 @@ local function fail(state, events, err)
   stream.fail(events, state.failure, true)
 end
 
---- Parses the JSON object that `gemini -o json` prints.
 local function whole(state, events, object)
   state.events = state.events + 1
   state.session = stream.str(object.session_id)
@@ -245,8 +240,7 @@ local function whole(state, events, object)
   stream.succeed(state, events)
 end
 
---- Joins the lines of a JSON object that spans several lines, up to a maximum size. Returns false
---- if a line does not belong to such an object.
+--- Joins the lines of a JSON object. Returns false for a line that belongs to none.
 local function gather(state, events, line)
   if not state.gathered then
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
@@ -365,8 +359,7 @@ function M.transcripts(scratch)
   return list
 end
 
---- Reads a line of the stored conversation. Gemini stores an answer with its token counts, and
---- stores it again after the answer's tool calls.
+--- Reads a line of the conversation, in which an answer with tool calls is stored twice.
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)
@@ -407,8 +400,7 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- Sets the failure's status to 429 if standard error names a quota error, because Gemini raises
---- this error only for status 429.
+--- Sets the status 429 if standard error names a quota error, which Gemini raises only for 429.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "

@@ -45,7 +45,6 @@ function M.login_files(config)
   return { data .. "/opencode/auth.json" }
 end
 
---- Returns the places where npm may have installed the native program.
 local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
@@ -122,8 +121,7 @@ function M.command(call)
     warnings = warnings }
 end
 
---- Returns the usage of one step. opencode's input tokens exclude cached tokens, and its output
---- tokens exclude reasoning.
+--- opencode's input tokens exclude cached tokens, and its output tokens exclude reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -166,7 +164,6 @@ local function begin_again(state)
   stream.begin_again(state)
 end
 
---- Reports whether an error means that the stream was malformed.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -242,8 +239,7 @@ end
 M.lines, M.shows_tools = "object", true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
---- Returns the value of a field in a log line, or nil if the field is missing. A value with spaces
---- is a JSON string.
+--- Returns the value of a field in a log line, which is a JSON string if it has spaces, or nil.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end

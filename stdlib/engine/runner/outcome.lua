@@ -54,7 +54,6 @@ local hints = {
 local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
 local local_hint = "free space on this machine's disk, or raise the user's disk quota, then resume the run"
 
---- Returns the hint for a failure that this machine causes, or nil.
 local function hint_of(said)
   if not said then return nil end
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
@@ -94,8 +93,7 @@ local function last_line(text)
   return last
 end
 
---- Returns the last error message on standard error, or else its last line. Also returns the end of
---- standard error.
+--- Returns the last error message, or else the last line, and the end of standard error.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")
@@ -154,9 +152,8 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- Finds the error that kept an agent from making progress until the host ended it. Returns a text
---- about the error, its class, and true if an event reported it. Returns false if the class is only
---- guessed from standard error. The fourth result is the wait that the error's message asks for.
+--- Finds the error that kept an agent busy until the host ended it. Returns a text, its class,
+--- whether an event reported it (standard error only suggests it), and the wait that it asks for.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -258,7 +255,6 @@ end
 --- The answer of an agent that reported success counts even if the host then ended its process.
 local ended_by_host = { finished = true, wall = true, idle = true }
 
---- Builds the outcome of an attempt.
 ---@param name string                the agent's name in messages
 function M.conclude(name, state, exit, answers, usage)
   answers = answers or {}

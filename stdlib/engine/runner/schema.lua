@@ -121,8 +121,7 @@ function convert(schema, depth)
   return result
 end
 
---- If a schema's root allows several types, restricts it to object, because providers accept only
---- an object there.
+--- Restricts a root of several types to object, because providers accept only that.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -256,8 +255,7 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- Corrects a value that does not fit its schema: turns an empty object into a list where the
---- schema wants a list, and removes optional fields that are null.
+--- Turns an empty object into a list, and removes optional nulls, where the schema wants that.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)
@@ -271,8 +269,7 @@ end
 
 local most_problems = 5
 
---- Rewords one problem from core.json.validate for people. Omits the problem's position in the
---- schema.
+--- Rewords a problem from core.json.validate, without its position in the schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'
@@ -285,7 +282,6 @@ local function problem_in_words(line)
   return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
 end
 
---- Formats the problems from core.json.validate in one line for people.
 function M.in_words(problems)
   local list, count = {}, 0
   for line in problems:gmatch "[^\n]+" do

@@ -78,8 +78,7 @@ end
 --- Reports whether a file is executable without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
---- Finds a runner's program. If it is a wrapper script of npm, looks for the native program in
---- `places(path of the wrapper)`.
+--- Finds a runner's program: for npm's wrapper script, the native one in `places(wrapper)`.
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end
@@ -119,8 +118,7 @@ function M.beneath(folder, names)
   return list
 end
 
---- Plans symbolic links to all entries of `folder` except those in `names`. Returns nil if `folder`
---- contains none of `names`, or if `place` is nil.
+--- Plans links to all entries of `folder` but `names`. Returns nil if there are none of these.
 ---@param folder string   absolute
 ---@param place string?   where the folder of links will be created
 ---@return string? place, table<string, string[]>? links  the field `links` of moonlet.RunnerCommand
@@ -189,8 +187,7 @@ end
 --- Reports whether a text can be passed as one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- Returns the names of the variables to pass on: those of proxies, those of the runner, and those
---- that the user's config grants.
+--- Returns the variables to pass on: for proxies, of the runner, and granted by the config.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -206,8 +203,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- Returns the names of the variables that tools must not see: the runner's keys, and granted
---- variables whose names look like secrets.
+--- Returns the variables that tools must not see: the runner's keys, and granted secrets.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do

@@ -43,7 +43,6 @@ local largest = 1 << 53
 ---@field last_input integer?  input tokens of the last reported usage
 ---@field so_far moonlet.Usage?  usage so far, if the stream reports it before its end
 
---- Returns a new parser state for one attempt.
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -153,8 +152,7 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- Closes the open string and the open brackets of a truncated line of JSON. Returns nil if that is
---- impossible.
+--- Closes the string and the brackets of a truncated line of JSON, or returns nil.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -408,8 +406,7 @@ function M.note_error(state, err)
   if state.done then state.done, state.failure = false, err end
 end
 
---- Marks all tools as ended. Used for streams in which a text of the model means that its tools
---- have ended.
+--- Marks all tools as ended, because a text of the model means that in some streams.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
 --- Counts a turn when the model begins an answer. Each turn sends the whole conversation again.
@@ -419,8 +416,7 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Records that the model begins an answer. Only used for a stream that reports both the beginning
---- and the end of answers.
+--- Records the start of an answer, in a stream that also reports its end.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
@@ -476,7 +472,6 @@ function M.tool(state, events, tool)
     call = tool.call, result = tool.result }
 end
 
---- Adds an event with a text of the agent to `events`.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
@@ -490,13 +485,11 @@ function M.fail(events, err, ends)
   if ends then events[#events + 1] = { type = "done", status = "failed" } end
 end
 
---- Records that the agent has reported success.
 function M.succeed(state, events)
   state.done, state.failure = true, nil
   events[#events + 1] = { type = "done", status = "ok" }
 end
 
---- Adds an event about the agent's session to `events`.
 function M.begin_session(state, events)
   events[#events + 1] = { type = "session", model = state.model and M.printable(state.model, 80),
     id = state.session and M.printable(state.session, 80) }

@@ -51,8 +51,7 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- Returns a function that maps a time in ms to a zone's offset in minutes east of UTC. Returns nil
---- for an unknown zone.
+--- Returns a function from a time in ms to minutes east of UTC, or nil for an unknown zone.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)
@@ -70,9 +69,8 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- Returns a function that maps a time in ms to the local offset in minutes east of UTC. The zone
---- comes from the variable TZ or, if TZ is not set, from this machine. An unknown zone counts as
---- UTC.
+--- Returns a function from a time in ms to the local minutes east of UTC, by TZ or this machine. An
+--- unknown zone counts as UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

@@ -99,8 +99,7 @@ local function is_asking(state)
   return state.events > 0 and state.awaits_model and not state.done
 end
 
---- Estimates the usage of answers for which no usage was reported.
---- Each request sends the program's instructions, the prompt and all earlier messages.
+--- Estimates unreported usage. Each request sends the instructions, the prompt and all messages.
 local function estimate_of(state, prompt_bytes, answers, is_under_way)
   local input, output
   if state.last_input then

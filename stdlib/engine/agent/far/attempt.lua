@@ -110,7 +110,6 @@ local function bundle(job, nonce)
   return path, ref, submodules
 end
 
---- Sends the work tree to the remote machine before the attempt starts.
 local function send_tree(job, office, nonce)
   local path, ref, submodules = bundle(job, nonce)
   local exit = office.link:exec({ "sh", "-c", unpack_script, "sh", office.machine.dir .. "/attempts/" .. nonce, ref },
@@ -126,8 +125,7 @@ local function send_tree(job, office, nonce)
   end
 end
 
---- Returns a function that replaces the local paths in a text by placeholders for the paths on the
---- remote machine.
+--- Returns a function that replaces local paths in a text by placeholders for those over there.
 local function translator(job, nonce)
   local run, mark = job.run, "@" .. nonce .. "@"
   local home = core.system.env "HOME"
@@ -145,8 +143,7 @@ local function translator(job, nonce)
   end
 end
 
---- Converts a local path to one relative to the attempt's folder on the remote machine. Returns nil
---- if the path has no counterpart there.
+--- Makes a path relative to the attempt's remote folder. Returns nil for a path outside of it.
 local function inside(there, nonce, path)
   return there(path):match("^@" .. nonce .. "@/(.+)$")
 end
@@ -157,8 +154,7 @@ local function relative_list(there, nonce, paths)
   return list
 end
 
---- Builds the description of an attempt that is sent to the remote machine: command line, files,
---- links and sandbox.
+--- Describes an attempt for the remote machine: command line, files, links and sandbox.
 local function describe(job, attempt, made, rules, nonce)
   local run, there = job.run, translator(job, nonce)
   local far = { cwd = "@" .. nonce .. "@/tree", files = { ["step/prompt.md"] = attempt.prompt }, links = {},
@@ -202,8 +198,7 @@ function M.run(job, attempt, child, made, rules)
   return M.collect(job, attempt, exit)
 end
 
---- Applies the agent's patch to the worktree. If an earlier host has already applied the patch,
---- reverts and reapplies it.
+--- Applies the agent's patch to the worktree, again if an earlier host has applied it already.
 local function apply(job, patch)
   local run, tree = job.run, job.lease.place.worktree
   local ok, err = pcall(worktree_changes.apply, run, job.key, tree, patch)
@@ -216,8 +211,7 @@ local function apply(job, patch)
     hint = "read the patch; it is not merged" }, 0)
 end
 
---- Runs a remote script that sends a file, and returns its exit. Raises an error if the file was
---- truncated.
+--- Runs a remote script that sends a file. Raises an error if the file was truncated.
 local function receive(office, script, folder, options)
   local exit = office.link:exec({ "sh", "-c", script, "sh", folder }, nil, options)
   if exit.code == 0 and tonumber(exit.stderr:match "(%d+)%s*$") ~= exit.stdout_total then
@@ -226,8 +220,7 @@ local function receive(office, script, folder, options)
   return exit
 end
 
---- Parses the output of `look_script`. Skips hidden empty folders, which sandboxes create as mount
---- points.
+--- Parses the output of `look_script`, without the empty hidden folders of sandboxes.
 ---@return {submodule: string[], history: string[], folder: string[]}
 local function parse_found(text)
   local found = { submodule = {}, history = {}, folder = {} }
