@@ -91,9 +91,10 @@ local function tell(run, key, root, limit)
     text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
 end
 
---- Acquires a slot after waiting in the queue of this run, then in the queue of all hosts.
-local function wait(run, key, root, limit, who)
-  local line, own = state_of(run).line, {}
+--- Acquires a slot in the queue of this run, then in the queue of all hosts.
+---@return table held, boolean waited
+local function acquire(run, key, root, limit, who)
+  local line, own, waited = state_of(run).line, {}, false
   local place, since, held
   line[#line + 1] = own
   local began = core.clock.monotonic()
@@ -106,6 +107,7 @@ local function wait(run, key, root, limit, who)
         if held then return end
         if core.clock.monotonic() - began > told_after_ms then tell(run, key, root, limit) end
       end
+      waited = true
       core.task.sleep(poll_ms)
     end
   end)
@@ -114,16 +116,7 @@ local function wait(run, key, root, limit, who)
   end
   if place then core.file.unlock(place) end
   if not ok then error(err, 0) end
-  return held
-end
-
---- Acquires a slot at once. Returns nil if no slot is free or another call waits for one.
-local function take_at_once(run, root, limit, who)
-  if state_of(run).line[1] then return nil end
-  local place = lock(root, "line", who)
-  local held = place and take(root, limit, who)
-  if place then core.file.unlock(place) end
-  return held
+  return held, waited
 end
 
 --- Calls fn at once for an agent that already runs, and takes a slot as soon as one is free.
@@ -153,9 +146,7 @@ function M.during(job, state, fn)
   if not root then return fn(false) end
   local who = ("%s %s in %s (process %d)"):format(run.id, key, run.top, core.system.pid)
   if state == "running" then return adopted(root, limit, who, fn) end
-  local held = take_at_once(run, root, limit, who)
-  local waited = not held
-  held = held or wait(run, key, root, limit, who)
+  local held, waited = acquire(run, key, root, limit, who)
   local ok, result = pcall(fn, waited)
   core.file.unlock(held)
   if not ok then error(result, 0) end
