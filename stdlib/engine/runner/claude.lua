@@ -386,11 +386,7 @@ local function system(state, events, event)
   end
 end
 
-local function parse(state, line, events)
-  local event = stream.object(state, events, line)
-  local kind = event and stream.str(event.type)
-  if not kind then return end
-  state.events = state.events + 1
+local function parse(state, events, event, kind)
   if kind == "system" then
     system(state, events, event)
   elseif kind == "assistant" then

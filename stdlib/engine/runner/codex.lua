@@ -282,11 +282,7 @@ local function item_event(state, events, kind, item)
       or nil })
 end
 
-local function parse(state, line, events)
-  local event = stream.object(state, events, line)
-  local kind = event and stream.str(event.type)
-  if not kind then return end
-  state.events = state.events + 1
+local function parse(state, events, event, kind)
   if kind == "thread.started" then
     state.session = stream.str(event.thread_id)
     stream.begin_session(state, events)

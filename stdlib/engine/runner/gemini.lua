@@ -342,7 +342,8 @@ local function parse(state, line, events)
 end
 
 M.lines = "json"
-stream.make_reader(M, parse, own_tokens)
+M.parse = stream.guarded(parse)
+stream.make_reader(M, nil, own_tokens)
 
 --- Returns the files in which Gemini stores the conversation of an attempt.
 ---@return {root: any, path: string}[]

@@ -168,11 +168,7 @@ local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
 
-local function parse(state, line, events)
-  local event = stream.object(state, events, line)
-  local kind = event and stream.str(event.type)
-  if not kind then return end
-  state.events = state.events + 1
+local function parse(state, events, event, kind)
   local part = stream.tbl(event.part) or {}
   if not state.session and stream.str(event.sessionID) then
     state.session = event.sessionID

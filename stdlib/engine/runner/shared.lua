@@ -158,12 +158,10 @@ function M.check_prompt(title, prompt, limits)
     record.refuse(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title, limits.bytes),
       "let the agent read large inputs from files")
   end
-  if limits.characters and #prompt > limits.characters then
-    local length = utf8.len(prompt) or #prompt
-    if length > limits.characters then
-      record.refuse(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
-        limits.characters), "let the agent read large inputs from files")
-    end
+  local length = limits.characters and (utf8.len(prompt) or #prompt)
+  if length and length > limits.characters then
+    record.refuse(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
+      limits.characters), "let the agent read large inputs from files")
   end
   if limits.slash and prompt:sub(1, 1) == "/" then
     record.refuse(("%s takes a prompt that begins with '/' for a command of its own"):format(title),

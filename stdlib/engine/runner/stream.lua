@@ -495,12 +495,19 @@ function M.begin_session(state, events)
     id = state.session and M.printable(state.session, 80) }
 end
 
---- Adds the functions begin() and parse() to a runner that reads an event stream.
----@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
+--- Adds the functions begin() and parse() to a runner that reads an event stream. A runner that reads
+--- lines in its own way has its parse() already.
+---@param parse fun(state: moonlet.RunnerState, events: moonlet.RunnerEvent[], event: table, kind: string)?
 ---@param own_tokens integer  tokens of the program's own instructions and tools in one request
 ---@param more table?  further fields of a new state
 function M.make_reader(runner, parse, own_tokens, more)
-  runner.parse = M.guarded(parse)
+  runner.parse = runner.parse or M.guarded(function(state, line, events)
+    local event = M.object(state, events, line)
+    local kind = event and M.str(event.type)
+    if not kind then return end
+    state.events = state.events + 1
+    parse(state, events, event, kind)
+  end)
   --- `before` is the usage that Codex counted earlier in the same thread.
   function runner.begin(before)
     local state = M.begin()
