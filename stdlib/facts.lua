@@ -91,8 +91,7 @@ local function joined(...)
   return all
 end
 
--- Returns the git calls that read a change, by name.
--- The calls are independent, so they run in parallel.
+-- Returns the independent git calls that read a change, by name.
 local function calls_for(target, env, opts)
   local spec = pathspec(target)
   local cap = opts.diff_cap or 8388608
@@ -250,8 +249,7 @@ local function add_section(facts, name, result)
   end
 end
 
--- Takes the type of an untracked path from a listing of its folder.
--- Opening the path would follow a link.
+-- Takes a path's type from its folder's listing, because opening the path would follow a link.
 local function entry_type(ctx, path, cache)
   local dir, name = paths.split(path)
   local types = cache[dir]
@@ -265,7 +263,6 @@ local function entry_type(ctx, path, cache)
   return types[name]
 end
 
--- Reads an untracked file into `part`, and returns the number of bytes that it read.
 local function read_untracked(ctx, file, room, shown, cache, part)
   local what, maybe = secrets.name(file.path)
   file.symlink = entry_type(ctx, file.path, cache) == "link" or file.symlink

@@ -57,10 +57,7 @@ local DIFF = {
 ---@param args string[]
 ---@return string[]
 function M.command(args)
-  local argv = { "git" }
-  for i = 1, #HARDEN do argv[#argv + 1] = HARDEN[i] end
-  for i = 1, #args do argv[#argv + 1] = args[i] end
-  return argv
+  return table.move(args, 1, #args, #HARDEN + 2, { "git", table.unpack(HARDEN) })
 end
 
 --- Returns options that make `git diff` independent of the user's configuration.
@@ -72,11 +69,8 @@ end
 ---@param last string[]? words after the options, such as revisions and paths
 ---@return string[]
 function M.diff_args(first, last)
-  local args = {}
-  for i = 1, #first do args[#args + 1] = first[i] end
-  for i = 1, #DIFF do args[#args + 1] = DIFF[i] end
-  for i = 1, #(last or {}) do args[#args + 1] = last[i] end
-  return args
+  local args = table.move(DIFF, 1, #DIFF, #first + 1, { table.unpack(first) })
+  return table.move(last or {}, 1, #(last or {}), #args + 1, args)
 end
 
 --- Returns the first line of git's message without a prefix such as "fatal: ", and escapes it.

@@ -111,8 +111,7 @@ local function alike(a, b)
   return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
 end
 
--- Makes a sort order from functions that return one key each, most important first.
--- Each key function gets the finding and the item that contains it.
+-- Makes a sort order from functions of a finding and its item, the most important one first.
 local function order_by(...)
   local keys = { ... }
   return function(a, b)
@@ -158,7 +157,6 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- Returns a unique name for a review. Adds a number if the name is taken.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count
@@ -212,9 +210,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns the keys in `index.places` that lead to all items near an item. Each key stands for a few
--- consecutive lines of a file, so the keys of the next lines and of the previous lines are
--- included. An item without a line has only the key of its file.
+-- Returns the keys in `index.places` of all items near an item. A key stands for a few lines of a
+-- file, so the next and the previous one are included.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
@@ -271,8 +268,7 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- Returns the other reviewers who reported the finding. Leaves out those who ran the same rule,
--- because they are not independent.
+-- Returns the other reviewers who reported the finding, except those of the same rule.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -314,7 +310,6 @@ local function record_of(item)
   }
 end
 
--- Explains why a finding counts as a duplicate of another finding.
 local function why_same(item, speaker)
   local apart = item.line and speaker.line and math.abs(item.line - speaker.line)
   local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart) or "the same place"
@@ -411,8 +406,7 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- Returns a phrase such as ", then 2 other high findings", or "" if no other finding has the
--- severity of the first one.
+-- Returns a phrase such as ", then 2 other high findings" if there are any, else "".
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do
@@ -478,7 +472,6 @@ function M.paths(review, opts)
   return list
 end
 
--- Returns the reviews whose output does not show which lines they read.
 local function unjudged(items)
   local names, seen = core.json.array {}, {}
   for _, item in ipairs(items) do

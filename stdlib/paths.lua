@@ -63,8 +63,7 @@ local function any_dir(dirs, wanted)
   return false
 end
 
--- Describes a folder once for all files in it.
--- The cache stays small because a change has few folders.
+-- Describes a folder once for all files in it. A change has few folders, so the cache stays small.
 local function describe_dir(dir, cache)
   local known = cache[dir]
   if not known then

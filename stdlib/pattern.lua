@@ -74,8 +74,7 @@ local function check_texts(list, verb, name)
   return list
 end
 
--- Contains one function for each kind of option. The function checks a value and returns its normal
--- form.
+-- Contains a function for each kind of option, which checks a value and returns its normal form.
 local read = {}
 
 function read.texts(list, verb, name) return check_texts(list or {}, verb, name) end

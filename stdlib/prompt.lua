@@ -161,7 +161,7 @@ function M.fence(label, text, limit)
 end
 
 local function text_of(value)
-  if type(value) == "string" then return value end
+  if value == nil or type(value) == "string" then return value end
   local lines = {}
   for i = 1, #value do lines[i] = "- " .. tostring(value[i]) end
   return concat(lines, "\n")
@@ -173,7 +173,7 @@ local function section(parts, title, value)
   if body ~= "" then parts[#parts + 1] = format("# %s\n%s\n", title, (gsub(body, "%s+$", ""))) end
 end
 
-local function pack_lines(pack) return require("moonlet.pack").lines(pack) end
+local function pack_text(pack) return pack and text_of(require("moonlet.pack").lines(pack)) end
 
 local function facts_text(facts)
   if type(facts) == "string" then return facts end
@@ -241,7 +241,7 @@ function M.worker(fields)
   section(parts, "Task", fields.task)
   section(parts, "Goal", fields.goal)
   section(parts, "Not part of it", fields.non_goals)
-  if fields.pack then section(parts, "Context", pack_lines(fields.pack)) end
+  section(parts, "Context", pack_text(fields.pack))
   section(parts, "Look at it for", fields.lens)
   section(parts, "How to go about it", fields.steps)
   section(parts, "What you may read", fields.inspect)
@@ -311,11 +311,6 @@ local ROLE_FIELDS = { goal = "string", non_goals = "string|table", inspect = "st
   escalate = "string|table", privacy = "string|table", steps = "string|table", pack = "table",
   facts = "string|table", data = "table", role = "string" }
 
-local function points(value)
-  if value == nil then return nil end
-  return text_of(value)
-end
-
 -- Builds the prompt of a role from its template. The caller's fields replace the template's blocks.
 local function of_role(role, opts, own, values, blocks, data)
   local verb, known = "prompt." .. role, {}
@@ -327,11 +322,11 @@ local function of_role(role, opts, own, values, blocks, data)
     { label = "ROLE", text = opts.role }, { label = "GOAL", text = opts.goal }, table.unpack(blocks),
   }
   for _, block in ipairs {
-    { label = "MAY READ", text = points(opts.inspect) }, { label = "DO", text = points(opts.steps) },
+    { label = "MAY READ", text = text_of(opts.inspect) }, { label = "DO", text = text_of(opts.steps) },
     { label = "OUTPUT", text = opts.output and output_text(opts.output) },
-    { label = "NOT PART OF THIS TASK", text = points(opts.non_goals) },
-    { label = "HAND BACK WHEN", text = points(opts.escalate) },
-    { label = "CONTEXT PACK", text = opts.pack and text_of(pack_lines(opts.pack)) },
+    { label = "NOT PART OF THIS TASK", text = text_of(opts.non_goals) },
+    { label = "HAND BACK WHEN", text = text_of(opts.escalate) },
+    { label = "CONTEXT PACK", text = pack_text(opts.pack) },
     { label = "PRIVACY", text = text_of(privacy_points(opts.privacy)) },
   } do all[#all + 1] = block end
   return with_material(templates.render(role, values, all), opts, data)

@@ -224,7 +224,6 @@ local function with_article(name)
   return (name == "nil" and "" or name:find "^[aeiou]" and "an " or "a ") .. name
 end
 
---- Describes the accepted types of a field in words.
 local function expected(wanted)
   local names = {}
   for _, option in ipairs(wish_of(wanted).options) do

@@ -220,8 +220,7 @@ local function private_keys(text, hits)
   end)
 end
 
--- Finds the value that is assigned to a key. `window` is the text after the key's name.
--- Returns the value and its offset in `window`.
+-- Finds the value that is assigned to a key in the text after the key, and its offset.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))

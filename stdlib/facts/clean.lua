@@ -11,8 +11,7 @@ local concat = table.concat
 
 local M = {}
 
--- Returns, for each byte offset in a diff, the mark of the diff line ("+", "-" or " ") and its line
--- number in the new file.
+-- Returns, for each byte offset, the mark of the diff line and its line number in the new file.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -38,8 +37,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- Returns the secrets in added lines. If `cleaned` is set, also returns the places where a secret
--- was redacted earlier.
+-- Returns the secrets in added lines, and with `cleaned` also those that were redacted earlier.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end

@@ -28,8 +28,7 @@ local function escape_underscores(text)
   end))
 end
 
--- Escapes Markdown outside of code spans.
--- Addresses and @names become code, so that no viewer turns them into links and mentions.
+-- Escapes Markdown outside of code. Addresses and @names are code, so that no viewer links them.
 local function escape(text)
   text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
@@ -44,8 +43,7 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- Finds the next file name with a character to escape. The caller puts the name into a code span,
--- where it needs no escapes and stays easy to copy.
+-- Finds the next file name with a character to escape. As code it stays easy to copy.
 local function next_path(text, pos)
   for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
     word = match(word, "^(.-)%.*$")
@@ -120,7 +118,6 @@ local function witness(lens, runner, several)
   return M.inline(several and runner and format("%s (%s)", lens, runner) or lens, 100)
 end
 
--- Lists the reviewers who reported a finding, their confidence, and further notes.
 local function about(finding, several)
   local notes = { "seen by " .. witness(finding.lens, given(finding.runner), several) }
   for _, name in ipairs(finding.corroborated_by or {}) do
@@ -164,8 +161,7 @@ end
 
 local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
 
--- Reports whether the findings come from several runners.
--- The page of a single runner omits its name.
+-- Reports whether the page names runners, because the findings come from several.
 local function several_runners(lists)
   local first
   for _, list in ipairs(lists) do

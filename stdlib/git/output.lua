@@ -192,9 +192,8 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Parses the old and the new name in a "diff --git" line.
--- The two names are used only if no later header line states them, as for a change of the file
--- mode. In that case the old and the new name are the same, so the line can be split in the middle.
+-- Parses the names in a "diff --git" line. They are used only if no later header has them, and then
+-- both are the same, so that the line can be split in the middle.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')

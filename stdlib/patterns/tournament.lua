@@ -19,8 +19,7 @@ local M = {}
 ---@field text string
 ---@field matches moonlet.patterns.Match[]
 
--- Pairs neighbouring candidates. If their number is odd, the last one reaches the next round
--- without a match.
+-- Pairs neighbours. The last of an odd number reaches the next round without a match.
 local function pairs_of(field)
   local matches = {}
   for i = 1, #field - 1, 2 do matches[#matches + 1] = { field[i], field[i + 1] } end

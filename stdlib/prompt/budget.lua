@@ -185,8 +185,7 @@ local function find(prompt)
   if best then return best, (prompt:find(best.text, 1, true)) end
 end
 
--- Splits a prompt into parts. If it contains a cached prompt, returns the parts of the cached
--- prompt, with the text before and after it.
+-- Splits a prompt into the parts of a cached prompt and the text around it.
 local function parts_of(prompt)
   local parts, entry, from = {}, find(prompt)
   local function add(text)

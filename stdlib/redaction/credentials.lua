@@ -10,7 +10,6 @@ local find, gmatch, lower, match, sub = string.find, string.gmatch, string.lower
 
 local M = {}
 
--- Calls found(from, to) for each occurrence of a word.
 local function each(text, word, found)
   local from, to = find(text, word, 1, true)
   while from do
@@ -45,8 +44,7 @@ local function private_keys(text, add)
   end)
 end
 
--- Counts the changes between digits, upper case, lower case and other characters in a text. Returns
--- the count per character, which is highest for random text.
+-- Returns the changes of kind (digit, upper, lower, other) per character, most in random text.
 local function restless(text)
   local changes = 0
   for _, seam in ipairs { "%f[%d]", "%f[%u]", "%f[%l]", "%f[^%w]" } do
