@@ -52,22 +52,16 @@ function M.anew(attempt, prompt)
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
 end
 
-local function rename(...) return infrastructure_error.call(core.run.rename, ...) end
-local function remove(...) return infrastructure_error.call(core.run.remove, ...) end
 local function size_of(...) return infrastructure_error.call(core.run.size, ...) end
 local run_child = infrastructure_error.run_child
 
---- Renames the logs of the previous attempt, so that only the latest attempt has the plain names.
-local function keep_earlier(dir, number)
-  for _, name in ipairs { "stdout.log", "stderr.log", "exit.json" } do
-    rename(dir .. "/" .. name, ("%s/attempt-%d-%s"):format(dir, number - 1, name))
-  end
-end
-
 --- Moves an earlier attempt's files away, so that they are not read as this attempt's output.
 local function clear(job, attempt)
-  if attempt.number > 1 then keep_earlier(job.dir, attempt.number) end
-  remove(job.dir .. "/out/output.md")
+  for _, name in ipairs(attempt.number > 1 and { "stdout.log", "stderr.log", "exit.json" } or {}) do
+    infrastructure_error.call(core.run.rename, job.dir .. "/" .. name,
+      ("%s/attempt-%d-%s"):format(job.dir, attempt.number - 1, name))
+  end
+  infrastructure_error.call(core.run.remove, job.dir .. "/out/output.md")
 end
 
 local function write_file(run, path, text)
@@ -168,12 +162,7 @@ local function start(job, attempt, env)
     wall_ms = job.limits.wall, idle_ms = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
-  local exit
-  if job.on then
-    exit = far_attempt.run(job, attempt, child, made, held.rules)
-  else
-    exit = run_child(child)
-  end
+  local exit = job.on and far_attempt.run(job, attempt, child, made, held.rules) or run_child(child)
   exit.argv = made.argv
   return exit
 end
@@ -184,11 +173,10 @@ local function run_process(job, attempt)
     run.emit("log", { step = job.key, taken_over = true, text = attempt.state == "running"
       and "it still runs since an earlier host started it: waiting for it"
       or "it ended under the earlier host: its result is used" })
-    local temporary = sandbox.find_temporary(job)
-    job.temporary = temporary
+    job.temporary = sandbox.find_temporary(job)
     local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
     if job.on then exit = far_attempt.collect(job, attempt, exit) end
-    look_at_transcripts(job, temporary)
+    look_at_transcripts(job, job.temporary)
     sandbox.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil

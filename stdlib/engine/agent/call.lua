@@ -363,8 +363,8 @@ local function with_agreed_prompt(resolved, key, dir)
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
     return files.read_left(run, dir .. "/prompt.md", recovery.prompt_cap) or core.json.null
   end)
-  local is_same = agreed == core.json.null or agreed == resolved_call.shown_prompt(instructions.add(resolved))
-  if is_same then return resolved end
+  if agreed == core.json.null then return resolved end
+  if agreed == resolved_call.shown_prompt(instructions.add(resolved)) then return resolved end
   return resolved_call.with_prompt(resolved, agreed)
 end
 

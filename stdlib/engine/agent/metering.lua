@@ -35,9 +35,8 @@ end
 ---@param model string?  nil if the call names no model
 function M.price_hint(model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
-  return ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, "
-    .. "in USD for a million tokens"):format(
-    model and "" or "name the model with --model, and ", key)
+  return ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, in USD for a million tokens")
+    :format(model and "" or "name the model with --model, and ", key)
 end
 
 --- Builds the error for a USD limit without a reported cost or a known price.

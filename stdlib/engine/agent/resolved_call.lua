@@ -91,13 +91,10 @@ end
 --- Returns a hash that identifies the provider's account, from settings and environment.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
-  for _, name in ipairs(job.runner.env_names or {}) do
-    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
-  end
-  for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
   -- Ignore variables of the call that are not secret, because they cannot identify the account.
-  for _, name in ipairs(shared.secret_names({}, job.call.env)) do
-    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  local secret_names = shared.secret_names({}, job.call.env)
+  for _, names in ipairs { job.runner.env_names or {}, job.config.env or {}, secret_names } do
+    for _, name in ipairs(names) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
   end
   for _, word in ipairs(job.argv or {}) do parts[#parts + 1] = word end
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)

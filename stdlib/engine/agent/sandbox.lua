@@ -24,10 +24,13 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes a temporary folder, unless another host drives the run now.
-local function forget_one(job, name)
+--- Removes the temporary folder of an earlier attempt, even if TMPDIR has changed since. Does nothing
+--- if another host drives the run now.
+---@param name string?  name of the folder, if it is not the usual one
+function M.forget(job, name)
   if not core.run.is_ours() then return end
-  local base = temporary_place(job)
+  local base, usual = temporary_place(job)
+  name = name or usual
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
   local gone = true
   for _, folder in ipairs { base, recorded and recorded:match("^(/.*)/[^/]+%s*$") } do
@@ -36,12 +39,6 @@ local function forget_one(job, name)
   end
   -- If the folder could not be removed, keep the record, so that the end of the run tries again.
   if recorded and gone then core.run.remove(record_of(job, name)) end
-end
-
---- Removes the temporary folder of an earlier attempt, even if TMPDIR has changed since.
-function M.forget(job)
-  local _, name = temporary_place(job)
-  forget_one(job, name)
 end
 
 --- Returns the folder for the agent's own state, which is inside the agent's temporary folder.
@@ -64,7 +61,7 @@ function M.temporary_folder(job)
     local path = base .. "/" .. name
     job.run.write_artifact(record_of(job, name), path .. "\n", true)
     local made, why = core.file.make_new(path)
-    if made then return path, function() forget_one(job, name) end end
+    if made then return path, function() M.forget(job, name) end end
     if made == nil then error(why, 0) end
     -- A folder of this name that another user made could plant settings for the agent, so use a
     -- random name.

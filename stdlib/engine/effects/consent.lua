@@ -90,11 +90,6 @@ function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
 
-local function accept(source, wanted)
-  local name = key(source, wanted)
-  if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
-end
-
 --- Returns the needs of a preset, or raises an error without consent, which counts only for the
 --- text that it was given for. `accepted`: the command line has --allow needs.
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
@@ -107,7 +102,8 @@ function M.demand(source, preset, accepted, consent, no_agents)
   if consent then
     if consent == M.mark(source, wanted) then return wanted end
   elseif accepted then
-    accept(source, wanted)
+    local name = key(source, wanted)
+    if name and not is_recorded(name) then record(name, source, wanted) end
     return wanted
   elseif M.given(source, preset, wanted) then
     return wanted

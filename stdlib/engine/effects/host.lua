@@ -22,16 +22,11 @@ local function provided(name)
       or "the moonlet command provides none: run it by the program that does")
 end
 
---- Asks a person whether to repeat a call without a recorded outcome.
-local function settle(run, key, name, args, last)
-  gate.done_before(run, key, last.attempt, { "ctx.host." .. name, core.json.encode(args) },
-    "its host died before it ended: it may or may not have happened")
-end
-
 local function act(run, key, name, args, last, hash)
   local number = 1
   if last then
-    settle(run, key, name, args, last)
+    gate.done_before(run, key, last.attempt, { "ctx.host." .. name, core.json.encode(args) },
+      "its host died before it ended: it may or may not have happened")
     number = last.attempt + 1
   end
   if run.journal then journal.begin(run, key, number, hash, { once = true, host = name }) end

@@ -148,12 +148,6 @@ local function inside(there, nonce, path)
   return there(path):match("^@" .. nonce .. "@/(.+)$")
 end
 
-local function relative_list(there, nonce, paths)
-  local list = {}
-  for _, path in ipairs(paths or {}) do list[#list + 1] = inside(there, nonce, path) end
-  return list
-end
-
 --- Describes an attempt for the remote machine: command line, files, links and sandbox.
 local function describe(job, attempt, made, rules, nonce)
   local run, there = job.run, translator(job, nonce)
@@ -169,7 +163,7 @@ local function describe(job, attempt, made, rules, nonce)
     if name then far.files[name] = there(text) end
   end
   for _, list in ipairs { made.folders or {}, made.state_dirs or {} } do
-    for _, name in ipairs(relative_list(there, nonce, list)) do table.insert(far.folders, name) end
+    for _, path in ipairs(list) do far.folders[#far.folders + 1] = inside(there, nonce, path) end
   end
   for folder, targets in pairs(made.links or {}) do
     local name, list = inside(there, nonce, folder), core.json.array {}
