@@ -271,7 +271,6 @@ local function reading_of(job, runner, tell)
   return runner.parse and readings.new(runner, job.dir, tell) or nil
 end
 
---- Writes exit.json, the readable copy of an attempt's exit.
 ---@param answer {text: string?, cut: integer?}
 function M.write_exit(job, exit, answer)
   local record = exit_record(exit, { text = answer.text or "", cut = answer.cut })
@@ -301,7 +300,6 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- Returns the usage of an unfinished attempt so far, or nil if no usage was seen.
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end

@@ -75,8 +75,7 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Lists the refusals in force, sorted by the time at which they end. The breaker files do not name
---- the accounts, so the list does not either.
+--- Lists the refusals in force by their end, without the accounts, which the files do not name.
 ---@return moonlet.Refusal[]
 function M.closed()
   local root, list = folder(), {}
@@ -92,9 +91,8 @@ function M.closed()
   return list
 end
 
---- Opens the breaker of a credential and returns the time at which it closes. An earlier refusal of
---- the same class stays in force if it ends later, unless `anew` is set.
---- `anew` means that the call was made in spite of the earlier refusal.
+--- Opens the breaker of a credential and returns when it closes. An earlier refusal of the same
+--- class that ends later stays in force, unless the call was made in spite of it (`anew`).
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 function M.trip(credential, refusal)
   local now = core.clock.wall()
@@ -124,7 +122,6 @@ function M.trip(credential, refusal)
   return until_ms
 end
 
---- Closes the circuit breaker of a credential after a successful call.
 ---@param since integer?  start of a call that was made despite a refusal, Unix time in ms
 function M.succeeded(credential, since)
   local root = folder()

@@ -17,8 +17,7 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Truncates an answer to the size limit of the journal. If it was truncated, also returns its
---- original size.
+--- Truncates an answer to the journal's limit. If it is cut, also returns its original size.
 ---@param cut integer|false|nil  original size, if `whole` is already truncated
 function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)

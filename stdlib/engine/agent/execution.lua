@@ -22,7 +22,6 @@ local M = {}
 ---@field recorded_key string?  key of the cassette's step that is replayed   (runner/cassette.lua)
 ---@field kept table<integer, true>?  numbers of recorded attempts   (runner/cassette.lua)
 
---- Creates the execution of a call. Its step has the key `key` and writes its files into `dir`.
 ---@param asked moonlet.Asked?
 function M.new(resolved, key, dir, asked)
   local own = { resolved = resolved, key = key, dir = dir, asked = asked, step = { key = key } }

@@ -74,7 +74,6 @@ function M.input_of(job)
   return input
 end
 
---- Copies the fields that a runner receives unchanged.
 ---@param to table  a runner's call
 function M.for_runner(to, call)
   for name, field in pairs(M.all) do

@@ -20,7 +20,6 @@ local M = {}
 local Watch = {}
 Watch.__index = Watch
 
---- Returns a Watch, which checks the limits of an attempt.
 ---@param grow fun(used: table): table?  adds usage to the outer budgets, see budget.with()
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)

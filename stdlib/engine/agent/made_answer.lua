@@ -25,7 +25,6 @@ local function by_mock(run, state, key, call, step)
   end)
 end
 
---- Runs the step of a call that the runner `mock` answers.
 function M.run(state, resolved, key, dir)
   local run, prompt = state.run, resolved_call.prompt(resolved)
   local step = run.begin_step(key, "agent", "mock")

@@ -62,7 +62,6 @@ function M.check_plan(plan)
   end)
 end
 
---- Reports whether a limit in USD can be enforced for a call.
 ---@param job moonlet.ResolvedCall
 function M.is_watched(job) return job.runner.reports_cost == true or price_of(job) ~= nil end
 
@@ -135,7 +134,6 @@ function M.most(job, prompt)
   return most
 end
 
---- Adds the worst-case usage of a call in a dry run to the totals in `worst`.
 ---@param worst table
 ---@param job moonlet.ResolvedCall
 ---@return table<string, number>? most

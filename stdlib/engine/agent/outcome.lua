@@ -101,7 +101,6 @@ local function located(job, err)
   return copy
 end
 
---- Returns the outcome of an attempt.
 ---@param check_workspace fun(): table?  returns an error if the changes cannot be merged
 function M.of_attempt(job, attempt, evidence, check_workspace)
   local answer = evidence.answer
@@ -150,7 +149,6 @@ end
 ---@field files_changed string[]
 ---@field warnings string[]
 
---- Combines the outcome of a call's last attempt with the end of the workspace lease.
 ---@param last moonlet.AttemptOutcome
 ---@param err table?                replaces the attempt's own error
 function M.of_call(last, attempts, lease_end, err)

@@ -132,8 +132,7 @@ end
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
   if not reading then return background.during(function() follow_lines(job, id) end, fn) end
-  -- `held` is nil (unknown) if an earlier host started the process, because that host may have
-  -- suspended the idle limit.
+  -- An earlier host may have suspended the idle limit, so `held` is unknown (nil) then.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
   local ok, result = pcall(background.during, function() follow(job, seen, id) end, fn)

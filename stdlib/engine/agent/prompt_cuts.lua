@@ -21,14 +21,12 @@ local function names_of(told)
   return names
 end
 
---- Records which parts were left out of a call's prompt.
 ---@param told moonlet.prompt.Composed?
 function M.note(run, key, told)
   if told then table.insert(noted(run), { key = key, told = told }) end
 end
 
---- Returns the manifest section that lists the dropped parts of a step's prompt, or "" if there are
---- none.
+--- Returns the manifest section with the dropped parts of a step's prompt, or "".
 function M.section(run, key)
   local told = of_step(run, key)
   if not told then return "" end

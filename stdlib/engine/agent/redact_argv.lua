@@ -63,7 +63,6 @@ function M.mask(word, before)
   return ok and shown or M.unreadable
 end
 
---- Masks all arguments of a command line.
 function M.masked(argv)
   local list = core.json.array {}
   for i, word in ipairs(argv) do list[i] = type(word) == "string" and M.mask(word, argv[i - 1]) or word end
@@ -85,7 +84,6 @@ local function with_args(runners, changed)
   return copy
 end
 
---- Returns the configured runners with masked arguments.
 function M.of_runners(runners)
   return with_args(runners, function(_, args) return M.masked(args) end)
 end

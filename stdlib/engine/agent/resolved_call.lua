@@ -120,8 +120,7 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out')
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox makes only the working folder writable, but the host's sandbox can add
-  -- other paths.
+  -- The host's sandbox can add writable paths to the working folder; a runner's own cannot.
   if call.confine or call.writes then return "host" end
   -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
@@ -170,8 +169,7 @@ local function recorded_runner(run, call)
   return (runners.get(call.runner, run.config))
 end
 
---- Returns the prompt, shortened to its token budget. It begins with the agent's role if the
---- runner's program has no option for the role.
+--- Returns the prompt within its token budget, with the role if the program has no option for it.
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -193,12 +191,10 @@ function M.shown_prompt(job)
   return prompt:sub(#shared.role_line(role) + 3)
 end
 
---- Returns the resolved call with some fields replaced.
 function M.with(resolved, fields)
   return setmetatable(fields, { __index = resolved })
 end
 
---- Returns the resolved call with a prompt that a person has edited.
 function M.with_prompt(resolved, prompt)
   local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call })
   copies[call] = true

@@ -48,7 +48,6 @@ local function asked_most(job)
   return most and math.max(1, most) or nil
 end
 
---- Returns how often a prompt may be sent in the worst case.
 function M.most(job) return asked_most(job) or most_tries end
 
 --- Reports whether this job may call a provider that refused an earlier call. One job of a resumed
@@ -114,7 +113,6 @@ function M.check(job, holds)
       :format(until_text(refusal.until_ms)) }, 0)
 end
 
---- Closes the circuit breaker after a successful attempt.
 function M.succeeded(job)
   local probe = probe_of(job)
   circuit_breaker.succeeded(job.credential, probe and probe.since)

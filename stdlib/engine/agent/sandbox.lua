@@ -63,8 +63,7 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() M.forget(job, name) end end
     if made == nil then error(why, 0) end
-    -- A folder of this name that another user made could plant settings for the agent, so use a
-    -- random name.
+    -- Another user's folder of this name could plant settings for the agent, so use a random name.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -212,7 +211,6 @@ function M.absence_at_start(run)
   return not (is_known and runner.own_sandbox) and M.absence(run) or nil
 end
 
---- Returns the sandbox of an attempt.
 ---@param made moonlet.RunnerCommand
 ---@return moonlet.Held
 function M.of(job, made)

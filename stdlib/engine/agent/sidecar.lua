@@ -23,7 +23,6 @@ local function or_null(value)
   return value
 end
 
---- Returns the last attempt of a step, or an empty table.
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
 --- Returns the usage for model.json, and a note if no token count is known.
@@ -110,7 +109,6 @@ local function model_text(model)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Writes model.json and model.md for an agent call.
 ---@param result moonlet.CallOutcome
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir

@@ -29,7 +29,6 @@ local cancel_patience_ms = 10 * 1000
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
---- Reports whether a call works in its own worktree.
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
@@ -49,8 +48,7 @@ Lease.__index = Lease
 
 local held_of_run = per_run(function() return {} end)
 
---- Adds a step's changes, if any, to the run's list of changes that wait for a review.
---- Returns the list.
+--- Adds a step's changes to those that wait for a review, and returns the run's list of them.
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
 function M.held(run, held)
   local list = held_of_run(run)
@@ -70,8 +68,7 @@ function Lease:acquire(attempt)
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
-  -- Load all of the user's runners, because each may declare startup files. Changes of such files
-  -- must not be merged without a review.
+  -- Load the user's runners, because changes of startup files that they declare need a review.
   for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
@@ -289,7 +286,6 @@ function Lease:finish(ok, list, asks)
   return { error = self.touched, put_aside = self.put_aside, warnings = warnings, files_changed = changed }, held
 end
 
---- Ends the lease of a call that raised an error.
 ---@param list table[]  the attempts
 function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }

@@ -1,8 +1,4 @@
---- Formats a number with its noun.
---- ```lua
---- counted(1, "line") --> "1 line"
---- counted(2, "process", "processes") --> "2 processes"
---- ```
+--- Formats a number with its noun: counted(2, "process", "processes") --> "2 processes"
 ---@param many string?  default: `one` with an s
 return function(count, one, many)
   return ("%d %s"):format(count, count == 1 and one or many or one .. "s")

@@ -35,7 +35,6 @@ function M.make_root(path) return M.must(core.file.make_root(path)) end
 
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
---- Reads a file by its absolute path.
 ---@return string? text, table? err, boolean? cut
 function M.read_path(path, cap)
   local folder, name = path:match "^(.*)/([^/]+)$"

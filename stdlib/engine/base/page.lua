@@ -82,8 +82,7 @@ function M.quote(text, columns)
   return lines
 end
 
---- Adds a text after its name, wrapped as one paragraph. If the terminal wrapped the text itself,
---- the second part could look like another line of output.
+--- Adds a text after its name, wrapped here, so that no part of it looks like another line.
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do

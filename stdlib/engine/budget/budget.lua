@@ -235,8 +235,7 @@ function M.reserve(budget, amounts, allowed)
   for node in around(budget) do
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
   end
-  -- Only work that is not replayed reserves usage, and it starts after the replay of all recorded
-  -- steps. So the replay has ended.
+  -- Reserved work is not replayed, and it starts after the replay of all recorded steps.
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end

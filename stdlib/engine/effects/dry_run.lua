@@ -5,15 +5,13 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is true once an answer was assumed.
---- From then on, the dry run executes only commands that read the repository.
+--- From the first assumed answer on, only commands that read the repository are executed.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- Lists git subcommands that change nothing if git gets the options that moonlet adds.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
---- Reports whether a command only reads a repository.
 function M.only_reads(argv)
   local prefix = git.command {}
   for i, word in ipairs(prefix) do

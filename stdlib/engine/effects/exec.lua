@@ -96,8 +96,7 @@ end
 
 --- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
 local function result_of(exit, argv, wall_ms)
-  -- A cancelled step raises its error earlier, so "cancelled" means here that the keeper was
-  -- killed.
+  -- "cancelled" means here that the keeper was killed: a cancelled step raises its error earlier.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end

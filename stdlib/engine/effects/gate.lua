@@ -318,8 +318,7 @@ local function bind(what, why, command, parts)
 end
 
 local function ask_before(ctx, what, argv, beside)
-  -- The user may see a shortened or redacted form of the command. Hash the full command with all
-  -- its inputs, so that the user's answer is valid only for exactly this command.
+  -- A person may see a shortened or redacted command, so hash the whole one with all its inputs.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
   for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
@@ -381,8 +380,7 @@ function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
     why = "it would find what its first attempt changed", show = "since it began these changed:\n" .. changed,
-    -- The hash omits the list of changed files, so an approval stays valid if a person undoes some
-    -- changes first.
+    -- The hash omits the changed files, so an approval stays valid if a person undoes some.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end

@@ -63,8 +63,7 @@ end
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
-  -- A text that starts with `make:`, or with the name of a program that contains a colon, has no
-  -- kind.
+  -- A text that starts with `make:` or with the name of a program has no kind.
   if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
     local near = #kind > 3 and record.nearest(kind, kinds)
     record.refuse(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
@@ -234,10 +233,8 @@ function M.plan(run, checks)
   error(err, 0)
 end
 
---- Implements ctx:validate{ kind, command, timeout, cwd, env, required }.
---- Returns { kind, command, status, exit_code, duration_ms, stdout, stderr, dir }.
---- The status of a check is passed, failed or timeout.
---- The verdict is `blocked` if the last run of a required check failed.
+--- Implements ctx:validate{ kind, command, timeout, cwd, env, required }. The verdict is `blocked`
+--- if the last run of a required check failed.
 function M.validate(ctx, call)
   local state = context.of(ctx)
   local run = state.run
@@ -258,11 +255,9 @@ local function checked_paths(paths)
   return paths
 end
 
---- Implements ctx:require{ command, exit_code, repetitions, artifacts }.
---- Runs the command `repetitions` times (default 1). The exit code of each run must be `exit_code`
---- (default 0). After the last run, each artifact must exist and not be empty.
---- Returns { runs, artifacts }.
---- A failure of ctx:require makes the verdict `blocked`, even if the script catches the error.
+--- Implements ctx:require{ command, exit_code, repetitions, artifacts }. Each run must end with
+--- `exit_code`, and then each artifact must exist and not be empty. A failure makes the verdict
+--- `blocked`, even if the script catches the error.
 function M.require(ctx, call)
   local state = context.of(ctx)
   local run = state.run

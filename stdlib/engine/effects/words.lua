@@ -5,7 +5,6 @@ local M = {}
 
 local nil_hint = 'leave it out, or write "" for an empty text'
 
---- Raises an error unless an argument is text.
 function M.check(word, index, verb)
   if type(word) ~= "string" then
     core.lost.refuse(word)
@@ -51,7 +50,6 @@ function M.of(given, verb, example)
   return argv
 end
 
---- Formats a command for messages.
 function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end
 
 return M

@@ -4,7 +4,6 @@ local M = {}
 --- Marks every agent's environment, so that a moonlet that the agent starts does not start agents.
 M.environment = { MOONLET_WORKER = "1" }
 
---- Reports whether this process runs inside of an agent.
 function M.is_one()
   local value = core.system.env "MOONLET_WORKER"
   return value ~= nil and value ~= "" and value ~= "0"

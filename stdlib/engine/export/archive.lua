@@ -5,7 +5,6 @@ local M = {}
 
 M.version = 1
 
---- Builds the manifest of an archive, which is its first file.
 ---@param list moonlet.RecordFiles
 function M.manifest(home, rec, list)
   local held = core.json.array {}

@@ -55,8 +55,7 @@ local function add_tree(list, root, folder, as)
   for _, path in ipairs(sorted_keys(tree.files)) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
 end
 
---- Lists the files of a run's record. Raises an error if run.json, the journal or a folder cannot be
---- read.
+--- Raises an error if run.json, the journal or a folder of the record cannot be read.
 ---@param root userdata  the opened `.agent` folder
 ---@param rec table      the run's run.json
 ---@return moonlet.RecordFiles

@@ -55,7 +55,6 @@ local function agent_attributes(list, root, rec, step, content)
   if answer then attribute(list, genai.output_messages, messages("assistant", answer)) end
 end
 
---- Returns the spans of a run.
 ---@param options {content: boolean?}
 function M.spans(root, rec, options)
   local run, list, context = spans.of(root, rec), {}, trace.of(rec)
@@ -127,8 +126,7 @@ function M.write(_, root, rec, dir, name, options)
   return {}
 end
 
---- Writes the spans of an ended run into the folder that MOONLET_OTLP_DIR names, if it is set.
---- If the export fails, prints a warning, because the run itself has ended.
+--- Writes the spans of an ended run to MOONLET_OTLP_DIR, if set. A failure is only a warning.
 ---@param is_new boolean  false: write only if the file is missing, for example after a killed host
 function M.at_end(home, id, is_new)
   local folder = core.system.env "MOONLET_OTLP_DIR"

@@ -3,8 +3,7 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Opens the folder of a file. Returns the folder, the file's name and its absolute path.
---- Raises an error if the folder does not exist, or if the path names something other than a file.
+--- Opens a file's folder, which must exist. Returns it, the file's name and its absolute path.
 ---@param path string   absolute, or relative to the working directory
 ---@param option string  name of the option in messages
 ---@return userdata dir, string name, string absolute

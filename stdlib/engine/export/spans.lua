@@ -59,7 +59,6 @@ local function add_tool(span, data, at)
   if data.status == "running" then span.open_tools[name] = tool end
 end
 
---- Reads the spans of an ended run.
 ---@return moonlet.RunSpans
 function M.of(root, rec)
   local from = core.clock.parse(rec.started_at) or 0

@@ -401,7 +401,6 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- These functions build the error that a provider would report for an injected fault.
 local told = {
   ["429"] = function() return outcome.error("rate", "an injected fault: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,

@@ -23,8 +23,7 @@ local function entry_of(root, path)
   return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- Returns the content of changes.json for an attempt, or nil if there are no changes.
---- Also returns the changed paths that cannot be recorded.
+--- Returns changes.json, or nil without changes, and the changed paths that cannot be recorded.
 ---@param place moonlet.Workspace
 function M.text_of(place)
   local left_out = {}

@@ -72,7 +72,6 @@ local code_classes = { insufficient_quota = "quota", billing_error = "quota", us
   authentication_failed = "auth", authentication_error = "auth", invalid_api_key = "auth",
   context_length_exceeded = "context", rate_limit_exceeded = "rate", overloaded_error = "network" }
 
---- Returns the HTTP status that a message contains, or nil.
 function M.status_in(text)
   local lower = text:lower()
   for _, pattern in ipairs { "status:? ([45]%d%d)%f[%D]", "status code:? ([45]%d%d)%f[%D]",
@@ -85,11 +84,9 @@ function M.status_in(text)
   return nil
 end
 
---- Reports whether a message means that this machine's disk is full.
 function M.is_local(message) return any(message:sub(1, 8000):lower(), local_words) end
 
---- Reports whether a message means that a login is missing on this machine. If a provider had
---- refused the login, the message would contain a status.
+--- Reports whether a login is missing on this machine: a provider's refusal would have a status.
 function M.is_setup(message) return not M.status_in(message) and any(message:sub(1, 8000):lower(), setup_words) end
 
 --- Reports whether a text names an exhausted limit, such as "hit your weekly limit".

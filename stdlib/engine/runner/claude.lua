@@ -18,7 +18,6 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
 --- Reports whether a word of joined short options, such as -pc, contains a refused option.
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
---- Claude's own instructions and tools use about this many tokens of each request.
 local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
@@ -41,8 +40,6 @@ function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- These files in a project can make Claude start programs, so a merge leaves their changes to a
---- person.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
 --- Describes Claude's screen for `moonlet session`; codex.lua explains the fields.
@@ -123,8 +120,7 @@ function M.command(call)
       warnings[#warnings + 1] = "Claude's shell commands have the user's access to the network"
     end
   end
-  -- Join an option to its value with "=", because an option with several values would also consume
-  -- the words after them.
+  -- Join options to their values by "=", because some options would consume the words after them.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),

@@ -48,9 +48,8 @@ function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 --- A change of these project files can make Codex start programs, so a person must merge it.
 M.startup_files = { ".codex" }
 
---- Describes Codex's screen for `moonlet session`.
---- A prompt is recognised if all its patterns match lines in the lower part of the screen.
---- `deny` and `approve` are the keys that answer the prompt.
+--- Describes Codex's screen for `moonlet session`. A prompt is recognised if all its patterns match
+--- lower lines of the screen; `deny` and `approve` are the keys that answer it.
 M.screen = {
   sandbox = "runner",
   enter_pause_ms = 400,
@@ -211,8 +210,7 @@ function M.command(call)
     env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
-  -- Add the folder of Codex's bundled tools to PATH, because npm's wrapper, which would do so, is
-  -- skipped.
+  -- npm's wrapper, which is skipped, would add the folder of Codex's bundled tools to PATH.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -362,8 +360,7 @@ function M.finish(state, exit, answers)
   end
   exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
   note_hidden_refusal(state, answers)
-  -- Without --json, Codex prints the answer on standard output, and a final token count on standard
-  -- error.
+  -- Without --json, the answer is on standard output, and a token count ends standard error.
   local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then

@@ -17,7 +17,6 @@ local M = { name = "gemini", program = "gemini", title = "Gemini", role = "promp
 M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
   "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
---- Gemini's own instructions and tools use about this many tokens of each request.
 local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
@@ -38,7 +37,6 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- A change of these project files can make Gemini start programs, so a person must merge it.
 M.startup_files = { ".gemini" }
 
 function M.login_files(config)
@@ -84,8 +82,7 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
---- This policy allows all tools. In an untrusted folder, Gemini allows git only by a rule with
---- `argsPattern`.
+--- Allows all tools. In an untrusted folder, only a rule with `argsPattern` allows git.
 local allow_all = [=[
 [[rule]]
 toolName = "run_shell_command"
@@ -114,8 +111,7 @@ local function settings(call, key, user)
     -- The environment variable GEMINI_CLI_TRUST_WORKSPACE decides whether the folder is trusted.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- Only the host retries. After a retry by Gemini, the output would still contain the text of
-    -- the broken answer.
+    -- Only the host retries: after a retry by Gemini, the output still has the broken answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -187,8 +183,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- Maps the messages with which Gemini ends early to classes. After the first two messages, Gemini
---- still reports success.
+--- Maps the messages of an early end to classes. After the first two, Gemini reports success.
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
   { "without a finish reason", "network" }, { "returned an empty response", "network" },
@@ -345,7 +340,6 @@ M.lines = "json"
 M.parse = stream.guarded(parse)
 stream.make_reader(M, nil, own_tokens)
 
---- Returns the files in which Gemini stores the conversation of an attempt.
 ---@return {root: any, path: string}[]
 function M.transcripts(scratch)
   local list, root = {}, core.file.root(scratch .. "/gemini/.gemini/tmp")

@@ -17,7 +17,6 @@ local M = {}
 
 local first_line = "# Instructions of the %s\n\nThe file %s"
 
---- Formats the section of the prompt for one instruction file.
 ---@param file moonlet.Instructions
 function M.section(file)
   local fence = "```"
@@ -47,10 +46,8 @@ local function end_of(prompt, at)
   return last
 end
 
---- Reports whether a prompt contains an instruction section.
 function M.is_in(prompt) return end_of(prompt, behind_role(prompt)) ~= nil end
 
---- Removes all instruction sections from a prompt.
 function M.without(prompt)
   local from = behind_role(prompt)
   local at = from

@@ -156,7 +156,6 @@ function make(schema, at, name)
   return made
 end
 
---- Returns the answer that the runner `mock` makes up for a step.
 ---@return {text: string, data: any}
 function M.answer(schema, key)
   if not schema then

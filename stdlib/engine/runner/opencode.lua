@@ -16,7 +16,6 @@ local M = { name = "opencode", program = "opencode", title = "opencode", role = 
 M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
   "--auto", "--share" }
 
---- opencode's own instructions and tools use about this many tokens of each request.
 local own_tokens = 7700
 
 --- The keys of other providers are in variables that the user's config names.
@@ -36,7 +35,6 @@ end
 
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- A change of these project files can make opencode start programs, so a person must merge it.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
@@ -63,8 +61,7 @@ local function permissions(call)
   local web = call.web_search and "allow" or "deny"
   local bash = "allow"
   if not writes then
-    -- In opencode the last matching rule wins. "*" comes first, because keys are encoded in byte
-    -- order.
+    -- The last matching rule wins. "*" comes first, because keys are encoded in byte order.
     bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
       ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
   end
@@ -179,8 +176,7 @@ local function parse(state, events, event, kind)
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- opencode reports a tool call only after the tool has ended, so assume that tools run from the
-    -- start of the step.
+    -- Tool calls are reported only at their end, so assume that tools run from the step's start.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)

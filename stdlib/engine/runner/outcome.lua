@@ -59,7 +59,6 @@ local function hint_of(said)
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
 end
 
---- Maps an error class to the hint for an agent that made no progress until it timed out.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
   rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many agents run at once",

@@ -7,8 +7,7 @@ local M = {}
 local null = core.json.null
 local deepest = 40
 
---- Lists the keywords that are copied into a strict schema. Keywords that only narrow the schema are
---- omitted, because the host checks them in the answer.
+--- Lists the keywords of a strict schema. The host checks those that only narrow it in the answer.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -174,8 +173,7 @@ function M.unwrap(value, schema)
   return value
 end
 
---- Converts a schema for strict mode. Returns nil and a reason if that is impossible. A root that
---- is not an object is wrapped in one.
+--- Converts a schema for strict mode, with an object as root, or returns nil and a reason.
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()

@@ -49,7 +49,6 @@ local longest_argument = 128 * 1024 - 1
 ---@field reads string[]?               instruction files that the CLI reads by itself
 ---@field warnings string[]
 
---- Replaces ~ with the user's home.
 function M.home_path(path)
   local home = core.system.env "HOME"
   if path:sub(1, 1) == "~" and (#path == 1 or path:sub(2, 2) == "/") and home and home ~= "" then
@@ -60,7 +59,6 @@ end
 
 function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
 
---- Finds a program by its name or path.
 function M.find(program)
   local path = core.system.find_program(M.home_path(program))
   if path then return path end
@@ -68,14 +66,12 @@ function M.find(program)
   return nil, ("'%s' is not in PATH"):format(program)
 end
 
---- Reports whether a file is a script that names its interpreter.
 function M.is_script(path)
   local root = core.file.root(M.parent(path) or "/")
   local head = root and core.file.read(root, path:match("[^/]+$"), 64)
   return head ~= nil and head:sub(1, 2) == "#!"
 end
 
---- Reports whether a file is executable without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
 --- Finds a runner's program: for npm's wrapper script, the native one in `places(wrapper)`.
@@ -169,7 +165,6 @@ function M.check_prompt(title, prompt, limits)
   end
 end
 
---- Rejects arguments that the operating system cannot pass to a program.
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
@@ -182,7 +177,6 @@ function M.check_argv(title, argv)
   end
 end
 
---- Reports whether a text can be passed as one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
 --- Returns the variables to pass on: for proxies, of the runner, and granted by the config.

@@ -235,7 +235,6 @@ end
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
---- Parses a runner's stdout piece by piece.
 ---@param runner table  a runner with the functions `begin` and `parse`
 ---@return moonlet.RunnerReader
 function M.reader(runner)
@@ -422,7 +421,6 @@ function M.begin_answer(state)
   state.in_answer = true
 end
 
---- Records that the model has ended an answer, including its tool calls.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
 ---@param input integer  input tokens of the answer
@@ -431,7 +429,6 @@ function M.report_answer(state, input)
   state.reported, state.reported_bytes, state.last_input = state.counted, state.bytes, input
 end
 
---- Returns the number of the model's answers so far.
 function M.answers(state) return math.max(state.turns, state.counted) end
 
 --- Reports whether an agent has made more turns than `most`. Without `most` there is no limit.
@@ -457,8 +454,7 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- Adds an event about a tool call to `events`, and counts the tool call when it has ended.
---- If the tool has finished, `call` may have its arguments and `result` its full output.
+--- Adds a tool call to `events`, with its arguments and output if they are known, and counts it.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -517,7 +513,6 @@ function M.make_reader(runner, parse, own_tokens, more)
   end
 end
 
---- Wraps a parser so that it never raises an error.
 function M.guarded(parse)
   return function(state, line)
     local events = {}

@@ -50,8 +50,7 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
---- Returns the usage of one of Claude's messages. Claude's count of input tokens excludes cached
---- tokens.
+--- Returns the usage of Claude's message, whose input tokens exclude cached tokens.
 function M.claude(given)
   local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
   local made = stream.count(given.cache_creation_input_tokens) or 0
@@ -139,7 +138,6 @@ function M.sum(list)
   return sum
 end
 
---- Returns the usage of all attempts of a step, or nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
 function M.of_attempts(attempts)
   local list = {}
@@ -169,9 +167,8 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- Returns the usage in the form of model.json and the envelope, with null for an unknown count.
---- `partial` is true if a part of the sum is unknown.
---- `cache_write_tokens` is a part of the input tokens, and present only if it was reported.
+--- Returns the usage in the form of model.json, with null for unknown counts. `cache_write_tokens`,
+--- a part of the input tokens, is present only if it was reported.
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}

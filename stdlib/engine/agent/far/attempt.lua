@@ -182,7 +182,6 @@ local function describe(job, attempt, made, rules, nonce)
   return far
 end
 
---- Starts the attempt on the remote machine and waits for its end.
 ---@param child table  argument of core.process.run for a local attempt
 ---@param rules table?  rules of the sandbox
 function M.run(job, attempt, child, made, rules)
