@@ -41,7 +41,9 @@ local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
 end
 
-function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
+function M.home_instructions(config)
+  return { home_of(config) .. "/AGENTS.override.md", home_of(config) .. "/AGENTS.md" }
+end
 
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 

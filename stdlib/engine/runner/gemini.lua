@@ -267,9 +267,7 @@ local function gather(state, events, line)
   return true
 end
 
---- Handles output. After the agent's reported end, its next text will replace the answer.
 local function begin_again(state)
-  if state.done then state.fresh = true end
   state.stop = nil
   stream.begin_again(state)
 end

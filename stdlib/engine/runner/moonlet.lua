@@ -51,8 +51,7 @@ function M.apply(state, events, event)
   if kind == "session" then
     stream.begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.id)
-    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
-      id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif kind == "text" and text then
     stream.begin_again(state)
     stream.close_tools(state)
@@ -98,8 +97,8 @@ function M.apply(state, events, event)
     stream.close_tools(state)
     state.retry = nil
     if event.status == "ok" or event.status == nil then
-      state.done, state.failure, state.last_error = true, nil, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      state.last_error = nil
+      stream.succeed(state, events)
     else
       state.done = false
       state.failure = (message or event.class ~= nil) and failure_of(event) or state.last_error or failure_of(event)

@@ -155,12 +155,6 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- Handles output. After the agent's reported end, its next text will replace the answer.
-local function begin_again(state)
-  if state.done then state.fresh = true end
-  stream.begin_again(state)
-end
-
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -173,7 +167,7 @@ local function parse(state, events, event, kind)
   end
   if kind == "step_start" then
     -- The text of the last step is the answer.
-    begin_again(state)
+    stream.begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
     -- Tool calls are reported only at their end, so assume that tools run from the step's start.
@@ -181,13 +175,13 @@ local function parse(state, events, event, kind)
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
     if text then
-      begin_again(state)
+      stream.begin_again(state)
       stream.keep_text(state, text, not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
     end
   elseif kind == "tool_use" then
-    begin_again(state)
+    stream.begin_again(state)
     tool(state, events, part)
   elseif kind == "step_finish" then
     local used = usage_of(part)

@@ -22,14 +22,10 @@ function M.events(name)
   return require("moonlet.engine.runner." .. name)
 end
 
-local function reader_of(name)
+for _, name in ipairs(names.events) do
   local runner = M.events(name)
-  return {
-    begin = runner.begin, parse = runner.parse, finish = runner.finish, normalise = runner.normalise,
-  }
+  M[name] = { begin = runner.begin, parse = runner.parse, finish = runner.finish, normalise = runner.normalise }
 end
-
-for _, name in ipairs(names.events) do M[name] = reader_of(name) end
 
 --- Returns an incremental reader. Its feed(bytes) and close() return events; its field `state` is
 --- the first argument of the runner's finish().

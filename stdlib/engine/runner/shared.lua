@@ -1,6 +1,7 @@
 --- Helps runners to build command lines: finds programs, checks prompts, selects environment
 --- variables. A prompt reaches the CLI unchanged, or the call is rejected.
 local record = require "moonlet.record"
+local text_of = require "moonlet.text"
 
 local M = {}
 
@@ -108,12 +109,6 @@ function M.without_log(runner, state, text)
   return table.concat(lines, "\n")
 end
 
-function M.beneath(folder, names)
-  local list = {}
-  for i, name in ipairs(names) do list[i] = folder .. "/" .. name end
-  return list
-end
-
 --- Plans links to all entries of `folder` but `names`. Returns nil if there are none of these.
 ---@param folder string   absolute
 ---@param place string?   where the folder of links will be created
@@ -179,19 +174,18 @@ end
 
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
+local proxies = { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy",
+  "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" }
+
 --- Returns the variables to pass on: for proxies, of the runner, and granted by the config.
 function M.env_names(own, granted)
   local list, seen = {}, {}
-  local function add(name)
-    if not seen[name] then
+  for _, names in ipairs { proxies, own, granted or {} } do
+    for _, name in ipairs(names) do
+      if not seen[name] then list[#list + 1] = name end
       seen[name] = true
-      list[#list + 1] = name
     end
   end
-  for _, name in ipairs { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
-    "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" } do add(name) end
-  for _, name in ipairs(own) do add(name) end
-  for _, name in ipairs(granted or {}) do add(name) end
   return list
 end
 
@@ -199,11 +193,7 @@ end
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
-    local upper = name:upper()
-    if upper:find("KEY", 1, true) or upper:find("TOKEN", 1, true) or upper:find("SECRET", 1, true)
-      or upper:find("PASSWORD", 1, true) or upper:find("CREDENTIAL", 1, true) then
-      list[#list + 1] = name
-    end
+    if text_of.word(name, { "key", "token", "secret", "password", "credential" }) then list[#list + 1] = name end
   end
   return list
 end

@@ -20,6 +20,7 @@ local largest = 1 << 53
 ---@field unread boolean?     true if an event was not parsed and no later text replaced its text
 ---@field done boolean        true if success was reported, and no new work or failure followed
 ---@field begun_again boolean? true if the agent continued after it had reported its end
+---@field fresh boolean?      true if the next text begins a new answer, for a stream of pieces
 ---@field failure table?      terminal failure: message, status?, code?, retry_after_ms?, reset_at?
 ---@field last_error table?   fields as in failure: the last error, which may not be terminal
 ---@field retry table?        fields as in failure: the last retry, if no event followed
@@ -393,9 +394,9 @@ function M.close_tool(state, id)
   return name
 end
 
---- Records that an agent continues after it reported its end.
+--- Records that an agent continues after it reported its end. Its next text replaces the answer.
 function M.begin_again(state)
-  if state.done then state.done, state.begun_again = false, true end
+  if state.done then state.done, state.begun_again, state.fresh = false, true, true end
 end
 
 --- Notes an error. If the agent had already reported success, the attempt now counts as failed.

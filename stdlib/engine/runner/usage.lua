@@ -58,17 +58,17 @@ function M.claude(given)
     cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
 end
 
+local function copy_of(usage)
+  local copy = {}
+  for key, value in pairs(usage) do copy[key] = value end
+  return copy
+end
+
 --- Returns the sum of two usage records. If one cost is an estimate, so is the cost of the sum.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
 function M.add(a, b)
-  if not a or not b then
-    local only = a or b
-    if not only then return nil end
-    local copy = {}
-    for key, value in pairs(only) do copy[key] = value end
-    return copy
-  end
+  if not a or not b then return (a or b) and copy_of(a or b) end
   local function known(usage) return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens) end
   local sum = { partial = a.partial or b.partial or nil, estimated = a.estimated or b.estimated or nil }
   for _, name in ipairs(M.counts) do
@@ -161,8 +161,7 @@ function M.priced(usage, model, table_of_prices)
   if not usage or usage.cost_usd then return usage end
   local cost = prices.estimate(usage, model, table_of_prices)
   if not cost then return usage end
-  local priced = {}
-  for key, value in pairs(usage) do priced[key] = value end
+  local priced = copy_of(usage)
   priced.cost_usd, priced.cost_is = cost, "estimate"
   return priced
 end
