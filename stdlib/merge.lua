@@ -151,11 +151,12 @@ local function list_of(review)
   return review
 end
 
-local function name_of(review, key)
-  local value = type(review) == "table" and rawget(review, key)
-  if type(value) ~= "string" or value == "" then return nil end
-  return findings.visible(findings.clip(value, 80))
+local function shown(value, cap, otherwise)
+  if type(value) ~= "string" or value == "" then return otherwise end
+  return findings.visible(findings.clip(value, cap))
 end
+
+local function name_of(review, key) return shown(type(review) == "table" and rawget(review, key), 80) end
 
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
@@ -358,11 +359,6 @@ local function dispute(open_index, refuted_items)
       table.insert(cluster.result.disputed_by, label_of(item))
     end
   end
-end
-
-local function shown(value, cap, otherwise)
-  if type(value) ~= "string" or value == "" then return otherwise end
-  return findings.visible(findings.clip(value, cap))
 end
 
 ---@class moonlet.merge.Lost

@@ -61,10 +61,9 @@ local function settle(result, disputed, judgements)
     if not item or item.verdict == "confirmed" then
       open[#open + 1] = finding
     else
-      local list, status = "unverified", "unverified"
-      if item.verdict == "refuted" then list, status = "refuted", "refuted" end
+      local status = item.verdict == "refuted" and "refuted" or "unverified"
       finding.status, finding.reason = status, m.findings.visible(m.findings.clip(item.reason, 400))
-      table.insert(result[list], finding)
+      table.insert(result[status], finding)
     end
   end
   result.findings = open

@@ -51,10 +51,6 @@ local function own_error(watch, state, tokens)
   end
 end
 
-local function usage_so_far(watch, state)
-  return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
-end
-
 ---@param err table
 function Watch:stop(err) self.passed = self.passed or err end
 
@@ -63,7 +59,7 @@ function Watch:stop(err) self.passed = self.passed or err end
 ---@param printed integer?  bytes printed so far by a program without an event stream
 function Watch:look(state, printed)
   if self.passed or not self.is_limited then return self.passed end
-  local seen = state and usage_so_far(self, state)
+  local seen = state and metering.priced(self.job, usage.so_far(state, #self.prompt))
   local used = seen and metering.used(self.job, self.prompt, nil, seen, "")
     or printed and metering.used(self.job, self.prompt, nil, nil, printed)
   self.passed = own_error(self, state, used and used.tokens) or used and self.grow(used) or nil

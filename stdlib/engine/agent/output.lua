@@ -13,11 +13,8 @@ local function parse_json(text)
   for block in ("\n" .. text):gmatch("\n```%w*[ \t]*\r?\n(.-)\n[ \t]*```") do
     blocks[#blocks + 1] = block
   end
-  if #blocks == 1 then
-    local fenced_ok, fenced = pcall(core.json.decode, blocks[1])
-    if fenced_ok then return fenced end
-    return nil, fenced.message
-  end
+  if #blocks == 1 then ok, value = pcall(core.json.decode, blocks[1]) end
+  if ok then return value end
   return nil, value.message
 end
 

@@ -23,9 +23,7 @@ local most_broken_off = 3
 ---@class moonlet.Follower
 ---@field reading moonlet.Reading
 ---@field held boolean?           true if the idle limit is suspended; nil if unknown
----@field told boolean?
----@field told_doing string?
----@field told_tokens integer?
+---@field told string?            progress that was reported last
 ---@field tree_at integer?        time of the next check of the agent's processes
 ---@field has_process boolean?    true if a tool runs as a process
 ---@field waiting table?          provider's error after which the program waits to retry
@@ -33,8 +31,9 @@ local most_broken_off = 3
 ---@field done_at integer?
 
 local function tell(job, seen, doing, tokens)
-  if seen.told and doing == seen.told_doing and tokens == seen.told_tokens then return end
-  seen.told, seen.told_doing, seen.told_tokens = true, doing, tokens
+  local told = ("%s %s"):format(tokens, doing)
+  if told == seen.told then return end
+  seen.told = told
   local limit = job.limits.wall
   job.run.emit("progress", { step = job.key, doing = doing, tokens = tokens,
     limit_ms = limit and limit > 0 and limit or nil })

@@ -3,6 +3,7 @@
 --- Without a sandbox, the record and the report say so, and a writing step needs --unconfined.
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
+local config = require "moonlet.engine.load.config"
 local real_paths = require "moonlet.engine.workspace.real_paths"
 local runners = require "moonlet.engine.load.runners"
 
@@ -115,10 +116,8 @@ local function kept_apart(job)
   add(job.run.top)
   add(job.run.home.agent_path:match("^(.+)/[^/]+$"))
   add(core.system.state_dir())
-  local home = core.system.env "HOME"
-  local config = core.system.env "XDG_CONFIG_HOME"
-  if not config or config:sub(1, 1) ~= "/" then config = home and home .. "/.config" end
-  add(config and config .. "/moonlet")
+  local user_config = config.user_path()
+  add(user_config and user_config:match("^(.*)/[^/]+$"))
   return list
 end
 

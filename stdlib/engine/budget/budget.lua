@@ -170,13 +170,17 @@ local function exceeded(budget, kind, amount)
   return err
 end
 
+local function overshoot_of(budget, kind, lead)
+  local spent = budget.spent[kind]
+  return ("%s: %s%s %s were used, %s more than allowed"):format(budget.what, lead, shown(kind, spent),
+    name_of(kind, spent), shown(kind, plus(spent, -budget.limits[kind])))
+end
+
 --- Warns once for each kind of usage if attempts have used more than the budget allows.
 local function tell_overshoot(budget, kind)
-  local root, limit = outermost(budget), budget.limits[kind]
+  local root = outermost(budget)
   if note_exceeded(budget, kind) and root.tell then
-    root.tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
-      :format(budget.what, shown(kind, budget.spent[kind]), name_of(kind, budget.spent[kind]),
-        shown(kind, plus(budget.spent[kind], -limit))))
+    root.tell(overshoot_of(budget, kind, "") .. ": attempts under way went beyond their reserve")
   end
 end
 
@@ -210,9 +214,7 @@ function M.overshoot(root, grown)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     if not grown or budget.spent[kind] > budget.over[kind] then
-      lines[#lines + 1] = ("%s: in the end %s %s were used, %s more than allowed"):format(budget.what,
-        shown(kind, budget.spent[kind]), name_of(kind, budget.spent[kind]),
-        shown(kind, plus(budget.spent[kind], -budget.limits[kind])))
+      lines[#lines + 1] = overshoot_of(budget, kind, "in the end ")
     end
   end
   return lines

@@ -43,16 +43,12 @@ local function add(list, name, from, entry)
     sha256 = entry.sha256, why = why }
 end
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local function add_tree(list, root, folder, as)
   local tree = assert(core.audit.tree(root, folder, {}, nil))
-  for _, path in ipairs(sorted_keys(tree.files)) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
+  local paths = {}
+  for path in pairs(tree.files) do paths[#paths + 1] = path end
+  table.sort(paths)
+  for _, path in ipairs(paths) do add(list, as .. path, folder .. "/" .. path, tree.files[path]) end
 end
 
 --- Raises an error if run.json, the journal or a folder of the record cannot be read.
