@@ -8,8 +8,8 @@ local M = {}
 local json_cap, text_cap = 16 << 20, 64 << 20
 local repair_mark = "\n\n---\nYour last answer could not be used:"
 
-local function read_json(root, path, cap)
-  local text = root and core.file.read(root, path, cap or json_cap)
+local function read_json(root, path)
+  local text = root and core.file.read(root, path, json_cap)
   local ok, value = pcall(core.json.decode_record, text or "")
   return ok and type(value) == "table" and value or nil
 end

@@ -401,7 +401,7 @@ local function parse(state, events, event, kind)
 end
 
 M.lines, M.shows_tools, M.reports_cost = "object", true, true
-stream.make_reader(M, parse, own_tokens, { reports = true })
+stream.make_reader(M, parse, own_tokens, true)
 
 function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
 

@@ -296,7 +296,7 @@ local function parse(state, events, event, kind)
     local given = stream.tbl(event.usage)
     -- Codex reports the usage of the whole thread, so the last report is the total.
     if given then
-      state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
+      state.usage, state.reported = usage.codex(given), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
     end
     stream.succeed(state, events)

@@ -223,7 +223,7 @@ local function parse(state, events, event, kind)
 end
 
 M.lines, M.shows_tools = "object", true
-stream.make_reader(M, parse, own_tokens, { reports = true })
+stream.make_reader(M, parse, own_tokens, true)
 
 --- Returns the value of a field in a log line, which is a JSON string if it has spaces, or nil.
 local function logged(line, name)

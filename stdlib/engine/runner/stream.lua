@@ -496,8 +496,8 @@ end
 --- lines in its own way has its parse() already.
 ---@param parse fun(state: moonlet.RunnerState, events: moonlet.RunnerEvent[], event: table, kind: string)?
 ---@param own_tokens integer  tokens of the program's own instructions and tools in one request
----@param more table?  further fields of a new state
-function M.make_reader(runner, parse, own_tokens, more)
+---@param reports boolean?  the stream reports usage after each answer
+function M.make_reader(runner, parse, own_tokens, reports)
   runner.parse = runner.parse or M.guarded(function(state, line, events)
     local event = M.object(state, events, line)
     local kind = event and M.str(event.type)
@@ -505,11 +505,9 @@ function M.make_reader(runner, parse, own_tokens, more)
     state.events = state.events + 1
     parse(state, events, event, kind)
   end)
-  --- `before` is the usage that Codex counted earlier in the same thread.
-  function runner.begin(before)
+  function runner.begin()
     local state = M.begin()
-    state.own_tokens, state.usage_before = own_tokens, before
-    for key, value in pairs(more or {}) do state[key] = value end
+    state.own_tokens, state.reports = own_tokens, reports
     return state
   end
 end
