@@ -15,22 +15,6 @@ local concat = table.concat
 ---@class moonlet.prompt
 local M = {}
 
----@class moonlet.prompt.Fields
----@field task string                one sentence: what to do
----@field goal string                description of a good result
----@field non_goals string|string[]  what the task excludes
----@field inspect string|string[]    what the agent may read
----@field edits string|boolean|nil    files that may change; false or nil: none
----@field output string|{path: string?, format: string}  form of the answer
----@field escalate string|string[]   when to stop and ask
----@field privacy string|string[]|nil   rules in addition to the standing rule
----@field lens string|string[]|nil      lens of the review
----@field steps string|string[]|nil     the steps to take
----@field pack moonlet.Pack?  context that the agent cannot infer
----@field facts string|moonlet.facts.Git|nil
----@field data moonlet.prompt.Data[]?  untrusted material, which the prompt fences
----@field role string?               role of the agent
-
 ---@class moonlet.prompt.Data   untrusted material, fenced in the prompt
 ---@field label string
 ---@field text string
@@ -44,12 +28,22 @@ local M = {}
 ---@field inspect string|string[]|nil
 ---@field output string|{path: string?, format: string}|nil
 ---@field escalate string|string[]|nil
----@field privacy string|string[]|nil
----@field steps string|string[]|nil
----@field pack moonlet.Pack?
+---@field privacy string|string[]|nil   rules in addition to the standing rule
+---@field steps string|string[]|nil     the steps to take
+---@field pack moonlet.Pack?  context that the agent cannot infer
 ---@field facts string|moonlet.facts.Git|nil
----@field data moonlet.prompt.Data[]?
----@field role string?
+---@field data moonlet.prompt.Data[]?  untrusted material, which the prompt fences
+---@field role string?               role of the agent
+
+---@class moonlet.prompt.Fields : moonlet.prompt.Common
+---@field task string                one sentence: what to do
+---@field goal string                description of a good result
+---@field non_goals string|string[]  what the task excludes
+---@field inspect string|string[]    what the agent may read
+---@field edits string|boolean|nil    files that may change; false or nil: none
+---@field output string|{path: string?, format: string}  form of the answer
+---@field escalate string|string[]   when to stop and ask
+---@field lens string|string[]|nil      lens of the review
 
 ---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
 ---@field lens string|string[]|nil   default: "correctness"

@@ -9,11 +9,6 @@ local M = {}
 
 local null = core.json.null
 
----@class moonlet.Work     description of a piece of work
----@field task_type string?
----@field risk string?
----@field reason string?   justification for work that a rule refuses
-
 ---@class moonlet.RouteRecord   route in the form of model.json
 ---@field task_type string      canonical name of the task type; null if not given
 ---@field risk "low"|"medium"|"high"

@@ -1,11 +1,5 @@
---- m.runner parses the event streams that agent CLIs print.
---- Use m.runner to write a runner or to read a recording.
---- m.runner is pure: it starts no program and reads no file.
----
----   local reader = m.runner.codex
----   local state = reader.begin()
----   for line in text:gmatch("[^\n]+") do reader.parse(state, line) end
----   local result = reader.finish(state, { why = "exited", code = 0 }, { now = 0 })
+--- Parses the event streams that agent CLIs print, for m.runner (meta/library.lua has examples).
+--- It is pure: it starts no program and reads no file.
 local record = require "moonlet.record"
 local names = require "moonlet.engine.runner.names"
 
