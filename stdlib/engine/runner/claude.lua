@@ -99,7 +99,7 @@ function M.detect(config) return shared.detect(M, config, native_places) end
 
 function M.command(call)
   local config = call.config or {}
-  M.check_prompt(call.prompt)
+  shared.check_prompt(M.title, call.prompt, prompt_limits)
   local writes = call.sandbox == "workspace-write"
   local warnings = {}
   local tools, allowed = { table.unpack(reading) }, { table.unpack(writes and reading or looking) }
@@ -404,7 +404,5 @@ M.lines, M.shows_tools, M.reports_cost = "object", true, true
 stream.make_reader(M, parse, own_tokens, true)
 
 function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
-
-function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 
 return M

@@ -372,6 +372,4 @@ function M.finish(state, exit, answers)
   return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
-function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, { characters = longest_prompt }) end
-
 return M

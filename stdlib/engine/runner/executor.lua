@@ -63,7 +63,7 @@ local function state_dir(call) return (call.top or call.cwd) .. "/.codex-session
 
 function M.command(call)
   local config = call.config or {}
-  M.check_prompt(call.prompt)
+  shared.check_prompt(M.title, call.prompt, prompt_limits)
   local id = session_id(call)
   local branches = call.continues and not has_begun(state_dir(call), id)
   local argv = { call.program or M.program, branches and call.continues or id, "-", "--no-plan", "--json" }
@@ -130,7 +130,5 @@ function M.finish(state, exit, answers)
   end
   return result
 end
-
-function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 
 return M

@@ -135,7 +135,7 @@ end
 
 function M.command(call)
   local config = call.config or {}
-  M.check_prompt(call.prompt)
+  shared.check_prompt(M.title, call.prompt, prompt_limits)
   local writes = call.sandbox == "workspace-write"
   local warnings = {}
   local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default", "-e", "none",
@@ -430,7 +430,5 @@ function M.finish(state, exit, answers)
   end
   return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
-
-function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 
 return M

@@ -71,7 +71,7 @@ end
 
 function M.command(call)
   local config = call.config or {}
-  M.check_prompt(call.prompt)
+  shared.check_prompt(M.title, call.prompt, prompt_limits)
   local warnings = {}
   local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet",
     "--print-logs", "--log-level", "INFO" }
@@ -277,7 +277,5 @@ function M.finish(state, exit, answers)
   end
   return result
 end
-
-function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 
 return M

@@ -14,7 +14,7 @@ test("each agent's runner declares every required field", function()
     for field, kind in pairs { program = "string", title = "string", role = "string", refused_args = "table",
       secrets = "table", env_names = "table", instructions = "table", startup_files = "table", lines = "string",
       detect = "function", command = "function", parse = "function", begin = "function", finish = "function",
-      check_prompt = "function", home_instructions = "function", login_files = "function" } do
+      home_instructions = "function", login_files = "function" } do
       is(type(runner[field]), kind, name .. "." .. field)
     end
     for _, path in ipairs(runner.startup_files) do is(core.file.is_startup(path .. "/x"), true, path) end
