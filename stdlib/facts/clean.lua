@@ -53,20 +53,26 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
+-- Returns the hits of a file's text, whether all of it was searched, and the reason to withhold it, if any.
+local function judge(path, text)
+  local hits, all = secrets.scan(text, scan_options(path))
+  -- The scanner stops at its limit of hits.
+  if not all then return hits, false, "too much that looks like secrets" end
+  local what, maybe = secrets.name(path)
+  return hits, true, not (maybe and #hits == 0) and what or nil
+end
+
 ---@param chunk string    diff of one file, from "diff --git" on
 ---@param cleaned boolean?  true if the diff was cleaned before
 ---@return table[] secrets  {kind, line} of each secret in an added line
 ---@return boolean? cut    true if the whole diff was withheld for too many suspected secrets
 function M.chunk(path, chunk, cleaned)
   if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then return chunk, {} end
-  local hits, all = secrets.scan(chunk, scan_options(path))
+  local hits, all, why = judge(path, chunk)
   local list = added(chunk, hits, cleaned)
-  local what, maybe = secrets.name(path)
-  -- Withhold the whole diff if the scanner stopped at its limit of hits.
-  if not all then what, maybe = "too much that looks like secrets", false end
-  if what and not (maybe and #hits == 0) then
+  if why then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
-    return format("%s[withheld: %s]\n", head, what), list, not all or nil
+    return format("%s[withheld: %s]\n", head, why), list, not all or nil
   end
   return secrets.redact(chunk, hits), list
 end
@@ -85,18 +91,12 @@ function M.diff(text)
   return concat(parts)
 end
 
---- Redacts a file's text, or withholds the file, so that it may be stored.
-function M.file(path, text)
-  local what, maybe = secrets.name(path)
-  local hits, all = secrets.scan(text, scan_options(path))
-  if not all then what, maybe = "too much that looks like secrets", false end
-  if what and not (maybe and #hits == 0) then return format("[withheld: %s]\n", what) end
-  return secrets.redact(text, hits)
-end
-
 ---@param path string?  path of the file that the text comes from
 function M.text(text, path)
-  if path then return M.file(path, text) end
+  if path then
+    local hits, _, why = judge(path, text)
+    return why and format("[withheld: %s]\n", why) or secrets.redact(text, hits)
+  end
   if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
   local hits, all = secrets.scan(text)
   if not all then return "[withheld: too much that looks like secrets]\n" end

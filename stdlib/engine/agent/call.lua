@@ -463,7 +463,6 @@ local function step_of(ctx, call, asked, key)
 end
 
 --- If the agent asks a question, also returns its worktree, which is kept until the reply.
----@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits
 local function one_step(ctx, call, asked)

@@ -62,7 +62,6 @@ function M.check_plan(plan)
   end)
 end
 
----@param job moonlet.ResolvedCall
 function M.is_watched(job) return job.runner.reports_cost == true or price_of(job) ~= nil end
 
 --- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
@@ -120,7 +119,6 @@ local function tries_of(job)
 end
 
 --- Returns the worst-case usage of a call, with every retry and repair.
----@param job moonlet.ResolvedCall
 ---@return table<string, number> amounts  `usd` is nil if the price is unknown
 function M.most(job, prompt)
   local tries, most = tries_of(job), { agents = 0, processes = 0, tokens = 0, usd = 0 }
@@ -135,7 +133,6 @@ function M.most(job, prompt)
 end
 
 ---@param worst table
----@param job moonlet.ResolvedCall
 ---@return table<string, number>? most
 function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1

@@ -112,7 +112,6 @@ end
 
 --- Predicts the attempt with which a resumed run would start, but starts nothing. The caller passes
 --- a copy of the run, because this function may write a question to the user into the journal.
----@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of the step's current input
 ---@return moonlet.Attempt

@@ -45,7 +45,6 @@ function M.answer(run, item)
 end
 
 --- Ends the branch of a dry run before it calls a function of the embedding program.
----@param name string
 function M.check_function(run, name)
   if run.dry or run.checking then stop(run, "the function " .. name) end
 end
