@@ -31,6 +31,14 @@ int open_resolved(int dir, const char* path, int flags, mode_t mode, __u64 resol
 // Old kernels lack openat2. Some container filters return EPERM for unknown calls.
 bool call_is_missing(int number) { return number == ENOSYS || number == EPERM; }
 
+int retried(int (*call)(int), int fd) {
+  int result;
+  do {
+    result = call(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
 }  // namespace
 
 int open_beneath(int dir, const char* path, int flags, mode_t mode, Links links) {
@@ -49,29 +57,9 @@ int open_same_device(int dir, const char* name) {
   return open_beneath_by_walk(dir, name, flags, 0);
 }
 
-int sync_bytes(int fd) {
-  int result;
-  do {
-    result = ::fsync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result;
-}
-
-int sync_data(int fd) {
-  int result;
-  do {
-    result = ::fdatasync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result;
-}
-
-int sync_file_system(int fd) {
-  int result;
-  do {
-    result = ::syncfs(fd);
-  } while (result != 0 && errno == EINTR);
-  return result;
-}
+int sync_bytes(int fd) { return retried(::fsync, fd); }
+int sync_data(int fd) { return retried(::fdatasync, fd); }
+int sync_file_system(int fd) { return retried(::syncfs, fd); }
 
 std::string path_of_open(int dir) { return "/proc/self/fd/" + std::to_string(dir); }
 

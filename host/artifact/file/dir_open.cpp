@@ -1,6 +1,7 @@
 #include "host/artifact/file/dir_open.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,13 @@ int open_beneath_by_walk(int dir, const char* path, int flags, mode_t mode) {
     at = fd;
     rest.erase(0, slash + 1);
   }
+}
+
+int flock_now(int fd) {
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
 }
 
 }  // namespace moonlet

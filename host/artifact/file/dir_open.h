@@ -28,6 +28,10 @@ int sync_data(int fd);
 /// Waits until every write to the file system of `fd` is on the disk. ENOTSUP if unsupported.
 int sync_file_system(int fd);
 
+/// Locks `fd` exclusively with flock(), without waiting. Returns 0 or an errno; EWOULDBLOCK if
+/// another open file has the lock.
+int flock_now(int fd);
+
 /// Returns a path by which this process reaches the open directory `dir`; "" if unsupported.
 std::string path_of_open(int dir);
 

@@ -1,7 +1,6 @@
 #include "host/artifact/journal/journal.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -224,14 +223,6 @@ Result<std::string> Journal::body(std::uint64_t n) const {
 }
 
 namespace {
-
-int flock_now(int fd) {
-  int result;
-  do {
-    result = ::flock(fd, LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
-}
 
 /// `Opening` opens the journal file and repairs its end before the first append.
 class Opening {

@@ -62,17 +62,6 @@ std::optional<Holder> read_holder(int fd) {
   return holder;
 }
 
-enum class Flock { kTaken, kBusy, kError };
-
-Flock flock_now(int fd) {
-  int result;
-  do {
-    result = ::flock(fd, LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  if (result == 0) return Flock::kTaken;
-  return errno == EWOULDBLOCK ? Flock::kBusy : Flock::kError;
-}
-
 struct FileId {
   std::uint64_t device = 0, inode = 0;
   bool operator==(const FileId& other) const {
@@ -172,8 +161,8 @@ std::int64_t patience_with(const Holder& holder, HolderState state) {
 // Returns the generation for a new holder, or an error if the lock cannot be acquired.
 std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string_view id,
                                                      TakeOver take_over, const Fd& current) {
-  const Flock flock = flock_now(current.get());
-  if (flock == Flock::kError) return refused(failure(dir, errno, "lock"));
+  const int locked = flock_now(current.get());
+  if (locked != 0 && locked != EWOULDBLOCK) return refused(failure(dir, locked, "lock"));
   const auto holder = read_holder(current.get());
   if (!holder) {
     // Do not restart at generation 1: a living keeper would obey two hosts.
@@ -183,7 +172,7 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
     error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
     return refused(std::move(error));
   }
-  if (flock == Flock::kBusy) {
+  if (locked == EWOULDBLOCK) {
     const HolderState state = state_of(*holder);
     const bool idle = state == HolderState::kStopped || state == HolderState::kGone;
     if (take_over == TakeOver::kNo || !idle) {
@@ -204,9 +193,9 @@ LockTry RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take
   if (!dir) return refused(dir.error());
   auto next = dir->open_update(kNext);
   if (!next) return refused(next.error());
-  const Flock flock = flock_now(next->get());
-  if (flock == Flock::kError) return refused(failure(*dir, errno, "lock"));
-  if (flock == Flock::kBusy) return refused(taker_error(*dir, id, next->get()), kTakerMs);
+  const int locked = flock_now(next->get());
+  if (locked == EWOULDBLOCK) return refused(taker_error(*dir, id, next->get()), kTakerMs);
+  if (locked != 0) return refused(failure(*dir, locked, "lock"));
   // Another process may have renamed or removed the file before this flock.
   if (!is_named(*dir, kNext, next->get())) return refused(taker_error(*dir, id, -1), kTakerMs);
   const auto give_up = [&](LockTry why) {
