@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "host/artifact/run/numbers.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
 
@@ -90,10 +91,10 @@ Result<RunDir> Runs::create(std::uint64_t taken,
     from = highest();
   }
   if (!from) return from.error();
-  Error error;
-  error.message = "no free run id was found in " + printable(agent_.path_of("runs"));
-  error.hint = "remove the folders there whose numbers are far too high";
-  return error;
+  return Error{ErrorKind::kFailed,
+               "no free run id was found in " + printable(agent_.path_of("runs")),
+               "remove the folders there whose numbers are far too high",
+               {}};
 }
 
 Result<RunDir> Runs::open(std::string_view id) const {
@@ -108,35 +109,20 @@ Result<RunDir> Runs::open(std::string_view id) const {
 }
 
 Result<std::vector<std::string>> Runs::list(std::size_t limit) const {
-  std::vector<std::uint64_t> numbers;  // a min-heap of the highest run numbers so far
-  auto result = agent_.each("runs", [&](const Entry& entry) {
-    const auto number = id_number(kLetter, entry.name);
-    if (number == 0 || entry.kind != EntryKind::kDir) return true;
-    numbers.push_back(number);
-    std::push_heap(numbers.begin(), numbers.end(), std::greater<>());
-    if (numbers.size() > limit) {
-      std::pop_heap(numbers.begin(), numbers.end(), std::greater<>());
-      numbers.pop_back();
-    }
-    return true;
-  });
-  if (!result) return result.error();
-  std::sort_heap(numbers.begin(), numbers.end(), std::greater<>());
+  auto numbers = numbers_in(agent_, "runs", kLetter);
+  if (!numbers) return numbers.error();
   std::vector<std::string> ids;
-  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  for (; !numbers->empty() && ids.size() < limit; numbers->pop_back()) {
+    ids.push_back(numbered_id(kLetter, numbers->back()));
+  }
   return ids;
 }
 
 Result<std::vector<std::string>> Runs::live() const {
-  std::vector<std::uint64_t> numbers;
-  auto result = agent_.each("live", [&](const Entry& entry) {
-    if (const auto number = id_number(kLetter, entry.name); number != 0) numbers.push_back(number);
-    return true;
-  });
-  if (!result) return result.error();
-  std::sort(numbers.begin(), numbers.end());
+  const auto numbers = numbers_in(agent_, "live", kLetter, EntryKind::kFile);
+  if (!numbers) return numbers.error();
   std::vector<std::string> ids;
-  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  for (auto number : *numbers) ids.push_back(numbered_id(kLetter, number));
   return ids;
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "host/artifact/ledger/record.h"
-#include "host/artifact/run/directory.h"
+#include "host/artifact/run/numbers.h"
 #include "host/base/clock.h"
 #include "host/base/id.h"
 
@@ -20,20 +20,6 @@ constexpr const char* kStale = "ledger.stale";
 constexpr std::uint64_t kSearch = 64;
 
 std::string folder_of(std::uint64_t number) { return "runs/" + numbered_id(kLetter, number); }
-
-/// Returns the numbers of the runs on the disk above `after`, ascending.
-Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64_t after) {
-  std::vector<std::uint64_t> numbers;
-  if (!agent.exists("runs")) return numbers;
-  auto listed = agent.each("runs", [&](const Entry& entry) {
-    const auto number = id_number(kLetter, entry.name);
-    if (number > after && entry.kind == EntryKind::kDir) numbers.push_back(number);
-    return true;
-  });
-  if (!listed) return listed.error();
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
 
 /// Returns the record of a run; no value if missing or damaged.
 std::optional<LedgerRecord> record_of(const Dir& agent, const std::string& id) {
@@ -51,10 +37,7 @@ class Filler {
   Result<void> put(const std::vector<std::uint64_t>& numbers) {
     for (const std::uint64_t number : numbers) {
       const auto id = numbered_id(kLetter, number);
-      const auto text =
-          agent_.read_file(folder_of(number) + "/" + kRunRecordName, kLongestRunRecord);
-      const auto record =
-          text.ok() && !text->cut ? ledger_record(id, text->bytes) : Result<LedgerRecord>(Error{});
+      const auto record = record_of(agent_, id);
       if (!record) {
         // Skip a run that a host is creating. A run without a record never began.
         if (agent_.exists("live/" + id)) {
@@ -140,7 +123,7 @@ Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent) {
   std::optional<Filler> filler;
   auto rebuilt = ledger.rebuild([&]() -> Result<void> {
     filler.emplace(ledger, agent);
-    auto numbers = numbers_on_disk(agent, 0);
+    const auto numbers = numbers_in(agent, "runs", kLetter);
     if (!numbers) return numbers.error();
     if (auto put = filler->put(*numbers); !put) return put;
     return filler->note(numbers->empty() ? 0 : numbers->back());
@@ -162,12 +145,12 @@ Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent) {
     }
     return LedgerFill{};
   }
-  auto numbers = numbers_on_disk(agent, *after);
+  const auto numbers = numbers_in(agent, "runs", kLetter);
   if (!numbers) return numbers.error();
-  const std::uint64_t last = numbers->empty() ? *after : numbers->back();
+  const std::uint64_t last = numbers->empty() ? *after : std::max(*after, numbers->back());
   std::vector<std::uint64_t> missing;
-  std::set_difference(numbers->begin(), numbers->end(), known->begin(), known->end(),
-                      std::back_inserter(missing));
+  std::set_difference(std::upper_bound(numbers->begin(), numbers->end(), *after), numbers->end(),
+                      known->begin(), known->end(), std::back_inserter(missing));
   Filler filler(ledger, agent);
   auto filled = ledger.together([&]() -> Result<void> {
     if (auto put = filler.put(missing); !put) return put;

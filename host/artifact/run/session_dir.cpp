@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/artifact/run/numbers.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
 
@@ -14,24 +15,11 @@ constexpr int kTries = 1000;
 
 std::string path_of(std::string_view id) { return "sessions/" + std::string(id); }
 
-Result<std::vector<std::uint64_t>> numbers_in(const Dir& agent) {
-  std::vector<std::uint64_t> numbers;
-  if (!agent.exists("sessions")) return numbers;
-  auto looked = agent.each("sessions", [&](const Entry& entry) {
-    const auto number = id_number(kLetter, entry.name);
-    if (number != 0 && entry.kind == EntryKind::kDir) numbers.push_back(number);
-    return true;
-  });
-  if (!looked) return looked.error();
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
 }  // namespace
 
 Result<std::string> make_session_dir(const Dir& agent, std::uint64_t taken) {
   if (auto made = agent.make_dirs("sessions", Durable::kYes); !made) return made.error();
-  auto numbers = numbers_in(agent);
+  auto numbers = numbers_in(agent, "sessions", kLetter);
   if (!numbers) return numbers.error();
   const std::uint64_t highest = std::max(taken, numbers->empty() ? 0 : numbers->back());
   for (std::uint64_t number = highest + 1; number <= highest + kTries; ++number) {
@@ -55,7 +43,7 @@ Result<Dir> open_session_dir(const Dir& agent, std::string_view id) {
 }
 
 Result<std::vector<std::string>> list_sessions(const Dir& agent) {
-  auto numbers = numbers_in(agent);
+  auto numbers = numbers_in(agent, "sessions", kLetter);
   if (!numbers) return numbers.error();
   std::vector<std::string> ids;
   for (const auto number : *numbers) ids.push_back(numbered_id(kLetter, number));

@@ -1,0 +1,18 @@
+// Lists the numbers of runs and sessions that have a folder or a mark in `.agent`. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// Returns the numbers of the ids in a folder of `.agent`, ascending. Skips ids with another
+/// letter, and entries of another kind. A missing folder has no ids.
+Result<std::vector<std::uint64_t>> numbers_in(const Dir& agent, std::string_view folder,
+                                              char letter, EntryKind kind = EntryKind::kDir);
+
+}  // namespace moonlet
