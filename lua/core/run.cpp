@@ -402,18 +402,16 @@ void read_entry(lua_State* L, int entry, InputEntry& out) {
 int run_manifest(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  auto& manifest = push_box<Manifest>(L);
-  auto& entry = push_box<InputEntry>(L);
+  auto& entries = push_box<std::vector<InputEntry>>(L);
   const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, 1));
   for (lua_Integer i = 1; i <= count; ++i) {
     lua_rawgeti(L, 1, i);
     luaL_checktype(L, -1, LUA_TTABLE);
-    read_entry(L, lua_gettop(L), entry);
-    manifest.add(std::move(entry));
+    read_entry(L, lua_gettop(L), entries.emplace_back());
     lua_pop(L, 1);
   }
   auto& text = push_box<std::string>(L);
-  text = manifest.markdown();
+  text = manifest_markdown(entries);
   lua_pushlstring(L, text.data(), text.size());
   return 1;
 }

@@ -14,8 +14,11 @@ namespace {
 constexpr const char* kTooLarge =
     "larger than 64 MiB: give the part that matters, by cmd: for instance";
 
-std::string binary_note(std::uint64_t bytes) {
-  return "[binary data, " + std::to_string(bytes) + " bytes, not shown]\n";
+std::string part_for_prompt(InputEntry& entry, const MiddleCut& kept) {
+  if (entry.binary) return "[binary data, " + std::to_string(entry.bytes) + " bytes, not shown]\n";
+  entry.cut = kept.cut();
+  entry.kept = kept.kept();
+  return to_valid_utf8(kept.text());
 }
 
 // Makes a Markdown code span for a table cell. Escapes pipes and backticks.
@@ -47,31 +50,17 @@ std::string remarks(const InputEntry& entry) {
 }  // namespace
 
 std::string_view to_string(InputKind kind) {
-  switch (kind) {
-    case InputKind::kFile:
-      return "file";
-    case InputKind::kGlob:
-      return "glob";
-    case InputKind::kCmd:
-      return "cmd";
-    case InputKind::kDiff:
-      return "diff";
-    case InputKind::kText:
-      return "text";
-  }
-  return "text";
+  constexpr std::string_view kNames[] = {"file", "glob", "cmd", "diff", "text"};
+  return kNames[static_cast<int>(kind)];
 }
 
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap) {
   entry.bytes = text.size();
   entry.sha256 = sha256_hex(text);
   entry.binary = looks_binary(text);
-  if (entry.binary) return binary_note(entry.bytes);
   MiddleCut kept(cap);
   kept.feed(text);
-  entry.cut = kept.cut();
-  entry.kept = kept.kept();
-  return to_valid_utf8(kept.text());
+  return part_for_prompt(entry, kept);
 }
 
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap) {
@@ -108,19 +97,16 @@ std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap) {
   }
   entry.bytes = kept.total();
   entry.sha256 = sha.hex();
-  if (entry.binary) return binary_note(entry.bytes);
-  entry.cut = kept.cut();
-  entry.kept = kept.kept();
-  return to_valid_utf8(kept.text());
+  return part_for_prompt(entry, kept);
 }
 
-std::string Manifest::markdown() const {
+std::string manifest_markdown(const std::vector<InputEntry>& entries) {
   std::string out = "# Inputs\n\n";
-  if (entries_.empty()) return out + "None.\n";
+  if (entries.empty()) return out + "None.\n";
   out += "| # | input | kind | path | bytes | kept | sha256 | remarks |\n";
   out += "|---|---|---|---|---|---|---|---|\n";
   std::size_t number = 0;
-  for (const auto& entry : entries_) {
+  for (const auto& entry : entries) {
     for (const auto& text :
          {std::to_string(++number), cell(entry.spec), std::string(to_string(entry.kind)),
           cell(entry.path), std::to_string(entry.bytes), std::to_string(entry.kept),

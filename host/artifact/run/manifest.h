@@ -36,16 +36,7 @@ std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap)
 /// Sets `entry.error` on failure.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);
 
-class Manifest {
- public:
-  void add(InputEntry entry) { entries_.push_back(std::move(entry)); }
-  const std::vector<InputEntry>& entries() const { return entries_; }
-
-  /// Formats input-manifest.md as a table, with names escaped.
-  std::string markdown() const;
-
- private:
-  std::vector<InputEntry> entries_;
-};
+/// Formats input-manifest.md as a table, with names escaped.
+std::string manifest_markdown(const std::vector<InputEntry>& entries);
 
 }  // namespace moonlet
