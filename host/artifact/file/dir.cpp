@@ -84,6 +84,16 @@ int sync_names(int dir) {
   return errno;
 }
 
+// Makes the missing file `name`. On failure, the result is invalid; see errno.
+Fd new_file(int dir, const std::string& name, mode_t mode) {
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int fd;
+  do {
+    fd = ::openat(dir, name.c_str(), flags, mode);
+  } while (fd < 0 && errno == EINTR);
+  return Fd(fd);
+}
+
 Error refused(std::string message, std::string_view rel, std::string hint) {
   Error error;
   error.kind = ErrorKind::kDenied;
@@ -368,13 +378,9 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   auto where = place(rel, "write");
   if (!where) return where.error();
   const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
-  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  int opened;
-  do {
-    opened = ::openat(where->dir, temporary.c_str(), flags, kFileMode);
-  } while (opened < 0 && errno == EINTR);
-  if (opened < 0) return failure(errno, "write", rel);
-  Fd fd(opened);
+  // A file with a mode of its own may be private, so nobody else may read it before fchmod().
+  Fd fd = new_file(where->dir, temporary, mode != 0 ? 0600 : kFileMode);
+  if (!fd) return failure(errno, "write", rel);
 
   int number = write_all(fd.get(), bytes);
   if (number == 0 && mode != 0 && ::fchmod(fd.get(), mode & 0777) != 0) number = errno;
@@ -419,13 +425,8 @@ Result<void> Dir::copy_file(std::string_view rel, const Dir& to, std::string_vie
 Result<Fd> Dir::spool(std::string_view bytes) const {
   // If this process is killed before the unlink, the next lock holder removes a file of this name.
   const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
-  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  int opened;
-  do {
-    opened = ::openat(fd(), temporary.c_str(), flags, 0600);
-  } while (opened < 0 && errno == EINTR);
-  if (opened < 0) return failure(errno, "make a file without a name in", ".");
-  Fd file(opened);
+  Fd file = new_file(fd(), temporary, 0600);
+  if (!file) return failure(errno, "make a file without a name in", ".");
   ::unlinkat(fd(), temporary.c_str(), 0);
   int number = write_all(file.get(), bytes);
   if (number == 0 && ::lseek(file.get(), 0, SEEK_SET) != 0) number = errno;
