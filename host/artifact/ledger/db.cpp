@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <random>
 
-#include "host/artifact/ledger/schema.h"
+#include "host/artifact/ledger/table.h"
 #include "host/base/clock.h"
 #include "host/base/text.h"
 
@@ -18,6 +18,50 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kRebuild = "`moonlet run verify --rebuild` rebuilds it from the runs";
+
+// SQLite's application_id, "mnlt" in ASCII.
+constexpr std::int64_t kLedgerOwner = 0x6d6e6c74;
+// SQLite's user_version. Increment it with each change of a column. A ledger of another version is
+// rebuilt from the run files.
+constexpr std::int64_t kLedgerVersion = 3;
+
+// The rowid of a run is its number. Every index ends with the number for sorting by age.
+constexpr const char* kRest = R"sql(
+CREATE INDEX runs_by_task ON runs (task_id);
+CREATE INDEX runs_by_task_and_verdict ON runs (task_id, verdict);
+CREATE INDEX runs_by_task_and_status ON runs (task_id, status);
+CREATE INDEX runs_by_preset ON runs (preset);
+CREATE INDEX runs_by_preset_and_verdict ON runs (preset, verdict);
+CREATE INDEX runs_by_preset_and_status ON runs (preset, status);
+CREATE INDEX runs_by_verdict ON runs (verdict);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_parent ON runs (parent_run_id);
+CREATE INDEX usage_by_day ON usage (day);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+)sql";
+
+template <typename Row>
+std::string create_table() {
+  using Table = LedgerTable<Row>;
+  const std::string key = Table::kKey;
+  std::string sql = std::string("CREATE TABLE ") + Table::kName + " (" + Table::kNumber;
+  sql += key.empty() ? " INTEGER PRIMARY KEY" : " INTEGER";
+  const Row row;
+  Table::each(row, [&](const char* name, const auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    sql.append(", ").append(name);
+    sql += std::is_same_v<Value, std::string>             ? " TEXT"
+           : std::is_same_v<Value, std::optional<double>> ? " REAL"
+                                                          : " INTEGER";
+  });
+  return sql + (key.empty() ? ");" : ", PRIMARY KEY (" + key + ")) WITHOUT ROWID;");
+}
+
+// Returns the SQL that makes all tables in an empty file.
+std::string ledger_schema() {
+  return create_table<LedgerRun>() + create_table<LedgerStep>() + create_table<LedgerUsage>() +
+         kRest;
+}
 
 bool is_busy(int code) {
   const int primary = code & 0xff;
