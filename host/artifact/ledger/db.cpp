@@ -124,6 +124,15 @@ Result<bool> LedgerQuery::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
+Result<void> LedgerQuery::each(const std::function<void()>& fn) {
+  for (;;) {
+    const auto more = step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    fn();
+  }
+}
+
   return db_->failure(code);
 }
 

@@ -41,6 +41,8 @@ class LedgerQuery {
 
   /// Moves to the next row. Returns false at the end.
   Result<bool> step();
+  /// Calls `fn` for each further row, in which it reads the columns.
+  Result<void> each(const std::function<void()>& fn);
 
   // These functions return a column of the current row. Columns count from 0.
   std::string text(int column) const;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <variant>
 
 #include "host/artifact/ledger/db.h"
 #include "host/artifact/ledger/table.h"
@@ -48,47 +49,35 @@ class Select {
   void where(const char* condition, std::string_view text) {
     if (text.empty()) return;
     add(condition);
-    values_.push_back({text, 0, true});
+    values_.emplace_back(text);
   }
   void where(const char* condition, std::int64_t number) {
     add(condition);
-    values_.push_back({{}, number, false});
+    values_.emplace_back(number);
   }
   void where(const char* condition) { add(condition); }
   void then(const std::string& rest) { sql_ += rest; }
   void limit(std::size_t rows) {
     sql_ += " LIMIT ?";
     constexpr std::size_t kMost = INT64_MAX;
-    values_.push_back({{}, static_cast<std::int64_t>(std::min(rows, kMost)), false});
+    values_.emplace_back(static_cast<std::int64_t>(std::min(rows, kMost)));
   }
 
   Result<LedgerQuery> query(LedgerDb& db) const {
     auto query = db.query(sql_);
     if (!query) return query;
-    for (const auto& value : values_) {
-      if (value.is_text) {
-        query->bind(value.text);
-      } else {
-        query->bind(value.number);
-      }
-    }
+    for (const auto& value : values_) std::visit([&](auto bound) { query->bind(bound); }, value);
     return query;
   }
 
  private:
-  struct Value {
-    std::string_view text;
-    std::int64_t number;
-    bool is_text;
-  };
-
   void add(const char* condition) {
     sql_ += conditions_++ == 0 ? " WHERE " : " AND ";
     sql_ += condition;
   }
 
   std::string sql_;
-  std::vector<Value> values_;
+  std::vector<std::variant<std::string_view, std::int64_t>> values_;
   int conditions_ = 0;
 };
 
@@ -103,13 +92,12 @@ Result<std::vector<Row>> rows_of(LedgerDb& db, const Select& select, Named named
   auto query = select.query(db);
   if (!query) return query.error();
   std::vector<Row> rows;
-  for (;;) {
-    const auto more = query->step();
-    if (!more) return more.error();
-    if (!*more) return rows;
+  auto read = query->each([&] {
     rows.push_back(read_row<Row>(*query));
     named(rows.back(), query->number(0));
-  }
+  });
+  if (!read) return read.error();
+  return rows;
 }
 
 void name_run(LedgerRun& run, std::int64_t number) { run.id = id_of(number); }
@@ -130,23 +118,9 @@ Result<void> where_usage(Select& select, const UsageFilter& filter) {
   return {};
 }
 
-const char* column_of(UsageBy by) {
-  switch (by) {
-    case UsageBy::kAll:
-      return "''";
-    case UsageBy::kDay:
-      return "day";
-    case UsageBy::kRunner:
-      return "runner";
-    case UsageBy::kModel:
-      return "model";
-    case UsageBy::kRun:
-      return "run";
-    case UsageBy::kPreset:
-      return "(SELECT preset FROM runs WHERE number = usage.run)";
-  }
-  return "''";
-}
+/// Has the SQL expression to group by for each UsageBy, in the order of the enum.
+constexpr const char* kGroups[] = {
+    "''", "day", "runner", "model", "run", "(SELECT preset FROM runs WHERE number = usage.run)"};
 
 }  // namespace
 
@@ -352,12 +326,9 @@ Result<std::vector<std::uint64_t>> Ledger::run_numbers(std::uint64_t after) {
   auto query = numbers.query(**db);
   if (!query) return query.error();
   std::vector<std::uint64_t> found;
-  for (;;) {
-    const auto more = query->step();
-    if (!more) return more.error();
-    if (!*more) return found;
-    found.push_back(static_cast<std::uint64_t>(query->number(0)));
-  }
+  auto read = query->each([&] { found.push_back(static_cast<std::uint64_t>(query->number(0))); });
+  if (!read) return read.error();
+  return found;
 }
 
 Result<std::uint64_t> Ledger::complete_to() {
@@ -395,7 +366,7 @@ Result<std::vector<LedgerUsage>> Ledger::list_usage(const UsageFilter& filter, s
 Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter, UsageBy by) {
   auto db = this->db();
   if (!db) return db.error();
-  const std::string group = column_of(by);
+  const std::string group = kGroups[static_cast<int>(by)];
   // Use total() instead of sum(), because absurd numbers from an agent must not overflow.
   const auto sum_of = [](const std::string& value, const std::string& known) {
     return ", CASE WHEN count(" + known + ") > 0 THEN total(" + value + ") END";
@@ -417,11 +388,8 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
   auto query = sums.query(**db);
   if (!query) return query.error();
   std::vector<LedgerTotals> totals;
-  for (;;) {
-    const auto more = query->step();
-    if (!more) return more.error();
-    if (!*more) return totals;
-    LedgerTotals row;
+  auto read = query->each([&] {
+    LedgerTotals& row = totals.emplace_back();
     row.group = by == UsageBy::kRun ? id_of(query->number(0)) : query->text(0);
     row.attempts = query->number(1);
     row.unreported = query->number(2);
@@ -434,8 +402,9 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     row.total = query->maybe_number(9);
     row.cost_usd = query->maybe_real(10);
     row.written = query->maybe_number(11);
-    totals.push_back(std::move(row));
-  }
+  });
+  if (!read) return read.error();
+  return totals;
 }
 
 Result<std::vector<std::string>> Ledger::strays() {
@@ -446,12 +415,8 @@ Result<std::vector<std::string>> Ledger::strays() {
     auto query = (*db)->query("SELECT DISTINCT run FROM " + table +
                               " WHERE run NOT IN (SELECT number FROM runs) LIMIT 20");
     if (!query) return query.error();
-    for (;;) {
-      const auto more = query->step();
-      if (!more) return more.error();
-      if (!*more) break;
-      found.push_back(table + " of " + id_of(query->number(0)));
-    }
+    auto read = query->each([&] { found.push_back(table + " of " + id_of(query->number(0))); });
+    if (!read) return read.error();
   }
   return found;
 }
