@@ -39,10 +39,7 @@ bool keeper_answers(const RunDir& run) {
 Result<const Dir*> RunRegistry::agent() const {
   auto agent = home_.existing();
   if (!agent || *agent != nullptr) return agent;
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "there are no runs here";
-  return error;
+  return Error{ErrorKind::kInvalid, "there are no runs here", {}, {}};
 }
 
 Result<RunDir> RunRegistry::open(std::string_view id) const {

@@ -95,12 +95,7 @@ Fd new_file(int dir, const std::string& name, mode_t mode) {
 }
 
 Error refused(std::string message, std::string_view rel, std::string hint) {
-  Error error;
-  error.kind = ErrorKind::kDenied;
-  error.message = std::move(message);
-  error.hint = std::move(hint);
-  error.at = printable(rel);
-  return error;
+  return {ErrorKind::kDenied, std::move(message), std::move(hint), printable(rel)};
 }
 
 }  // namespace
@@ -483,13 +478,11 @@ Result<void> Dir::remove_tree(std::string_view rel, std::uint64_t max_entries) c
   const int number = moonlet::remove_tree(where->dir, where->name.c_str(), max_entries);
   if (number == 0) return {};
   if (number != E2BIG) return failure(number, "remove", rel);
-  Error error;
-  error.kind = ErrorKind::kLimit;
-  error.message = "cannot remove " + printable(path_of(rel)) + ": more than " +
-                  std::to_string(max_entries) + " files and folders are in it";
-  error.hint = "remove it by hand";
-  error.at = printable(path_of(rel));
-  return error;
+  const std::string at = printable(path_of(rel));
+  return Error{ErrorKind::kLimit,
+               "cannot remove " + at + ": more than " + std::to_string(max_entries) +
+                   " files and folders are in it",
+               "remove it by hand", at};
 }
 
 bool Dir::is_temporary(std::string_view name) {

@@ -93,13 +93,10 @@ std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
     if (auto flushed = flush_blocking(); !flushed) return flushed.error();
   }
   if (pending_bytes_ + body.size() <= kMostPendingBytes) return {};
-  Error error;
-  error.kind = ErrorKind::kLimit;
-  error.at = path_;
-  error.message = "more than " + std::to_string(kMostPendingBytes >> 20) +
-                  " MiB wait to be written into " + path_;
-  error.hint = "wait for records to be durable before adding more";
-  return error;
+  return Error{ErrorKind::kLimit,
+               "more than " + std::to_string(kMostPendingBytes >> 20) +
+                   " MiB wait to be written into " + path_,
+               "wait for records to be durable before adding more", path_};
 }
 
 std::shared_ptr<JournalWrite> Journal::add(std::string body, Durable durable) {
@@ -203,12 +200,9 @@ Result<void> Journal::flush_blocking() {
 }
 
 Result<std::string> Journal::body(std::uint64_t n) const {
-  Error error;
-  error.at = path_;
+  const std::string record = std::to_string(n);
   if (n == 0 || n > places_.size()) {
-    error.kind = ErrorKind::kInvalid;
-    error.message = "there is no record " + std::to_string(n) + " in " + path_;
-    return error;
+    return Error{ErrorKind::kInvalid, "there is no record " + record + " in " + path_, {}, path_};
   }
   const Place place = places_[n - 1];
   std::string text(place.length, '\0');
@@ -217,9 +211,9 @@ Result<std::string> Journal::body(std::uint64_t n) const {
   }
   const auto line = parse_journal_line(text);
   if (line && line->n == n && journal_line_is_whole(text, *line)) return std::string(line->body);
-  error.message = "record " + std::to_string(n) + " of " + path_ + " was changed while it was open";
-  error.hint = "`moonlet run verify` shows the state of the run";
-  return error;
+  return Error{ErrorKind::kFailed,
+               "record " + record + " of " + path_ + " was changed while it was open",
+               "`moonlet run verify` shows the state of the run", path_};
 }
 
 namespace {
@@ -258,30 +252,23 @@ class Opening {
   }
 
   Error damaged(const JournalDamage& damage) const {
-    Error error;
-    error.at = path_ + ":" + std::to_string(damage.line);
+    const std::string line = std::to_string(damage.line), at = path_ + ":" + line;
     if (damage.other_format) {
-      error.message = "the journal " + path_ + " cannot be read: " + damage.why;
-      error.hint =
-          "nothing was changed; resume it with the version of moonlet that started it, or start a "
-          "new run";
-      return error;
+      return {ErrorKind::kFailed, "the journal " + path_ + " cannot be read: " + damage.why,
+              "nothing was changed; resume it with the version of moonlet that started it, or "
+              "start a new run",
+              at};
     }
-    error.message = "the journal " + path_ + " is damaged: line " + std::to_string(damage.line) +
-                    ": " + damage.why;
-    error.hint = "nothing was changed; restore the file from a backup, or start a new run";
-    return error;
+    return {ErrorKind::kFailed,
+            "the journal " + path_ + " is damaged: line " + line + ": " + damage.why,
+            "nothing was changed; restore the file from a backup, or start a new run", at};
   }
 
   Error overtaken(std::uint64_t newest, const RunLock& lock) const {
-    Error error;
-    error.kind = ErrorKind::kDenied;
-    error.at = path_;
-    error.message = "the journal " + path_ + " was written in generation " +
-                    std::to_string(newest) + ", and this one is only generation " +
-                    std::to_string(lock.generation());
-    error.hint = "the lock file was put back or copied from elsewhere; remove it and try again";
-    return error;
+    return {ErrorKind::kDenied,
+            "the journal " + path_ + " was written in generation " + std::to_string(newest) +
+                ", and this one is only generation " + std::to_string(lock.generation()),
+            "the lock file was put back or copied from elsewhere; remove it and try again", path_};
   }
 
   Result<void> keep_torn(int fd, const JournalReport& report) const {

@@ -108,19 +108,17 @@ bool journal_line_is_whole(std::string_view text, const JournalLine& line) {
 }
 
 Result<void> check_journal_body(std::string_view body) {
-  Error error;
-  error.message = "a record for the journal ";
+  const auto refuse = [](ErrorKind kind, const std::string& why, const char* hint = "") {
+    return Error{kind, "a record for the journal " + why, hint, {}};
+  };
   if (body.size() > kLongestBody) {
-    error.kind = ErrorKind::kLimit;
-    error.message += "has " + std::to_string(body.size()) + " bytes; at most " +
-                     std::to_string(kLongestBody) + " are allowed";
-    error.hint = "keep large texts in a file of the step and journal its hash";
-    return error;
+    return refuse(ErrorKind::kLimit,
+                  "has " + std::to_string(body.size()) + " bytes; at most " +
+                      std::to_string(kLongestBody) + " are allowed",
+                  "keep large texts in a file of the step and journal its hash");
   }
-  error.kind = ErrorKind::kInvalid;
   if (body.empty() || body.front() != '{' || body.back() != '}') {
-    error.message += "is not a JSON object";
-    return error;
+    return refuse(ErrorKind::kInvalid, "is not a JSON object");
   }
   int depth = 0;
   int deepest = 0;
@@ -128,8 +126,7 @@ Result<void> check_journal_body(std::string_view body) {
   for (std::size_t i = 0; i < body.size(); ++i) {
     const char byte = body[i];
     if (static_cast<unsigned char>(byte) < 0x20) {
-      error.message += "has a line end or another control character in it";
-      return error;
+      return refuse(ErrorKind::kInvalid, "has a line end or another control character in it");
     }
     if (byte == '"') {
       in_string = !in_string;
@@ -142,13 +139,11 @@ Result<void> check_journal_body(std::string_view body) {
     }
   }
   if (deepest > kDeepestJson) {
-    error.kind = ErrorKind::kLimit;
-    error.message += "is nested more than " + std::to_string(kDeepestJson) + " levels deep";
-    return error;
+    return refuse(ErrorKind::kLimit,
+                  "is nested more than " + std::to_string(kDeepestJson) + " levels deep");
   }
   if (!nlohmann::json::accept(body.begin(), body.end())) {
-    error.message += "is not valid JSON";
-    return error;
+    return refuse(ErrorKind::kInvalid, "is not valid JSON");
   }
   return {};
 }

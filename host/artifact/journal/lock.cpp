@@ -139,12 +139,10 @@ LockTry refused(Error error, std::int64_t patience_ms = 0) {
 }
 
 Error taker_error(const Dir& dir, std::string_view id, int fd) {
-  Error error;
-  error.at = printable(dir.path_of(kNext));
-  error.message = name_of(read_holder(fd)) + " is about to take the run " + std::string(id) +
-                  ", but makes no progress";
-  error.hint = "check whether it is stopped; end it and try again";
-  return error;
+  return {ErrorKind::kFailed,
+          name_of(read_holder(fd)) + " is about to take the run " + std::string(id) +
+              ", but makes no progress",
+          "check whether it is stopped; end it and try again", printable(dir.path_of(kNext))};
 }
 
 int rewrite(int fd, std::string_view line) {
@@ -166,11 +164,10 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
   const auto holder = read_holder(current.get());
   if (!holder) {
     // Do not restart at generation 1: a living keeper would obey two hosts.
-    Error error;
-    error.at = printable(dir.path_of(kLock));
-    error.message = "the lock file of run " + std::string(id) + " is damaged: " + error.at;
-    error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
-    return refused(std::move(error));
+    const std::string at = printable(dir.path_of(kLock));
+    return refused(
+        {ErrorKind::kFailed, "the lock file of run " + std::string(id) + " is damaged: " + at,
+         "make sure that `moonlet ps` shows nothing of this run, then remove the file", at});
   }
   if (locked == EWOULDBLOCK) {
     const HolderState state = state_of(*holder);
@@ -259,10 +256,10 @@ void LockWait::finish(Result<RunLock> lock) {
 void LockWait::start_cancel() {
   if (retry_) loop_.cancel(*retry_);
   retry_.reset();
-  Error error;
-  error.kind = ErrorKind::kCancelled;
-  error.message = "run " + id_ + " was not taken: the wait for its lock was cancelled";
-  finish(std::move(error));
+  finish(Error{ErrorKind::kCancelled,
+               "run " + id_ + " was not taken: the wait for its lock was cancelled",
+               {},
+               {}});
 }
 
 std::int64_t RunLock::holder(const Dir& run_dir) {
@@ -279,28 +276,25 @@ Result<void> RunLock::check() const {
   const auto info = held.dir.stat(kLock);
   if (info.ok() && info->device == held.device && info->inode == held.inode) return {};
   if (!info && info.error().kind != ErrorKind::kInvalid) return info.error();
-  Error error;
-  error.kind = ErrorKind::kDenied;
-  error.at = printable(held.dir.path_of(kLock));
+  const std::string at = printable(held.dir.path_of(kLock));
   if (!info) {
     struct stat folder {};
     if (::fstat(held.dir.fd(), &folder) == 0 && folder.st_nlink == 0) {
-      error.at = printable(held.dir.path());
-      error.message = "the folder of run " + held.id + " has been removed: " + error.at;
-      error.hint = "nothing of it is on record any more; start the run again";
-      return error;
+      const std::string path = printable(held.dir.path());
+      return Error{ErrorKind::kDenied,
+                   "the folder of run " + held.id + " has been removed: " + path,
+                   "nothing of it is on record any more; start the run again", path};
     }
-    error.message = "the lock file of run " + held.id + " has been removed: " + error.at;
-    error.hint = "nothing more is written; resume the run (`moonlet resume " + held.id + "`)";
-    return error;
+    return Error{ErrorKind::kDenied, "the lock file of run " + held.id + " has been removed: " + at,
+                 "nothing more is written; resume the run (`moonlet resume " + held.id + "`)", at};
   }
   std::optional<Holder> holder;
   if (auto fd = held.dir.open_read(kLock)) holder = read_holder(fd->get());
-  error.message = "another moonlet" +
-                  (holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "") +
-                  " has taken over run " + held.id;
-  error.hint = "this one was stopped meanwhile; see the run with `moonlet show " + held.id + "`";
-  return error;
+  const std::string pid =
+      holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "";
+  return Error{ErrorKind::kDenied, "another moonlet" + pid + " has taken over run " + held.id,
+               "this one was stopped meanwhile; see the run with `moonlet show " + held.id + "`",
+               at};
 }
 
 }  // namespace moonlet

@@ -228,13 +228,14 @@ std::optional<Error> JournalWriter::check_file() {
   struct stat ours {};
   if (::fstat(file_.fd.get(), &ours) != 0) return failure(errno, "inspect");
   if (!named && named.error().kind != ErrorKind::kInvalid) return named.error();
-  Error error;
-  error.at = path;
-  error.hint = "nothing more is written there; `moonlet run verify` shows its state";
+  const auto stop = [&](const char* what) {
+    return broken_ =
+               Error{ErrorKind::kFailed, std::string(what) + path,
+                     "nothing more is written there; `moonlet run verify` shows its state", path};
+  };
   if (!named || named->inode != static_cast<std::uint64_t>(ours.st_ino) ||
       named->device != static_cast<std::uint64_t>(ours.st_dev)) {
-    error.message = "the journal was removed or replaced by another program: " + path;
-    return broken_ = error;
+    return stop("the journal was removed or replaced by another program: ");
   }
   if (leftover_) {
     cut_back();
@@ -242,8 +243,7 @@ std::optional<Error> JournalWriter::check_file() {
     return {};
   }
   if (named->size != file_.size && static_cast<std::uint64_t>(ours.st_size) != file_.size) {
-    error.message = "the journal was changed by another program: " + path;
-    return broken_ = error;
+    return stop("the journal was changed by another program: ");
   }
   return {};
 }

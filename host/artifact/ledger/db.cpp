@@ -86,11 +86,8 @@ Result<void> refuse_links(const Dir& agent, LedgerDb::State& state) {
     if (!info) return info.error();
     if (info->kind == EntryKind::kFile && info->links == 1) continue;
     state = LedgerDb::State::kDamaged;
-    Error error;
-    error.at = printable(agent.path_of(name));
-    error.message = error.at + " is not a regular file with one name";
-    error.hint = kRebuild;
-    return error;
+    const std::string at = printable(agent.path_of(name));
+    return Error{ErrorKind::kFailed, at + " is not a regular file with one name", kRebuild, at};
   }
   return {};
 }
@@ -124,6 +121,9 @@ Result<bool> LedgerQuery::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
+  return db_->failure(code);
+}
+
 Result<void> LedgerQuery::each(const std::function<void()>& fn) {
   for (;;) {
     const auto more = step();
@@ -131,9 +131,6 @@ Result<void> LedgerQuery::each(const std::function<void()>& fn) {
     if (!*more) return {};
     fn();
   }
-}
-
-  return db_->failure(code);
 }
 
 std::string LedgerQuery::text(int column) const {
@@ -326,23 +323,17 @@ bool LedgerDb::wait_for_others(int count) {
 
 Error LedgerDb::damaged(std::string_view why) {
   state_ = State::kDamaged;
-  Error error;
-  error.at = printable(path_);
-  error.message = "the ledger " + error.at + " cannot be used: " + printable(why);
-  error.hint = kRebuild;
-  return error;
+  const std::string at = printable(path_);
+  return {ErrorKind::kFailed, "the ledger " + at + " cannot be used: " + printable(why), kRebuild,
+          at};
 }
 
 Error LedgerDb::failure(int code) {
   const std::string path = printable(path_);
   const std::string reason = db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code);
   if (is_busy(code)) {
-    Error error;
-    error.kind = ErrorKind::kTimeout;
-    error.at = path;
-    error.message = "other processes keep the ledger busy: " + path;
-    error.hint = "try again when they have ended; `moonlet ps` shows what runs";
-    return error;
+    return {ErrorKind::kTimeout, "other processes keep the ledger busy: " + path,
+            "try again when they have ended; `moonlet ps` shows what runs", path};
   }
   switch (code & 0xff) {
     case SQLITE_FULL:
@@ -352,13 +343,8 @@ Error LedgerDb::failure(int code) {
       error.hint = "make it and its folder writable, or name a writable place with --repo";
       return error;
     }
-    case SQLITE_TOOBIG: {
-      Error error;
-      error.kind = ErrorKind::kLimit;
-      error.at = path;
-      error.message = "a text is too long for the ledger " + path;
-      return error;
-    }
+    case SQLITE_TOOBIG:
+      return {ErrorKind::kLimit, "a text is too long for the ledger " + path, {}, path};
     case SQLITE_NOMEM:
       return Error::from_errno(ENOMEM, "use", path);
     case SQLITE_IOERR:

@@ -22,10 +22,7 @@ constexpr char kRunLetter = 'R';
 Result<std::int64_t> number_of(std::string_view id) {
   const auto number = id_number(kRunLetter, id);
   if (number != 0) return static_cast<std::int64_t>(number);
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "'" + printable(id, 80) + "' is not of the form R-007";
-  return error;
+  return Error{ErrorKind::kInvalid, "'" + printable(id, 80) + "' is not of the form R-007", {}, {}};
 }
 
 std::string id_of(std::int64_t number) {
@@ -33,11 +30,10 @@ std::string id_of(std::int64_t number) {
 }
 
 Error no_run(std::string_view id) {
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "there is no run '" + printable(id, 80) + "' in the ledger";
-  error.hint = "`moonlet list` shows the runs";
-  return error;
+  return {ErrorKind::kInvalid,
+          "there is no run '" + printable(id, 80) + "' in the ledger",
+          "`moonlet list` shows the runs",
+          {}};
 }
 
 /// Select builds a SELECT from conditions. The texts must outlive the Select.
@@ -225,10 +221,7 @@ Result<void> Ledger::refill(const std::function<Result<void>()>& fill) {
 
 Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
   if (in_transaction_) {
-    Error error;
-    error.kind = ErrorKind::kInvalid;
-    error.message = "the ledger cannot be rebuilt within a transaction";
-    return error;
+    return Error{ErrorKind::kInvalid, "the ledger cannot be rebuilt within a transaction", {}, {}};
   }
   // Two processes that rebuild a damaged ledger must not move each other's new file.
   auto lock = agent_.open_update("ledger.lock");
@@ -240,12 +233,9 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
       return Error::from_errno(number, "lock", printable(agent_.path_of("ledger.lock")));
     }
     if (i == kTries) {
-      Error error;
-      error.kind = ErrorKind::kTimeout;
-      error.message = "another process has been rebuilding the ledger for a long time";
-      error.hint = "wait for it, or end it";
-      error.at = printable(agent_.path_of("ledger.lock"));
-      return error;
+      return Error{ErrorKind::kTimeout,
+                   "another process has been rebuilding the ledger for a long time",
+                   "wait for it, or end it", printable(agent_.path_of("ledger.lock"))};
     }
     ::poll(nullptr, 0, 10);
   }

@@ -190,10 +190,7 @@ Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text) {
   auto parsed = parse_json(text, kRecordJsonLimits);
   if (!parsed) return parsed.error();
   if (text_in(*parsed, "id") != id) {
-    Error error;
-    error.kind = ErrorKind::kInvalid;
-    error.message = "it is not the record of run " + printable(id, 40);
-    return error;
+    return Error{ErrorKind::kInvalid, "it is not the record of run " + printable(id, 40), {}, {}};
   }
   LedgerRecord record;
   record.run = run_of(id, *parsed);

@@ -13,8 +13,6 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::string_view kJournalFile = "steps.jsonl";
-
 Result<void> append_record(Loop& loop, const Dir& staged, const Adoption& adoption) {
   auto lock = RunLock::try_take(staged, adoption.id, TakeOver::kNo).lock;
   if (!lock) return lock.error();
@@ -38,7 +36,7 @@ int rename_new(const Dir& agent, const std::string& from, const std::string& to)
 Result<bool> adopt_run(Loop& loop, const Dir& agent, Adoption adoption) {
   auto staged = agent.dir(adoption.staged);
   if (!staged) return staged.error();
-  const auto journal = staged->stat(kJournalFile);
+  const auto journal = staged->stat(kJournalName);
   if (!journal) return journal.error();
   if (auto added = append_record(loop, *staged, adoption); !added) return added.error();
   if (auto written = staged->write_file("run.json", adoption.record, Durable::kYes); !written) {
@@ -47,10 +45,10 @@ Result<bool> adopt_run(Loop& loop, const Dir& agent, Adoption adoption) {
   const std::string place = "runs/" + std::string(adoption.id);
   const int number = rename_new(agent, std::string(adoption.staged), place);
   if (number == EEXIST || number == ENOTEMPTY) {
-    auto file = staged->open_update(kJournalFile);
+    auto file = staged->open_update(kJournalName);
     if (!file) return file.error();
     if (::ftruncate(file->get(), static_cast<off_t>(journal->size)) != 0) {
-      return Error::from_errno(errno, "write", staged->path_of(kJournalFile));
+      return Error::from_errno(errno, "write", staged->path_of(kJournalName));
     }
     return false;
   }

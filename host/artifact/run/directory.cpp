@@ -17,11 +17,10 @@ constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 
 Error no_run(std::string_view id) {
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "there is no run '" + printable(id, 80) + "'";
-  error.hint = "`moonlet list` shows the runs";
-  return error;
+  return {ErrorKind::kInvalid,
+          "there is no run '" + printable(id, 80) + "'",
+          "`moonlet list` shows the runs",
+          {}};
 }
 
 std::string in(std::string_view folder, std::string_view id) {

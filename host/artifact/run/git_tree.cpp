@@ -84,22 +84,14 @@ Result<std::string> git_dir_at(const std::string& path) {
 }
 
 Error damaged(const std::string& path, const std::string& why) {
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = printable(path) + " is damaged: " + why;
-  error.hint =
-      "run `git worktree repair` in the main work tree, or name another folder with --repo";
-  error.at = printable(path);
-  return error;
+  return {ErrorKind::kInvalid, printable(path) + " is damaged: " + why,
+          "run `git worktree repair` in the main work tree, or name another folder with --repo",
+          printable(path)};
 }
 
 Error no_work_tree(const std::string& path) {
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = printable(path) + " is a git repository without a work tree";
-  error.hint = "name a work tree of it, or any other folder, with --repo";
-  error.at = printable(path);
-  return error;
+  return {ErrorKind::kInvalid, printable(path) + " is a git repository without a work tree",
+          "name a work tree of it, or any other folder, with --repo", printable(path)};
 }
 
 // Returns the main work tree of a repository; "" if none is known.

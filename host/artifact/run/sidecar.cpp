@@ -57,12 +57,10 @@ Result<void> make_sidecar(const Dir& agent, std::string_view task_id) {
   auto made = agent.create_exclusive_dir(path, Durable::kYes);
   if (!made) return made.error();
   if (!*made) {
-    Error error;
-    error.kind = ErrorKind::kInvalid;
-    error.at = printable(agent.path_of(path));
-    error.message = "the task id '" + id + "' is taken: " + error.at + " exists";
-    error.hint = "choose another --task-id, or leave it out; --prepared runs one that was prepared";
-    return error;
+    const std::string at = printable(agent.path_of(path));
+    return Error{ErrorKind::kInvalid, "the task id '" + id + "' is taken: " + at + " exists",
+                 "choose another --task-id, or leave it out; --prepared runs one that was prepared",
+                 at};
   }
   if (auto out = agent.make_dirs(path + "/out", Durable::kYes); !out) {
     // Remove the half-made sidecar, because a retry would find its own id taken.
