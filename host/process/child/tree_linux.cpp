@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
+#include "host/process/child/proc_linux.h"
 #include "host/process/child/tree.h"
 
 namespace moonlet {
@@ -30,26 +30,6 @@ bool proc_is_ours() {
 
 constexpr int kListRounds = 5;
 constexpr std::size_t kMostAncestors = 1000;
-
-// Reads a small file. Returns the number of bytes, or -1. Omits bytes beyond the buffer.
-ssize_t read_small(const char* path, char* buffer, std::size_t size) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  std::size_t used = 0;
-  while (used < size - 1) {
-    ssize_t got = read(fd, buffer + used, size - 1 - used);
-    if (got <= 0) break;
-    used += static_cast<std::size_t>(got);
-  }
-  close(fd);
-  buffer[used] = '\0';
-  return static_cast<ssize_t>(used);
-}
-
-const char* proc_path(char* buffer, std::size_t size, pid_t pid, const char* file) {
-  std::snprintf(buffer, size, "/proc/%d/%s", static_cast<int>(pid), file);
-  return buffer;
-}
 
 std::uint64_t limit_value(const char* text, char** end) {
   while (*text == ' ') ++text;
@@ -75,9 +55,8 @@ bool list_proc(std::vector<ProcessInfo>& processes) {
 }
 
 bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
-  char path[48], text[4096];
-  if (read_small(proc_path(path, sizeof path, pid, "limits"), text, sizeof text) <= 0) return false;
-  const char* line = std::strstr(text, "Max realtime timeout");
+  const std::string text = read_proc(pid, "limits");
+  const char* line = std::strstr(text.c_str(), "Max realtime timeout");
   if (line == nullptr) return false;
   char* end = nullptr;
   soft = limit_value(line + std::strlen("Max realtime timeout"), &end);
@@ -87,18 +66,12 @@ bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
 
 // Returns true if the process has no_new_privs, or if unknown.
 bool gains_no_rights(pid_t pid) {
-  char path[48], text[8192];
-  if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
-  const char* line = std::strstr(text, "\nNoNewPrivs:");
+  const std::string text = read_proc(pid, "status");
+  const char* line = std::strstr(text.c_str(), "\nNoNewPrivs:");
   return line == nullptr || std::strtol(line + std::strlen("\nNoNewPrivs:"), nullptr, 10) != 0;
 }
 
-bool is_worker(pid_t pid) {
-  char path[48], text[64];
-  if (read_small(proc_path(path, sizeof path, pid, "comm"), text, sizeof text) <= 0) return false;
-  text[std::strcspn(text, "\n")] = '\0';
-  return std::strcmp(text, kWorkerName) == 0;
-}
+bool is_worker(pid_t pid) { return read_proc(pid, "comm") == kWorkerName + std::string("\n"); }
 
 // Reads the ancestors of `pid` from its parent up.
 // Returns false if an ancestor exited before its parent was known.
@@ -129,19 +102,8 @@ bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
 }
 
 bool read_environment_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
-  char path[48];
-  int fd = open(proc_path(path, sizeof path, pid, "environ"), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  std::string text(1, '\0');
-  char buffer[16384];
-  ssize_t got;
-  while (text.size() < (4u << 20) && (got = read(fd, buffer, sizeof buffer)) > 0) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  close(fd);
-  std::string name(1, '\0');
-  name += kMarkName;
-  name += '=';
+  const std::string nul(1, '\0'), text = nul + read_proc(pid, "environ", 4u << 20);
+  const std::string name = nul + std::string(kMarkName) + "=";
   std::size_t at = text.find(name);
   if (at == std::string::npos) return false;
   at += name.size();
@@ -157,21 +119,19 @@ std::int64_t boot_clock_ms() {
 }
 
 std::string boot_id() {
-  char text[64];
-  ssize_t size = read_small("/proc/sys/kernel/random/boot_id", text, sizeof text);
-  return size >= 36 ? std::string(text, 36) : std::string();
+  std::string text;
+  (void)read_proc("/proc/sys/kernel/random/boot_id", text);
+  return text.size() >= 36 ? text.substr(0, 36) : "";
 }
 
 bool read_process(pid_t pid, ProcessInfo& info) {
   if (!proc_is_ours()) return false;
-  char path[48], text[1024];
-  ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
-  if (size <= 0) return false;
+  const std::string text = read_proc(pid, "stat");
   // The process name in brackets may contain any character, also brackets and spaces.
-  const char* at = static_cast<const char*>(memrchr(text, ')', static_cast<std::size_t>(size)));
-  if (at == nullptr || at[1] == '\0') return false;
-  char state = at[2];
-  char* next = const_cast<char*>(at) + 3;
+  const std::size_t at = text.rfind(')');
+  if (at == std::string::npos || at + 3 > text.size()) return false;
+  const char state = text[at + 2];
+  char* next = const_cast<char*>(text.c_str()) + at + 3;
   info.pid = pid;
   info.ppid = static_cast<pid_t>(std::strtol(next, &next, 10));
   info.pgid = static_cast<pid_t>(std::strtol(next, &next, 10));
@@ -233,32 +193,23 @@ std::vector<ProcessInfo> list_processes() {
 
 pid_t newest_pid() {
   if (!proc_is_ours()) return 0;
-  char text[128];
-  if (read_small("/proc/loadavg", text, sizeof text) <= 0) return 0;
-  const char* last = std::strrchr(text, ' ');
+  std::string text;
+  if (!read_proc("/proc/loadavg", text)) return 0;
+  const char* last = std::strrchr(text.c_str(), ' ');
   return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
 }
 
 bool list_own_children(std::vector<pid_t>& pids) {
   if (!proc_is_ours()) return false;
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%ld/children",
-                static_cast<long>(syscall(SYS_gettid)));
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  const std::string path = "/proc/self/task/" + std::to_string(syscall(SYS_gettid)) + "/children";
   std::string text;
-  char buffer[4096];
-  ssize_t got;
-  while ((got = read(fd, buffer, sizeof buffer)) > 0) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  close(fd);
+  if (!read_proc(path, text, SIZE_MAX)) return false;
   const char* at = text.c_str();
   char* end = nullptr;
   for (long pid; (pid = std::strtol(at, &end, 10)) > 0 && end != at; at = end) {
     pids.push_back(static_cast<pid_t>(pid));
   }
-  return got == 0;
+  return true;
 }
 
 bool signal_process(const ProcessInfo& info, int signal) {

@@ -1,5 +1,4 @@
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,23 +8,14 @@
 #include <string>
 #include <unordered_set>
 
-#include "host/base/fd.h"
 #include "host/base/text.h"
+#include "host/process/child/proc_linux.h"
 #include "host/process/child/tree.h"
 #include "host/process/session/evidence.h"
 
 namespace moonlet {
 
 namespace {
-
-std::string read_proc(pid_t pid, const char* name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return {};
-  char text[2048];
-  const long got = read_some(fd.get(), text, sizeof text);
-  return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string();
-}
 
 // Returns the number after `name` in a text of "name: number" lines.
 std::int64_t number_after(const std::string& text, const char* name) {
