@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -15,7 +16,9 @@
 #include <csignal>
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 
+#include "host/base/fd.h"
 #include "host/process/child/program.h"
 #include "host/process/child/spawn.h"
 
@@ -71,30 +74,18 @@ struct Shared {
 constexpr int kMostTries = 50;       // retries of a log write after EAGAIN, one per millisecond
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
-// Root's child keeps the capabilities that most root programs expect (linux/capability.h).
-// None of them lifts the confinement.
-constexpr std::uint32_t kCapabilityVersion = 0x20080522;
-struct CapabilityHeader {
-  std::uint32_t version;
-  int pid;
-};
-struct CapabilitySet {
-  std::uint32_t effective, permitted, inheritable;
-};
-constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // CAP_CHOWN
-                                                    | 1u << 1    // CAP_DAC_OVERRIDE
-                                                    | 1u << 3    // CAP_FOWNER
-                                                    | 1u << 4    // CAP_FSETID
-                                                    | 1u << 5    // CAP_KILL
-                                                    | 1u << 6    // CAP_SETGID
-                                                    | 1u << 7    // CAP_SETUID
-                                                    | 1u << 8    // CAP_SETPCAP
-                                                    | 1u << 10   // CAP_NET_BIND_SERVICE
-                                                    | 1u << 13   // CAP_NET_RAW
-                                                    | 1u << 18   // CAP_SYS_CHROOT
-                                                    | 1u << 29   // CAP_AUDIT_WRITE
-                                                    | 1u << 31,  // CAP_SETFCAP
-                                                0};
+constexpr std::uint32_t mask_of(std::initializer_list<int> bits) {
+  std::uint32_t mask = 0;
+  for (const int bit : bits) mask |= std::uint32_t{1} << bit;
+  return mask;
+}
+// Root's child keeps the capabilities that most root programs expect. None of them lifts the
+// confinement.
+constexpr std::uint32_t kKeptCapabilities[_LINUX_CAPABILITY_U32S_3] = {
+    mask_of({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
+             CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_CHROOT, CAP_AUDIT_WRITE,
+             CAP_SETFCAP}),
+    0};
 
 // Headers of older distributions lack these system call numbers.
 constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442, kCloseRange = 436;
@@ -150,10 +141,10 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
 // other processes' environments, load modules and change resource limits.
 // No exec restores dropped capabilities, because of no_new_privs.
 MOONLET_BARE bool drop_capabilities() {
-  CapabilityHeader header{kCapabilityVersion, 0};
-  CapabilitySet sets[2];
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
   if (syscall(SYS_capget, &header, sets) != 0) return false;
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; ++i) {
     sets[i].effective &= kKeptCapabilities[i];
     sets[i].permitted &= kKeptCapabilities[i];
     sets[i].inheritable &= kKeptCapabilities[i];
@@ -381,27 +372,17 @@ class Sources {
     int count = static_cast<int>(fds_.size());
     for (int& fd : fds_) {
       if (fd >= count) continue;
-      int moved = fcntl(fd, F_DUPFD_CLOEXEC, count);
-      if (moved < 0) {
-        error_ = errno;
-        return;
-      }
-      moved_.push_back(moved);
-      fd = moved;
+      fd = moved_.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, count)).get();
+      if (fd < 0 && error_ == 0) error_ = errno;
     }
   }
-  ~Sources() {
-    for (int fd : moved_) close(fd);
-  }
-  Sources(const Sources&) = delete;
-  Sources& operator=(const Sources&) = delete;
 
   const std::vector<int>& fds() const { return fds_; }
   int error() const { return error_; }
 
  private:
   std::vector<int> fds_;
-  std::vector<int> moved_;
+  std::vector<Fd> moved_;
   int error_ = 0;
 };
 
