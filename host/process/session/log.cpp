@@ -35,7 +35,6 @@ Result<void> SessionLog::open(int dir_fd, std::uint64_t cap, std::int64_t starte
   size_ = size;
   cap = cap == 0 ? kDefaultCap : cap;
   piece_size_ = std::max(cap / kPieces, kSmallestPiece);
-  most_pieces_ = kPieces;
   return open_piece();
 }
 
@@ -57,7 +56,7 @@ Result<void> SessionLog::open_piece() {
   times_ = std::move(times);
   times_torn_ = false;
   pieces_.push_back(end_);
-  while (pieces_.size() > most_pieces_) {
+  while (pieces_.size() > kPieces) {
     for (const char* ending : {"log", "times"}) {
       unlinkat(dir_fd_, piece_name(pieces_.front(), ending).c_str(), 0);
     }
@@ -145,27 +144,20 @@ bool SessionLog::write_note() {
 void SessionLog::note(std::int64_t now_ms) {
   if (noted_ == end_) return;
   noted_ = end_;
-  char line[64];
-  const int size =
-      std::snprintf(line, sizeof line, "%lld %llu\n", static_cast<long long>(now_ms - started_ms_),
-                    static_cast<unsigned long long>(end_));
-  write_time(line, size);
+  write_time(now_ms, std::to_string(end_));
 }
 
 // Appends a line to .times, on a new line if an earlier line was written only in part.
-void SessionLog::write_time(const char* line, int size) {
+void SessionLog::write_time(std::int64_t now_ms, const std::string& what) {
+  const std::string line = std::to_string(now_ms - started_ms_) + " " + what + "\n";
   if (times_torn_ && write(times_.get(), "\n", 1) != 1) return;
-  times_torn_ = write(times_.get(), line, static_cast<std::size_t>(size)) != size;
+  times_torn_ = write(times_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size());
 }
 
 void SessionLog::resized(ScreenSize size, std::int64_t now_ms) {
   note(noted_ms_);
   size_ = size;
-  char line[64];
-  const int length =
-      std::snprintf(line, sizeof line, "%lld %dx%d\n", static_cast<long long>(now_ms - started_ms_),
-                    size.cols, size.rows);
-  write_time(line, length);
+  write_time(now_ms, std::to_string(size.cols) + "x" + std::to_string(size.rows));
 }
 
 void SessionLog::finish(std::int64_t now_ms, const Capture::MakeRoom& make_room) {

@@ -68,11 +68,10 @@ class SessionLog {
   void wait(std::string_view bytes);
   bool write_note();
   void note(std::int64_t now_ms);
-  void write_time(const char* line, int size);
+  void write_time(std::int64_t now_ms, const std::string& what);
 
   int dir_fd_ = -1;
   std::uint64_t piece_size_ = 0;
-  std::size_t most_pieces_ = 0;
   std::int64_t started_ms_ = 0;
   ScreenSize size_;
   Fd piece_, times_;
