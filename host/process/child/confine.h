@@ -3,26 +3,20 @@
 // make_ruleset() makes the rules; the child applies them, see SpawnRequest::ruleset_fd.
 // A rule that cannot be enforced is an error. Any thread.
 //
-// No version of Landlock stops all actions of a child.
-// Landlock does not stop chmod, chown, utimes, setxattr and file locks, or stat of any path.
-// Landlock does not restrict descriptors that were open before: stdin, stdout and stderr.
-// Landlock does not stop connections to sockets with a path, such as docker.sock or ssh-agent.
-// Landlock does not stop networks other than TCP: UDP (QUIC, DNS), ICMP, netlink.
-// Landlock does not limit memory, CPU time and System V IPC.
-// Landlock does not limit root's capabilities, but spawn() drops those that would bypass it, such
-// as CAP_SYS_MODULE, CAP_SYS_TIME and CAP_SYS_PTRACE.
-// A root child can still change owners, modes and user ids, and open raw sockets.
+// No version of Landlock stops chmod, chown, utimes, setxattr, file locks and stat of any path; use
+// of descriptors that were open before; connections to sockets with a path, such as docker.sock or
+// ssh-agent; networks other than TCP (UDP, ICMP, netlink); memory, CPU time and System V IPC.
+// Landlock does not limit root's capabilities. spawn() drops those that would bypass it, such as
+// CAP_SYS_MODULE, but a root child can still change owners and user ids, and open raw sockets.
 // A child can change a file outside its writable folders through a hard link inside.
 // A child can execute readable files, and any file if reads are not restricted.
-// Landlock's ABI is its version number.
-// Landlock ABI 1 refuses to rename and link files across folders, even writable folders.
-// Before ABI 3 of Landlock, truncate() works on files that the child may not write.
-// Before ABI 4 of Landlock, TCP works, and `no_network` is an error.
-// Before ABI 5 of Landlock, ioctl works on devices that can be opened for reading.
-// Before ABI 6 of Landlock, signals and abstract sockets reach processes outside.
-// A confined set-user-ID program gains no rights (sudo, su, some ping).
-// A confined process cannot mount, so a nested sandbox such as Codex's bubblewrap fails.
-// A confined process cannot trace processes outside, or open their /proc/PID/mem and environ.
+// Landlock ABI 1 refuses to rename and link files across folders, even writable folders. Before ABI
+// 3, truncate() works on files that the child may not write. Before ABI 4, TCP works and
+// `no_network` is an error. Before ABI 5, ioctl works on devices that can be opened for reading.
+// Before ABI 6, signals and abstract sockets reach processes outside.
+// A confined process gains no rights from set-user-ID programs (sudo, su, some ping). It cannot
+// mount, so a nested sandbox such as Codex's bubblewrap fails. It cannot trace processes outside,
+// or open their /proc/PID/mem and environ.
 // Writable paths are resolved, links included, when the ruleset is made.
 // A program that saves by rename (most do) needs write access to the folder.
 #pragma once

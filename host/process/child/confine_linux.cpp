@@ -131,13 +131,15 @@ Result<void> allow_devices(Ruleset& rules, const Confinement& confinement) {
   return {};
 }
 
+Error not_absolute(const std::string& kind, const std::string& path) {
+  return {ErrorKind::kInvalid, "the " + kind + " path '" + path + "' is not absolute",
+          "write an absolute path", path};
+}
+
 Result<void> allow_writes(Ruleset& rules, const std::vector<std::string>& paths,
                           std::uint64_t never) {
   for (const std::string& path : paths) {
-    if (path.empty() || path[0] != '/') {
-      return Error{ErrorKind::kInvalid, "the writable path '" + path + "' is not absolute",
-                   "write an absolute path", path};
-    }
+    if (path.empty() || path[0] != '/') return not_absolute("writable", path);
     struct stat st {};
     // A device gets all rights if the caller lists it by name.
     const bool device = stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode);
@@ -158,10 +160,7 @@ Result<void> allow_reads(Ruleset& rules, const Confinement& confinement,
     places.push_back(std::move(file));
   }
   for (const std::string& path : confinement.readable) {
-    if (path.empty() || path[0] != '/') {
-      return Error{ErrorKind::kInvalid, "the readable path '" + path + "' is not absolute",
-                   "write an absolute path", path};
-    }
+    if (path.empty() || path[0] != '/') return not_absolute("readable", path);
     places.push_back(path);
   }
   for (const std::string& path : places) {
@@ -171,7 +170,7 @@ Result<void> allow_reads(Ruleset& rules, const Confinement& confinement,
 }
 
 Error unsupported(std::string message, std::string hint) {
-  return Error{ErrorKind::kDenied, std::move(message), std::move(hint), {}};
+  return Error{ErrorKind::kDenied, std::move(message), std::move(hint)};
 }
 
 }  // namespace

@@ -8,10 +8,8 @@ ConfinementSupport confinement_support() {
 
 Result<Fd> make_ruleset(const Confinement&, const ConfinedProgram&,
                         const ConfinementSupport& support) {
-  return Error{ErrorKind::kDenied,
-               "the step cannot be confined: " + support.reason,
-               "run it on Linux, or without confinement",
-               {}};
+  return Error{ErrorKind::kDenied, "the step cannot be confined: " + support.reason,
+               "run it on Linux, or without confinement"};
 }
 
 }  // namespace moonlet
