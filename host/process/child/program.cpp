@@ -45,7 +45,7 @@ Error unusable(int number, const std::string& path) {
 }  // namespace
 
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd) {
-  if (name.empty()) return Error{ErrorKind::kInvalid, "the program's name is empty", {}, {}};
+  if (name.empty()) return Error{ErrorKind::kInvalid, "the program's name is empty"};
   auto locate = [&](std::string_view file) {
     return file[0] == '/' || cwd.empty() ? std::string(file) : in_folder(cwd, file);
   };

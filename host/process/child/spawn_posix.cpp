@@ -146,7 +146,7 @@ bool make_output_pipe(int& read_end, int& write_end) {
 
 Result<Spawned> spawn(const SpawnRequest& request) {
   if (request.ruleset_fd >= 0 || request.no_sockets || !request.read_only.empty()) {
-    return Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}};
+    return Error{ErrorKind::kDenied, "a process cannot be confined on this system"};
   }
   // posix_spawn reports only an errno. Check the likely causes to give a better message.
   struct stat st {};

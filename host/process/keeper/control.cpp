@@ -55,16 +55,12 @@ class BlockingLimit {
 // Refuses this keeper's own steps and confined steps, even if they can write keeper.log.
 std::optional<Error> refusal_of(pid_t peer) {
   if (may_descend_from_us(peer)) {
-    return Error{ErrorKind::kDenied,
-                 "a step cannot control the keeper that it runs under",
-                 "do it from outside the run",
-                 {}};
+    return Error{ErrorKind::kDenied, "a step cannot control the keeper that it runs under",
+                 "do it from outside the run"};
   }
   if (may_be_confined_elsewhere(peer)) {
-    return Error{ErrorKind::kDenied,
-                 "a confined step cannot control the keeper of another run",
-                 "do it from outside of that step",
-                 {}};
+    return Error{ErrorKind::kDenied, "a confined step cannot control the keeper of another run",
+                 "do it from outside of that step"};
   }
   return std::nullopt;
 }

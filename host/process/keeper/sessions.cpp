@@ -19,8 +19,8 @@ ScreenSize size_of(std::int64_t value) {
 }
 
 Error no_session() {
-  return Error{
-      ErrorKind::kInvalid, "the session has ended", "moonlet session log shows its output", {}};
+  return Error{ErrorKind::kInvalid, "the session has ended",
+               "moonlet session log shows its output"};
 }
 
 // Used as the pid of an attached process if the system does not report its real pid.
@@ -33,8 +33,7 @@ std::string named(std::int32_t pid) {
 Error taken_over(const Terminal& terminal) {
   return Error{ErrorKind::kDenied,
                "a person has taken the session over" + named(terminal.attached()),
-               "wait until they have detached",
-               {}};
+               "wait until they have detached"};
 }
 
 }  // namespace
@@ -45,10 +44,6 @@ Sessions::~Sessions() {
   detach();
   if (is_sampling_) loop_.cancel(sampling_);
   if (is_flushing_) loop_.cancel(flushing_);
-}
-
-Supervisor::OnTerminal Sessions::find(std::uint32_t number) const {
-  return supervisor_.on_terminal(number);
 }
 
 bool Sessions::answer(const Frame& frame, std::string& out) {
@@ -78,7 +73,7 @@ bool Sessions::answer(const Frame& frame, std::string& out) {
 }
 
 bool Sessions::look(NumberFrame wish, std::string& out) {
-  const auto found = find(wish.number);
+  const auto found = supervisor_.on_terminal(wish.number);
   if (found.terminal == nullptr) {
     encode_refused(out, no_session());
     return true;
@@ -90,13 +85,13 @@ bool Sessions::look(NumberFrame wish, std::string& out) {
 }
 
 Result<void> Sessions::type(const TypeFrame& typed, bool is_person) {
-  const auto found = find(typed.number);
+  const auto found = supervisor_.on_terminal(typed.number);
   if (found.terminal == nullptr) return no_session();
   if (!is_person && found.terminal->attached() != 0) return taken_over(*found.terminal);
   std::vector<TypedPart> parts;
   for (const auto& [kind, text] : typed.parts) {
     if (kind > static_cast<std::uint8_t>(TypedPart::Kind::kBytes)) {
-      return Error{ErrorKind::kInvalid, "an unknown kind of input came", {}, {}};
+      return Error{ErrorKind::kInvalid, "an unknown kind of input came"};
     }
     parts.push_back({static_cast<TypedPart::Kind>(kind), text});
   }
@@ -104,7 +99,7 @@ Result<void> Sessions::type(const TypeFrame& typed, bool is_person) {
 }
 
 Result<void> Sessions::resize(NumberFrame wish, bool is_person) {
-  const auto found = find(wish.number);
+  const auto found = supervisor_.on_terminal(wish.number);
   if (found.terminal == nullptr) return no_session();
   if (!is_person && found.terminal->attached() != 0) return taken_over(*found.terminal);
   found.terminal->resize(size_of(wish.value), loop_.clock().monotonic_ms());
@@ -112,7 +107,7 @@ Result<void> Sessions::resize(NumberFrame wish, bool is_person) {
 }
 
 void Sessions::attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid) {
-  const auto found = find(wish.number);
+  const auto found = supervisor_.on_terminal(wish.number);
   if (found.terminal == nullptr || person_) {
     encode_refused(channel->out(),
                    found.terminal == nullptr
@@ -120,8 +115,7 @@ void Sessions::attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::i
                        : Error{ErrorKind::kDenied,
                                "a person has taken the session over already" +
                                    named(found.terminal->attached()),
-                               "only one at a time can; moonlet session screen shows it",
-                               {}});
+                               "only one at a time can; moonlet session screen shows it"});
     channel->flush();
     return;
   }
@@ -143,7 +137,7 @@ void Sessions::show(std::string_view bytes) {
 
 void Sessions::detach() {
   if (!person_) return;
-  if (const auto found = find(person_->number); found.terminal != nullptr) {
+  if (const auto found = supervisor_.on_terminal(person_->number); found.terminal != nullptr) {
     found.terminal->attach(nullptr, 0);
   }
   (void)person_->channel->flush();
@@ -190,7 +184,7 @@ void Sessions::before_waiting() {
   }
   if (!person_) return;
   Channel& channel = *person_->channel;
-  const auto found = find(person_->number);
+  const auto found = supervisor_.on_terminal(person_->number);
   if (channel.pending() && !channel.flush()) return detach();
   if (found.terminal == nullptr) {
     if (!channel.pending()) detach();

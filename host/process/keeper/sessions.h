@@ -42,7 +42,6 @@ class Sessions {
   bool look(NumberFrame wish, std::string& out);
   Result<void> type(const TypeFrame& typed, bool is_person);
   Result<void> resize(NumberFrame wish, bool is_person);
-  Supervisor::OnTerminal find(std::uint32_t number) const;
   void serve_person();
   bool obey(const Frame& frame);
   void show(std::string_view bytes);

@@ -63,7 +63,6 @@ struct Step : ChildRecord {
   bool idle_held = false;    ///< the idle limit is paused
   bool settling = false;     ///< the streams are closed; the process tree gets a short time to end
   bool left_behind = false;  ///< the child has ended, but its process tree must still be ended
-  bool group_asked = false;  ///< the process group got SIGTERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< processes that got SIGTERM
   ChildExit exit;
 

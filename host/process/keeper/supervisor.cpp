@@ -31,9 +31,8 @@ void Supervisor::cancel(std::uint32_t number, bool finished) {
     return candidate.number == number;
   });
   if (queued != queue_.end()) {
-    EndedChild child =
-        EndedChild::unstarted(*queued, Why::kCancelled,
-                              {ErrorKind::kCancelled, "cancelled before it was started", {}, {}});
+    EndedChild child = EndedChild::unstarted(
+        *queued, Why::kCancelled, {ErrorKind::kCancelled, "cancelled before it was started"});
     queue_.erase(queued);
     listener_.exited(std::move(child));
     return;
@@ -95,8 +94,7 @@ void Supervisor::end_hosted(std::int64_t grace_ms) {
 
 void Supervisor::end_one(Step& step, std::int64_t grace_ms, std::string_view because) {
   if (!step.ended && step.exit.why == Why::kNotStarted) {
-    step.exit.error = Error{ErrorKind::kCancelled, "ended because ", {}, {}};
-    step.exit.error.message += because;
+    step.exit.error = Error{ErrorKind::kCancelled, "ended because " + std::string(because)};
   }
   begin_end(step, Why::kCancelled, std::min(grace_ms, step.grace_ms));
 }

@@ -243,8 +243,7 @@ void Supervisor::give_up(Step& step, std::size_t members) {
   step.exit.error = Error{ErrorKind::kFailed,
                           std::to_string(std::max<std::size_t>(members, 1)) +
                               " processes of the step could not be killed",
-                          "`moonlet ps` lists them; another user may own them",
-                          {}};
+                          "`moonlet ps` lists them; another user may own them"};
   complete(step);
 }
 
@@ -293,7 +292,6 @@ void Supervisor::begin_end(Step& step, ChildExit::Why why, std::int64_t grace_ms
       step.exit.out_in_time = step.out_capture.total();
     }
     // Signal the step's process group now. The next scan finds processes outside of the group.
-    step.group_asked = true;
     kill(-step.pid, SIGTERM);
     kill(-step.pid, SIGCONT);
   } else {
@@ -310,7 +308,8 @@ void Supervisor::begin_end(Step& step, ChildExit::Why why, std::int64_t grace_ms
 void Supervisor::ask_to_end(Step& step, const Members& members) {
   if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
   for (const TreeMember* member : members) {
-    if (step.group_asked && member->info.pgid == step.pid) continue;
+    // begin_end() has signalled the process group, unless the main process had ended.
+    if (!step.left_behind && member->info.pgid == step.pid) continue;
     if (!step.asked->insert(member->info.pid).second) continue;
     signal_process(member->info, SIGTERM);
     // A stopped process handles SIGTERM only when SIGCONT continues it.

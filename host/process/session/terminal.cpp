@@ -242,10 +242,8 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
                             std::int64_t now_ms) {
   if (!tag.empty() && typed_tags_.count(std::string(tag)) != 0) return {};
   if (waiting_.size() > kMostWaiting / 2 || typed_tags_.size() >= kMostTags) {
-    return Error{ErrorKind::kLimit,
-                 "the program does not read what is typed",
-                 "wait until it does, or end the session",
-                 {}};
+    return Error{ErrorKind::kLimit, "the program does not read what is typed",
+                 "wait until it does, or end the session"};
   }
   const std::size_t before = waiting_.size();
   const std::uint64_t input_before = input_bytes_;
@@ -268,11 +266,9 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
     waiting_.resize(before);
     input_bytes_ = input_before;
     is_typing_ = false;
-    return Error{ErrorKind::kInvalid,
-                 "there is no key '" + part.text.substr(0, 40) + "'",
+    return Error{ErrorKind::kInvalid, "there is no key '" + part.text.substr(0, 40) + "'",
                  "keys are enter, tab, escape, up, down, left, right, home, end, pageup, pagedown, "
-                 "backspace, delete, insert, space, f1 to f12, ctrl-LETTER, alt-LETTER, shift-tab",
-                 {}};
+                 "backspace, delete, insert, space, f1 to f12, ctrl-LETTER, alt-LETTER, shift-tab"};
   }
   is_typing_ = false;
   if (!tag.empty()) typed_tags_.emplace(tag);

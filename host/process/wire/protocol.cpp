@@ -207,7 +207,7 @@ std::optional<T> decode(std::string_view body) {
 }
 
 Error unfit(std::string message, std::string hint) {
-  return Error{ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
+  return Error{ErrorKind::kInvalid, std::move(message), std::move(hint)};
 }
 
 Result<void> check_spec(const ChildSpec& spec) {
@@ -295,8 +295,7 @@ Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t lim
     return Error{ErrorKind::kInvalid,
                  "a frame of " + std::to_string(size) + " bytes came where " +
                      std::to_string(limit) + " is the most",
-                 "the other end is not a moonlet of this version",
-                 {}};
+                 "the other end is not a moonlet of this version"};
   }
   if (bytes.size() - 4 < size) return std::optional<Frame>();
   Frame frame{static_cast<FrameType>(bytes[4]), bytes.substr(5, size - 1)};
@@ -354,8 +353,7 @@ std::optional<Error> check_protocol(const HelloFrame& hello) {
   return Error{ErrorKind::kInvalid,
                "the keeper and this moonlet speak different protocols (" +
                    std::to_string(hello.protocol) + " and " + std::to_string(kKeeperProtocol) + ")",
-               "use the version of moonlet that started the run, or wait until it has ended",
-               {}};
+               "use the version of moonlet that started the run, or wait until it has ended"};
 }
 
 }  // namespace moonlet
