@@ -68,8 +68,7 @@ int Agent::run() {
           Error{ErrorKind::kFailed,
                 std::to_string(empty_) + " answers of the model in a row were empty or cut off",
                 "use another model, or break the task into smaller ones; the same TASK-ID "
-                "continues",
-                {}},
+                "continues"},
           "invalid-output", kExitFailed);
     }
     if (iterations_ >= options_.max_iterations) {
@@ -77,8 +76,7 @@ int Agent::run() {
                         "MAX_ITERS reached: the model has answered " + std::to_string(iterations_) +
                             " times",
                         "increase it (MAX_ITERS=" + std::to_string(2 * options_.max_iterations) +
-                            ") or break the task into smaller ones; the same TASK-ID continues",
-                        {}},
+                            ") or break the task into smaller ones; the same TASK-ID continues"},
                   "failed", kExitLimit);
     }
     if (auto code = ask()) return *code;
@@ -287,10 +285,8 @@ int Agent::repeat() {
       return kExitQuestion;
     case Status::kBlocked:
       report_.blocked(text);
-      report_.error({ErrorKind::kFailed,
-                     "blocked: " + printable(text, 1000),
-                     "resolve it, then run the same TASK-ID again and say so",
-                     {}},
+      report_.error({ErrorKind::kFailed, "blocked: " + printable(text, 1000),
+                     "resolve it, then run the same TASK-ID again and say so"},
                     "failed");
       report_.done(false, text);
       return kExitBlocked;
@@ -303,7 +299,7 @@ int Agent::repeat() {
 
 int Agent::fail(const Failure& failure) {
   using Kind = Failure::Kind;
-  Error error{ErrorKind::kFailed, failure.message, {}, {}};
+  Error error{ErrorKind::kFailed, failure.message};
   int code = kExitFailed;
   switch (failure.kind) {
     case Kind::kAuth:

@@ -43,18 +43,14 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
   auto source = Session::read(state, options.task_id);
   if (!source) return source.error();
   if (!source->has_value()) {
-    return Error{ErrorKind::kInvalid,
-                 "there is no session " + options.task_id + " to branch from",
-                 "look into " + state.path(),
-                 {}};
+    return Error{ErrorKind::kInvalid, "there is no session " + options.task_id + " to branch from",
+                 "look into " + state.path()};
   }
   auto branch = Session::open(state, options.fork, redactor, owner);
   if (!branch) return branch.error();
   if (branch->existed()) {
-    return Error{ErrorKind::kInvalid,
-                 "the task " + options.fork + " exists already",
-                 "choose another NEW-ID for --fork",
-                 {}};
+    return Error{ErrorKind::kInvalid, "the task " + options.fork + " exists already",
+                 "choose another NEW-ID for --fork"};
   }
   branch->data() = std::move(**source);
   branch->data().task_id = options.fork;

@@ -63,7 +63,7 @@ exit codes: 0 complete, 1 failed, 2 wrong usage, 3 a question, 5 a limit was rea
 constexpr std::int64_t kDescriptionCap = 16 << 20;
 
 Error usage(std::string message, std::string hint = "see moonlet-executor --help") {
-  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
+  return {ErrorKind::kInvalid, std::move(message), std::move(hint)};
 }
 
 std::string environment(const char* name, const char* other) {
@@ -168,12 +168,11 @@ Result<std::string> read_input(const Limit& limit) {
     pollfd fds[2] = {{STDIN_FILENO, POLLIN, 0}, {limit.stop_fd, POLLIN, 0}};
     const auto left = limit.deadline_ms - limit.clock->monotonic_ms();
     ::poll(fds, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
-    if (limit.stopped()) return Error{ErrorKind::kCancelled, "ended by a signal", {}, {}};
+    if (limit.stopped()) return Error{ErrorKind::kCancelled, "ended by a signal"};
     if (limit.over()) {
       return Error{ErrorKind::kTimeout,
                    "the wall limit is reached: the DESCRIPTION on standard input has no end",
-                   "close standard input, or raise --wall",
-                   {}};
+                   "close standard input, or raise --wall"};
     }
     if (fds[0].revents == 0) continue;
     const long size = read_some(STDIN_FILENO, buffer, sizeof buffer);

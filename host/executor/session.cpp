@@ -50,8 +50,7 @@ Result<Fd> lock(const Dir& state, const std::string& id, pid_t owner) {
     return Error{ErrorKind::kFailed,
                  "the task " + id + " is being worked on by process " +
                      (pid > 0 ? std::to_string(pid) : std::string("(unknown)")),
-                 "wait until it ends, use another TASK-ID, or branch with --fork NEW-ID",
-                 {}};
+                 "wait until it ends, use another TASK-ID, or branch with --fork NEW-ID"};
   }
   const std::string pid = std::to_string(owner) + "\n";
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) {

@@ -42,8 +42,7 @@ Fd new_socket(int family) {
 Result<void> listen_at(int fd, const sockaddr* at, socklen_t size, const std::string& shown) {
   if (::bind(fd, at, size) != 0) {
     if (errno != EADDRINUSE) return Error::from_errno(errno, "listen at", shown);
-    return Error{
-        ErrorKind::kInvalid, "another program listens at " + shown, "name another --port", {}};
+    return Error{ErrorKind::kInvalid, "another program listens at " + shown, "name another --port"};
   }
   if (::listen(fd, kBacklog) != 0) return Error::from_errno(errno, "listen at", shown);
   return {};
@@ -77,10 +76,8 @@ bool is_alive(const std::string& pid) {
 Result<void> Address::hold(const std::string& name, const std::string& shown,
                            const std::string& state) {
   if (state.empty()) {
-    return Error{ErrorKind::kInvalid,
-                 "there is no folder for the token of the page",
-                 "set HOME or XDG_STATE_HOME",
-                 {}};
+    return Error{ErrorKind::kInvalid, "there is no folder for the token of the page",
+                 "set HOME or XDG_STATE_HOME"};
   }
   auto dir = Dir::make(state + "/web");
   if (!dir) return dir.error();
@@ -96,8 +93,7 @@ Result<void> Address::hold(const std::string& name, const std::string& shown,
       return Error{ErrorKind::kInvalid,
                    "process " + (pid.empty() ? "?" : printable(pid, 20)) + " serves the page at " +
                        shown + " already",
-                   "open its address, or name another --port or --socket",
-                   {}};
+                   "open its address, or name another --port or --socket"};
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     kept = text_of(lock_.get());

@@ -81,7 +81,7 @@ const std::vector<Command>& all_commands() {
 }
 
 Error invalid(std::string message) {
-  return {ErrorKind::kInvalid, std::move(message), "load the page again", {}};
+  return {ErrorKind::kInvalid, std::move(message), "load the page again"};
 }
 
 bool fits(const std::string& text, Kind kind) {
@@ -185,7 +185,7 @@ Result<std::unique_ptr<Body>> start_command(std::vector<std::string> argv, const
                                             bool acts) {
   reap_commands();
   if (running >= kMostCommands) {
-    return Error{ErrorKind::kLimit, "too many commands run at once", "try again in a moment", {}};
+    return Error{ErrorKind::kLimit, "too many commands run at once", "try again in a moment"};
   }
   int read_end = -1, write_end = -1;
   if (!make_output_pipe(read_end, write_end)) {

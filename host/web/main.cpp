@@ -56,10 +56,8 @@ Result<std::string> moonlet_program() {
     program.replace(program.rfind('/') + 1, std::string::npos, "moonlet");
     if (::access(program.c_str(), X_OK) == 0) return program;
   }
-  return Error{ErrorKind::kInvalid,
-               "moonlet is not installed beside moonlet-web",
-               "cmake --install build/release installs both",
-               {}};
+  return Error{ErrorKind::kInvalid, "moonlet is not installed beside moonlet-web",
+               "cmake --install build/release installs both"};
 }
 
 /// Opens the URL in a browser. Writes it to a private file first, because other users can see the

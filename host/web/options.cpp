@@ -12,7 +12,7 @@ namespace moonlet::web {
 namespace {
 
 Error usage(std::string message, std::string hint = "moonlet web --help") {
-  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
+  return {ErrorKind::kInvalid, std::move(message), std::move(hint)};
 }
 
 Result<std::string> folder_of(const std::string& word) {

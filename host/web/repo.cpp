@@ -65,13 +65,13 @@ bool Repo::is_read_only() {
 Result<Dir> Repo::sidecar(const std::string& run) {
   const Dir* dir = agent();
   if (dir == nullptr || id_number('R', run) == 0) {
-    return Error{ErrorKind::kInvalid, "there is no run " + printable(run, 40), {}, {}};
+    return Error{ErrorKind::kInvalid, "there is no run " + printable(run, 40)};
   }
   auto record = dir->open_read("runs/" + run + "/run.json");
   if (!record) return record.error();
   const auto path = top_field(std::move(*record), "sidecar");
   if (!path || (path->rfind("sidecars/", 0) != 0 && path->rfind("runs/", 0) != 0)) {
-    return Error{ErrorKind::kInvalid, run + " has no sidecar", {}, {}};
+    return Error{ErrorKind::kInvalid, run + " has no sidecar"};
   }
   return dir->dir(*path);
 }

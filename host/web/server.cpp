@@ -206,8 +206,7 @@ Result<std::unique_ptr<Server>> Server::start(Fd socket, const Access& access, H
       nullptr, MHD_OPTION_NOTIFY_COMPLETED, Callbacks::on_completed, server.get(),
       MHD_OPTION_NOTIFY_CONNECTION, Callbacks::on_connection, server.get(), MHD_OPTION_END);
   if (server->daemon_ == nullptr) {
-    return Error{
-        ErrorKind::kFailed, "the HTTP server could not be started", "check `ulimit -n`", {}};
+    return Error{ErrorKind::kFailed, "the HTTP server could not be started", "check `ulimit -n`"};
   }
   (void)socket.release();  // MHD_stop_daemon() closes the socket
   return server;

@@ -36,10 +36,8 @@ constexpr const char* kPassedOn[] = {
     "GOPATH", "CARGO_HOME", "RUSTUP_HOME", "VIRTUAL_ENV",   "NVM_DIR"};
 
 Error no_confinement(const std::string& why) {
-  return {ErrorKind::kDenied,
-          "Bash cannot be confined here: " + why,
-          "--no-bash goes without it; --unconfined runs commands with your own rights",
-          {}};
+  return {ErrorKind::kDenied, "Bash cannot be confined here: " + why,
+          "--no-bash goes without it; --unconfined runs commands with your own rights"};
 }
 
 /// Locks a temporary folder while it is in use. Returns no Fd if another process has locked it.

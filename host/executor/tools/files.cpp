@@ -55,10 +55,8 @@ Result<void> replace(const Dir& root, const std::string& rel, const Before& befo
   const auto unchanged = [&]() -> Result<void> {
     auto now = root.stat(rel);
     if (now && now->inode == before.info.inode && now->ctime_ns == before.info.ctime_ns) return {};
-    return Error{ErrorKind::kFailed,
-                 shown_path(rel) + " was changed meanwhile",
-                 "Read it again, then repeat the change",
-                 {}};
+    return Error{ErrorKind::kFailed, shown_path(rel) + " was changed meanwhile",
+                 "Read it again, then repeat the change"};
   };
   return root.write_file(rel, text, Durable::kNo, unchanged, before.info.mode);
 }

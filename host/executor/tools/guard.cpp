@@ -55,11 +55,10 @@ Guard::Files Guard::places() {
 
 Guard::Files Guard::look(const Files& places) const {
   Files files;
-  for (const auto& [place, info] : places) {
-    if (place.find('/') == std::string::npos) look_into(place, files, 0);
-  }
-  for (const auto& [place, info] : places) {
-    if (place.find('/') != std::string::npos) look_into(place, files, 0);
+  for (const bool is_deep : {false, true}) {
+    for (const auto& [place, info] : places) {
+      if ((place.find('/') != std::string::npos) == is_deep) look_into(place, files, 0);
+    }
   }
   return files;
 }

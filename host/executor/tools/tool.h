@@ -25,7 +25,7 @@ struct ToolResult {
 };
 
 inline Error invalid(std::string message, std::string hint) {
-  return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
+  return {ErrorKind::kInvalid, std::move(message), std::move(hint)};
 }
 
 /// Arguments reads the arguments of a tool call. An error names the argument.

@@ -38,10 +38,8 @@ Workspace::Workspace(Dir root, const std::string& state_dir, bool startup_files)
 
 Result<std::string> Workspace::relative(std::string_view path) const {
   const auto refuse = [&](const char* why) {
-    return Error{ErrorKind::kDenied,
-                 "'" + printable(path, 200) + "' " + why,
-                 "name a path beneath the repository root",
-                 {}};
+    return Error{ErrorKind::kDenied, "'" + printable(path, 200) + "' " + why,
+                 "name a path beneath the repository root"};
   };
   if (path.find('\0') != std::string_view::npos) return refuse("contains a NUL byte");
   if (path.size() >= PATH_MAX) return refuse("is too long to be a path");
@@ -110,12 +108,10 @@ std::vector<std::string> Workspace::read_only() const {
 
 Result<void> Workspace::check_writable(std::string_view rel) const {
   if (!is_read_only(rel, false)) return {};
-  return Error{ErrorKind::kDenied,
-               "'" + printable(rel, 200) + "' is read-only to tools",
+  return Error{ErrorKind::kDenied, "'" + printable(rel, 200) + "' is read-only to tools",
                is_record(rel)
                    ? "git's own files, moonlet's and the sessions are not for tools to change"
-                   : "it can make programs start on the user's machine: say what it should hold",
-               {}};
+                   : "it can make programs start on the user's machine: say what it should hold"};
 }
 
 }  // namespace moonlet::executor

@@ -118,9 +118,9 @@ Result<QueryAnswer> ask(HelperCall call) {
     }
   }
   if (why == ErrorKind::kCancelled) {
-    return Error{*why, name + " was ended before it answered", {}, {}};
+    return Error{*why, name + " was ended before it answered"};
   }
-  if (why) return Error{*why, name + " did not answer in time", {}, {}};
+  if (why) return Error{*why, name + " did not answer in time"};
   if (WIFEXITED(status)) answer.code = WEXITSTATUS(status);
   return answer;
 }
@@ -182,10 +182,8 @@ Result<std::string> start_detached(HelperCall call) {
       : why == ErrorKind::kCancelled
           ? "was given up before it answered"
           : "did not answer within " + std::to_string(call.limit_ms) + " ms";
-  return Error{why.value_or(ErrorKind::kLimit),
-               "process " + std::to_string(*pid) + " " + reason,
-               "it was asked to end; its messages are above",
-               {}};
+  return Error{why.value_or(ErrorKind::kLimit), "process " + std::to_string(*pid) + " " + reason,
+               "it was asked to end; its messages are above"};
 }
 
 }  // namespace moonlet

@@ -37,11 +37,9 @@ constexpr std::int64_t kGuardMs = 60000;
 constexpr std::int64_t kGuardPauseMs = 1000;
 
 Error silent() {
-  return {ErrorKind::kLost,
-          "the keeper does not answer any more",
+  return {ErrorKind::kLost, "the keeper does not answer any more",
           "it may be stopped, or wait for its disk: see to that, then resume the run; its children "
-          "are not lost",
-          {}};
+          "are not lost"};
 }
 
 }  // namespace
@@ -207,10 +205,8 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
   };
   if (!connected() || phase_ == Phase::kEnding) {
     if (refusal_) return fail(*refusal_);
-    return fail({ErrorKind::kLost,
-                 "the keeper has ended; nothing can be started any more",
-                 "start the run again",
-                 {}});
+    return fail({ErrorKind::kLost, "the keeper has ended; nothing can be started any more",
+                 "start the run again"});
   }
   if (spec.cwd.empty()) {
     char folder[PATH_MAX];
@@ -223,8 +219,7 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
     if (output->target == OutputSpec::Target::kInline && output->cap > kInlineLimit) {
       return fail({ErrorKind::kInvalid,
                    "a captured stream holds at most " + std::to_string(kInlineLimit) + " bytes",
-                   "give a smaller cap, or write the stream to a file",
-                   {}});
+                   "give a smaller cap, or write the stream to a file"});
     }
   }
   std::size_t at = channel_->out().size();
@@ -403,10 +398,8 @@ void Keeper::check_silence() {
 }
 
 void Keeper::let_go() {
-  leave({ErrorKind::kLost,
-         "this host has let go of the keeper",
-         "the next host takes over what still runs",
-         {}});
+  leave({ErrorKind::kLost, "this host has let go of the keeper",
+         "the next host takes over what still runs"});
 }
 
 // Leaves the keeper running, as a dying host does. A later host can adopt the keeper.
@@ -436,8 +429,7 @@ bool Keeper::overtaken() {
   supersede(
       {ErrorKind::kDenied,
        "another host has taken over the run (generation " + std::to_string(newest.generation) + ")",
-       "let that host continue; what was under way is on its record",
-       {}});
+       "let that host continue; what was under way is on its record"});
   return true;
 }
 
@@ -500,16 +492,12 @@ ChildExit Keeper::last_exit(const ChildOperation& operation) const {
     exit.error = *refusal_;
   } else if (token_.empty()) {
     // The keeper ended before its greeting, so it has started no child.
-    exit.error = Error{ErrorKind::kFailed,
-                       "the keeper process ended before it was ready",
-                       "run `moonlet doctor`; is " + program_ + " the right program?",
-                       {}};
+    exit.error = Error{ErrorKind::kFailed, "the keeper process ended before it was ready",
+                       "run `moonlet doctor`; is " + program_ + " the right program?"};
   } else {
     exit.why = ChildExit::Why::kLost;
-    exit.error = Error{ErrorKind::kLost,
-                       "the keeper vanished; how the step ended is not known",
-                       "its processes are gone; keeper.log says what was started",
-                       {}};
+    exit.error = Error{ErrorKind::kLost, "the keeper vanished; how the step ended is not known",
+                       "its processes are gone; keeper.log says what was started"};
   }
   return exit;
 }

@@ -62,7 +62,7 @@ LiveIndex::LiveIndex(std::string state_dir)
 
 Result<Dir> LiveIndex::make() const {
   if (path_.empty()) {
-    return Error{ErrorKind::kInvalid, "neither XDG_STATE_HOME nor HOME is set", {}, {}};
+    return Error{ErrorKind::kInvalid, "neither XDG_STATE_HOME nor HOME is set"};
   }
   auto made = Dir::make(path_);
   if (made && faccessat(made->fd(), ".", W_OK | X_OK, 0) != 0) {

@@ -21,10 +21,8 @@ namespace {
 constexpr std::int64_t kStartMs = 30000;
 
 Error unexpected() {
-  return Error{ErrorKind::kFailed,
-               "the session's keeper gave another answer than was asked for",
-               "use the version of moonlet that started the session",
-               {}};
+  return Error{ErrorKind::kFailed, "the session's keeper gave another answer than was asked for",
+               "use the version of moonlet that started the session"};
 }
 
 /// RawTerminal keeps the user's terminal in raw mode during its life.
@@ -111,10 +109,8 @@ Result<StartedSession> start_session(const KeeperOptions& options, ChildSpec spe
   StartedSession started{child->pid(), {}};
   if (child->done()) started.exit = std::move(child->exit());
   if (started.pid == 0 && !child->done()) {
-    return Error{ErrorKind::kTimeout,
-                 "the session's keeper does not answer",
-                 "the machine may be out of memory or processes",
-                 {}};
+    return Error{ErrorKind::kTimeout, "the session's keeper does not answer",
+                 "the machine may be out of memory or processes"};
   }
   (*keeper)->let_go();
   return started;
@@ -136,8 +132,7 @@ Result<void> type_into_session(int dir_fd, const TypeFrame& typed) {
     return Error{
         ErrorKind::kLimit,
         "the text to type has more than " + std::to_string(kControlFrameLimit / 1024) + " KB",
-        "put it into a file that the program reads",
-        {}};
+        "put it into a file that the program reads"};
   }
   auto done = keeper_request(dir_fd, frame, FrameType::kDone);
   if (!done) return done.error();
@@ -161,10 +156,8 @@ Result<Detached> attach_session(int dir_fd, char key) {
   const ResizeWatch watch;
   const RawTerminal raw;
   if (!raw.ok()) {
-    return Error{ErrorKind::kInvalid,
-                 "there is no terminal here to attach the session to",
-                 "moonlet session screen and session submit need none",
-                 {}};
+    return Error{ErrorKind::kInvalid, "there is no terminal here to attach the session to",
+                 "moonlet session screen and session submit need none"};
   }
   const auto first = decode_text(connected->body);
   if (first && write_all(STDOUT_FILENO, *first) != 0) return Detached::kTerminalGone;

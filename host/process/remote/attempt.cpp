@@ -50,9 +50,7 @@ std::optional<std::int64_t> changed_ms(int dir_fd, const char* name) {
   return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1'000'000;
 }
 
-Error cancelled() {
-  return {ErrorKind::kCancelled, "it was cancelled before it was started", {}, {}};
-}
+Error cancelled() { return {ErrorKind::kCancelled, "it was cancelled before it was started"}; }
 
 }  // namespace
 

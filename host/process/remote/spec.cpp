@@ -164,10 +164,8 @@ Result<ChildSpec> read_remote_spec(RemoteAttempt& attempt, const nlohmann::json&
   try {
     return Reader(attempt, spec).read();
   } catch (const std::exception& err) {
-    return Error{ErrorKind::kInvalid,
-                 std::string("the description of the step: ") + err.what(),
-                 "both ends must be the same version of moonlet",
-                 {}};
+    return Error{ErrorKind::kInvalid, std::string("the description of the step: ") + err.what(),
+                 "both ends must be the same version of moonlet"};
   }
 }
 

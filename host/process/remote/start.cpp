@@ -53,8 +53,7 @@ std::string own_path() {
 Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool outlives_us,
                     Starting& starting) {
   auto child = read_remote_spec(attempt, spec);
-  if (child && child->argv.empty())
-    child = Error{ErrorKind::kInvalid, "no program is named", {}, {}};
+  if (child && child->argv.empty()) child = Error{ErrorKind::kInvalid, "no program is named"};
   if (!child) return child.error();
   const Fd input(child->stdin_fd);
   child->outlives_host = outlives_us;
