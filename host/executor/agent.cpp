@@ -24,6 +24,29 @@ void add_output(json& items, const Call& call, const std::string& text) {
   items.push_back({{"type", "function_call_output"}, {"call_id", call.id}, {"output", text}});
 }
 
+/// Returns the exit code and the hint for a failed request.
+std::pair<int, const char*> advice_for(Failure::Kind kind) {
+  using Kind = Failure::Kind;
+  switch (kind) {
+    case Kind::kAuth:
+      return {kExitFailed, "check OPENAI_API_KEY and OPENAI_BASE_URL"};
+    case Kind::kQuota:
+      return {kExitQuota,
+              "the account's limit is used up: wait, or raise it; the same TASK-ID continues"};
+    case Kind::kContext:
+      return {kExitFailed, "break the task into smaller ones, or use a model with a larger window"};
+    case Kind::kTimeout:
+      return {kExitLimit, "raise --wall; the same TASK-ID continues"};
+    case Kind::kInterrupted:
+      return {kExitInterrupted, "the same TASK-ID continues"};
+    case Kind::kNetwork:
+    case Kind::kRate:
+      return {kExitFailed, "try again later; the same TASK-ID continues"};
+    default:
+      return {kExitFailed, "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked"};
+  }
+}
+
 }  // namespace
 
 Agent::Agent(const Options& options, std::string instructions, Session& session, Client& client,
@@ -298,36 +321,8 @@ int Agent::repeat() {
 }
 
 int Agent::fail(const Failure& failure) {
-  using Kind = Failure::Kind;
-  Error error{ErrorKind::kFailed, failure.message};
-  int code = kExitFailed;
-  switch (failure.kind) {
-    case Kind::kAuth:
-      error.hint = "check OPENAI_API_KEY and OPENAI_BASE_URL";
-      break;
-    case Kind::kQuota:
-      error.hint = "the account's limit is used up: wait, or raise it; the same TASK-ID continues";
-      code = kExitQuota;
-      break;
-    case Kind::kContext:
-      error.hint = "break the task into smaller ones, or use a model with a larger window";
-      break;
-    case Kind::kTimeout:
-      error.hint = "raise --wall; the same TASK-ID continues";
-      code = kExitLimit;
-      break;
-    case Kind::kInterrupted:
-      error.hint = "the same TASK-ID continues";
-      code = kExitInterrupted;
-      break;
-    case Kind::kNetwork:
-    case Kind::kRate:
-      error.hint = "try again later; the same TASK-ID continues";
-      break;
-    default:
-      error.hint = "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked";
-  }
-  return fail(error, to_string(failure.kind), code, &failure);
+  const auto [code, hint] = advice_for(failure.kind);
+  return fail({ErrorKind::kFailed, failure.message, hint}, to_string(failure.kind), code, &failure);
 }
 
 int Agent::fail(const Error& error, const char* what, int code, const Failure* failure) {
