@@ -57,27 +57,33 @@ void on_crash(int signal) {
   raise(signal);
 }
 
+/// Installs a signal handler and returns the previous one.
+struct sigaction handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = handler;
+  action.sa_flags = flags;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, &before);
+  return before;
+}
+
+auto handler_of(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return action.sa_handler;
+}
+
 void watch_signals(Signalled& reached) {
   signalled = &reached;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction before {};
     // Keep ignoring a signal that the caller ignores, as nohup and a script's background jobs do.
-    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
-    sigaction(signal, &action, nullptr);
+    if (handler_of(signal) != SIG_IGN) handle(signal, on_signal, 0);
   }
-  action.sa_handler = on_crash;
-  action.sa_flags = SA_RESETHAND;
   for (int signal : {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
-    struct sigaction before {};
-    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_DFL) continue;
-    sigaction(signal, &action, nullptr);
+    if (handler_of(signal) == SIG_DFL) handle(signal, on_crash, SA_RESETHAND);
   }
-  action.sa_handler = on_continue;
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGCONT, &action, nullptr);
+  handle(SIGCONT, on_continue, SA_RESTART);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with EFBIG
 }
@@ -95,16 +101,6 @@ constexpr int kInterruptSignal = SIGURG;
 #else
 constexpr int kInterruptSignal = SIGURG;  // by default, a stray SIGURG is ignored
 #endif
-
-/// Installs the handler of the signal that interrupts Lua at its time limit.
-void install_interrupt() {
-  if (kInterruptSignal == 0) return;
-  struct sigaction action {};
-  action.sa_handler = moonlet::Engine::on_interrupt;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  sigaction(kInterruptSignal, &action, nullptr);
-}
 
 int lost_output = 0;  // errno of the first failed write of the result
 
@@ -148,6 +144,9 @@ constexpr std::string_view kNoMemoryEnvelope =
 constexpr std::string_view kNoMemory =
     "moonlet: out of memory\n  raise `ulimit -v`, or end other programs\n";
 
+/// True if the user asked for JSON. Then standard output gets an envelope for an error, too.
+bool ends_with_envelope = false;
+
 bool wants_envelope(int argc, char** argv) {
   for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
     if (std::strcmp(argv[i], "--json") == 0 || std::strcmp(argv[i], "--events") == 0) return true;
@@ -155,30 +154,29 @@ bool wants_envelope(int argc, char** argv) {
   return false;
 }
 
-int report_no_memory(int argc, char** argv) {
-  const bool envelope = wants_envelope(argc, argv);
-  print(envelope ? 1 : 2, envelope ? kNoMemoryEnvelope : kNoMemory);
+/// Prints a fixed text, without allocating memory.
+int report_fixed(std::string_view envelope, std::string_view text) {
+  print(ends_with_envelope ? 1 : 2, ends_with_envelope ? envelope : text);
   return 1;
 }
 
-int report(int argc, char** argv, const moonlet::Error& error) {
+int report(const char* command, const moonlet::Error& error) {
   try {
-    const bool envelope = wants_envelope(argc, argv);
-    print(envelope ? 1 : 2,
-          envelope ? envelope_of(argc > 1 ? argv[1] : "", error) + "\n" : text_of(error));
+    print(ends_with_envelope ? 1 : 2,
+          ends_with_envelope ? envelope_of(command, error) + "\n" : text_of(error));
     return 1;
   } catch (const std::bad_alloc&) {
-    return report_no_memory(argc, argv);
+    return report_fixed(kNoMemoryEnvelope, kNoMemory);
   }
 }
 
 /// Exits because Lua cannot be stopped. The keeper continues, and all records are on disk.
-[[noreturn]] void end_stuck_host(int argc, char** argv, const std::string& why) {
-  moonlet::Error error;
-  error.kind = moonlet::ErrorKind::kLimit;
-  error.message = why + ", and it could not be stopped: the host ends itself";
+[[noreturn]] void end_stuck_host(const char* command, const std::string& why) {
   moonlet::Engine::restore_terminal();
-  (void)report(argc, argv, error);
+  (void)report(command, {moonlet::ErrorKind::kLimit,
+                         why + ", and it could not be stopped: the host ends itself",
+                         {},
+                         {}});
   _exit(1);
 }
 
@@ -207,15 +205,13 @@ void become_web(int argc, char** argv) {
   execv(program.c_str(), words.data());
 }
 
-bool ends_with_envelope = false;
-
 /// Exits after an exception that cannot be caught, such as bad_alloc in a destructor or in a thread
 /// of a library. The keeper continues, and all records are on disk.
 [[noreturn]] void end_without_memory() {
   try {
     throw;
   } catch (const std::bad_alloc&) {
-    print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoMemoryEnvelope : kNoMemory);
+    report_fixed(kNoMemoryEnvelope, kNoMemory);
     _exit(1);
   } catch (...) {
     std::abort();
@@ -234,16 +230,12 @@ constexpr std::string_view kNoLoop =
 /// Handles SIGABRT while an engine opens. libuv aborts if it cannot create the signal pipe of the
 /// first loop.
 void on_no_loop(int) {
-  print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
+  report_fixed(kNoLoopEnvelope, kNoLoop);
   _exit(1);
 }
 
 moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
-  struct sigaction action {
-  }, before{};
-  action.sa_handler = on_no_loop;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGABRT, &action, &before);
+  const auto before = handle(SIGABRT, on_no_loop, 0);
   auto engine = moonlet::Engine::open(std::move(options));
   sigaction(SIGABRT, &before, nullptr);
   return engine;
@@ -251,25 +243,28 @@ moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
 
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const char* command = argc > 1 ? argv[1] : "";
   moonlet::EngineOptions options;
   options.print = print;
   options.interactive = true;
   options.own_process = true;
   options.on_detached = print_into;
   options.interrupt_signal = kInterruptSignal;
-  options.on_stuck = [=](const std::string& why) { end_stuck_host(argc, argv, why); };
-  install_interrupt();
+  options.on_stuck = [=](const std::string& why) { end_stuck_host(command, why); };
+  if (kInterruptSignal != 0) {
+    handle(kInterruptSignal, moonlet::Engine::on_interrupt, SA_RESTART);
+  }
   auto engine = open_engine(std::move(options));
-  if (!engine) return report(argc, argv, engine.error());
+  if (!engine) return report(command, engine.error());
   auto run = engine->start(moonlet::Request::command(words));
-  if (!run) return report(argc, argv, run.error());
+  if (!run) return report(command, run.error());
   Signalled reached{&*engine, &*run};
   watch_signals(reached);
   const auto ended = run->wait();
   signalled = nullptr;
-  if (!ended) return report(argc, argv, ended.error());
+  if (!ended) return report(command, ended.error());
   const auto outcome = run->result();
-  if (!outcome) return report(argc, argv, outcome.error());
+  if (!outcome) return report(command, outcome.error());
   if (lost_output != 0) {
     std::fprintf(stderr,
                  "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
@@ -295,6 +290,6 @@ int main(int argc, char** argv) {
   try {
     return run_command(argc, argv);
   } catch (const std::bad_alloc&) {
-    return report_no_memory(argc, argv);
+    return report_fixed(kNoMemoryEnvelope, kNoMemory);
   }
 }
