@@ -40,19 +40,18 @@ std::size_t module_file(std::string_view name, char (&file)[128]) {
 
 /// Implements the function `require` of the standard library's modules.
 int require_module(lua_State* L) {
-  std::size_t size = 0;
-  const char* name = luaL_checklstring(L, 1, &size);
+  const std::string_view name = check_text(L, 1);
   lua_settop(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kLoadedKey);
   lua_pushvalue(L, 1);
   if (lua_rawget(L, 2) != LUA_TNIL) return 1;
   lua_pop(L, 1);
   char file[128];
-  const std::size_t length = module_file({name, size}, file);
+  const std::size_t length = module_file(name, file);
   const EmbeddedFile* module =
       length == 0 ? nullptr : find(embedded_modules(), std::string_view(file, length));
   if (module == nullptr) {
-    return raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "no module '%s'", name));
+    return raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "no module '%s'", name.data()));
   }
   if (luaL_loadbufferx(L, module->bytes.data(), module->bytes.size(), file, "b") != LUA_OK) {
     return lua_error(L);
@@ -120,21 +119,25 @@ void push_environment(lua_State* L, int globals) {
   lua_setmetatable(L, environment);
 }
 
+/// Compiles the text at stack index `text`, whose chunk name follows it, with the environment at
+/// the top of the stack. Pushes the main function, or nil and an error.
+int load_at(lua_State* L, int text) {
+  const std::string_view source = check_text(L, text);
+  if (load_text(L, source.data(), source.size(), luaL_checkstring(L, text + 1))) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
 /// load(text, chunk_name, globals [, on_missing, on_new]) compiles a script.
 /// Returns its main function, or nil and an error. `globals` has additional globals.
 /// on_missing(name, environment) is called for a global that does not exist, and returns its value.
 /// on_new(environment, name, value) is called for a new global, and raises an error.
 int script_load(lua_State* L) {
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(L, 1, &size);
-  const char* name = luaL_checkstring(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 5);
   push_environment(L, 3);
-  if (load_text(L, text, size, name)) return 1;
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
+  return load_at(L, 1);
 }
 
 /// environment(globals [, on_missing, on_new]) returns a new environment for load_in(); see load()
@@ -149,14 +152,8 @@ int script_environment(lua_State* L) {
 /// an error
 int script_load_in(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(L, 2, &size);
-  const char* name = luaL_checkstring(L, 3);
   lua_pushvalue(L, 1);
-  if (load_text(L, text, size, name)) return 1;
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
+  return load_at(L, 2);
 }
 
 /// interrupt_first(on): if `on` is true, a script at its time limit gets an error, and Lua is
@@ -170,13 +167,12 @@ int script_interrupt_first(lua_State* L) {
 /// "NAME/init.lua"; see load().
 /// Returns its main function; no value if the file does not exist.
 int script_load_preset(lua_State* L) {
-  std::size_t size = 0;
-  const char* name = luaL_checklstring(L, 1, &size);
+  const std::string_view name = check_text(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 4);
-  const EmbeddedFile* file = find(embedded_preset_code(), {name, size});
+  const EmbeddedFile* file = find(embedded_preset_code(), name);
   if (file == nullptr) return 0;
-  if (luaL_loadbufferx(L, file->bytes.data(), file->bytes.size(), name, "b") != LUA_OK) {
+  if (luaL_loadbufferx(L, file->bytes.data(), file->bytes.size(), file->name, "b") != LUA_OK) {
     return lua_error(L);
   }
   push_environment(L, 2);
@@ -197,9 +193,7 @@ int script_presets(lua_State* L) {
 
 /// preset_file(name) returns the text of a file of a built-in preset; no value if it does not exist
 int script_preset_file(lua_State* L) {
-  std::size_t size = 0;
-  const char* name = luaL_checklstring(L, 1, &size);
-  const EmbeddedFile* file = find(embedded_presets(), {name, size});
+  const EmbeddedFile* file = find(embedded_presets(), check_text(L, 1));
   if (file == nullptr) return 0;
   lua_pushlstring(L, file->bytes.data(), file->bytes.size());
   return 1;
