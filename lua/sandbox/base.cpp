@@ -209,6 +209,13 @@ int script_print(lua_State* L) {
   return 0;
 }
 
+/// Adds `function` to the library at the top of the stack, with Lua's function as upvalue 1.
+void wrap(lua_State* L, const char* plain, const char* name, lua_CFunction function) {
+  lua_getglobal(L, plain);
+  lua_pushcclosure(L, function, 1);
+  lua_setfield(L, -2, name);
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"tostring", guard<script_tostring>},
     {"pairs", guard<ordered_pairs>},
@@ -250,18 +257,21 @@ void check_not_host_object(lua_State* L, int index) {
         "use it by its fields and functions");
 }
 
+void push_weak_table(lua_State* L, const void* key) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  set_text(L, "__mode", "k");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 lua_Integer object_number(lua_State* L, int index) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 6, "object number");
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kNumbersKey) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    set_text(L, "__mode", "k");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &kNumbersKey);
-  }
+  push_weak_table(L, &kNumbersKey);
   lua_pushvalue(L, index);
   if (lua_rawget(L, -2) == LUA_TNIL) {
     lua_pop(L, 1);
@@ -312,18 +322,10 @@ int luaopen_sandbox_base(lua_State* L) {
     lua_setfield(L, -2, name);
   }
   luaL_setfuncs(L, kFunctions, 0);
-  lua_getglobal(L, "error");
-  lua_pushcclosure(L, guard<script_error>, 1);
-  lua_setfield(L, -2, "error");
-  lua_getglobal(L, "assert");
-  lua_pushcclosure(L, guard<script_assert>, 1);
-  lua_setfield(L, -2, "assert");
-  lua_getglobal(L, "xpcall");
-  lua_pushcclosure(L, guard<script_xpcall>, 1);
-  lua_setfield(L, -2, "xpcall");
-  lua_getglobal(L, "xpcall");
-  lua_pushcclosure(L, guard<script_pcall>, 1);
-  lua_setfield(L, -2, "pcall");
+  wrap(L, "error", "error", guard<script_error>);
+  wrap(L, "assert", "assert", guard<script_assert>);
+  wrap(L, "xpcall", "xpcall", guard<script_xpcall>);
+  wrap(L, "xpcall", "pcall", guard<script_pcall>);
   set_text(L, "_VERSION", "Lua 5.4");
   return 1;
 }

@@ -11,13 +11,12 @@
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/state.h"
-#include "lua/vm/value.h"
 
 namespace moonlet {
 
 namespace {
 
-const char kTraversalsKey = 0;
+const char kTraversalsKey = 0;  // in the registry: maps a table to its traversal by next()
 
 constexpr std::size_t kFewKeys = 200;  // for up to this many keys, the iterator needs no array
 
@@ -201,18 +200,6 @@ int step_run(lua_State* L) {
   return 1;
 }
 
-/// Pushes the table that maps a table to its traversal by next(). Its keys are weak.
-void push_traversals(lua_State* L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  set_text(L, "__mode", "k");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
-}
-
 /// Pushes the iterator step_record(), whose upvalues are the position 0, the sorted keys and a
 /// final nil.
 void push_record_iterator(lua_State* L, int table, std::size_t count) {
@@ -361,13 +348,14 @@ int ordered_next(lua_State* L) {
   lua_settop(L, 2);
   luaL_checkstack(L, 16, "next");
   if (lua_isnil(L, 2)) {
-    push_traversals(L);
+    push_weak_table(L, &kTraversalsKey);
     lua_pushvalue(L, 1);
     lua_pushnil(L);
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // index 3 maps a table to its sorted keys, whose [0] is the current position
+  push_weak_table(L, &kTraversalsKey);  // index 3 maps a table to its sorted keys, whose [0] is the
+                                        // current position
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

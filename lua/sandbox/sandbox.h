@@ -46,6 +46,8 @@ void check_not_host_object(lua_State* L, int index);
 /// "table: 3" is the third object whose text was requested in this Lua state.
 const char* push_text_of(lua_State* L, int index, std::size_t* size);
 lua_Integer object_number(lua_State* L, int index);
+/// Pushes the table with weak keys that the registry has under `key`. The first call creates it.
+void push_weak_table(lua_State* L, const void* key);
 
 /// Adds the base functions for modules of the standard library to the table at the top of the
 /// stack.
