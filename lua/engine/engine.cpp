@@ -142,10 +142,10 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     while (!state.done.load() && !is_late && !is_closed()) turn(true);
     if (timer) loop_.cancel(*timer);
     if (state.done.load() || is_closed()) return {};
-    Error error;
-    error.kind = ErrorKind::kTimeout;
-    error.message = "the run has not ended within " + std::to_string(timeout_ms) + " ms";
-    return error;
+    return Error{ErrorKind::kTimeout,
+                 "the run has not ended within " + std::to_string(timeout_ms) + " ms",
+                 {},
+                 {}};
   }
 
   NativeTable& natives() { return natives_; }

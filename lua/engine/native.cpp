@@ -135,11 +135,11 @@ class NativeTable::Pending final : public HostCall, public std::enable_shared_fr
   }
   void time_out() {
     timer_.reset();
-    Error error;
-    error.kind = ErrorKind::kTimeout;
-    error.message = "ctx.host." + state_->function + " gave no answer within " +
-                    std::to_string(entry_->function.timeout_ms) + " ms";
-    finish(error);
+    const std::string limit = std::to_string(entry_->function.timeout_ms) + " ms";
+    finish(Error{ErrorKind::kTimeout,
+                 "ctx.host." + state_->function + " gave no answer within " + limit,
+                 {},
+                 {}});
   }
   void leave() {
     state_->over.store(true);

@@ -72,14 +72,10 @@ void split_place(Error& error) {
 
 void push_error(lua_State* L, const Error& error) {
   lua_createtable(L, 0, 4);
-  auto set = [L](const char* key, std::string_view text) {
-    lua_pushlstring(L, text.data(), text.size());
-    lua_setfield(L, -2, key);
-  };
-  set("kind", to_string(error.kind));
-  set("message", error.message);
-  if (!error.hint.empty()) set("hint", error.hint);
-  if (!error.at.empty()) set("at", error.at);
+  set_text(L, "kind", to_string(error.kind));
+  set_text(L, "message", error.message);
+  if (!error.hint.empty()) set_text(L, "hint", error.hint);
+  if (!error.at.empty()) set_text(L, "at", error.at);
   luaL_setmetatable(L, kErrorMetatable);
 }
 
@@ -100,14 +96,9 @@ int raise_error(lua_State* L, const Error& error) {
 
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint) {
   lua_createtable(L, 0, 3);
-  std::string_view name = to_string(kind);
-  set_text(L, "kind", name);
-  lua_pushstring(L, message);
-  lua_setfield(L, -2, "message");
-  if (hint[0] != '\0') {
-    lua_pushstring(L, hint);
-    lua_setfield(L, -2, "hint");
-  }
+  set_text(L, "kind", to_string(kind));
+  set_text(L, "message", message);
+  if (hint[0] != '\0') set_text(L, "hint", hint);
   luaL_setmetatable(L, kErrorMetatable);
   return lua_error(L);
 }

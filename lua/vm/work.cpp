@@ -60,9 +60,7 @@ class Work final : public Operation {
       } catch (const std::bad_alloc&) {
         result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // this allocates nothing
       } catch (const std::exception& e) {
-        Error error;
-        error.message = std::string("internal error: ") + e.what();
-        result = error;
+        result = Error{ErrorKind::kFailed, std::string("internal error: ") + e.what(), {}, {}};
       }
       fn = nullptr;
       ended.count_down();
