@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "host/process/child/program.h"
 #include "host/process/keeper/keeper.h"
 #include "moonlet/engine.h"
 
@@ -42,15 +43,8 @@ std::string find_moonlet() {
     const std::string beside = program.substr(0, slash) + "/moonlet";
     if (is_executable(beside)) return beside;
   }
-  const char* path = getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const std::size_t colon = rest.find(':');
-    const std::string candidate = std::string(rest.substr(0, colon)) + "/moonlet";
-    if (candidate.size() > 8 && is_executable(candidate)) return absolute(candidate.c_str());
-    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
-  }
-  return {};
+  const auto found = find_program("moonlet", getenv("PATH"), {});
+  return found ? absolute(found->c_str()) : std::string();
 }
 
 }  // namespace
