@@ -60,15 +60,6 @@ void push_json(lua_State* L, const std::string& text) {
   lua_remove(L, -2);
 }
 
-Error kill_error(const LuaState& state) {
-  Error error;
-  error.kind = state.kill_kind();
-  error.message = state.killed();
-  error.at = state.killed_at();
-  error.hint = state.kill_hint();
-  return error;
-}
-
 Error of_exception(const std::exception& e) {
   Error error;
   if (const auto* system = dynamic_cast<const std::system_error*>(&e)) {
@@ -87,11 +78,10 @@ Command::Command(Host host, Request request, std::shared_ptr<RunState> state)
 
 Command::~Command() {
   if (phase_ != Phase::kDone) {
-    Error error;
-    error.kind = ErrorKind::kLost;
-    error.message = "the engine was closed before the run ended";
-    error.hint = "resume it: its record says what was done";
-    end(std::move(error));
+    end(Error{ErrorKind::kLost,
+              "the engine was closed before the run ended",
+              "resume it: its record says what was done",
+              {}});
   }
 }
 
@@ -167,7 +157,9 @@ bool Command::step_scheduler() {
     scheduler_->pump();
   }
   if (scheduler_->killed()) {
-    fail(kill_error(*lua_));
+    Error error = lua_->kill_error();
+    error.at = lua_->killed_at();
+    fail(error);
   } else if (task_->done()) {
     end(read_outcome());
   } else {
@@ -177,11 +169,11 @@ bool Command::step_scheduler() {
 }
 
 void Command::give_up() {
-  Error error;
-  error.message = "the script waits for something that can never happen";
-  error.hint = "each of its tasks waits for another task";
   try {
-    fail(error);
+    fail({ErrorKind::kFailed,
+          "the script waits for something that can never happen",
+          "each of its tasks waits for another task",
+          {}});
   } catch (const std::exception& e) {
     end(of_exception(e));
   }

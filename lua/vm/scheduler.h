@@ -125,8 +125,7 @@ class Scheduler {
   void cancel(CancelScope& scope, Error error);
   /// Returns the scope of the main task. Cancelling it ends all tasks.
   const std::shared_ptr<CancelScope>& root() const { return root_; }
-  bool killed() const { return !state_.killed().empty(); }
-  std::string kill_reason() const { return state_.killed(); }
+  bool killed() const { return state_.is_killed(); }
   /// Returns the message and traceback of the last task that failed, for the run's log.
   const std::string& last_traceback() const { return last_traceback_; }
 

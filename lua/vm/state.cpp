@@ -324,42 +324,35 @@ std::string in_seconds(std::int64_t ms) {
 }
 }  // namespace
 
-std::string LuaState::killed() const {
-  switch (kill_.load(std::memory_order_relaxed)) {
-    case kTime:
-      return "the script computed for " + in_seconds(limits_.run_ms) +
-             " without waiting for anything";
-    case kCancel:
-      return "cancelled by the user, while the script was computing";
-    case kBudget:
-      return "the run's wall-clock budget was used up, while the script was computing";
-    case kMemory:
-      return "the script used more than " + std::to_string(limits_.memory_bytes >> 20) +
-             " MB of memory";
-    default:
-      return {};
+Error LuaState::kill_error() const {
+  const int kill = kill_.load(std::memory_order_relaxed);
+  if (kill == kMemory) {
+    return {
+        ErrorKind::kLimit,
+        "the script used more than " + std::to_string(limits_.memory_bytes >> 20) + " MB of memory",
+        "let the script keep less in memory at once",
+        {}};
   }
-}
-
-std::string LuaState::kill_hint() const {
-  if (kill_.load(std::memory_order_relaxed) == kMemory)
-    return "let the script keep less in memory at once";
-  if (kill_.load(std::memory_order_relaxed) == kBudget) return "--budget wall=… gives it more time";
-  return "is this an endless loop? call ctx:yield() in a long one";
+  if (kill == kBudget) {
+    return {ErrorKind::kBudget,
+            "the run's wall-clock budget was used up, while the script was computing",
+            "--budget wall=… gives it more time",
+            {}};
+  }
+  constexpr const char* kEndless = "is this an endless loop? call ctx:yield() in a long one";
+  if (kill == kCancel) {
+    return {ErrorKind::kCancelled,
+            "cancelled by the user, while the script was computing",
+            kEndless,
+            {}};
+  }
+  return {ErrorKind::kLimit,
+          "the script computed for " + in_seconds(limits_.run_ms) + " without waiting for anything",
+          kEndless,
+          {}};
 }
 
 void LuaState::end_in(std::int64_t ms) { budget_end_.store(now_ns() + ms * 1'000'000); }
-
-ErrorKind LuaState::kill_kind() const {
-  switch (kill_.load(std::memory_order_relaxed)) {
-    case kCancel:
-      return ErrorKind::kCancelled;
-    case kBudget:
-      return ErrorKind::kBudget;
-    default:
-      return ErrorKind::kLimit;
-  }
-}
 
 void LuaState::revive() {
   cap_ = std::max(cap_, memory_used()) + 4 * kReserve;
@@ -514,7 +507,7 @@ void LuaState::tick(std::int64_t deadline, std::int64_t now) {
     kill_.compare_exchange_strong(none, reason);
   }
   if (limits_.interrupt_signal != 0) pthread_kill(lua_thread_, limits_.interrupt_signal);
-  if (++overdue_ticks_ == kStuckTicks && limits_.on_stuck) limits_.on_stuck(killed());
+  if (++overdue_ticks_ == kStuckTicks && limits_.on_stuck) limits_.on_stuck(kill_error().message);
 }
 
 }  // namespace moonlet

@@ -87,12 +87,11 @@ class LuaState {
   }
   /// Returns true while a script unwinds because of an interrupt.
   bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
-  /// Returns why Lua was killed; "" if it was not.
-  std::string killed() const;
-  /// Returns a hint for the user about what to do after the kill.
-  std::string kill_hint() const;
-  /// Returns the kind of the error after a kill: kLimit, kCancelled or kBudget.
-  ErrorKind kill_kind() const;
+  /// Returns why Lua was killed: kLimit, kCancelled or kBudget, with a hint for the user. Call it
+  /// only after a kill. Any thread.
+  Error kill_error() const;
+  /// Returns the "file:line" of the script when it was killed; "" if unknown.
+  const char* killed_at() const { return killed_at_; }
   /// Makes the run's time budget end in `ms`. Lua code that then does not await soon is killed.
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
@@ -117,9 +116,6 @@ class LuaState {
     const HostWork scope(L);
     return work();
   }
-
-  /// Returns the "file:line" of the script when it was killed; "" if unknown.
-  const char* killed_at() const { return killed_at_; }
 
   /// Lets Lua run again after a kill, for the host's final output.
   /// Drop all earlier tasks first, because a killed coroutine cannot be resumed.

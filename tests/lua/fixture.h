@@ -50,7 +50,7 @@ class LuaFixture {
       loop.fire_due();
       scheduler.pump();
     }
-    if (scheduler.killed()) return "killed: " + scheduler.kill_reason();
+    if (scheduler.killed()) return "killed: " + state.kill_error().message;
     return describe(*task);
   }
 
