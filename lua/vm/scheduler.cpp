@@ -1,8 +1,6 @@
 #include "lua/vm/scheduler.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <exception>
 #include <utility>
 
 #include "lua/vm/error.h"
@@ -15,13 +13,18 @@ namespace {
 const char kSchedulerKey = 0;
 const char kAwaitMarker = 0;
 
-class IdleOperation final : public Operation {
+/// PassiveOperation is completed by its owner, or by a cancel unless `is_shielded`.
+class PassiveOperation final : public Operation {
  public:
+  explicit PassiveOperation(bool is_shielded) : is_shielded_(is_shielded) {}
   using Operation::complete;
   bool is_passive() const override { return true; }
 
  private:
-  void start_cancel() override {}
+  void start_cancel() override {
+    if (!is_shielded_) complete();
+  }
+  const bool is_shielded_;
 };
 
 class SleepOperation final : public Operation, public std::enable_shared_from_this<SleepOperation> {
@@ -41,6 +44,12 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
   const bool watches_;
   Loop::TimerId timer_{};
 };
+
+/// Pushes the results of the await whose box is at the top of the stack.
+int push_results(lua_State* L) {
+  auto* pending = static_cast<Pending*>(lua_touserdata(L, -1));
+  return pending->push(L, *pending->operation);
+}
 
 }  // namespace
 
@@ -223,10 +232,7 @@ void Scheduler::check_now(lua_State* L) {
 bool Scheduler::hear_end() {
   if (!end_asked || !end_asked()) return false;
   if (root_->error_) return true;
-  Error error;
-  error.kind = ErrorKind::kCancelled;
-  error.message = "cancelled by the user";
-  cancel(*root_, std::move(error));
+  cancel(*root_, {ErrorKind::kCancelled, "cancelled by the user", {}, {}});
   return true;
 }
 
@@ -266,13 +272,7 @@ int Scheduler::finish_await(lua_State* L, int, lua_KContext context) {
   lua_settop(L, static_cast<int>(context));
   auto* pending = static_cast<Pending*>(lua_touserdata(L, -1));
   if (!pending->unchecked) of(L).check(L);
-  char text[256];
-  try {
-    return pending->push(L, *pending->operation);
-  } catch (const std::exception& e) {
-    std::snprintf(text, sizeof text, "internal error: %s", e.what());
-  }
-  return luaL_error(L, "%s", text);
+  return guard<push_results>(L);
 }
 
 void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms) {
@@ -405,7 +405,7 @@ void Scheduler::wake_cancelled() {
 }
 
 std::shared_ptr<Operation> Scheduler::wait_idle(const std::shared_ptr<CancelScope>& scope) {
-  auto operation = std::make_shared<IdleOperation>();
+  auto operation = std::make_shared<PassiveOperation>(true);
   if (scope->live_tasks_ == 0) {
     operation->complete();
   } else {
@@ -417,15 +417,7 @@ std::shared_ptr<Operation> Scheduler::wait_idle(const std::shared_ptr<CancelScop
 std::shared_ptr<Operation> Scheduler::wait_task(const std::shared_ptr<Task>& task) {
   // Each caller of join() gets its own operation, so that cancelling one does not affect the
   // others.
-  class Join final : public Operation {
-   public:
-    using Operation::complete;
-    bool is_passive() const override { return true; }
-
-   private:
-    void start_cancel() override { complete(); }
-  };
-  auto join = std::make_shared<Join>();
+  auto join = std::make_shared<PassiveOperation>(false);
   if (task->done()) {
     join->complete();
   } else {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "host/base/loop.h"
@@ -175,6 +176,16 @@ class Scheduler {
   /// Returns true if a coroutine has yielded because of an await.
   /// The wrappers of a script's coroutines then yield the await to their own caller.
   static bool is_await(lua_State* L, int nresults);
+  /// Waits for the operation that `start()` returns, and returns the results of `push`. Use it only
+  /// as `return scheduler.await_started(…);`. Lua errors skip the destructor of `start`.
+  template <typename Start>
+  int await_started(lua_State* L, PushResults push, Start start, bool unchecked = false) {
+    static_assert(std::is_trivially_destructible_v<Start>);
+    Pending& pending =
+        prepare(L, push, unchecked);  // may raise an error, so call it before start()
+    pending.operation = start();
+    return await(L);
+  }
   static int yield_await(lua_State* L, lua_KContext context, lua_KFunction continuation);
 
  private:
