@@ -1,22 +1,13 @@
 // core.audit compares the journal of a run with the files on disk.
 // Only record() writes, and only if no process is executing the run.
-#include <atomic>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
 
-#include "host/artifact/file/tree_digest.h"
 #include "host/process/client/audit.h"
+#include "host/artifact/file/tree_digest.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/core/run.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
-#include "lua/vm/state.h"
-#include "lua/vm/work.h"
 
 namespace moonlet {
 
@@ -26,18 +17,11 @@ using nlohmann::json;
 
 /// story(home, run, value?) compares a run's journal with its files and returns the result.
 /// The table has the fields of audit_run(). `value` names a large value that run.json refers to.
-int audit_story(lua_State* L) {
-  lua_settop(L, 3);
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  const std::string_view value = lua_isnil(L, 3) ? std::string_view() : check_text(L, 3);
-  auto& stop = push_box<std::atomic<bool>>(L, false);
-  push_work(L) = [&home, id, value, &stop]() -> Result<json> {
-    auto run = RunRegistry(home).open(id);
-    if (!run) return run.error();
-    return audit_run(run->dir(), std::string(value), &stop);
-  };
-  return await_work(L, &stop);
+Result<json> audit_story(Home& home, std::string_view id, std::optional<std::string_view> value,
+                         std::atomic<bool>& stop) {
+  auto run = RunRegistry(home).open(id);
+  if (!run) return run.error();
+  return audit_run(run->dir(), std::string(value.value_or("")), &stop);
 }
 
 json to_json(const TreeEntry& entry) {
@@ -51,7 +35,16 @@ json to_json(const TreeEntry& entry) {
   return value;
 }
 
-Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& options) {
+/// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }.
+/// Skips the named files. Lists large files by size, without a hash. Folders at the depth `fold`
+/// become single entries. Without `fold`, the depth depends on the number of files.
+Result<json> audit_tree(const Dir& root, std::string_view path,
+                        const std::vector<std::string>& skip, std::optional<int> fold,
+                        std::atomic<bool>& stop) {
+  TreeOptions options;
+  options.skip = skip;
+  options.fold = fold.value_or(-1);
+  options.stop = &stop;
   auto dir = root.dir(path);
   if (!dir) return dir.error();
   auto digest = digest_tree(*dir, options);
@@ -63,48 +56,13 @@ Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& opt
   return result;
 }
 
-/// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }.
-/// Skips the named files. Lists large files by size, without a hash. Folders at the depth `fold`
-/// become single entries. Without `fold`, the depth depends on the number of files.
-int audit_tree(lua_State* L) {
-  const Dir& root = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  auto& options = push_box<TreeOptions>(L);
-  options.fold = static_cast<int>(luaL_optinteger(L, 4, -1));
-  const auto count = static_cast<lua_Integer>(lua_rawlen(L, 3));
-  for (lua_Integer i = 1; i <= count; ++i) {
-    lua_rawgeti(L, 3, i);
-    options.skip.emplace_back(check_text(L, -1));
-    lua_pop(L, 1);
-  }
-  auto& stop = push_box<std::atomic<bool>>(L, false);
-  options.stop = &stop;
-  push_work(L) = [&root, path, &options] { return tree(root, path, options); };
-  return await_work(L, &stop);
-}
-
 /// beginning(dir, path, bytes?, durable?) hashes a file or its first bytes: { bytes, sha256 }.
 /// With `durable`, first waits until these bytes are on the disk.
-int audit_beginning(lua_State* L) {
-  lua_settop(L, 4);
-  const Dir& root = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  auto& bytes = push_box<std::optional<std::uint64_t>>(L);
-  if (!lua_isnoneornil(L, 3)) bytes = static_cast<std::uint64_t>(luaL_checkinteger(L, 3));
-  const Durable durable = lua_toboolean(L, 4) != 0 ? Durable::kYes : Durable::kNo;
-  push_work(L) = [&root, path, &bytes, durable]() -> Result<json> {
-    auto digest = digest_file(root, path, bytes, durable);
-    if (!digest) return digest.error();
-    return json{{"bytes", digest->bytes}, {"sha256", digest->sha256}};
-  };
-  return await_work(L);
-}
-
-int push_failure(lua_State* L, const Error& error) {
-  lua_pushnil(L);
-  push_error(L, error);
-  return 2;
+Result<json> audit_beginning(const Dir& root, std::string_view path,
+                             std::optional<std::uint64_t> bytes, Durable durable) {
+  auto digest = digest_file(root, path, bytes, durable);
+  if (!digest) return digest.error();
+  return json{{"bytes", digest->bytes}, {"sha256", digest->sha256}};
 }
 
 int record_locked(lua_State* L, Operation& operation) {
@@ -129,7 +87,7 @@ int record_locked(lua_State* L, Operation& operation) {
   } else {
     amended = lock.error();
   }
-  if (!amended) return push_failure(L, amended.error());
+  if (!amended) return detail::push_failure(L, amended.error());
   lua_pushboolean(L, amended->done);
   if (!amended->unrecorded) return 1;
   push_error(L, *amended->unrecorded);
@@ -154,7 +112,7 @@ int audit_record(lua_State* L) {
   Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);
   auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
   waiting = RunRegistry(home).lock(Services::of(L).loop, id);
-  if (!waiting) return push_failure(L, waiting.error());
+  if (!waiting) return detail::push_failure(L, waiting.error());
   pending.operation = std::move(*waiting);
   lua_pop(L, 1);
   return Scheduler::of(L).await(L);
@@ -163,9 +121,9 @@ int audit_record(lua_State* L) {
 }  // namespace
 
 const luaL_Reg kCoreAudit[] = {
-    {"story", guard<audit_story>},
-    {"tree", guard<audit_tree>},
-    {"beginning", guard<audit_beginning>},
+    {"story", working<audit_story>},
+    {"tree", working<audit_tree>},
+    {"beginning", working<audit_beginning>},
     {"record", guard<audit_record>},
     {nullptr, nullptr},
 };

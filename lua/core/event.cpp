@@ -1,17 +1,12 @@
 // core.event passes a run's events to the user or a program, and to events.jsonl.
-#include <string>
-#include <utility>
 
+#include "host/telemetry/event.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/driver/run_driver.h"
-#include "host/telemetry/event.h"
 #include "host/telemetry/sink.h"
 #include "lua/core/core.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
-#include "lua/vm/services.h"
-#include "lua/vm/value.h"
+#include "lua/vm/bind.h"
 
 namespace moonlet {
 
@@ -46,21 +41,16 @@ bool print_message(Services& services, const Event& event) {
 /// "messages": log lines of scripts, and warnings
 /// "prompt": like "messages", above a live view if there is a terminal
 /// "none": nothing
-int event_display(lua_State* L) {
-  const std::string_view mode = luaL_checkstring(L, 1);
-  Services& services = Services::of(L);
+void event_display(Services& services, std::string_view mode) {
+  const auto print = [&services](const Event& event) { return print_message(services, event); };
+  if (mode == "prompt" && services.show_live(print)) return;
+  if ((mode == "live" || mode == "watch") && services.show_live(nullptr, mode == "watch")) return;
   if (mode == "events") {
     services.show([&services](const Event& event) {
       if (services.print) services.print(1, json_text(to_json(event)) + "\n");
     });
-  } else if (mode == "prompt" && services.show_live([&](const Event& event) {
-               return print_message(services, event);
-             })) {
-    return 0;
   } else if (mode == "messages" || mode == "prompt") {
-    services.show([&services](const Event& event) { print_message(services, event); });
-  } else if ((mode == "live" || mode == "watch") && services.show_live(nullptr, mode == "watch")) {
-    return 0;
+    services.show(print);
   } else if (mode == "plain" || mode == "live" || mode == "watch") {
     services.show([&services, all = mode == "plain"](const Event& event) {
       if (!all && !is_told_to_pipes(event)) return;
@@ -70,7 +60,6 @@ int event_display(lua_State* L) {
   } else {
     services.show(nullptr);
   }
-  return 0;
 }
 
 /// Builds an event from the arguments type, ms since 1970, run, step or nil, and data.
@@ -111,23 +100,12 @@ int event_replay(lua_State* L) {
 }
 
 /// kinds() returns kinds.json as a table
-int event_kinds(lua_State* L) {
-  auto& kinds = push_box<nlohmann::json>(L);
-  kinds = nlohmann::json::parse(kEventKindsJson);
-  push_value(L, kinds);
-  return 1;
-}
+nlohmann::json event_kinds() { return nlohmann::json::parse(kEventKindsJson); }
 
 /// start(file): appends the run's events to `file` below `.agent`. The numbers of the events
 /// continue from the last event in the file.
-int event_start(lua_State* L) {
-  std::size_t size = 0;
-  const char* path = luaL_checklstring(L, 1, &size);
-  RunDriver& run = check_run(L);
-  auto& opened = push_box<Result<void>>(L);
-  opened = run.open_events({path, size}, *Services::of(L).bus);
-  if (!opened) return raise_error(L, opened.error());
-  return 0;
+Result<void> event_start(RunDriver& run, Services& services, std::string_view path) {
+  return run.open_events(path, *services.bus);
 }
 
 /// Emits the lines that a script logged before its run had an id.
@@ -167,9 +145,9 @@ int event_emit(lua_State* L) {
 }  // namespace
 
 const luaL_Reg kCoreEvent[] = {
-    {"display", guard<event_display>},
-    {"start", guard<event_start>},
-    {"kinds", guard<event_kinds>},
+    {"display", raising<event_display>},
+    {"start", raising<event_start>},
+    {"kinds", raising<event_kinds>},
     {"line", guard<event_line>},
     {"replay", guard<event_replay>},
     {"emit", guard<event_emit>},

@@ -9,22 +9,14 @@
 #include <cerrno>
 #include <ctime>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "host/artifact/file/dir.h"
 #include "host/artifact/file/startup_files.h"
 #include "host/artifact/run/manifest.h"
 #include "host/base/append_lines.h"
-#include "host/base/release.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
-#include "lua/vm/services.h"
-#include "lua/vm/state.h"
-#include "lua/vm/value.h"
+#include "lua/vm/bind.h"
 
 namespace moonlet {
 
@@ -62,12 +54,6 @@ const char* kind_name(EntryKind kind) {
   return "special file";
 }
 
-int push_failure(lua_State* L, const Error& error) {
-  lua_pushnil(L);
-  push_error(L, error);
-  return 2;
-}
-
 /// If many folders are open, collects garbage to close unused ones before the process runs out of
 /// descriptors.
 void collect_folders(lua_State* L, Services& services) {
@@ -88,7 +74,7 @@ int push_folder(lua_State* L, Result<Dir> (*open)(std::string)) {
   collect_folders(L, services);
   auto& opened = push_box<std::optional<Result<Dir>>>(L);
   opened = open(std::string(path));
-  if (!opened->ok()) return push_failure(L, opened->error());
+  if (!opened->ok()) return detail::push_failure(L, opened->error());
   auto& box = push_box<DirBox>(L);
   box.dir = std::move(**opened);
   box.open = services.open_folders;
@@ -109,58 +95,18 @@ int file_make_root(lua_State* L) {
 
 /// make_new(path) makes a folder with mode 0700.
 /// Returns true, false if the name is taken, or nil and an error.
-int file_make_new(lua_State* L) {
-  const std::string_view path = check_text(L, 1);
-  auto& made = push_box<std::optional<Result<bool>>>(L);
-  made = Dir::make_new(std::string(path));
-  if (!made->ok()) return push_failure(L, made->error());
-  lua_pushboolean(L, **made);
-  return 1;
-}
+Result<bool> file_make_new(std::string_view path) { return Dir::make_new(std::string(path)); }
 
 /// write(dir, path, text, durable?) replaces a file atomically, and waits for the disk unless
 /// `durable` is false. Returns true, or nil and an error.
-int file_write(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  const std::string_view text = check_text(L, 3);
-  const bool skips_sync = lua_isboolean(L, 4) && lua_toboolean(L, 4) == 0;
-  auto& wrote = push_box<Result<void>>(L);
-  {
-    const LuaState::HostWork work(L);
-    wrote = dir.write_file(path, text, skips_sync ? Durable::kNo : Durable::kYes);
-  }
-  if (!wrote) return push_failure(L, wrote.error());
-  lua_pushboolean(L, 1);
-  return 1;
+Result<void> file_write(const Dir& dir, std::string_view path, std::string_view text,
+                        std::optional<bool> durable) {
+  return dir.write_file(path, text, durable.value_or(true) ? Durable::kYes : Durable::kNo);
 }
 
 /// remove(dir, path) removes a file, or a folder with its content. Returns true, or nil and an
 /// error
-int file_remove(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  auto& removed = push_box<Result<void>>(L);
-  {
-    const LuaState::HostWork work(L);
-    removed = dir.remove_tree(path);
-  }
-  if (!removed) return push_failure(L, removed.error());
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-/// rename(dir, from, to) renames a file. Replaces a file `to`. Returns true, or nil and an error
-int file_rename(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view from = check_text(L, 2);
-  const std::string_view to = check_text(L, 3);
-  auto& renamed = push_box<Result<void>>(L);
-  renamed = dir.rename(from, to);
-  if (!renamed) return push_failure(L, renamed.error());
-  lua_pushboolean(L, 1);
-  return 1;
-}
+Result<void> file_remove(const Dir& dir, std::string_view path) { return dir.remove_tree(path); }
 
 /// lock(dir, name, ms?, holder?) locks a file and returns a handle, or nil, an error and a flag.
 /// Waits at most `ms`, by default 2000. The flag is true if another process has the lock.
@@ -189,7 +135,7 @@ int file_lock(lua_State* L) {
     // Close the descriptor now, because the garbage collector may run much later.
     handle = Fd();
     failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
-    push_failure(L, failure);
+    detail::push_failure(L, failure);
     lua_pushboolean(L, why == EWOULDBLOCK);
     return 3;
   }
@@ -207,51 +153,38 @@ int file_unlock(lua_State* L) {
   return 0;
 }
 
+using FileParts = std::tuple<std::string, std::nullptr_t, bool, lua_Integer>;
+
+Error wrong_size() { return {ErrorKind::kInvalid, "0 to 256 MB expected", {}, {}}; }
+
 /// read(dir, path, cap) reads at most `cap` bytes of a file.
 /// Returns the text, nil, whether it is truncated, and the file's size; or nil and an error.
-int file_read(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  const lua_Integer cap = luaL_checkinteger(L, 3);
-  luaL_argcheck(L, cap >= 0 && cap <= kLargestRead, 3, "0 to 256 MB expected");
-  auto& read = push_box<Result<FileBytes>>(L, Error{});
-  read = dir.read_file(path, static_cast<std::size_t>(cap));
-  if (!read) return push_failure(L, read.error());
-  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  release(read->bytes);  // free the memory before the garbage collector runs
-  lua_pushnil(L);
-  lua_pushboolean(L, read->cut);
-  lua_pushinteger(L, static_cast<lua_Integer>(read->size));
-  return 4;
+Result<FileParts> file_read(const Dir& dir, std::string_view path, lua_Integer cap) {
+  if (cap < 0 || cap > kLargestRead) return wrong_size();
+  auto read = dir.read_file(path, static_cast<std::size_t>(cap));
+  if (!read) return read.error();
+  return FileParts(std::move(read->bytes), nullptr, read->cut,
+                   static_cast<lua_Integer>(read->size));
 }
 
 /// part(dir, path, from, size) returns `size` bytes of a file from an offset, or nil and an error
-int file_part(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  const lua_Integer from = luaL_checkinteger(L, 3);
-  const lua_Integer size = luaL_checkinteger(L, 4);
-  luaL_argcheck(L, from >= 0, 3, "0 or more expected");
-  luaL_argcheck(L, size >= 0 && size <= kLargestRead, 4, "0 to 256 MB expected");
-  auto& file = push_box<Result<Fd>>(L, Error{});
-  auto& text = push_box<std::string>(L);
-  file = dir.open_read(path);
-  if (!file) return push_failure(L, file.error());
-  text.resize(static_cast<std::size_t>(size));
+Result<std::string> file_part(const Dir& dir, std::string_view path, lua_Integer from,
+                              lua_Integer size) {
+  if (from < 0 || size < 0 || size > kLargestRead) return wrong_size();
+  auto file = dir.open_read(path);
+  if (!file) return file.error();
+  std::string text(static_cast<std::size_t>(size), '\0');
   std::size_t had = 0;
   while (had < text.size()) {
     const ssize_t got = ::pread(file->get(), text.data() + had, text.size() - had,
                                 static_cast<off_t>(from) + static_cast<off_t>(had));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return push_failure(L, Error::from_errno(errno, "read", dir.path_of(path)));
+    if (got < 0) return Error::from_errno(errno, "read", dir.path_of(path));
     if (got == 0) break;
     had += static_cast<std::size_t>(got);
   }
-  // Free the text now, because the garbage collector may run late.
-  file = Error{};
-  lua_pushlstring(L, text.data(), had);
-  release(text);
-  return 1;
+  text.resize(had);
+  return text;
 }
 
 /// stat(dir, path) returns {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error.
@@ -261,7 +194,7 @@ int file_stat(lua_State* L) {
   const std::string_view path = check_text(L, 2);
   auto& info = push_box<Result<FileInfo>>(L, Error{});
   info = dir.stat(path);
-  if (!info) return push_failure(L, info.error());
+  if (!info) return detail::push_failure(L, info.error());
   lua_createtable(L, 0, 6);
   lua_pushstring(L, kind_name(info->kind));
   lua_setfield(L, -2, "type");
@@ -280,7 +213,7 @@ int file_list(lua_State* L) {
   const std::string_view path = check_text(L, 2);
   auto& listing = push_box<Result<Listing>>(L, Error{});
   listing = dir.list(path, kMostEntries);
-  if (!listing) return push_failure(L, listing.error());
+  if (!listing) return detail::push_failure(L, listing.error());
   lua_createtable(L, static_cast<int>(listing->entries.size()), 0);
   lua_Integer count = 0;
   for (const Entry& entry : listing->entries) {
@@ -336,35 +269,19 @@ int file_take(lua_State* L) {
 
 /// is_startup(path, writes) returns true if the path is a startup file; see is_startup_file()
 int file_is_startup(lua_State* L) {
-  const std::string_view path = check_text(L, 1);
-  lua_settop(L, 2);  // makes index 2 nil if `writes` is missing
-  auto& writes = push_box<std::vector<std::string>>(L);
-  if (!lua_isnoneornil(L, 2)) {
-    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
-      writes.emplace_back(check_text(L, -1));
-      lua_pop(L, 1);
-    }
-  }
-  lua_pushboolean(L, is_startup_file(path, writes));
-  return 1;
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) lua_newtable(L), lua_replace(L, 2);
+  return raising<is_startup_file>(L);
 }
 
 /// append(dir, path, lines) appends lines to a file. Returns true, or nil and an error.
 /// If the file ends with a partial line, for example after a kill, first starts a new line.
-int file_append(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_text(L, 2);
-  const std::string_view lines = check_text(L, 3);
-  auto& file = push_box<Result<Fd>>(L, dir.open_append(path));
-  auto& failure = push_box<std::optional<Error>>(L);
-  if (!file) {
-    failure = file.error();
-  } else if (const int number = append_lines(file->get(), lines); number != 0) {
-    failure = Error::from_errno(number, "write", std::string(path));
-  }
-  if (failure) return push_failure(L, *failure);
-  lua_pushboolean(L, 1);
-  return 1;
+Result<void> file_append(const Dir& dir, std::string_view path, std::string_view lines) {
+  auto file = dir.open_append(path);
+  if (!file) return file.error();
+  const int number = append_lines(file->get(), lines);
+  if (number != 0) return Error::from_errno(number, "write", std::string(path));
+  return {};
 }
 
 }  // namespace
@@ -376,21 +293,21 @@ const Dir& check_dir(lua_State* L, int index) {
 }
 
 const luaL_Reg kCoreFile[] = {
-    {"append", guard<file_append>},
+    {"append", returning<file_append>},
     {"load", guard<file_load>},
     {"take", guard<file_take>},
     {"root", guard<file_root>},
     {"make_root", guard<file_make_root>},
-    {"write", guard<file_write>},
-    {"read", guard<file_read>},
-    {"part", guard<file_part>},
+    {"write", returning<file_write, kHostWork>},
+    {"read", returning<file_read>},
+    {"part", returning<file_part>},
     {"lock", guard<file_lock>},
-    {"remove", guard<file_remove>},
+    {"remove", returning<file_remove, kHostWork>},
     {"unlock", guard<file_unlock>},
     {"stat", guard<file_stat>},
     {"list", guard<file_list>},
-    {"rename", guard<file_rename>},
-    {"make_new", guard<file_make_new>},
+    {"rename", returning<&Dir::rename>},
+    {"make_new", returning<file_make_new>},
     {"is_startup", guard<file_is_startup>},
     {nullptr, nullptr},
 };

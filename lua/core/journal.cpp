@@ -202,32 +202,18 @@ int journal_note(lua_State* L) {
 /// Returns { records, fenced, torn_bytes, line?, why? }, or nil and an error. `fenced` is the
 /// number of lines that do not count, because their writer had lost the run's lock. `torn_bytes` is
 /// the size of an incomplete last line. `line` and `why` describe the first damaged line.
-int journal_verify(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  auto& report = push_box<Result<JournalReport>>(L, Error{});
-  {
-    auto run = RunRegistry(home).open(id);
-    report = run.ok() ? verify_journal(run->dir()) : Result<JournalReport>(run.error());
-  }
-  if (!report) {
-    lua_pushnil(L);
-    push_error(L, report.error());
-    return 2;
-  }
-  lua_createtable(L, 0, 5);
-  const auto set = [L](const char* key, std::uint64_t value) {
-    lua_pushinteger(L, static_cast<lua_Integer>(value));
-    lua_setfield(L, -2, key);
-  };
-  set("records", report->records);
-  set("fenced", report->fenced);
-  set("torn_bytes", report->torn_bytes);
+Result<nlohmann::json> journal_verify(Home& home, std::string_view id) {
+  auto run = RunRegistry(home).open(id);
+  if (!run) return run.error();
+  const auto report = verify_journal(run->dir());
+  if (!report) return report.error();
+  nlohmann::json facts = {
+      {"records", report->records}, {"fenced", report->fenced}, {"torn_bytes", report->torn_bytes}};
   if (report->damage) {
-    set("line", report->damage->line);
-    set_text(L, "why", report->damage->why);
+    facts["line"] = report->damage->line;
+    facts["why"] = report->damage->why;
   }
-  return 1;
+  return facts;
 }
 
 }  // namespace
@@ -238,7 +224,7 @@ const luaL_Reg kCoreJournal[] = {
     {"value", guard<journal_value>},
     {"append", guard<journal_append>},
     {"note", guard<journal_note>},
-    {"verify", guard<journal_verify>},
+    {"verify", returning<journal_verify>},
     {nullptr, nullptr},
 };
 

@@ -4,8 +4,8 @@
 // ledger.
 #include <algorithm>
 #include <initializer_list>
-#include <string>
-#include <utility>
+#include <iterator>
+#include <map>
 
 #include "host/artifact/ledger/ledger.h"
 #include "host/artifact/ledger/record.h"
@@ -15,11 +15,26 @@
 #include "host/base/clock.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
-#include "lua/vm/work.h"
+#include "lua/vm/bind.h"
 
 namespace moonlet {
+
+using Filter = std::map<std::string, std::string, std::less<>>;
+
+/// A table whose fields with a string are read, and others ignored.
+template <>
+struct Argument<const Filter&> {
+  static constexpr int kCount = 1;
+  static const Filter& read(lua_State* L, int index) {
+    luaL_checktype(L, index, LUA_TTABLE);
+    auto& filter = push_box<Filter>(L);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+      if (lua_type(L, -1) != LUA_TSTRING || lua_type(L, -2) != LUA_TSTRING) continue;
+      filter.emplace(check_text(L, -2), check_text(L, -1));
+    }
+    return filter;
+  }
+};
 
 namespace {
 
@@ -102,6 +117,12 @@ json to_json(const std::vector<Row>& rows) {
   return list;
 }
 
+json to_json(const LedgerRecord& record) {
+  json run = to_json(record.run);
+  run["steps"] = to_json(record.steps);
+  return run;
+}
+
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
 /// How long to wait if another process has locked the ledger. A rebuild that the user asked for
@@ -109,231 +130,164 @@ json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", 
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 
-/// Returns a function that calls `use` with the ledger of `home`. The function runs on a worker
-/// thread.
-template <typename Fn>
-WorkFunction with_ledger(Home& home, Fn use) {
-  return [&home, use = std::move(use)]() -> Result<json> {
-    auto ledger = home.ledger();
-    if (!ledger) return ledger.error();
-    if (*ledger != nullptr) {
-      (*ledger)->set_patience(kPatienceMs);
-      return use(**ledger, **home.existing());
-    }
-    Error error;
-    error.kind = ErrorKind::kInvalid;
-    error.message = "there are no runs here";
-    return error;
-  };
+Result<Ledger*> open_ledger(Home& home) {
+  auto ledger = home.ledger();
+  if (!ledger) return ledger.error();
+  if (*ledger == nullptr) return Error{ErrorKind::kInvalid, "there are no runs here", {}, {}};
+  (*ledger)->set_patience(kPatienceMs);
+  return *ledger;
 }
 
-Result<json> done(const Result<void>& result) {
+/// Returns the result of `use`, called with the ledger of `home`, as JSON.
+template <typename Fn>
+Result<json> with_ledger(Home& home, Fn use) {
+  auto ledger = open_ledger(home);
+  if (!ledger) return ledger.error();
+  auto result = use(**ledger);
   if (!result) return result.error();
-  return json(true);
+  return to_json(*result);
 }
 
 /// put(home, id, text of run.json) writes the rows of a run. Returns true, or nil and an error
-int ledger_put(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  const std::string_view text = check_text(L, 3);  // the stack keeps both texts alive
-  push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
-    auto record = ledger_record(id, text);
-    if (!record) return record.error();
-    return done(ledger.put_record(*record));
-  });
-  return await_work(L);
+Result<void> ledger_put(Home& home, std::string_view id, std::string_view text) {
+  auto ledger = open_ledger(home);
+  if (!ledger) return ledger.error();
+  auto record = ledger_record(id, text);
+  return record ? (*ledger)->put_record(*record) : record.error();
 }
 
 /// forget(home, id) deletes the rows of a removed run. Returns true, or nil and an error
-int ledger_forget(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  push_work(L) = with_ledger(home, [id](Ledger& ledger, const Dir&) -> Result<json> {
-    return done(ledger.remove_run(id));
-  });
-  return await_work(L);
+Result<void> ledger_forget(Home& home, std::string_view id) {
+  auto ledger = open_ledger(home);
+  return ledger ? (*ledger)->remove_run(id) : ledger.error();
 }
 
-void set_filter(lua_State* L, const char* key, std::string& text) {
-  if (lua_getfield(L, 2, key) == LUA_TSTRING) text = check_text(L, -1);
-  lua_pop(L, 1);
+std::string text_in(const Filter& filter, std::string_view key) {
+  const auto at = filter.find(key);
+  return at == filter.end() ? std::string() : at->second;
+}
+
+UsageFilter usage_filter(const Filter& filter) {
+  UsageFilter wanted;
+  wanted.run = text_in(filter, "run");
+  wanted.preset = text_in(filter, "preset");
+  wanted.runner = text_in(filter, "runner");
+  wanted.model = text_in(filter, "model");
+  wanted.since_day = text_in(filter, "since");
+  wanted.until_day = text_in(filter, "until");
+  return wanted;
 }
 
 /// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) returns runs, newest
 /// first
-int ledger_list(lua_State* L) {
-  Home& home = check_home(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  const auto limit = static_cast<std::size_t>(luaL_checkinteger(L, 3));
-  auto& filter = push_box<RunFilter>(L);
-  auto& before = push_box<std::string>(L);
-  set_filter(L, "task", filter.task);
-  set_filter(L, "preset", filter.preset);
-  set_filter(L, "verdict", filter.verdict);
-  set_filter(L, "status", filter.status);
-  set_filter(L, "parent", filter.parent);
-  set_filter(L, "before", before);
-  push_work(L) =
-      with_ledger(home, [&filter, &before, limit](Ledger& ledger, const Dir&) -> Result<json> {
-        auto runs = ledger.list_runs(filter, limit, before);
-        if (!runs) return runs.error();
-        return to_json(*runs);
-      });
-  return await_work(L);
+Result<json> ledger_list(Home& home, const Filter& filter, std::size_t limit) {
+  RunFilter wanted;
+  wanted.task = text_in(filter, "task");
+  wanted.preset = text_in(filter, "preset");
+  wanted.verdict = text_in(filter, "verdict");
+  wanted.status = text_in(filter, "status");
+  wanted.parent = text_in(filter, "parent");
+  return with_ledger(home, [&](Ledger& ledger) {
+    return ledger.list_runs(wanted, limit, text_in(filter, "before"));
+  });
 }
 
 /// get(home, id) returns a run with its steps
-int ledger_get(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  push_work(L) = with_ledger(home, [id](Ledger& ledger, const Dir&) -> Result<json> {
-    auto record = ledger.get_record(id);
-    if (!record) return record.error();
-    json run = to_json(record->run);
-    run["steps"] = to_json(record->steps);
-    return run;
-  });
-  return await_work(L);
+Result<json> ledger_get(Home& home, std::string_view id) {
+  return with_ledger(home, [&](Ledger& ledger) { return ledger.get_record(id); });
 }
 
 /// usage(home, {run?, runner?, model?, since?, until?}, by) returns the summed usage as { totals, …
 /// }.
 /// `by` is how to group: all, day, runner, model, run or preset.
-int ledger_usage(lua_State* L) {
-  static const char* const kGroups[] = {"all", "day", "runner", "model", "run", "preset", nullptr};
-  Home& home = check_home(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  const auto by = static_cast<UsageBy>(luaL_checkoption(L, 3, "all", kGroups));
-  auto& filter = push_box<UsageFilter>(L);
-  set_filter(L, "run", filter.run);
-  set_filter(L, "runner", filter.runner);
-  set_filter(L, "model", filter.model);
-  set_filter(L, "since", filter.since_day);
-  set_filter(L, "until", filter.until_day);
-  push_work(L) = with_ledger(home, [&filter, by](Ledger& ledger, const Dir&) -> Result<json> {
-    auto totals = ledger.usage_totals(filter, by);
-    if (!totals) return totals.error();
-    return to_json(*totals);
-  });
-  return await_work(L);
+Result<json> ledger_usage(Home& home, const Filter& filter, std::string_view by) {
+  constexpr std::string_view kGroups[] = {"all", "day", "runner", "model", "run", "preset"};
+  const auto at = std::find(std::begin(kGroups), std::end(kGroups), by);
+  if (at == std::end(kGroups)) {
+    return Error{ErrorKind::kInvalid, "no usage by '" + std::string(by) + "'", {}, {}};
+  }
+  const auto group = static_cast<UsageBy>(at - std::begin(kGroups));
+  return with_ledger(
+      home, [&](Ledger& ledger) { return ledger.usage_totals(usage_filter(filter), group); });
 }
 
 /// attempts(home, {run?, preset?, runner?, model?}, limit) returns attempts of agents with their
 /// tokens and cost.
 /// Attempts of the newest runs come first.
-int ledger_attempts(lua_State* L) {
-  Home& home = check_home(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  const auto limit = static_cast<std::size_t>(luaL_checkinteger(L, 3));
-  auto& filter = push_box<UsageFilter>(L);
-  set_filter(L, "run", filter.run);
-  set_filter(L, "preset", filter.preset);
-  set_filter(L, "runner", filter.runner);
-  set_filter(L, "model", filter.model);
-  push_work(L) = with_ledger(home, [&filter, limit](Ledger& ledger, const Dir&) -> Result<json> {
-    auto attempts = ledger.list_usage(filter, limit);
-    if (!attempts) return attempts.error();
-    return to_json(*attempts);
-  });
-  return await_work(L);
+Result<json> ledger_attempts(Home& home, const Filter& filter, std::size_t limit) {
+  return with_ledger(
+      home, [&](Ledger& ledger) { return ledger.list_usage(usage_filter(filter), limit); });
 }
 
 /// differs(home, id, text of run.json) returns a list of differences between run.json and the
 /// ledger
-int ledger_differs(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  const std::string_view text = check_text(L, 3);
-  push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
-    auto should_be = ledger_record(id, text);
-    if (!should_be) return should_be.error();
-    auto is = ledger.get_record(id);
-    if (is.ok()) return json(ledger_differences(*is, *should_be));
-    if (is.error().kind != ErrorKind::kInvalid) return is.error();
-    return json::array({"it is not there"});
-  });
-  return await_work(L);
+Result<json> ledger_differs(Home& home, std::string_view id, std::string_view text) {
+  auto ledger = open_ledger(home);
+  if (!ledger) return ledger.error();
+  auto should_be = ledger_record(id, text);
+  if (!should_be) return should_be.error();
+  auto is = (*ledger)->get_record(id);
+  if (is.ok()) return json(ledger_differences(*is, *should_be));
+  if (is.error().kind != ErrorKind::kInvalid) return is.error();
+  return json::array({"it is not there"});
 }
 
 /// strays(home) returns a list of texts, such as "usage of R-077". Each names the rows of a run
 /// that is not in the ledger.
-int ledger_strays(lua_State* L) {
-  Home& home = check_home(L, 1);
-  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
-    auto found = ledger.strays();
-    if (!found) return found.error();
-    return json(*found);
-  });
-  return await_work(L);
+Result<std::vector<std::string>> ledger_strays(Home& home) {
+  auto ledger = open_ledger(home);
+  return ledger ? (*ledger)->strays() : ledger.error();
 }
 
 /// present(home) returns two flags: whether the ledger exists, and whether it must be rebuilt
-int ledger_present(lua_State* L) {
-  Home& home = check_home(L, 1);
-  bool present = false;
-  bool stale = false;
-  if (auto ledger = home.ledger(); ledger.ok() && *ledger != nullptr) {
-    present = (*ledger)->present();
-    stale = is_ledger_stale(**home.existing());
-  }
-  lua_pushboolean(L, present);
-  lua_pushboolean(L, stale);
-  return 2;
+std::tuple<bool, bool> ledger_present(Home& home) {
+  auto ledger = home.ledger();
+  if (!ledger || *ledger == nullptr) return {false, false};
+  return {(*ledger)->present(), is_ledger_stale(**home.existing())};
 }
 
 /// mark_stale(home): makes the next use rebuild the ledger. Call it after a failed put().
-int ledger_mark_stale(lua_State* L) {
-  Home& home = check_home(L, 1);
-  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
-    (void)mark_ledger_stale(**agent);
-  }
-  return 0;
+void ledger_mark_stale(Home& home) {
+  auto agent = home.existing();
+  if (agent && *agent != nullptr) (void)mark_ledger_stale(**agent);
 }
 
 /// rebuild(home) rebuilds the ledger from the runs' files, even if it is damaged.
 /// Returns {runs, skipped}, or nil and an error.
-int ledger_rebuild(lua_State* L) {
-  Home& home = check_home(L, 1);
-  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
+Result<json> ledger_rebuild(Home& home) {
+  return with_ledger(home, [&](Ledger& ledger) -> Result<LedgerFill> {
+    const Dir& agent = **home.existing();
     ledger.set_patience(kPatienceOfRebuildMs);
     const bool was_stale = is_ledger_stale(agent);
     if (auto unmarked = unmark_ledger_stale(agent); !unmarked) return unmarked.error();
     auto fill = rebuild_ledger(ledger, agent);
-    if (fill.ok()) return to_json(*fill);
-    if (was_stale) (void)mark_ledger_stale(agent);
-    return fill.error();
+    if (!fill && was_stale) (void)mark_ledger_stale(agent);
+    return fill;
   });
-  return await_work(L);
 }
 
 /// complete(home) adds the runs that are on disk but not in the ledger.
 /// Returns {runs, skipped}, or nil and an error.
-int ledger_complete(lua_State* L) {
-  Home& home = check_home(L, 1);
-  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
-    auto fill = complete_ledger(ledger, agent);
-    if (!fill) return fill.error();
-    return to_json(*fill);
-  });
-  return await_work(L);
+Result<json> ledger_complete(Home& home) {
+  return with_ledger(home,
+                     [&](Ledger& ledger) { return complete_ledger(ledger, **home.existing()); });
 }
 
 }  // namespace
 
 const luaL_Reg kCoreLedger[] = {
-    {"put", guard<ledger_put>},
-    {"forget", guard<ledger_forget>},
-    {"list", guard<ledger_list>},
-    {"get", guard<ledger_get>},
-    {"usage", guard<ledger_usage>},
-    {"attempts", guard<ledger_attempts>},
-    {"differs", guard<ledger_differs>},
-    {"strays", guard<ledger_strays>},
-    {"present", guard<ledger_present>},
-    {"mark_stale", guard<ledger_mark_stale>},
-    {"rebuild", guard<ledger_rebuild>},
-    {"complete", guard<ledger_complete>},
+    {"put", working<ledger_put>},
+    {"forget", working<ledger_forget>},
+    {"list", working<ledger_list>},
+    {"get", working<ledger_get>},
+    {"usage", working<ledger_usage>},
+    {"attempts", working<ledger_attempts>},
+    {"differs", working<ledger_differs>},
+    {"strays", working<ledger_strays>},
+    {"present", raising<ledger_present>},
+    {"mark_stale", raising<ledger_mark_stale>},
+    {"rebuild", working<ledger_rebuild>},
+    {"complete", working<ledger_complete>},
     {nullptr, nullptr},
 };
 

@@ -3,10 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <memory>
-#include <string>
 
 #include "host/artifact/run/home.h"
 #include "host/base/release.h"
@@ -19,14 +17,9 @@
 #include "host/process/wire/protocol.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/child_spec.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
-#include "lua/vm/state.h"
-#include "lua/vm/value.h"
-#include "lua/vm/work.h"
 
 namespace moonlet {
 
@@ -268,45 +261,36 @@ int process_stop(lua_State* L) { return take_kept(L, true); }
 
 /// end_finished(attempt): ends an attempt whose result has arrived. `why` of its exit table becomes
 /// "finished".
-int process_end_finished(lua_State* L) {
-  const std::string_view attempt = check_text(L, 1);
-  if (auto child = check_run(L).find_working(attempt)) child->end_finished();
-  return 0;
+void process_end_finished(RunDriver& run, std::string_view attempt) {
+  if (auto child = run.find_working(attempt)) child->end_finished();
 }
 
 /// hold_idle(attempt, held): pauses the attempt's idle limit, or restarts it if `held` is false
-int process_hold_idle(lua_State* L) {
-  const std::string_view attempt = check_text(L, 1);
-  const bool held = lua_toboolean(L, 2) != 0;
-  if (auto child = check_run(L).find_working(attempt)) child->hold_idle(held);
-  return 0;
+void process_hold_idle(RunDriver& run, std::string_view attempt, bool held) {
+  if (auto child = run.find_working(attempt)) child->hold_idle(held);
 }
 
 /// newest_descendant(attempt) returns the start time of the attempt's youngest process, in ms since
 /// 1970.
 /// Returns no value if the attempt has no process.
-int process_newest_descendant(lua_State* L) {
-  const std::string_view attempt = check_text(L, 1);
-  const int pid = check_run(L).pid_of(attempt);
-  if (pid == 0) return 0;
+std::optional<std::int64_t> process_newest_descendant(RunDriver& run, const Services& services,
+                                                      std::string_view attempt) {
+  const int pid = run.pid_of(attempt);
+  if (pid == 0) return std::nullopt;
   std::int64_t newest = -1;
-  {
-    const auto processes = list_processes();
-    for (const TreeMember& member : find_tree(processes, pid, {})) {
-      if (!member.info.zombie) newest = std::max(newest, member.info.born_ms);
-    }
+  const auto processes = list_processes();
+  for (const TreeMember& member : find_tree(processes, pid, {})) {
+    if (!member.info.zombie) newest = std::max(newest, member.info.born_ms);
   }
-  if (newest < 0) return 0;
-  lua_pushinteger(L, Services::of(L).clock.wall_ms() - (boot_clock_ms() - newest));
-  return 1;
+  if (newest < 0) return std::nullopt;
+  return services.clock.wall_ms() - (boot_clock_ms() - newest);
 }
 
 /// sees_processes() returns true if the system lets moonlet list processes. If not, some processes
 /// may survive a kill.
-int process_sees_processes(lua_State* L) {
+bool process_sees_processes() {
   ProcessInfo own;
-  lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
-  return 1;
+  return read_process(getpid(), own);
 }
 
 /// confinement() returns {abi = N} if this machine supports `confine`, otherwise nil and the reason
@@ -351,11 +335,11 @@ const luaL_Reg kCoreProcess[] = {
     {"recorded", guard<process_recorded>},
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
-    {"end_finished", guard<process_end_finished>},
-    {"hold_idle", guard<process_hold_idle>},
-    {"newest_descendant", guard<process_newest_descendant>},
+    {"end_finished", raising<process_end_finished>},
+    {"hold_idle", raising<process_hold_idle>},
+    {"newest_descendant", raising<process_newest_descendant>},
     {"confinement", guard<process_confinement>},
-    {"sees_processes", guard<process_sees_processes>},
+    {"sees_processes", raising<process_sees_processes>},
     {nullptr, nullptr},
 };
 

@@ -8,18 +8,13 @@
 #include "host/artifact/run/manifest.h"
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
-#include "host/base/release.h"
 #include "host/driver/run_driver.h"
 #include "host/process/client/helper.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/child_spec.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
-#include "lua/vm/state.h"
-#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -61,12 +56,9 @@ RunDriver::Host host_of(Services& services) {
 }
 
 /// make_home(home): creates the `.agent` folder if it does not exist
-int run_make_home(lua_State* L) {
-  Home& home = check_home(L, 1);
-  auto& made = push_box<Result<const Dir*>>(L, Error{});
-  made = home.make();
-  if (!made) return raise_error(L, made.error());
-  return 0;
+Result<void> run_make_home(Home& home) {
+  auto made = home.make();
+  return made ? Result<void>() : made.error();
 }
 
 void set_request(lua_State* L, RunDriver::Request& request) {
@@ -140,238 +132,98 @@ int run_create(lua_State* L) {
 }
 
 /// write_run(text): replaces run.json durably
-int run_write_run(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view text = check_text(L, 1);
-  auto& written = push_box<Result<void>>(L);
-  written = LuaState::host_work(
-      L, [&] { return run.write_record(Services::of(L).redactor.apply(text)); });
-  if (!written) return raise_error(L, written.error());
-  return 0;
+Result<void> run_write_run(RunDriver& run, const Services& services, std::string_view text) {
+  return run.write_record(services.redactor.apply(text));
 }
 
 /// write(path, text, later): redacts the text and replaces a file below `.agent` atomically.
 /// The file is durable when write() returns; with `later`, after the next sync().
-int run_write(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  const std::string_view text = check_text(L, 2);
-  const bool later = lua_toboolean(L, 3) != 0;
-  auto& written = push_box<Result<void>>(L);
-  written = LuaState::host_work(L, [&] {
-    return run.write(path, Services::of(L).redactor.apply(text),
-                     later ? Durable::kNo : Durable::kYes);
-  });
-  if (!written) return raise_error(L, written.error());
-  return 0;
-}
-
-/// begin_sync(): starts writing files to the disk in the background, so that sync() takes less time
-int run_begin_sync(lua_State* L) {
-  check_run(L).begin_sync();
-  return 0;
-}
-
-/// sync(): waits until all files that were written with `later` are on the disk
-int run_sync(lua_State* L) {
-  RunDriver& run = check_run(L);
-  auto& synced = push_box<Result<void>>(L);
-  synced = LuaState::host_work(L, [&] { return run.sync(); });
-  if (!synced) return raise_error(L, synced.error());
-  return 0;
+Result<void> run_write(RunDriver& run, const Services& services, std::string_view path,
+                       std::string_view text, bool later) {
+  return run.write(path, services.redactor.apply(text), later ? Durable::kNo : Durable::kYes);
 }
 
 /// is_ours() returns false if another process has taken over the run
-int run_is_ours(lua_State* L) {
-  lua_pushboolean(L, check_run(L).still_ours().ok() ? 1 : 0);
-  return 1;
-}
+bool run_is_ours(RunDriver& run) { return run.still_ours().ok(); }
 
 /// size(path) returns the size in bytes of a file below `.agent`; no value if there is no such
 /// file.
 /// Raises an error if the file cannot be accessed.
-int run_size(lua_State* L) {
-  const RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  auto& info = push_box<Result<FileInfo>>(L, Error{});
-  info = run.agent().stat(path);
-  if (!info && info.error().kind != ErrorKind::kInvalid) return raise_error(L, info.error());
-  if (!info || info->kind != EntryKind::kFile) return 0;
-  lua_pushinteger(L, static_cast<lua_Integer>(info->size));
-  return 1;
+Result<std::optional<std::uint64_t>> run_size(const RunDriver& run, std::string_view path) {
+  auto info = run.agent().stat(path);
+  if (!info && info.error().kind != ErrorKind::kInvalid) return info.error();
+  if (!info || info->kind != EntryKind::kFile) return std::optional<std::uint64_t>();
+  return std::optional(info->size);
 }
 
 /// read(path, cap) reads at most `cap` bytes of a file below `.agent`.
 /// Returns the text, nil, and whether the file is longer than `cap`. On failure, returns nil and an
 /// error.
-int run_read(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  const lua_Integer cap = luaL_checkinteger(L, 2);
-  auto& read = push_box<Result<FileBytes>>(L, Error{});
-  read = run.agent().read_file(path, static_cast<std::size_t>(cap));
-  if (!read) {
-    lua_pushnil(L);
-    push_error(L, read.error());
-    return 2;
-  }
-  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  release(read->bytes);
-  lua_pushnil(L);
-  lua_pushboolean(L, read->cut);
-  return 3;
+Result<std::tuple<std::string, std::nullptr_t, bool>> run_read(const RunDriver& run,
+                                                               std::string_view path,
+                                                               std::size_t cap) {
+  auto read = run.agent().read_file(path, cap);
+  if (!read) return read.error();
+  return std::tuple(std::move(read->bytes), nullptr, read->cut);
 }
 
 /// read_tail(path, cap) returns the last `cap` bytes of a file; no value if it cannot be read
-int run_read_tail(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 2));
-  auto& text = push_box<std::string>(L);
+std::optional<std::string> run_read_tail(const RunDriver& run, std::string_view path,
+                                         std::size_t cap) {
   auto file = run.agent().open_read(path);
-  if (!file) return 0;
+  if (!file) return std::nullopt;
   const off_t size = ::lseek(file->get(), 0, SEEK_END);
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(cap));
-  text.resize(static_cast<std::size_t>(std::max<off_t>(0, size - from)));
+  std::string text(static_cast<std::size_t>(std::max<off_t>(0, size - from)), '\0');
   const ssize_t got = ::pread(file->get(), text.data(), text.size(), from);
-  (void)file->close();  // lua_pushlstring() may raise an error, which would skip the destructor
-  if (got < 0) return 0;
-  lua_pushlstring(L, text.data(), static_cast<std::size_t>(got));
-  release(text);
-  return 1;
+  if (got < 0) return std::nullopt;
+  text.resize(static_cast<std::size_t>(got));
+  return text;
 }
 
 /// make_dirs(path, later): makes a folder below `.agent` and its missing parents.
 /// They are durable when make_dirs() returns; with `later`, after the next sync().
-int run_make_dirs(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  const Durable durable = lua_toboolean(L, 2) != 0 ? Durable::kNo : Durable::kYes;
-  auto& made = push_box<Result<void>>(L);
-  made = run.make_dirs(path, durable);
-  if (!made) return raise_error(L, made.error());
-  return 0;
-}
-
-/// sweep(path): removes temporary files that a killed host has left in a folder of the run
-int run_sweep(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  run.sweep_temporaries(path);
-  return 0;
-}
-
-/// remove_temporary(): removes the folders for temporary files. Call it after all children have
-/// ended.
-int run_remove_temporary(lua_State* L) {
-  check_run(L).remove_temporary_folders();
-  return 0;
-}
-
-/// remove(path): removes a file or folder below `.agent`, if it exists
-int run_remove(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view path = check_text(L, 1);
-  auto& removed = push_box<Result<void>>(L);
-  removed = run.remove(path);
-  if (!removed) return raise_error(L, removed.error());
-  return 0;
-}
-
-/// rename(from, to) renames a file below `.agent`. Returns false if the file does not exist.
-int run_rename(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view from = check_text(L, 1);
-  const std::string_view to = check_text(L, 2);
-  auto& renamed = push_box<Result<bool>>(L, Error{});
-  renamed = run.rename(from, to);
-  if (!renamed) return raise_error(L, renamed.error());
-  lua_pushboolean(L, *renamed);
-  return 1;
-}
-
-/// write_value(name, text, durable): stores a value that is too large for a line of the journal.
-/// If `durable` is true, the value is on the disk when write_value() returns. Otherwise, it is on
-/// the disk before the next durable record.
-int run_write_value(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view name = check_text(L, 1);
-  const std::string_view text = check_text(L, 2);
-  const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
-  auto& written = push_box<Result<void>>(L);
-  written = LuaState::host_work(L, [&] { return run.write_value(name, text, durable); });
-  if (!written) return raise_error(L, written.error());
-  return 0;
+Result<void> run_make_dirs(RunDriver& run, std::string_view path, bool later) {
+  return run.make_dirs(path, later ? Durable::kNo : Durable::kYes);
 }
 
 /// read_value(name, cap) returns a stored value; no value if it does not exist or is larger than
 /// `cap`.
 /// Raises an error if it is unreadable.
-int run_read_value(lua_State* L) {
-  RunDriver& run = check_run(L);
-  const std::string_view name = check_text(L, 1);
-  const lua_Integer cap = luaL_checkinteger(L, 2);
-  auto& read = push_box<Result<FileBytes>>(L, Error{});
-  read = run.read_value(name, static_cast<std::size_t>(cap));
-  if (!read && read.error().kind != ErrorKind::kInvalid) return raise_error(L, read.error());
-  if (!read || read->cut) return 0;
-  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  release(read->bytes);
-  return 1;
+Result<std::optional<std::string>> run_read_value(const RunDriver& run, std::string_view name,
+                                                  std::size_t cap) {
+  auto read = run.read_value(name, cap);
+  if (!read && read.error().kind != ErrorKind::kInvalid) return read.error();
+  if (!read || read->cut) return std::optional<std::string>();
+  return std::optional(std::move(read->bytes));
+}
+
+std::string redacted(const Services& services, std::string_view text) {
+  return services.redactor.apply(text);
 }
 
 int run_redact(lua_State* L) {
   check_run(L);
-  const std::string_view text = check_text(L, 1);
-  if (Services::of(L).redactor.empty()) {
-    lua_settop(L, 1);
-    return 1;
-  }
-  auto& redacted = push_box<std::string>(L);
-  redacted = Services::of(L).redactor.apply(text);
-  lua_pushlstring(L, redacted.data(), redacted.size());
-  release(redacted);
-  return 1;
-}
-
-/// step_name(key) returns the name of the folder of the step that has this key
-int run_step_name(lua_State* L) {
-  const std::string_view key = check_text(L, 1);
-  auto& name = push_box<std::string>(L);
-  name = step_name(key);
-  lua_pushlstring(L, name.data(), name.size());
-  return 1;
+  if (Services::of(L).redactor.empty()) return lua_settop(L, 1), 1;
+  return raising<redacted>(L);
 }
 
 /// end_children(): ends all children and the keeper of the run
-int run_end_children(lua_State* L) {
-  if (RunDriver* run = Services::of(L).run.get()) run->end_children();
-  return 0;
-}
-
-/// still_runs() returns true if a child that a dead host has started is still running under its
-/// keeper
-int run_still_runs(lua_State* L) {
-  lua_pushboolean(L, check_run(L).has_running_children());
-  return 1;
+void run_end_children(Services& services) {
+  if (services.run) services.run->end_children();
 }
 
 /// discard(): removes a run that has not begun
-int run_discard(lua_State* L) {
-  Services& services = Services::of(L);
+void run_discard(Services& services) {
   if (services.run) RunDriver::discard(std::move(services.run));
-  return 0;
 }
 
 /// finish(unchanged): marks the run as finished and releases its lock.
 /// If `unchanged` is true, only releases the lock, as if the host had died: children that may
 /// outlive the host continue.
-int run_finish(lua_State* L) {
-  Services& services = Services::of(L);
-  if (!services.run) return 0;
-  if (!lua_toboolean(L, 1)) services.run->mark_finished();
+void run_finish(Services& services, bool unchanged) {
+  if (services.run && !unchanged) services.run->mark_finished();
   services.run.reset();
-  return 0;
 }
 
 InputKind kind_from(std::string_view name) {
@@ -416,17 +268,6 @@ int run_manifest(lua_State* L) {
   return 1;
 }
 
-/// check_id(text, what): raises an error if the text is not a valid id. `what` names it in the
-/// error.
-int run_check_id(lua_State* L) {
-  const std::string_view text = check_text(L, 1);
-  const std::string_view what = check_text(L, 2);
-  auto& checked = push_box<Result<void>>(L);
-  checked = check_id(text, what);
-  if (!checked) return raise_error(L, checked.error());
-  return 0;
-}
-
 }  // namespace
 
 Home& check_home(lua_State* L, int index) {
@@ -437,31 +278,31 @@ Home& check_home(lua_State* L, int index) {
 
 const luaL_Reg kCoreRun[] = {
     {"home", guard<run_home>},
-    {"make_home", guard<run_make_home>},
+    {"make_home", raising<run_make_home>},
     {"create", guard<run_create>},
-    {"write_run", guard<run_write_run>},
-    {"write", guard<run_write>},
-    {"is_ours", guard<run_is_ours>},
-    {"size", guard<run_size>},
-    {"read", guard<run_read>},
-    {"read_tail", guard<run_read_tail>},
-    {"remove", guard<run_remove>},
-    {"remove_temporary", guard<run_remove_temporary>},
-    {"rename", guard<run_rename>},
-    {"make_dirs", guard<run_make_dirs>},
-    {"sweep", guard<run_sweep>},
-    {"begin_sync", guard<run_begin_sync>},
-    {"sync", guard<run_sync>},
+    {"write_run", raising<run_write_run, kHostWork>},
+    {"write", raising<run_write, kHostWork>},
+    {"is_ours", raising<run_is_ours>},
+    {"size", raising<run_size>},
+    {"read", returning<run_read>},
+    {"read_tail", raising<run_read_tail>},
+    {"remove", raising<&RunDriver::remove>},
+    {"remove_temporary", raising<&RunDriver::remove_temporary_folders>},
+    {"rename", raising<&RunDriver::rename>},
+    {"make_dirs", raising<run_make_dirs>},
+    {"sweep", raising<&RunDriver::sweep_temporaries>},
+    {"begin_sync", raising<&RunDriver::begin_sync>},
+    {"sync", raising<&RunDriver::sync, kHostWork>},
     {"redact", guard<run_redact>},
-    {"step_name", guard<run_step_name>},
-    {"end_children", guard<run_end_children>},
-    {"still_runs", guard<run_still_runs>},
-    {"discard", guard<run_discard>},
-    {"finish", guard<run_finish>},
-    {"write_value", guard<run_write_value>},
-    {"read_value", guard<run_read_value>},
+    {"step_name", raising<step_name>},
+    {"end_children", raising<run_end_children>},
+    {"still_runs", raising<&RunDriver::has_running_children>},
+    {"discard", raising<run_discard>},
+    {"finish", raising<run_finish>},
+    {"write_value", raising<&RunDriver::write_value, kHostWork>},
+    {"read_value", raising<run_read_value>},
     {"manifest", guard<run_manifest>},
-    {"check_id", guard<run_check_id>},
+    {"check_id", raising<check_id>},
     {nullptr, nullptr},
 };
 

@@ -1,12 +1,8 @@
 // core.secret redacts the secrets of the environment in a text, and restores them.
-#include <string>
-#include <vector>
 
 #include "host/driver/run_driver.h"
 #include "lua/core/core.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
-#include "lua/vm/services.h"
+#include "lua/vm/bind.h"
 
 namespace moonlet {
 
@@ -64,22 +60,12 @@ int secret_restore(lua_State* L) {
   return 1;
 }
 
-/// key() returns the secret key of the run. The first call creates it.
-int secret_key(lua_State* L) {
-  const RunDriver& run = check_run(L);
-  auto& key = push_box<Result<std::string>>(L, Error{});
-  key = run.key();
-  if (!key) return raise_error(L, key.error());
-  lua_pushlstring(L, key->data(), key->size());
-  return 1;
-}
-
 }  // namespace
 
 const luaL_Reg kCoreSecret[] = {
     {"hide", guard<secret_hide>},
     {"restore", guard<secret_restore>},
-    {"key", guard<secret_key>},
+    {"key", raising<&RunDriver::key>},
     {nullptr, nullptr},
 };
 

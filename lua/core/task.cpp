@@ -2,22 +2,33 @@
 #include <memory>
 
 #include "lua/core/core.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/scheduler.h"
 
 namespace moonlet {
+
+/// The scheduler takes no Lua value.
+template <>
+struct Argument<Scheduler&> {
+  static constexpr int kCount = 0;
+  static Scheduler& read(lua_State* L, int) { return Scheduler::of(L); }
+};
 
 namespace {
 
 using ScopeRef = std::shared_ptr<CancelScope>;
 using TaskRef = std::shared_ptr<Task>;
 
-template <typename T>
-T& check_box(lua_State* L, int index, const char* what) {
-  T* box = to_box<T>(L, index);
-  if (box == nullptr) luaL_argerror(L, index, what);
-  return *box;
+ScopeRef& check_scope(lua_State* L) {
+  auto* scope = to_box<ScopeRef>(L, 1);
+  if (scope == nullptr) luaL_argerror(L, 1, "scope expected");
+  return *scope;
+}
+
+TaskRef& check_task(lua_State* L) {
+  auto* task = to_box<TaskRef>(L, 1);
+  if (task == nullptr) luaL_argerror(L, 1, "task expected");
+  return *task;
 }
 
 /// open_scope{timeout = ms?, shield = bool?, what = text?, kind = "budget"?} opens a cancel scope
@@ -45,13 +56,13 @@ int task_open_scope(lua_State* L) {
 
 /// close_scope(scope): leaves the scope and all open scopes inside it
 int task_close_scope(lua_State* L) {
-  Scheduler::of(L).close_scope(check_box<ScopeRef>(L, 1, "scope expected"));
+  Scheduler::of(L).close_scope(check_scope(L));
   return 0;
 }
 
 /// cancel_scope(scope, error): makes each later await inside the scope raise `error`
 int task_cancel_scope(lua_State* L) {
-  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  ScopeRef& scope = check_scope(L);
   Scheduler::of(L).cancel(*scope, read_error(L, 2));
   return 0;
 }
@@ -59,7 +70,7 @@ int task_cancel_scope(lua_State* L) {
 /// scope_error(scope) returns the error with which this scope was cancelled. Returns no value if
 /// the scope was not cancelled, even if an enclosing scope was.
 int task_scope_error(lua_State* L) {
-  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  ScopeRef& scope = check_scope(L);
   if (!scope->own_error()) return 0;
   push_error(L, *scope->own_error());
   return 1;
@@ -71,7 +82,7 @@ int task_scope_error(lua_State* L) {
 int task_pending_error(lua_State* L) {
   Task* task = Scheduler::of(L).running();
   const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
-  if (!lua_isnoneornil(L, 1)) scope = check_box<ScopeRef>(L, 1, "scope expected").get();
+  if (!lua_isnoneornil(L, 1)) scope = check_scope(L).get();
   const Error* error = scope == nullptr ? nullptr : scope->pending_error();
   if (error == nullptr) return 0;
   push_error(L, *error);
@@ -87,47 +98,38 @@ int task_as_error(lua_State* L) {
   return 1;
 }
 
-void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
+int turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   Scheduler& scheduler = Scheduler::of(L);
-  if (!lua_isnoneornil(L, 1)) {
-    (scheduler.*turn)(*check_box<ScopeRef>(L, 1, "scope expected"));
-    return;
-  }
+  if (!lua_isnoneornil(L, 1)) return (scheduler.*turn)(*check_scope(L)), 0;
   Task* task = scheduler.running();
   for (auto* at = task == nullptr ? nullptr : task->scope().get(); at != nullptr;
        at = at->parent()) {
     if (at->shielded()) (scheduler.*turn)(*at);
   }
+  return 0;
 }
 
 /// stop_clock(scope?): pauses the time limit of the scope until start_clock(scope?) was called as
 /// often as stop_clock(scope?).
 /// Without `scope`, pauses the time limits of all shielded scopes around the running task.
-int task_stop_clock(lua_State* L) {
-  turn_clocks(L, &Scheduler::stop_clock);
-  return 0;
-}
+int task_stop_clock(lua_State* L) { return turn_clocks(L, &Scheduler::stop_clock); }
 
-int task_start_clock(lua_State* L) {
-  turn_clocks(L, &Scheduler::start_clock);
-  return 0;
-}
+int task_start_clock(lua_State* L) { return turn_clocks(L, &Scheduler::start_clock); }
 
 int push_nothing(lua_State*, Operation&) { return 0; }
 
 /// wait_scope(scope): waits until all tasks in the scope have ended, even if the caller is
 /// cancelled
 int task_wait_scope(lua_State* L) {
-  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  ScopeRef& scope = check_scope(L);
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing, true);  // may raise an error
-  pending.operation = scheduler.wait_idle(scope);
-  return scheduler.await(L);
+  return scheduler.await_started(
+      L, push_nothing, [&] { return scheduler.wait_idle(scope); }, true);
 }
 
 /// spawn(scope, fn, …) starts `fn` as a task in the scope and returns the task
 int task_spawn(lua_State* L) {
-  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  ScopeRef& scope = check_scope(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   if (!scope->open()) luaL_error(L, "the scope has ended");
   TaskRef& task = push_box<TaskRef>(L);
@@ -159,23 +161,19 @@ int push_outcome(lua_State* L, Task& task) {
 
 /// outcome(task) returns no value while the task runs, then true and its results, or false and its
 /// error
-int task_outcome(lua_State* L) {
-  return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
-}
+int task_outcome(lua_State* L) { return push_outcome(L, *check_task(L)); }
 
 /// join(task): waits until the task has ended; outcome() then returns its results
 int task_join(lua_State* L) {
-  TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
+  TaskRef& task = check_task(L);
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
-  pending.operation = scheduler.wait_task(task);
-  return scheduler.await(L);
+  return scheduler.await_started(L, push_nothing, [&] { return scheduler.wait_task(task); });
 }
 
 /// watch(task, delta) adds `delta` to the number of callers that will handle the task's outcome,
 /// and returns the new number
 int task_watch(lua_State* L) {
-  TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
+  TaskRef& task = check_task(L);
   task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
   lua_pushinteger(L, task->watchers);
   return 1;
@@ -185,9 +183,9 @@ int sleep_for(lua_State* L, bool watches) {
   const lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
-  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms), watches);
-  return scheduler.await(L);
+  return scheduler.await_started(L, push_nothing, [&scheduler, ms, watches] {
+    return scheduler.sleep(static_cast<std::int64_t>(ms), watches);
+  });
 }
 
 /// sleep(ms): waits for `ms` milliseconds
@@ -197,42 +195,26 @@ int task_sleep(lua_State* L) { return sleep_for(L, false); }
 /// Such a sleep does not keep the run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
+int await_turn(lua_State* L, std::uint64_t order) {
+  Scheduler& scheduler = Scheduler::of(L);
+  return scheduler.await_started(L, push_nothing, [&] { return scheduler.wait_turn(order); });
+}
+
 /// wait_turn(order): blocks the task until its turn in a replay. That is when no task can run, and
 /// every other task in wait_turn() has a higher order. Without `order`, the turn comes after all
 /// recorded turns.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
-  Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise an error
-  pending.operation =
-      scheduler.wait_turn(order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
-  return scheduler.await(L);
-}
-
-/// hold_turn(order): blocks the turn `order` and all later turns until release_turn(order)
-int task_hold_turn(lua_State* L) {
-  const lua_Integer order = luaL_checkinteger(L, 1);
-  Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
-  return 0;
-}
-
-int task_release_turn(lua_State* L) {
-  const lua_Integer order = luaL_checkinteger(L, 1);
-  Scheduler::of(L).release_turn(static_cast<std::uint64_t>(order));
-  return 0;
+  return await_turn(L, order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
 }
 
 /// park(): waits until nothing else can happen in the run
-int task_park(lua_State* L) {
-  Scheduler& scheduler = Scheduler::of(L);
-  scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
-  return scheduler.await(L);
-}
+int task_park(lua_State* L) { return await_turn(L, Turns::kParked); }
 
 /// expire_at_turn(scope, order, error): makes the scope time out with `error` at turn number
 /// `order` of a replay
 int task_expire_at_turn(lua_State* L) {
-  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  ScopeRef& scope = check_scope(L);
   const lua_Integer order = luaL_checkinteger(L, 2);
   Scheduler::of(L).expire_at_turn(scope, static_cast<std::uint64_t>(order), read_error(L, 3));
   return 0;
@@ -270,8 +252,8 @@ const luaL_Reg kCoreTask[] = {
     {"sleep", guard<task_sleep>},
     {"watch_sleep", guard<task_watch_sleep>},
     {"wait_turn", guard<task_wait_turn>},
-    {"hold_turn", guard<task_hold_turn>},
-    {"release_turn", guard<task_release_turn>},
+    {"hold_turn", raising<&Scheduler::hold_turn>},
+    {"release_turn", raising<&Scheduler::release_turn>},
     {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
     {"current", guard<task_current>},

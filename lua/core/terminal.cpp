@@ -7,22 +7,13 @@
 
 #include <cerrno>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include "host/base/clock.h"
 #include "host/base/text.h"
 #include "host/telemetry/live/terminal.h"
 #include "lua/core/core.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
-#include "lua/vm/state.h"
-#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -92,10 +83,9 @@ int push_line(lua_State* L, Operation& operation) {
 }
 
 /// can_ask() returns true if there is a user at a terminal who can be asked
-int terminal_can_ask(lua_State* L) {
-  lua_pushboolean(L, Services::of(L).interactive && isatty(STDIN_FILENO) != 0 &&
-                         isatty(STDERR_FILENO) != 0 && tcgetpgrp(STDIN_FILENO) == getpgrp());
-  return 1;
+bool terminal_can_ask(const Services& services) {
+  return services.interactive && isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0 &&
+         tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
 /// ask(text) prints a question and returns the line that the user types; no value at the end of the
@@ -290,9 +280,8 @@ int push_next(lua_State* L, Operation& operation) {
 int terminal_next(lua_State* L) {
   InputRef* input = to_box<InputRef>(L, 1);
   if (input == nullptr) luaL_argerror(L, 1, "lines expected");
-  Pending& pending = Scheduler::of(L).prepare(L, push_next);
-  pending.operation = std::make_shared<NextLine>(Services::of(L).loop, *input);
-  return Scheduler::of(L).await(L);
+  return Scheduler::of(L).await_started(
+      L, push_next, [&] { return std::make_shared<NextLine>(Services::of(L).loop, *input); });
 }
 
 /// page([stream]) returns {columns, rows, colour, unicode} of the terminal on `stream` (1 or 2;
@@ -395,18 +384,18 @@ int push_code(lua_State* L, Operation& operation) {
 int terminal_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argcheck(L, lua_rawlen(L, 1) > 0, 1, "a program expected");
-  Pending& pending = Scheduler::of(L).prepare(L, push_code);
-  pending.operation = std::make_shared<TerminalProgram>(Services::of(L), read_texts(L, 1));
-  return Scheduler::of(L).await(L);
+  return Scheduler::of(L).await_started(L, push_code, [L] {
+    return std::make_shared<TerminalProgram>(Services::of(L), read_texts(L, 1));
+  });
 }
 
 }  // namespace
 
 const luaL_Reg kCoreTerminal[] = {
-    {"read", guard<terminal_read>},       {"run", guard<terminal_run>},
-    {"can_ask", guard<terminal_can_ask>}, {"ask", guard<terminal_ask>},
-    {"page", guard<terminal_page>},       {"input", guard<terminal_input>},
-    {"next", guard<terminal_next>},       {nullptr, nullptr},
+    {"read", guard<terminal_read>},         {"run", guard<terminal_run>},
+    {"can_ask", raising<terminal_can_ask>}, {"ask", guard<terminal_ask>},
+    {"page", guard<terminal_page>},         {"input", guard<terminal_input>},
+    {"next", guard<terminal_next>},         {nullptr, nullptr},
 };
 
 }  // namespace moonlet

@@ -1,16 +1,11 @@
 // core.host gives a run access to the embedding program's native functions, presets and config.
 #include <memory>
-#include <string>
-#include <utility>
 
 #include "host/driver/run_driver.h"
 #include "lua/core/core.h"
 #include "lua/engine/host_functions.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
+#include "lua/vm/bind.h"
 #include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
-#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -74,12 +69,7 @@ int host_presets(lua_State* L) {
 
 /// config() returns the path of the config file, "" if there is to be none, or no value for the
 /// user's config file
-int host_config(lua_State* L) {
-  const auto& config = Services::of(L).config;
-  if (!config) return 0;
-  lua_pushlstring(L, config->data(), config->size());
-  return 1;
-}
+std::optional<std::string> host_config(const Services& services) { return services.config; }
 
 }  // namespace
 
@@ -87,7 +77,7 @@ const luaL_Reg kCoreHost[] = {
     {"functions", guard<host_functions>},
     {"call", guard<host_call>},
     {"presets", guard<host_presets>},
-    {"config", guard<host_config>},
+    {"config", raising<host_config>},
     {nullptr, nullptr},
 };
 

@@ -223,7 +223,7 @@ def primitives_have_annotations():
     for path in files + ["lua/engine/script.cpp", "lua/engine/host_library.cpp", "lua/sandbox/coroutine.cpp"]:
         noun = os.path.basename(path)[:-4].replace("file_swap", "file").replace("host_library", "host")
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:
-            for name in re.findall(r'\{"(\w+)",\s*(?:guard|raising|returning|working)<\w+(?:, \w+)?>\}', file.read()):
+            for name in re.findall(r'\{"(\w+)",\s*(?:guard|raising|returning|working)<[^<>]+>\}', file.read()):
                 if noun != "coroutine" or name in ("drive", "wait_outside"):
                     registered.add(f"core.{noun}.{name}")
     entries = {entry["name"]: entry for entry in reference()}
