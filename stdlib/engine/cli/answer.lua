@@ -28,7 +28,7 @@ end
 local function pick(id, rec, key)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   if #open == 0 then
-    error(record.invalid(("%s does not wait for an answer"):format(id), "moonlet show " .. id), 0)
+    record.refuse(("%s does not wait for an answer"):format(id), "moonlet show " .. id)
   end
   if not key then
     if #open == 1 then return open[1] end
@@ -56,8 +56,8 @@ function M.main(words, output)
   end
   local item = pick(id, rec, found.key)
   if found.sha and found.sha ~= item.shown then
-    error(record.invalid(("%s now asks something else at '%s'"):format(id, core.text.printable(item.key, 80)),
-      "moonlet run show " .. id), 0)
+    record.refuse(("%s now asks something else at '%s'"):format(id, core.text.printable(item.key, 80)),
+      "moonlet run show " .. id)
   end
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then

@@ -205,8 +205,7 @@ function M.main(words)
       ended = end_left(home, id) and end_half_merge(home, id, rec) and rec or nil
     end
   until ended
-  return { ok = true, command = "run cancel", run = store.envelope(home, ended), error = core.json.null,
-    result = { verdict = ended.verdict, worktrees = tell_left(home, id) } }, 0,
+  return options.envelope({ verdict = ended.verdict, worktrees = tell_left(home, id) }, store.envelope(home, ended)), 0,
     ("%s%s: %s\n"):format(id, had_ended and " has ended already" or "", ended.verdict)
 end
 

@@ -58,9 +58,8 @@ function M.main(words)
   local by = found.by or person.name()
   local id, rec = put_decision(home, rest[1], rest[2], found.why, by)
   local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
-  return { ok = true, command = "decide", run = store.envelope(home, rec), error = core.json.null,
-    result = { decision = rest[2], by = by, why = found.why or core.json.null, file = path } }, 0,
-    ("%s: %s; written to %s\n"):format(id, rest[2], path)
+  return options.envelope({ decision = rest[2], by = by, why = found.why or core.json.null, file = path },
+    store.envelope(home, rec)), 0, ("%s: %s; written to %s\n"):format(id, rest[2], path)
 end
 
 return M

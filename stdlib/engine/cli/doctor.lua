@@ -16,11 +16,9 @@ local consent = require "moonlet.engine.effects.consent"
 
 local M = {}
 
-M.known = {
+M.known = options.with_common {
   repo = { value = "DIR", help = "the repository or folder to check (default: here)" },
   on = { value = "MACHINE", help = "check a machine of the config: ssh:NAME or slurm" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 
 local function collect()
@@ -278,9 +276,9 @@ function M.main(words)
     rows[i] = check
   end
   page.row(lines, out.terminal and out or { columns = 1000 }, 0, "", 0, ready_text(checks))
-  return { ok = checks.healthy, command = "doctor", run = core.json.null,
-    result = { healthy = checks.healthy, checks = core.json.array(rows) }, error = core.json.null },
-    checks.healthy and 0 or 1, table.concat(lines, "\n") .. "\n"
+  local envelope = options.envelope { healthy = checks.healthy, checks = core.json.array(rows) }
+  envelope.ok = checks.healthy
+  return envelope, checks.healthy and 0 or 1, table.concat(lines, "\n") .. "\n"
 end
 
 return M

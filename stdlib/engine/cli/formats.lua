@@ -10,7 +10,7 @@ local record = require "moonlet.record"
 local M = {}
 
 local null = core.json.null
-local forms = { lines = true, github = true, sarif = true }
+local forms = { "lines", "github", "sarif" }
 
 --- Raises an error if --fail-on, --format or a related option is invalid.
 ---@param form string?  the value of --format
@@ -24,10 +24,7 @@ function M.check(found, form)
         record.suggest(severity, findings.severities))
     end
   end
-  if form and not forms[form] then
-    options.refuse(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
-      record.suggest(form, { "lines", "github", "sarif" }))
-  end
+  if form then options.check_choice("format", form, forms) end
   if form and (found.json or found.events or found.background) then
     options.refuse("--format prints findings, and --json, --events and --background print something else",
       "leave one of them out; moonlet show last --format " .. form .. " prints them later")

@@ -78,7 +78,7 @@ local function add_to_list(settings, group, name, values)
   if where[key] == nil then where[key] = core.json.array {} end
   local list, changed = where[key], false
   if not core.json.is_array(list) then
-    error(record.invalid(("%s: %s.%s is not a list"):format(file_name, group, name), "make it one, or take it out"), 0)
+    record.refuse(("%s: %s.%s is not a list"):format(file_name, group, name), "make it one, or take it out")
   end
   for _, value in ipairs(values) do
     local found = false
@@ -129,7 +129,7 @@ local function write_settings(root, types)
     local ok, value = pcall(core.json.decode, text)
     if cut or not ok or type(value) ~= "table" or core.json.is_array(value) or value == core.json.null then
       local message = ("%s is not a plain JSON object, and is left unchanged"):format(file_name)
-      error(record.invalid(message, by_hand(types)), 0)
+      record.refuse(message, by_hand(types))
     end
     settings = value
   end

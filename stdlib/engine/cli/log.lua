@@ -13,7 +13,6 @@ M.known = options.with_common {
   follow = { letter = "f", help = "continue until the run or the step ends" },
 }
 
-local null = core.json.null
 local poll_ms, part_size, json_cap = 200, 1 << 20, 16 << 20
 
 --- Returns a function that reads what was appended to a file since its last call.
@@ -95,7 +94,7 @@ local function as_json(home, root, rec, step)
   else
     result = { events = core.json.array(step_files.events(root, rec)) }
   end
-  return { ok = true, command = "run log", run = store.envelope(home, rec), result = result, error = null }, 0
+  return options.envelope(result, store.envelope(home, rec)), 0
 end
 
 --- Prints new output until the run or step ends. On Ctrl-C, prints that the run continues.

@@ -33,15 +33,14 @@ function M.with_common(own)
   return all
 end
 
-local function usage(message, hint)
+function M.usage(message, hint)
   local err = record.invalid(message, hint)
   err.usage = true
   return err
 end
-M.usage = usage
 
 --- Raises an error about a mistake in the command line.
-function M.refuse(message, hint) error(usage(message, hint), 0) end
+function M.refuse(message, hint) error(M.usage(message, hint), 0) end
 
 --- Raises an error if there are more words than a command takes.
 ---@param command string  name of the command, such as "session log"
@@ -50,26 +49,34 @@ function M.no_more(rest, most, command, hint)
   M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
 end
 
---- Builds the envelope (the result) of a command without a run. The caller sets `command` later.
----@param ok boolean?  default true
-function M.envelope(result, ok)
-  return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
+--- Builds the envelope (the JSON output) of a command. main.lua sets its field `command`.
+---@param run table?  from store.envelope()
+---@param err table?
+function M.envelope(result, run, err)
+  return { ok = err == nil, command = "", run = run or core.json.null, result = result, error = err or core.json.null }
+end
+
+--- Raises an error if the value of an option is none of the choices.
+function M.check_choice(name, word, choices)
+  for _, choice in ipairs(choices) do
+    if word == choice then return end
+  end
+  M.refuse(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)), record.suggest(word, choices))
 end
 
 --- Raises an error if an option is given and its value is neither `one` nor `other`.
 ---@param word string?  nil if the option was not given
 function M.check_word(name, word, one, other)
   if word == nil or word == one or word == other then return end
-  error(usage(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
-    ("write --%s %s or --%s %s"):format(name, one, name, other)), 0)
+  M.refuse(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
+    ("write --%s %s or --%s %s"):format(name, one, name, other))
 end
 
 --- Converts an option's value to a positive integer, or raises an error.
 function M.whole_number(text, name, most)
   local number = math.tointeger(tonumber(text))
   if number and number >= 1 and number <= most then return number end
-  error(usage(("--%s must be a whole number from 1 to %d, not '%s'"):format(name, most, core.text.printable(text, 40))),
-    0)
+  M.refuse(("--%s must be a whole number from 1 to %d, not '%s'"):format(name, most, core.text.printable(text, 40)))
 end
 
 local most_tokens = 1000000000
@@ -77,19 +84,17 @@ local most_tokens = 1000000000
 --- Converts an option's value to a number of tokens; nil if it was not given.
 function M.tokens(text, name) return text and M.whole_number(text, name, most_tokens) end
 
-local function set(found, name, option, value)
+--- Sets an option like `--NAME VALUE`. Raises an error if it is already set and cannot be repeated.
+function M.set(found, name, option, value)
   if option.many then
     found[name] = found[name] or {}
     table.insert(found[name], value)
   elseif found[name] ~= nil and option.value then
-    error(usage(("--%s is given twice"):format(name)), 0)
+    M.refuse(("--%s is given twice"):format(name))
   else
     found[name] = value
   end
 end
-
---- Sets an option like `--NAME VALUE`. Raises an error if it is already set and cannot be repeated.
-M.set = set
 
 local function is_public(option) return not option.hidden end
 
@@ -103,8 +108,8 @@ local function lookup(known, name)
   local names, dashed = sorted_keys(known, is_public), {}
   local near = record.nearest(name, names)
   for i, other in ipairs(names) do dashed[i] = "--" .. other end
-  error(usage(("unknown option --%s"):format(core.text.printable(name, 60)),
-    near and ("did you mean '--%s'?"):format(near) or record.suggest("", dashed)), 0)
+  M.refuse(("unknown option --%s"):format(core.text.printable(name, 60)),
+    near and ("did you mean '--%s'?"):format(near) or record.suggest("", dashed))
 end
 
 --- Parses words into options and positional words. All words after "--" are positional.
@@ -124,30 +129,30 @@ function M.parse(words, known, start)
     name = name or word:match("^%-%-(.+)$") or letters[word]
     if not name then
       if #word > 1 and word:sub(1, 1) == "-" then
-        error(usage(("unknown option '%s'"):format(core.text.printable(word, 60)),
-          "options begin with two dashes; after -- everything is an argument"), 0)
+        M.refuse(("unknown option '%s'"):format(core.text.printable(word, 60)),
+          "options begin with two dashes; after -- everything is an argument")
       end
       rest[#rest + 1] = word
     else
       local option, canonical, negated = lookup(known, name)
       if not option.value then
-        if value then error(usage(("--%s takes no value"):format(name)), 0) end
+        if value then M.refuse(("--%s takes no value"):format(name)) end
         local is_all = canonical == "help" and words[i + 1] == "all"
         if is_all then i = i + 1 end
-        set(found, canonical, option, is_all and "all" or not negated)
+        M.set(found, canonical, option, is_all and "all" or not negated)
       else
         if not value then
           i = i + 1
           value = words[i]
           if value == nil then
-            error(usage(("--%s needs a value"):format(name), ("--%s %s"):format(name, option.value)), 0)
+            M.refuse(("--%s needs a value"):format(name), ("--%s %s"):format(name, option.value))
           end
           if known[value:match "^%-%-([^=]+)" or ""] then
-            error(usage(("--%s needs a value, and '%s' looks like an option"):format(name, value),
-              ("write --%s=%s if that is the value"):format(name, value)), 0)
+            M.refuse(("--%s needs a value, and '%s' looks like an option"):format(name, value),
+              ("write --%s=%s if that is the value"):format(name, value))
           end
         end
-        set(found, canonical, option, value)
+        M.set(found, canonical, option, value)
       end
     end
     i = i + 1
@@ -189,7 +194,7 @@ local function as_texts(value, name)
   if type(value) == "string" or type(value) == "number" then return { tostring(value) } end
   for _, item in ipairs(type(value) == "table" and value or { false }) do
     if type(item) ~= "string" then
-      error(usage(("the option '%s' must be a text, a number or a list of texts"):format(name)), 0)
+      M.refuse(("the option '%s' must be a text, a number or a list of texts"):format(name))
     end
   end
   return value
@@ -205,10 +210,10 @@ function M.of_table(given, known)
     local option, name = lookup(known, (key:gsub("_", "-")))
     local value = given[key]
     if not option.value then
-      if type(value) ~= "boolean" then error(usage(("the option '%s' must be true or false"):format(key)), 0) end
+      if type(value) ~= "boolean" then M.refuse(("the option '%s' must be true or false"):format(key)) end
       found[name] = value or nil
     else
-      for _, text in ipairs(as_texts(value, key)) do set(found, name, option, text) end
+      for _, text in ipairs(as_texts(value, key)) do M.set(found, name, option, text) end
     end
   end
   return found

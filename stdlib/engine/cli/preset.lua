@@ -9,13 +9,9 @@ local page = require "moonlet.engine.base.page"
 
 local M = {}
 
-local repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" }
-local json = { help = "print one JSON envelope and nothing else" }
-local help = { help = "this text" }
-
 local function known(own)
-  own.repo, own.json, own.help = repo, json, help
-  return own
+  own.repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" }
+  return options.with_common(own)
 end
 
 M.known_of = {
@@ -147,8 +143,9 @@ function M.main(words)
     local count = #rest == 1 and "needs a name" or "got too many arguments"
     options.refuse(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb))
   end
-  return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
-    error = core.json.null }, code, text
+  local envelope = options.envelope(result)
+  envelope.ok = code == 0
+  return envelope, code, text
 end
 
 return M

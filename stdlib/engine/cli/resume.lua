@@ -50,10 +50,10 @@ end
 local function refuse_prepared(home, id, rec)
   if not rec.options.dry_run then return end
   if rec.ended then
-    error(record.invalid(("%s is a dry run, which ended with: %s"):format(id, tostring(rec.verdict)),
-      "prepare it again with --dry-run"), 0)
+    record.refuse(("%s is a dry run, which ended with: %s"):format(id, tostring(rec.verdict)),
+      "prepare it again with --dry-run")
   end
-  error(record.invalid(id .. " is a dry run", require("moonlet.engine.run.state").prepared(home, rec)), 0)
+  record.refuse(id .. " is a dry run", require("moonlet.engine.run.state").prepared(home, rec))
 end
 
 --- Finds the script or preset that the run was started with.
@@ -73,8 +73,8 @@ function M.plan(home, id, rec, found)
   store.check_own(rec, "resumed")
   refuse_prepared(home, id, rec)
   if rec.runner == "rules" then
-    error(record.invalid(id .. " was made by the runner 'rules', which no longer exists",
-      ("moonlet run replay %s --offline, or with --runner, makes a new run"):format(id)), 0)
+    record.refuse(id .. " was made by the runner 'rules', which no longer exists",
+      ("moonlet run replay %s --offline, or with --runner, makes a new run"):format(id))
   end
   local was = store.hash(rec)
   local lost
@@ -85,7 +85,7 @@ function M.plan(home, id, rec, found)
   local preset, resume = loader.open(source, script_args)
   if preset then nested.resolve(home, source, preset) end
   if (preset == nil) ~= (rec.script == true) then
-    error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
+    record.refuse(("%s is no longer what run %s was started with"):format(source.origin, id))
   end
   options.check_word("gates", found.gates, "park", "deny")
   rec.options.gates = found.gates or rec.options.gates
@@ -116,9 +116,8 @@ local function already(home, id, rec)
   require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
     and ("; it waits for a review: moonlet review show %s"):format(id) or ""
-  return { ok = true, command = "run resume", error = core.json.null,
-    run = store.envelope(home, rec), result = store.result(home, rec) },
-    0, ("%s has ended already: %s%s\n"):format(id, rec.verdict, waits)
+  return options.envelope(store.result(home, rec), store.envelope(home, rec)), 0,
+    ("%s has ended already: %s%s\n"):format(id, rec.verdict, waits)
 end
 
 --- Reports whether a run waits for its provider.

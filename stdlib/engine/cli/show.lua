@@ -204,8 +204,8 @@ end
 local function show(home, word, found)
   local id, rec = store.find(home, word)
   local root = store.root(home)
-  local envelope = { ok = true, command = "run show", run = store.envelope(home, rec), error = null,
-    result = { state = state_of.of(home, id, rec), parked = rec.parked or core.json.array {}, record = rec } }
+  local envelope = options.envelope({ state = state_of.of(home, id, rec), parked = rec.parked or core.json.array {},
+    record = rec }, store.envelope(home, rec))
   if found.format then
     local result = store.result(home, rec)
     return envelope, 0, formats.text(found.format, { run = envelope.run, result = result, error = rec.error or null })
@@ -272,8 +272,7 @@ function M.main(words)
     envelope.result.run = envelope.run
     runs[i], texts[i], layout = envelope.result, text, laid_out
   end
-  return options.envelope({ runs = core.json.array(runs) }), 0,
-    table.concat(texts, "\n"), layout
+  return options.envelope { runs = core.json.array(runs) }, 0, table.concat(texts, "\n"), layout
 end
 
 return M

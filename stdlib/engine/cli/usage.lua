@@ -3,7 +3,6 @@
 local config = require "moonlet.engine.load.config"
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
-local record = require "moonlet.record"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
 local spending = require "moonlet.engine.task.spending"
@@ -25,8 +24,7 @@ M.known = options.with_common {
   ["until"] = { value = "DAY", help = "up to and including this day" },
   csv = { help = "print comma-separated values" },
 }
-local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true, change = true,
-  machine = true }
+local groups = { "all", "day", "run", "preset", "runner", "model", "machine", "change" }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
   "total_tokens", "cost_usd", "unreported", "unpriced", "estimated", "cache_write_tokens" }
 
@@ -152,13 +150,9 @@ end
 
 function M.main(words)
   local found, rest = verbs.read("usage", words, M.known)
-  options.no_more(rest, 0, "usage",
-      "moonlet usage --help")
+  options.no_more(rest, 0, "usage", "moonlet usage --help")
   local by = found.by or "day"
-  if not groups[by] then
-    options.refuse(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
-      record.suggest(by, { "all", "day", "run", "preset", "runner", "model", "machine", "change" }))
-  end
+  options.check_choice("by", by, groups)
   options.day(found.since, "since")
   options.day(found["until"], "until")
   if found.since and found["until"] and found.since > found["until"] then

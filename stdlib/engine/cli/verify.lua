@@ -1,5 +1,7 @@
 --- `moonlet run verify` compares ledger, journals, records and artifacts, byte for byte.
 --- With --rebuild the ledger is first rebuilt from the files.
+local counted = require "moonlet.engine.base.counted"
+local options = require "moonlet.engine.cli.options"
 local verify = require "moonlet.engine.run.verify"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -9,12 +11,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  rebuild = { help = "rebuild the ledger from the files, even a damaged one" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
+M.known = options.with_common { rebuild = { help = "rebuild the ledger from the files, even a damaged one" } }
 
 local shown_notes = 20
 
@@ -89,8 +86,6 @@ local function report_of(home, root, id, with_ledger)
       hint = type(err.hint) == "string" and err.hint or "do not rely on this run" } } }
 end
 
-local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
-
 function M.main(words)
   local found, rest = verbs.read("run verify", words, M.known)
   local home = repository.open(found.repo)
@@ -101,7 +96,7 @@ function M.main(words)
   local filled, trouble
   if root then filled, trouble = prepare_ledger(home, found.rebuild) end
   if filled then
-    lines[1] = ("the ledger was rebuilt from %s"):format(count(filled.runs, "run", "runs"))
+    lines[1] = ("the ledger was rebuilt from %s"):format(counted(filled.runs, "run"))
   elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
     index.notes[1] = { what = "it was not checked: " .. trouble.message, at = "ledger.db" }
   elseif trouble then
@@ -124,20 +119,19 @@ function M.main(words)
   if #notes > shown_notes then
     lines[#lines + 1] = ("and %d more notes: --json has them"):format(#notes - shown_notes)
   end
-  lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
-    problems > 0 and count(problems, "problem", "problems") or index.notes[1]
+  lines[#lines + 1] = ("%s verified, %s"):format(counted(#ids, "run"),
+    problems > 0 and counted(problems, "problem") or index.notes[1]
       and "all as it was written; the ledger was not checked" or "all as it was written")
-  local err = core.json.null
+  local err
   if problems > 0 then
     err = { kind = "failed", hint = core.json.null, at = core.json.null,
-      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad, count(#ids, "run", "runs"),
+      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad, counted(#ids, "run"),
           bad == 1 and "does" or "do")
         or "the ledger does not agree with the runs" }
   end
-  return { ok = problems == 0, command = "run verify", run = core.json.null, error = err,
-    result = { runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
-      rebuilt = filled and filled.runs or core.json.null } } },
-    problems == 0 and 0 or 1, table.concat(lines, "\n") .. "\n"
+  return options.envelope({ runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
+    rebuilt = filled and filled.runs or core.json.null } }, nil, err), problems == 0 and 0 or 1,
+    table.concat(lines, "\n") .. "\n"
 end
 
 return M

@@ -9,13 +9,11 @@ local M = {}
 
 M.known = { help = { help = "this text" } }
 
----@return table? envelope, integer exit_code
 function M.main(words)
-  local found, rest = verbs.read("mcp", words, M.known)
-  if not found then return nil, 0 end
+  local _, rest = verbs.read("mcp", words, M.known)
   if rest[1] then
-    error(options.usage(("moonlet mcp takes no argument '%s'"):format(core.text.printable(rest[1], 40)),
-      "a client starts it: codex mcp add moonlet -- moonlet mcp"), 0)
+    options.refuse(("moonlet mcp takes no argument '%s'"):format(core.text.printable(rest[1], 40)),
+      "a client starts it: codex mcp add moonlet -- moonlet mcp")
   end
   if core.terminal.page(1) then
     core.system.print(2, "moonlet mcp speaks to a program, not to a person: codex mcp add moonlet -- moonlet mcp\n")

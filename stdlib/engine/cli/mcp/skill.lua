@@ -8,7 +8,6 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local null = core.json.null
 local names = { "sidecar", "orchestrate", "implement-plan", "supervise-session" }
 local home_folder, file, marker = ".agents/skills", "SKILL.md", ".moonlet.json"
 local read_cap = 1 << 20
@@ -27,23 +26,18 @@ local agent = { value = "AGENT", choices = { "claude", "codex", "gemini", "openc
   help = "link them only for this agent: codex, claude, gemini or opencode (default: claude; codex and opencode need "
     .. "no link)" }
 
-local function with_agent()
-  local all = { agent = agent }
-  for name, option in pairs(known) do all[name] = option end
-  return all
-end
-
-M.verbs = { list = { known = known }, install = { known = with_agent() }, remove = { known = known } }
+M.verbs = { list = { known = known }, remove = { known = known },
+  install = { known = { agent = agent, user = known.user, repo = known.repo, json = known.json, help = known.help } } }
 
 local function text_of(name) return require("moonlet.plugin.skills." .. name .. ".SKILL") end
 
 --- Returns the folder below which skills are installed.
 local function place_of(found)
-  if found.user and found.repo then error(options.usage("--user and --repo exclude each other"), 0) end
+  if found.user and found.repo then options.refuse("--user and --repo exclude each other") end
   local path
   if found.user then
     path = core.system.env "HOME"
-    if not path or path:sub(1, 1) ~= "/" then error(record.invalid("HOME names no folder", "set HOME"), 0) end
+    if not path or path:sub(1, 1) ~= "/" then record.refuse("HOME names no folder", "set HOME") end
   else
     path = repository.open().top
   end
@@ -52,10 +46,7 @@ local function place_of(found)
   return { path = path, root = root }
 end
 
-local function read(place, path)
-  local text = core.file.read(place.root, path, read_cap)
-  return text
-end
+local function read(place, path) return (core.file.read(place.root, path, read_cap)) end
 
 local function check(done, err)
   if not done then error(err, 0) end
@@ -83,12 +74,11 @@ end
 --- Returns the named skills, or all of them.
 local function chosen(rest)
   local list = {}
+  local is_known = {}
+  for _, name in ipairs(names) do is_known[name] = true end
   for i, word in ipairs(rest) do
-    local is_known = false
-    for _, name in ipairs(names) do is_known = is_known or name == word end
-    if not is_known then
-      error(options.usage(("there is no skill '%s'"):format(core.text.printable(word, 60)),
-        record.suggest(word, names)), 0)
+    if not is_known[word] then
+      options.refuse(("there is no skill '%s'"):format(core.text.printable(word, 60)), record.suggest(word, names))
     end
     list[i] = word
   end
@@ -124,9 +114,8 @@ local function state_text(row)
   return ("%-18s %s"):format(row.name, words_of[row.state]:format(row.version or "?"))
 end
 
-local function envelope(verb, rows, text)
-  return { ok = true, command = "skill " .. verb, run = null, error = null,
-    result = { skills = core.json.array(rows), version = core.system.version } }, 0, text
+local function envelope(rows, text)
+  return options.envelope { skills = core.json.array(rows), version = core.system.version }, 0, text
 end
 
 local function list(found, rest)
@@ -136,7 +125,7 @@ local function list(found, rest)
     lines[i] = state_text(rows[i])
   end
   lines[#lines + 1] = ("in %s/%s; this moonlet is %s"):format(place.path, home_folder, core.system.version)
-  return envelope("list", rows, table.concat(lines, "\n") .. "\n")
+  return envelope(rows, table.concat(lines, "\n") .. "\n")
 end
 
 --- Returns the instructions with which the user makes moonlet available to an agent.
@@ -155,8 +144,8 @@ end
 local function install(found, rest)
   local place, rows, lines = place_of(found), {}, {}
   if found.agent and not links[found.agent] then
-    error(options.usage(("--agent '%s' is not known"):format(core.text.printable(found.agent, 40)),
-      record.suggest(found.agent, agent.choices)), 0)
+    options.refuse(("--agent '%s' is not known"):format(core.text.printable(found.agent, 40)),
+      record.suggest(found.agent, agent.choices))
   end
   for i, name in ipairs(chosen(rest)) do
     local row = look(place, name)
@@ -177,7 +166,7 @@ local function install(found, rest)
     rows[i] = row
   end
   lines[#lines + 1] = further_steps()
-  return envelope("install", rows, table.concat(lines, "\n"))
+  return envelope(rows, table.concat(lines, "\n"))
 end
 
 --- Removes a skill's symbolic links.
@@ -203,17 +192,14 @@ local function remove(found, rest)
     rows[i] = row
   end
   lines[#lines + 1] = counted(count, "skill") .. " removed"
-  return envelope("remove", rows, table.concat(lines, "\n") .. "\n")
+  return envelope(rows, table.concat(lines, "\n") .. "\n")
 end
 
 local actions = { list = list, install = install, remove = remove }
 
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]
-  local found, rest = verbs.read("skill " .. name, words, M.verbs[name].known)
-  if not found then return nil, 0 end
-  return actions[name](found, rest)
+  return actions[name](verbs.read("skill " .. name, words, M.verbs[name].known))
 end
 
 return M

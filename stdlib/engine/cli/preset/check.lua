@@ -6,6 +6,7 @@ local config = require "moonlet.engine.load.config"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local loader = require "moonlet.engine.load.loader"
+local options = require "moonlet.engine.cli.options"
 local class = require "moonlet.engine.run.class"
 local run_module = require "moonlet.engine.run.run"
 local manifest = require "moonlet.engine.run.manifest"
@@ -254,7 +255,9 @@ end
 function M.killed(err)
   if M.clean_up then M.clean_up() end
   local result, text = result_of(M.begun, core.json.array { problem(err) }, core.json.array {}, nil)
-  return { ok = false, run = core.json.null, result = result, error = core.json.null }, text
+  local envelope = options.envelope(result)
+  envelope.ok = false
+  return envelope, text
 end
 
 return M

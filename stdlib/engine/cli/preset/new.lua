@@ -159,8 +159,7 @@ local function files_of(name, pattern)
   end
   local example = example_of(from)
   if not example then
-    error(record.invalid(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)),
-      record.suggest(from, names)), 0)
+    record.refuse(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)), record.suggest(from, names))
   end
   local own = from:gsub("-", "_")
   local text = core.script.notes()["patterns/" .. own .. ".lua"]
@@ -207,8 +206,7 @@ function M.new(home, name, pattern)
   for _, path in ipairs { name, name .. ".lua" } do
     local root = core.file.root(folder)
     if root and core.file.stat(root, path) then
-      error(record.invalid(("%s/%s is there already"):format(folder, path),
-        "choose another name"), 0)
+      record.refuse(("%s/%s is there already"):format(folder, path), "choose another name")
     end
   end
   local files, example = files_of(name, pattern)

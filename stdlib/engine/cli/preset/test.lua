@@ -40,8 +40,8 @@ local source_cap = 1 << 20
 local function check_path(path)
   if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
     or ("/" .. path:lower() .. "/"):find("/%.git/") then
-    error(record.invalid(("a test cannot write '%s'"):format(core.text.printable(tostring(path), 200)),
-      "name files beneath the test's own folder, and none of .git"), 0)
+    record.refuse(("a test cannot write '%s'"):format(core.text.printable(tostring(path), 200)),
+      "name files beneath the test's own folder, and none of .git")
   end
 end
 
@@ -251,8 +251,8 @@ local function recorder(spec, tests_path)
     return "command:" .. tests_path .. "/" .. command:gsub("^%s+", "")
   end
   if core.system.find_program(program) then return spec end
-  error(record.invalid(("record names the program '%s', which is neither in %s nor in PATH"):format(
-    core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable"), 0)
+  record.refuse(("record names the program '%s', which is neither in %s nor in PATH"):format(
+    core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable")
 end
 
 --- Returns the command line of a test's run.
@@ -368,7 +368,7 @@ end
 local function record_case(tests, name, case)
   local dir = tape_of(case, tests.path)
   if not dir then
-    error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
+    record.refuse("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"')
   end
   local parent, own = dir:match "^(.*)/([^/]+)/?$"
   local root, err = core.file.make_root(parent)
@@ -489,8 +489,8 @@ function M.test(home, name, filter, again, allow, tell)
   end
   if again and source.builtin then
     remove()
-    error(record.invalid(("the cassettes of %s are built in: they cannot be recorded again"):format(source.name),
-      "copy the preset's folder into presets/, and record there"), 0)
+    record.refuse(("the cassettes of %s are built in: they cannot be recorded again"):format(source.name),
+      "copy the preset's folder into presets/, and record there")
   end
   local within = path:sub(1, #home.top + 1) == home.top .. "/"
   local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
@@ -511,7 +511,7 @@ function M.test(home, name, filter, again, allow, tell)
   end)
   remove()
   if not ok then error(err, 0) end
-  if #rows == 0 then error(record.invalid(("no test of preset %s matches"):format(source.name), nil, path), 0) end
+  if #rows == 0 then record.refuse(("no test of preset %s matches"):format(source.name), nil, path) end
   return { tests = core.json.array(rows), passed = #rows - failed, failed = failed },
     ("%d passed, %d failed\n"):format(#rows - failed, failed), failed == 0
 end

@@ -162,18 +162,18 @@ local function read_bound(text)
   local number = tonumber(value)
   if kind == "tokens" then number = math.tointeger(number) end
   if (kind == "usd" or kind == "tokens") and number and number >= 0 and number < math.huge then return kind, number end
-  error(options.usage(("--up-to '%s' is not understood"):format(core.text.printable(text, 60)),
-    "write --up-to usd=2 or --up-to tokens=200000"), 0)
+  options.refuse(("--up-to '%s' is not understood"):format(core.text.printable(text, 60)),
+    "write --up-to usd=2 or --up-to tokens=200000")
 end
 
 --- Raises an error for options that exclude each other.
 ---@param found table  options of the command line
 function M.check(found)
   if found.sha and not (found["up-to"] or found.forecast) then
-    error(options.usage("--sha needs --up-to", "moonlet resume RUN --up-to usd=2 --sha HASH"), 0)
+    options.refuse("--sha needs --up-to", "moonlet resume RUN --up-to usd=2 --sha HASH")
   end
   if found.forecast and found["up-to"] then
-    error(options.usage("--forecast and --up-to exclude each other", "--forecast starts nothing"), 0)
+    options.refuse("--forecast and --up-to exclude each other", "--forecast starts nothing")
   end
   if found["up-to"] then read_bound(found["up-to"]) end
 end
@@ -213,11 +213,6 @@ local function go_on(plan, made, command)
   end
   return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind,
     enough(kind, sums[kind].most), made.hash)
-end
-
-local function refusal(made, err, code, next_line)
-  return { ok = false, command = "run resume", run = null, result = M.record(made),
-    error = manifest.error(err) }, code, M.text(made) .. next_line
 end
 
 --- Returns nil if the run may start with the limit of --up-to, else an error and an exit code.
@@ -271,12 +266,11 @@ function M.of(plan, found, command, given)
   for _, word in ipairs(given) do command = command .. " " .. command_line.quoted(word) end
   local next_line = go_on(plan, made, command)
   if found.forecast then
-    return { ok = true, command = "run resume", run = null, result = M.record(made), error = null }, 0,
-      M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. next_line
+    return options.envelope(M.record(made)), 0, M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. next_line
   end
   local kind, bound = read_bound(found["up-to"])
   local err, code = obstacle(made, found, kind, bound)
-  if err then return refusal(made, err, code, next_line) end
+  if err then return options.envelope(M.record(made), nil, manifest.error(err)), code, M.text(made) .. next_line end
   return nil, function(run_plan) limit(run_plan, made, kind, bound) end
 end
 

@@ -94,8 +94,8 @@ function M.of_preset(preset)
   for name, declared in pairs(preset.args) do
     local option_name = name:gsub("_", "-")
     if M.all[option_name] then
-      error(record.invalid(("preset %s: the argument '%s' is an option of moonlet run already"):format(
-        preset.name, name), "give it another name"), 0)
+      record.refuse(("preset %s: the argument '%s' is an option of moonlet run already"):format(
+        preset.name, name), "give it another name")
     end
     local parts = { declared.help }
     if declared.choices then parts[#parts + 1] = "one of " .. table.concat(declared.choices, ", ") end

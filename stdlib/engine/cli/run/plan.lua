@@ -81,14 +81,14 @@ end
 local function check_needs(preset, home)
   local needs = preset.needs
   if needs.repository and not home.git then
-    error(record.invalid(("%s is not a git repository, and preset %s works on one"):format(home.top,
-      preset.name), "run it inside a repository, or name one with --repo DIR", home.top), 0)
+    record.refuse(("%s is not a git repository, and preset %s works on one"):format(home.top,
+      preset.name), "run it inside a repository, or name one with --repo DIR", home.top)
   end
   require("moonlet.engine.effects.host").check_provided(grants.from_needs(needs).host)
   for _, program in ipairs(needs.programs or {}) do
     if not core.system.find_program(program) then
-      error(record.invalid(("preset %s needs the program '%s', which is not in PATH"):format(
-        preset.name, program), "install it, or put its folder into PATH"), 0)
+      record.refuse(("preset %s needs the program '%s', which is not in PATH"):format(
+        preset.name, program), "install it, or put its folder into PATH")
     end
   end
 end
@@ -256,8 +256,8 @@ end
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
-  error(record.invalid(("'%s' was prepared for %s %s, not %s"):format(plan.before.id, rec.script and "the script"
-    or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
+  record.refuse(("'%s' was prepared for %s %s, not %s"):format(plan.before.id, rec.script and "the script"
+    or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80)))
 end
 
 --- Sets the run's limits. A prepared or replayed run keeps its earlier limits.
@@ -288,10 +288,10 @@ local function check_command(argv, home)
     is_there = core.system.find_program(program)
   end
   if is_there then return end
-  error(record.invalid(("--runner command: the program '%s' was not found"):format(core.text.printable(program, 200)),
+  record.refuse(("--runner command: the program '%s' was not found"):format(core.text.printable(program, 200)),
     program:find("^[^,]+,") and "command: takes the whole word; for several runners repeat --runner: --runner command:"
       .. core.text.printable(program:match "^[^,]+", 200) .. " --runner …"
-      or "install it, or name it by its path; nothing was started"), 0)
+      or "install it, or name it by its path; nothing was started")
 end
 
 --- Returns the runners of the command line in order. Values are split at commas.

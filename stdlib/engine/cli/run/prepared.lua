@@ -25,8 +25,8 @@ local function check_prompts(home, run, rec)
     local problem = problem_of(root, path)
     if problem then
       local at = ("%s/%s/%s"):format(home.agent_path, rec.sidecar, path)
-      error(record.invalid(("the prompt of %s %s: no agent was started"):format(run, problem),
-        ("write it again, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at), 0)
+      record.refuse(("the prompt of %s %s: no agent was started"):format(run, problem),
+        ("write it again, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at)
     end
   end
 end
@@ -41,13 +41,13 @@ function M.find(home, id)
     id = rec.task_id
   end
   if not run or not rec.options.dry_run then
-    error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
+    record.refuse(("nothing is prepared under '%s'%s"):format(id,
       run and (": %s has been started with it"):format(run) or ""),
-      run and "moonlet show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
+      run and "moonlet show " .. run or "prepare it with --dry-run --task-id " .. id)
   end
   if rec.ended then
-    error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
-      and "was cancelled" or "ended with: " .. tostring(rec.verdict)), "prepare it again with --dry-run"), 0)
+    record.refuse(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
+      and "was cancelled" or "ended with: " .. tostring(rec.verdict)), "prepare it again with --dry-run")
   end
   check_prompts(home, run, rec)
   local lost

@@ -28,9 +28,7 @@ local poll_ms = 50
 local timed_out = 124
 
 local function envelope(result, code, text, err)
-  local made = options.envelope(result or null, code == 0)
-  made.error = err or null
-  return made, code, text
+  return options.envelope(result, nil, err), code, text
 end
 
 local function number_of(text, name, least)
@@ -97,16 +95,11 @@ local function leave_watch(home, id, found, hooks)
   core.system.print(2, ("moonlet: %s runs, but no process watches it: moonlet session watch %s\n"):format(id, id))
 end
 
-local sandboxes = { ["read-only"] = true, ["workspace-write"] = true }
-
 --- Returns the sandbox rules that --sandbox selects. Without --sandbox, returns nil, and the program
 --- has the user's own rights.
 local function rules_of(found, argv, home)
   if not found.sandbox then return nil end
-  if not sandboxes[found.sandbox] then
-    options.refuse(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
-      "write --sandbox read-only or --sandbox workspace-write")
-  end
+  options.check_word("sandbox", found.sandbox, "read-only", "workspace-write")
   local folder = found.sandbox == "workspace-write" and core.system.real_path(found.cwd or home.top) or nil
   local rules, why = confinement.rules(argv, found.agent, folder)
   if rules then return rules end
@@ -198,8 +191,8 @@ end
 local function one_with_folder(found, rest, verb, most)
   local home, id = one(found, rest, verb, most)
   if not store.read(home, id).removed then return home, id end
-  error(record.invalid(("the folder of %s was removed, and its log with it"):format(id),
-    ("moonlet session screen %s shows what is on its terminal"):format(id)), 0)
+  record.refuse(("the folder of %s was removed, and its log with it"):format(id),
+    ("moonlet session screen %s shows what is on its terminal"):format(id))
 end
 
 local function is_live(home, id) return (core.session.status(home.handle, id)) == "running" end
@@ -455,8 +448,8 @@ verbs.attach = {
     local letter = (found["detach-key"] or "ctrl-]"):match "^ctrl%-([a-z%[%]\\^_])$"
     if not letter then options.refuse("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b") end
     if not core.terminal.can_ask() then
-      error(record.invalid("there is no terminal here to attach the session to",
-        "moonlet session screen and session submit need none"), 0)
+      record.refuse("there is no terminal here to attach the session to",
+        "moonlet session screen and session submit need none")
     end
     states.check_alive(home, id, "invalid")
     store.note(home, id, { type = "attached", by = "user" })

@@ -69,9 +69,7 @@ local function record_event(agent, found, argument)
   if not recorded then return nil end
   local envelope = make_run(home, recorded)
   recorder.done(home, recorded, envelope.run.id)
-  if not found.json then return nil end
-  envelope.command = "hook " .. agent.name
-  return envelope
+  return found.json and envelope or nil
 end
 
 --- Records an event of an agent. Prints an error, but exits with 0, because the exit code 2 of a hook

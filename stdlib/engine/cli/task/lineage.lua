@@ -94,7 +94,7 @@ function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("run " .. name, words, M.known)
   local result, text, run = actions[name](repository.open(found.repo), rest)
-  return { ok = true, command = "run " .. name, run = run, result = result, error = null }, 0, text
+  return options.envelope(result, run), 0, text
 end
 
 return M

@@ -212,8 +212,9 @@ local function start_ready(home, found)
   if code == 0 and #errors > 0 then code = 1 end
   local text = #list == 0 and #errors == 0 and "no packet is ready\n"
     or found["dry-run"] and table.concat(lines, "\n") .. "\n" or nil
-  return { ok = code == 0, command = "run start-ready", run = null, error = null,
-    result = { runs = core.json.array(list), errors = core.json.array(errors) } }, code, text
+  local envelope = options.envelope { runs = core.json.array(list), errors = core.json.array(errors) }
+  envelope.ok = code == 0
+  return envelope, code, text
 end
 
 function M.main(words)

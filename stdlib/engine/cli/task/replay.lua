@@ -62,15 +62,15 @@ function M.main(words, output)
       if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
       error(plan, 0)
     end
-    if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+    if not plan then options.refuse("replay which run?", "moonlet run replay R-007") end
     if change then step_replay.attach(plan, change) end
     return plan
   end
   local plan = plan_of()
   if forecast.is_wanted(own) then
     if #plan.runners > 1 or plan.background or plan.edits then
-      error(options.usage("a forecast needs a single run in the foreground",
-        "leave --background and --edit-prompt out, and name one runner"), 0)
+      options.refuse("a forecast needs a single run in the foreground",
+        "leave --background and --edit-prompt out, and name one runner")
     end
     local given = {}
     for _, name in ipairs { "step", "prompt" } do
@@ -78,10 +78,7 @@ function M.main(words, output)
     end
     local envelope, code, text = forecast.of(plan, own, "moonlet run replay " .. base.id,
       table.move(rest, 1, #rest, #given + 1, given))
-    if envelope then
-      envelope.command = "run replay"
-      return envelope, code, text
-    end
+    if envelope then return envelope, code, text end
     plan = plan_of()
     code(plan)
   end

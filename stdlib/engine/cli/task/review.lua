@@ -147,10 +147,10 @@ local function show(home, _, rest)
   elseif killed then
     lines[#lines + 1] = ("moonlet review %s %s completes it"):format(verb_of[killed], id)
   end
-  return { ok = true, command = "review show", run = store.envelope(home, rec), error = null,
-    result = { state = state_of(rec), reviewed_by = review.reviewed_by or null, note = review.note or null,
-      sha256 = review.sha256 or null, patch = patch and core.text.clean(patch) or null,
-      patch_is_current = not is_other, comments = remarks } }, 0, table.concat(lines, "\n") .. "\n"
+  return options.envelope({ state = state_of(rec), reviewed_by = review.reviewed_by or null, note = review.note or null,
+    sha256 = review.sha256 or null, patch = patch and core.text.clean(patch) or null,
+    patch_is_current = not is_other, comments = remarks }, store.envelope(home, rec)), 0,
+    table.concat(lines, "\n") .. "\n"
 end
 
 --- Rejects a review of a run that has not ended.
@@ -159,40 +159,39 @@ local function refuse_unended(home, id, rec, word)
   local killed = killed_word(home, id, rec)
   if killed == word then return end
   if killed then
-    error(record.invalid(("%s is half %s: that review was killed"):format(id, killed),
-      ("moonlet review %s %s completes it"):format(verb_of[killed], id)), 0)
+    record.refuse(("%s is half %s: that review was killed"):format(id, killed),
+      ("moonlet review %s %s completes it"):format(verb_of[killed], id))
   end
   local state = run_state.of(home, id, rec)
   local hint = state == "running" and "moonlet wait " .. id
     or state == "prepared" and run_state.prepared(home, rec) or "moonlet resume " .. id
-  error(record.invalid(("%s is %s, and does not wait for a review"):format(id, state), hint), 0)
+  record.refuse(("%s is %s, and does not wait for a review"):format(id, state), hint)
 end
 
 --- Raises an error if the run cannot be approved or rejected.
 local function check_open(home, id, rec, word, sha)
   if type(rec.packet) ~= "table" then
-    error(record.invalid(("%s is not the run of a packet: there is nothing to review"):format(id),
-      "moonlet review list"), 0)
+    record.refuse(("%s is not the run of a packet: there is nothing to review"):format(id), "moonlet review list")
   end
   if not rec.ended then return refuse_unended(home, id, rec, word) end
   local state = state_of(rec)
   if state == "approved" or state == "rejected" then
-    error(record.invalid(("%s is %s already"):format(id, state), "moonlet review show " .. id), 0)
+    record.refuse(("%s is %s already"):format(id, state), "moonlet review show " .. id)
   end
   if word == "approved" and state ~= "pending" or rec.verdict ~= "ok" and rec.verdict ~= "degraded"
     and rec.verdict ~= "blocked" then
-    error(record.invalid(("%s ended with: %s, and does not wait for a review"):format(id, rec.verdict),
-      ("moonlet show %s; moonlet run replay %s tries again"):format(id, id)), 0)
+    record.refuse(("%s ended with: %s, and does not wait for a review"):format(id, rec.verdict),
+      ("moonlet show %s; moonlet run replay %s tries again"):format(id, id))
   end
   local patch, hash = patch_of(home, rec)
   local bound = type(rec.review) == "table" and rec.review.sha256
   if sha and sha ~= bound then
-    error(record.invalid(("%s has a different result now than the one that was shown"):format(id),
-      "moonlet review show " .. id), 0)
+    record.refuse(("%s has a different result now than the one that was shown"):format(id),
+      "moonlet review show " .. id)
   end
   if word == "approved" and patch and bound and hash ~= bound and #files_of(rec) > 0 then
-    error(record.invalid(("changes.patch of %s was changed since its run: it no longer shows what would be merged")
-      :format(id), "moonlet run verify " .. id, home.agent_path .. "/" .. rec.sidecar .. "/changes.patch"), 0)
+    record.refuse(("changes.patch of %s was changed since its run: it no longer shows what would be merged")
+      :format(id), "moonlet run verify " .. id, home.agent_path .. "/" .. rec.sidecar .. "/changes.patch")
   end
 end
 
@@ -219,8 +218,7 @@ local function decide(home, found, rest, command)
       or { kind = "failed", message = ("%s is not %s: %s"):format(id, word, review.state) }, 0)
   end
   local files = envelope.run.files_changed
-  return { ok = true, command = "review " .. command, run = envelope.run, error = null,
-    result = { state = word, reviewed_by = review.reviewed_by, note = review.note } }, 0,
+  return options.envelope({ state = word, reviewed_by = review.reviewed_by, note = review.note }, envelope.run), 0,
     word == "approved" and ("%s approved: %d %s merged\n"):format(id, #files, #files == 1 and "file is" or "files are")
       or #files == 0 and ("%s rejected: it has changed no file\n"):format(id)
       or ("%s rejected: its changes are only in %s/changes.patch\n"):format(id, envelope.run.dir)
@@ -233,11 +231,11 @@ local function comment(home, found, rest)
   local id, rec = store.find(home, rest[1])
   local patch, hash = patch_of(home, rec)
   if not rec.ended or not patch then
-    error(record.invalid(("%s has no changes to comment on"):format(id), "moonlet show " .. id), 0)
+    record.refuse(("%s has no changes to comment on"):format(id), "moonlet show " .. id)
   end
   if found.sha and found.sha ~= (type(rec.review) == "table" and rec.review.sha256 or hash) then
-    error(record.invalid(("%s has a different result now than the one that was shown"):format(id),
-      "moonlet review show " .. id), 0)
+    record.refuse(("%s has a different result now than the one that was shown"):format(id),
+      "moonlet review show " .. id)
   end
   local made = comments.add(store.root(home), rec, patch, hash, rest[2], table.concat(rest, " ", 3),
     found.by or person.name())

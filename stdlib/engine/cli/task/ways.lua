@@ -44,8 +44,9 @@ end
 local function envelope_of(home, runs, code)
   local list = {}
   for i, rec in ipairs(runs) do list[i] = store.envelope(home, rec) end
-  return { ok = code == 0, command = "run", run = list[#list] or null, result = { runs = core.json.array(list) },
-    error = null }
+  local envelope = options.envelope({ runs = core.json.array(list) }, list[#list])
+  envelope.ok = code == 0
+  return envelope
 end
 
 --- Joins the answers of several runs, each under a heading.
