@@ -18,7 +18,6 @@ M.known = {
 }
 for name, option in pairs(resume.known) do M.known[name] = option end
 
---- Describes the answers that a gate or question accepts.
 local function expected(item)
   if item.kind == "gate" then return "approve or reject" end
   if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end
@@ -26,20 +25,14 @@ local function expected(item)
 end
 
 local function pick(id, rec, key)
-  local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
-  if #open == 0 then
-    record.refuse(("%s does not wait for an answer"):format(id), "moonlet show " .. id)
+  local open, keys = rec.ended and rec.verdict == "needs-human" and rec.parked or {}, {}
+  if #open == 0 then record.refuse(("%s does not wait for an answer"):format(id), "moonlet show " .. id) end
+  for i, item in ipairs(open) do
+    if item.key == key or not key and #open == 1 then return item end
+    keys[i] = item.key
   end
   if not key then
-    if #open == 1 then return open[1] end
-    local keys = {}
-    for i, item in ipairs(open) do keys[i] = item.key end
     options.refuse(("%s waits at %d points"):format(id, #open), "say which: --key " .. table.concat(keys, ", --key "))
-  end
-  local keys = {}
-  for i, item in ipairs(open) do
-    if item.key == key then return item end
-    keys[i] = item.key
   end
   options.refuse(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)), record.suggest(key, keys))
 end
@@ -69,9 +62,7 @@ function M.main(words, output)
   end
   local now = core.clock.wall()
   local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,
-    note = found.note,
-    by = found.by or person.name(),
-    at = core.clock.iso(now), at_ms = now }
+    note = found.note, by = found.by or person.name(), at = core.clock.iso(now), at_ms = now }
   local function plan_of(of)
     local plan = resume.plan(home, id, of, found)
     gate.check_open(id, of, answer)
@@ -80,12 +71,9 @@ function M.main(words, output)
   end
   local plan = plan_of(rec)
   core.event.display(options.display(found, output))
-  if found.detached then
-    return require("moonlet.engine.cli.task.detached").drive(plan, function()
-      return resume.drive(home, id, plan, plan_of)
-    end)
-  end
-  return resume.drive(home, id, plan, plan_of)
+  local function drive() return resume.drive(home, id, plan, plan_of) end
+  if found.detached then return require("moonlet.engine.cli.task.detached").drive(plan, drive) end
+  return drive()
 end
 
 return M

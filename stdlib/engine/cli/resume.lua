@@ -36,8 +36,8 @@ M.known = options.with_common {
 --- Returns the rights of the run. The user accepted a preset's rights together with its text, so a
 --- changed preset needs consent again. The rights of this command line are added.
 local function rights(source, preset, rec, allow)
-  local said, accepted = grants.empty(), false
-  for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
+  local said = grants.empty()
+  local accepted = limits.allow(said, allow)
   local is_same = not preset or loader.is_text(source, rec.preset_sha256)
     and grants.covers(rec.grants, grants.from_needs(preset.needs))
   if is_same then return grants.join(rec.grants, said) end
@@ -111,7 +111,6 @@ function M.plan(home, id, rec, found)
   return plan
 end
 
---- Builds the results of `moonlet resume` for a run that has already ended.
 local function already(home, id, rec)
   require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
@@ -120,7 +119,6 @@ local function already(home, id, rec)
     ("%s has ended already: %s%s\n"):format(id, rec.verdict, waits)
 end
 
---- Reports whether a run waits for its provider.
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
@@ -181,11 +179,9 @@ function M.main(words, output)
   end
   if not plan then return envelope, code, text end
   core.event.display(plan.source.display or options.display(found, output))
-  if found.asked then
-    local detached = require "moonlet.engine.cli.task.detached"
-    return detached.drive(plan, function() return M.drive(home, id, plan, plan_of) end)
-  end
-  return M.drive(home, id, plan, plan_of)
+  local function drive() return M.drive(home, id, plan, plan_of) end
+  if found.asked then return require("moonlet.engine.cli.task.detached").drive(plan, drive) end
+  return drive()
 end
 
 return M

@@ -32,7 +32,6 @@ local request_module = require "moonlet.engine.cli.run.request"
 
 local M = {}
 
---- Loads the module for packets. Called only for a run that has a packet.
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
@@ -96,10 +95,8 @@ end
 --- Returns the run's rights: the rights that the preset declares and the user has accepted, and the
 --- rights of --allow.
 local function resolve_grants(source, preset, allow, consent, no_agents, budget)
-  local given, accepted = grants.empty(), false
-  for _, text in ipairs(allow or {}) do
-    if grants.parse(given, text) then accepted = true end
-  end
+  local given = grants.empty()
+  local accepted = limits.allow(given, allow)
   if not preset then
     if accepted then
       options.refuse("--allow needs is for presets; a script declares nothing", "name what it may do: --allow run=git")
@@ -111,7 +108,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   if not preset.needs.agents then budget.agents = preset.budget.agents end
   local shown = setmetatable({ budget = budget }, { __index = preset })
   local wanted = acceptance.demand(source, shown, accepted, consent, no_agents)
-  for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
+  limits.allow(wanted, allow)
   return wanted
 end
 
@@ -137,8 +134,7 @@ end
 local function grant_checks(plan, allow, is_test)
   local programs, option = ungranted_checks(plan)
   if #programs == 0 then return end
-  local accepted = false
-  for _, text in ipairs(allow or {}) do accepted = grants.parse(grants.empty(), text) or accepted end
+  local accepted = limits.allow(grants.empty(), allow)
   if not accepted and (is_test or not acceptance.allows_programs(plan.source, programs)) then
     local flags = command_line.quoted("run=" .. table.concat(programs, ","))
     error({ kind = "denied", usage = true, message = ("%s starts %s, which was not allowed"):format(option,
@@ -153,7 +149,7 @@ end
 local function given_before(plan, allow)
   local rec = (plan.before or plan.base or {}).record
   if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
-  for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
+  limits.allow(rec.grants, allow)
   return rec.grants
 end
 
@@ -173,10 +169,6 @@ local function check_sandbox(plan)
     error({ kind = "denied", usage = true, message = ("--sandbox workspace-write: %s may not write anything"):format(
       plan.preset and "preset " .. plan.name or plan.name), hint = "add --allow write=. for the whole work tree" }, 0)
   end
-end
-
-local function whole_number(text, name)
-  return options.whole_number(text, name, 10000)
 end
 
 local function absolute(path)
@@ -252,7 +244,6 @@ local function limit_client(plan, packet)
   plan.options.gates = "park"
 end
 
---- Raises an error if the prepared run has a preset or script other than the plan's.
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
@@ -267,7 +258,7 @@ local function set_limits(plan, found)
   plan.budget = before and limits.change_budget(before.budget, found.budget)
     or limits.parse_budget(found.budget, plan.preset, plan.config)
   if plan.options.asked_by then plan.budget = client_rights.bounded(plan.budget, client_rights.of(plan.config)) end
-  plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
+  plan.limit = found.limit and options.whole_number(found.limit, "limit", 10000) or before and before.limit
     or plan.config.limits.parallel or default_limit
   metering.check_plan(plan)
 end
@@ -279,15 +270,11 @@ local function with_run_id(home, text)
   return ("cassette:%s%s"):format((store.find(home, name)), rest)
 end
 
---- Raises an error if the program of a command is missing.
 local function check_command(argv, home)
   local program = argv[1]
   local path = program:sub(1, 1) == "/" and program or home.top .. "/" .. program
-  local is_there
-  if program:find("/", 1, true) then is_there = core.system.real_path(path) else
-    is_there = core.system.find_program(program)
-  end
-  if is_there then return end
+  local is_path = program:find("/", 1, true) ~= nil
+  if is_path and core.system.real_path(path) or not is_path and core.system.find_program(program) then return end
   record.refuse(("--runner command: the program '%s' was not found"):format(core.text.printable(program, 200)),
     program:find("^[^,]+,") and "command: takes the whole word; for several runners repeat --runner: --runner command:"
       .. core.text.printable(program:match "^[^,]+", 200) .. " --runner …"
@@ -381,6 +368,7 @@ end
 local function set_before(plan, line)
   local found = line.found
   if found.prepared then
+    if found["task-id"] then options.refuse("--task-id and --prepared exclude each other") end
     plan.before = line.early or prepared_run.find(plan.home, found.prepared)
     plan.lost = plan.before.lost
     check_same(plan)
@@ -411,7 +399,6 @@ local function check_installed(plan, name, is_dry)
   if is_dry then runners.get(name, plan.config) else runners.locate(name, plan.config) end
 end
 
---- Raises an error if the program of a runner on the command line is missing.
 local function check_named_runners(plan, is_dry)
   for _, text in ipairs(plan.runners) do
     local spec = runners.parse(text, plan.config)
@@ -480,12 +467,6 @@ local function attach_packet(plan, line, packet)
   plan.if_ready = found["if-ready"] and packet
 end
 
-local function set_task_id(plan, found)
-  if found["task-id"] then check_task_id(found["task-id"]) end
-  if found["task-id"] and found.prepared then options.refuse("--task-id and --prepared exclude each other") end
-  plan.task_id = found["task-id"]
-end
-
 --- Sets the inputs, and the parent: the run that this run continues or replays.
 local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
@@ -504,7 +485,6 @@ local function set_inputs(plan, line, before, offered)
   plan.options.pipeline = (origin.parent or found.parent) and true or (before.options or {}).pipeline
 end
 
---- Copies the options for display and background execution from the command line into the plan.
 local function set_output(plan, line, output)
   local found = line.found
   plan.compare, plan.edits = found.compare, found["edit-prompt"]
@@ -542,7 +522,8 @@ function M.of_request(request, output, consent, origin)
       limits.parse_budget(found.budget, preset, plan.config))
   grant_checks(plan, found.allow, consent ~= nil)
   if line.packet then attach_packet(plan, line, line.packet) end
-  set_task_id(plan, found)
+  plan.task_id = found["task-id"]
+  if plan.task_id then check_task_id(plan.task_id) end
   if preset then check_needs(preset, plan.home) end
   set_inputs(plan, line, before, offered)
   limit_client(plan, line.packet)

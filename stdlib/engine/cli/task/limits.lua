@@ -1,9 +1,18 @@
---- Parses the option --budget, which sets limits of a run.
+--- Parses the options --budget and --allow, which set the limits and the rights of a run.
 local budget_module = require "moonlet.engine.budget.budget"
 local duration = require "moonlet.duration"
+local grants = require "moonlet.engine.context.grants"
 local options = require "moonlet.engine.cli.options"
 
 local M = {}
+
+--- Adds the rights of --allow to `given`. Returns true if `needs` is one of them.
+---@param list string[]?
+function M.allow(given, list)
+  local accepted = false
+  for _, text in ipairs(list or {}) do accepted = grants.parse(given, text) or accepted end
+  return accepted
+end
 
 --- Parses one limit of --budget; `none` means no limit.
 local function budget_value(key, value, item)
