@@ -76,43 +76,28 @@ end
 local function add_to_list(settings, group, name, values)
   local where, key = place_of(settings, group, name)
   if where[key] == nil then where[key] = core.json.array {} end
-  local list, changed = where[key], false
+  local list, is_there = where[key], {}
   if not core.json.is_array(list) then
     record.refuse(("%s: %s.%s is not a list"):format(file_name, group, name), "make it one, or take it out")
   end
+  for _, item in ipairs(list) do is_there[item] = true end
   for _, value in ipairs(values) do
-    local found = false
-    for _, item in ipairs(list) do found = found or item == value end
-    if not found then
-      list[#list + 1] = value
-      changed = true
-    end
+    if not is_there[value] then list[#list + 1] = value end
   end
-  return changed
 end
 
 --- Adds moonlet's settings to those of `.luarc.json`. Replaces the path of the type definitions of
 --- another installation of moonlet.
 local function change(settings, types)
   local where, key = place_of(settings, "workspace", "library")
-  local changed = false
-  if core.json.is_array(where[key]) then
-    for i = #where[key], 1, -1 do
-      local item = where[key][i]
-      if item ~= types and type(item) == "string" and item:find "/share/moonlet/lua$" then
-        table.remove(where[key], i)
-        changed = true
-      end
-    end
+  for i = core.json.is_array(where[key]) and #where[key] or 0, 1, -1 do
+    local item = where[key][i]
+    if item ~= types and type(item) == "string" and item:find "/share/moonlet/lua$" then table.remove(where[key], i) end
   end
-  changed = add_to_list(settings, "workspace", "library", { types }) or changed
-  changed = add_to_list(settings, "diagnostics", "globals", globals) or changed
+  add_to_list(settings, "workspace", "library", { types })
+  add_to_list(settings, "diagnostics", "globals", globals)
   local runtime, version = place_of(settings, "runtime", "version")
-  if runtime[version] == nil then
-    runtime[version] = "Lua 5.4"
-    changed = true
-  end
-  return changed
+  if runtime[version] == nil then runtime[version] = "Lua 5.4" end
 end
 
 local function by_hand(types)
@@ -120,7 +105,6 @@ local function by_hand(types)
     core.json.encode(core.json.array(globals)))
 end
 
---- Writes the editor's settings. Returns "made", "changed" or "kept".
 local function write_settings(root, types)
   local text, err, cut = core.file.read(root, file_name, file_cap)
   if not text and core.file.stat(root, file_name) then error(err, 0) end
@@ -133,7 +117,9 @@ local function write_settings(root, types)
     end
     settings = value
   end
-  if not change(settings, types) then return "kept" end
+  local before = core.json.encode(settings)
+  change(settings, types)
+  if core.json.encode(settings) == before then return "kept" end
   local written
   written, err = core.file.write(root, file_name, core.json.encode(settings, 2) .. "\n")
   if not written then error(err, 0) end
@@ -174,8 +160,7 @@ function M.main(words)
   end
   lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
   lines[#lines + 1] = "  moonlet doctor                                  which agents are installed"
-  return options.envelope(result), 0,
-    table.concat(lines, "\n") .. "\n"
+  return options.envelope(result), 0, table.concat(lines, "\n") .. "\n"
 end
 
 return M

@@ -77,7 +77,6 @@ local function show(home, name, with_source)
   return result, table.concat(lines, "\n") .. "\n"
 end
 
---- Lists the presets of the repository itself.
 local function of_repository(home)
   local found, names = loader.all(home)
   local own = {}
@@ -116,8 +115,7 @@ function M.main(words)
   table.insert(rest, 1, verb)
   local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
-  local result, text
-  local passed
+  local result, text, passed
   local code = 0
   local function tell(line) if not found.json then core.system.print(1, line .. "\n") end end
   if verb == "list" and not rest[2] then

@@ -5,18 +5,6 @@ local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
 
----@class moonlet.PresetCase
----@field summary string?
----@field files table<string, string>?
----@field change table<string, string|false>?
----@field args string[]?
----@field runner string?
----@field record string?
----@field git boolean?
----@field answers string[]?
----@field expect table
----@field again string?          command that records the test's cassette again
-
 local fields = { summary = "string", files = "table", change = "table", args = "list", runner = "string",
   expect = "table!", git = "boolean", record = "string", answers = "list" }
 local expect_fields = { verdict = "string", exit_code = "integer", result = "any", findings = "string",

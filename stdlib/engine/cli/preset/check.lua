@@ -3,6 +3,7 @@
 local arg = require "moonlet.arg"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
+local counted = require "moonlet.engine.base.counted"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local loader = require "moonlet.engine.load.loader"
@@ -17,11 +18,6 @@ require "moonlet.engine.run.verbs"
 local M = {}
 
 local limit, most_calls = 8, 20
-
----@class moonlet.Problem
----@field at string|nil
----@field message string
----@field hint string|nil
 
 local function problem(err)
   local rec = manifest.error(err)
@@ -72,11 +68,9 @@ local function plan_of(home, source, preset, resume, place, also)
     budget = { agents = budget.default_agents, wall = "5m" } }
 end
 
---- Executes the preset. Returns the preset's error, if any, and what the preset did.
 local function go_through(plan)
   local run = run_module.create(plan)
-  local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
-    made_up = made_up, reached = {} }
+  local seen = { agents = 0, commands = core.json.array {}, warnings = {}, made_up = made_up, reached = {} }
   run.checking, run.dry = seen, true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {}, steps = {} }
   local emit = run.emit
@@ -86,13 +80,11 @@ local function go_through(plan)
   end
   local envelope = run_module.execute(run)
   for _, step in ipairs(run.steps) do
-    seen.steps = seen.steps + 1
     if step.kind == "agent" then seen.agents = seen.agents + 1 end
   end
   return envelope.error ~= core.json.null and envelope.error or nil, seen
 end
 
---- Compares the rights that the preset used with those that it declares.
 local function compare_needs(preset, used, problems, notes)
   local declared = grants.from_needs(preset.needs)
   grants.are_declared[declared] = true
@@ -112,12 +104,11 @@ local function compare_needs(preset, used, problems, notes)
   if takes_commands then
     notes[#notes + 1] = "an argument takes commands: who runs the preset allows their programs, with --allow run=NAME"
   end
-  local names = { run = "programs", read = "read", write = "write", env = "env", host = "host",
-    agents = "agents" }
   for _, kind in ipairs { "run", "read", "write", "env", "host", "agents" } do
     local has = declared[kind] == true or type(declared[kind]) == "table" and next(declared[kind]) ~= nil
     if has and not kinds[kind] then
-      notes[#notes + 1] = ("needs.%s is declared, and was not used in this dry run"):format(names[kind])
+      notes[#notes + 1] = ("needs.%s is declared, and was not used in this dry run"):format(
+        kind == "run" and "programs" or kind)
     end
   end
   local programs = {}
@@ -129,7 +120,6 @@ local function compare_needs(preset, used, problems, notes)
   end
 end
 
---- Compares the calls of the dry run with the limits that the preset declares.
 local function compare_budget(source, preset, seen, problems)
   local function compare(kind, count, what)
     local most = preset.budget[kind]
@@ -141,7 +131,6 @@ local function compare_budget(source, preset, seen, problems)
   compare("processes", #seen.commands, "calls of commands")
 end
 
---- Adds a note about the calls that the dry run never reached.
 local function note_unreached(source, seen, notes)
   local calls = unreached.calls(source, seen.reached)
   if #calls == 0 then return end
@@ -222,16 +211,15 @@ local function text_of(name, problems, notes, seen)
     local hint = one.hint ~= core.json.null and one.hint
     if hint then lines[#lines + 1] = "  " .. core.text.printable(hint, 2000) end
   end
-  local plural = #problems == 1 and "problem" or "problems"
-  lines[#lines + 1] = #problems > 0 and ("%s: %d %s"):format(name, #problems, plural)
-    or ("%s: ok (a dry run on mock: %d agent %s, %d %s; none was started)"):format(name, seen.agents,
-      seen.agents == 1 and "call" or "calls", #seen.commands, #seen.commands == 1 and "command" or "commands")
+  lines[#lines + 1] = #problems > 0 and ("%s: %s"):format(name, counted(#problems, "problem"))
+    or ("%s: ok (a dry run on mock: %s, %s; none was started)"):format(name, counted(seen.agents, "agent call"),
+      counted(#seen.commands, "command"))
   for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
   return table.concat(lines, "\n") .. "\n"
 end
 
 local function result_of(name, problems, notes, seen)
-  seen = seen or { agents = 0, commands = core.json.array {}, steps = 0 }
+  seen = seen or { agents = 0, commands = core.json.array {} }
   return { name = name, problems = problems, notes = notes, agents = seen.agents, commands = seen.commands },
     text_of(name, problems, notes, seen)
 end

@@ -77,7 +77,6 @@ return {
 }
 ]=]
 
---- Formats a list or map of texts as Lua source.
 local function written(texts)
   local function quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n")) end
   local parts = {}
@@ -189,7 +188,6 @@ local function words_here(example, paths)
   return table.concat(words)
 end
 
---- Returns the commands that the user can copy to try the new preset.
 local function commands(home, name, example, paths)
   local source = loader.find(home, name)
   local asked = grants.without_agents(grants.from_needs(loader.preset(source).needs))

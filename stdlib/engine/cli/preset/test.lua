@@ -29,6 +29,7 @@ local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local loader = require "moonlet.engine.load.loader"
 local context = require "moonlet.engine.context.context"
+local limits = require "moonlet.engine.cli.task.limits"
 local manifest = require "moonlet.engine.run.manifest"
 local temporary = require "moonlet.engine.cli.temporary"
 
@@ -82,7 +83,6 @@ local function run(words, consent)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
---- Formats an error with its file, its line and its hint.
 local function words_of_error(err)
   local hint = err.hint ~= core.json.null and err.hint
   local at = err.at ~= core.json.null and err.at
@@ -160,6 +160,12 @@ local function error_of_run(case, err)
   return core.text.printable(words_of_error(err), 900)
 end
 
+--- Returns the parsed cassette of a test, or nil for a test with another runner.
+local function cassette_of(case, tests_path)
+  local spec = (case.runner or ""):match("^cassette:(.*)$")
+  return spec and cassette.parse(spec, tests_path)
+end
+
 local function problems_of(case, envelope, code, unasked)
   local expect, list = case.expect, {}
   if envelope.run == core.json.null and envelope.error ~= core.json.null and expect.verdict and not expect.error then
@@ -169,10 +175,10 @@ local function problems_of(case, envelope, code, unasked)
   if unasked > 0 then
     add(("the run did not wait for %d of %s"):format(unasked, counted(#case.answers, "answer")))
   end
-  local told = envelope.run ~= core.json.null and envelope.run or {}
-  local spec = (case.runner or ""):match("^cassette:(.*)$")
-  for _, why in ipairs(spec and type(told.steps) == "table" and cassette.idle_faults(cassette.parse(spec), told.steps)
-    or {}) do add(why) end
+  local told, tape = envelope.run ~= core.json.null and envelope.run or {}, cassette_of(case)
+  for _, why in ipairs(tape and type(told.steps) == "table" and cassette.idle_faults(tape, told.steps) or {}) do
+    add(why)
+  end
   if envelope.run == core.json.null and expect.verdict then
     add "the run was not started"
   elseif expect.verdict then
@@ -241,7 +247,6 @@ local function check_case(case, allowed, again)
   end
 end
 
---- Returns the runner that records a cassette. Raises an error if its program is missing.
 local function recorder(spec, tests_path)
   local command = spec:match("^command:(.*)$")
   local program = command and require("moonlet.engine.runner.command").split(command)[1]
@@ -258,21 +263,15 @@ end
 --- Returns the command line of a test's run.
 --- With `again` the run records a cassette into `fresh`; otherwise it plays `fresh`, if given.
 local function words_of(tests, case, place, fresh, again)
-  local tests_path = tests.path
-  local words = { "run", tests.target, "--repo", place, "--json", "--runner" }
-  local rest = (case.runner or ""):match("^cassette:(.*)$")
-  local tape = rest and cassette.parse(rest, tests_path)
+  local words = { "run", tests.target, "--repo", place, "--json" }
+  local runner, tape = case.runner, cassette_of(case, tests.path)
   if again then
-    words[#words + 1] = recorder(case.record, tests_path)
-    words[#words + 1] = "--record"
-    words[#words + 1] = fresh
+    runner = recorder(case.record, tests.path)
+    words[#words + 1] = "--record=" .. fresh
   elseif tape then
-    words[#words + 1] = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1) or tape.text
-  elseif case.runner then
-    words[#words + 1] = case.runner
-  else
-    words[#words] = tests.without_runner
+    runner = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1) or tape.text
   end
+  words[#words + 1] = runner and "--runner=" .. runner or tests.without_runner
   for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
   return words
 end
@@ -312,10 +311,8 @@ local function run_case(tests, name, case, fresh, again)
   return list
 end
 
---- Returns the folder of a test's cassette, or nil for a test without a cassette.
 local function tape_of(case, tests_path)
-  local spec = (case.runner or ""):match("^cassette:(.*)$")
-  local tape = spec and cassette.parse(spec, tests_path)
+  local tape = cassette_of(case, tests_path)
   return tape and not tape.run and tape.dir or nil
 end
 
@@ -424,7 +421,6 @@ local function tests_of(home, source)
   if source.builtin then return unpack_tests(source.name) end
 end
 
---- Runs the test in a file and returns its problems.
 local function problems_of_file(tests, root, entry, case_name, again)
   local ok, problems = pcall(function()
     local text, err = core.file.read(root, entry.name, source_cap)
@@ -446,10 +442,8 @@ end
 --- preset.
 --- Raises an error if the user has not accepted these needs.
 local function consent_of(home, source, allow)
-  local allowed, accepted = grants.empty(), false
-  for _, text in ipairs(allow or {}) do
-    if grants.parse(allowed, text) then accepted = true end
-  end
+  local allowed = grants.empty()
+  local accepted = limits.allow(allowed, allow)
   -- If the preset does not load, each of its tests reports the error.
   local ok, preset = pcall(function()
     local opened = loader.preset(source)
