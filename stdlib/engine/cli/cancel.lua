@@ -36,7 +36,6 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- Reports whether the run is unfinished, or waits for a person or a quota.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
 --- Copies the fields with the hashes of the run's files. `seal.altered` needs the old hashes after
@@ -126,13 +125,18 @@ local function place_of(home, id, rec)
     end }
 end
 
+--- Ends the processes under the run's keeper. Returns false if a host drives the run.
+local function end_orphans(home, id)
+  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
+  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+  return ended
+end
+
 --- Ends the processes that a dead host could not end. Returns false if a host drives the run.
 local function end_left(home, id)
   local count = core.runs.left(home.handle, id)
-  if count == 0 then return true end
-  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
-  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
-  if ended then
+  local ended = count == 0 or end_orphans(home, id)
+  if ended and count > 0 then
     core.system.print(2, ("moonlet: %s had ended, and left %d %s running: that is ended now\n"):format(id, count,
       count == 1 and "process" or "processes"))
   end
@@ -165,9 +169,7 @@ end
 --- Ends a run that no host drives: ends the processes under its keeper, and closes its record.
 --- Returns the new record. Returns nil if a new host executes the run; then that host must end it.
 local function end_open(home, id, rec)
-  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
-  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
-  if not ended then return nil end
+  if not end_orphans(home, id) then return nil end
   local place = place_of(home, id, rec)
   if place then interrupted_merge.bring_back(place) end
   if may_owe(home, id, rec) then

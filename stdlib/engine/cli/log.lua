@@ -15,14 +15,12 @@ M.known = options.with_common {
 
 local poll_ms, part_size, json_cap = 200, 1 << 20, 16 << 20
 
---- Returns a function that reads what was appended to a file since its last call.
---- With `whole_lines`, an incomplete line is kept for the next call.
-local function reader(root, path, whole_lines)
+--- Returns a function that reads the lines that were appended to a file since its last call.
+local function reader(root, path)
   local from, rest = 0, ""
   return function(at_end)
     local text = core.file.part(root, path, from, part_size) or ""
     from = from + #text
-    if not whole_lines then return text end
     text = rest .. text
     local last = at_end and #text or (text:find "\n[^\n]*$" or 0)
     rest = text:sub(last + 1)
@@ -55,7 +53,6 @@ local function drain(readers, is_done, take)
   end
 end
 
---- Calls fn for each event in a text of JSON lines.
 local function each_event(text, fn)
   for line in text:gmatch "[^\n]+" do
     local ok, event = pcall(core.json.decode_record, line)
@@ -67,12 +64,9 @@ local function each_event(text, fn)
   end
 end
 
-local function print_text(stream, text) core.system.print(stream, core.text.strip(text)) end
-
---- Returns a function that reports whether a step has ended.
 local function step_watch(root, rec, step)
   if step.status ~= "running" then return function() return true end end
-  local read, ended = reader(root, rec.sidecar .. "/events.jsonl", true), false
+  local read, ended = reader(root, rec.sidecar .. "/events.jsonl"), false
   return function()
     for text in read, false do
       if text == "" then break end
@@ -84,7 +78,6 @@ local function step_watch(root, rec, step)
   end
 end
 
---- Builds the envelope of --json: the run's events, or stdout and stderr of one step.
 local function as_json(home, root, rec, step)
   local result
   if step then
@@ -97,14 +90,18 @@ local function as_json(home, root, rec, step)
   return options.envelope(result, store.envelope(home, rec)), 0
 end
 
---- Prints new output until the run or step ends. On Ctrl-C, prints that the run continues.
-local function follow(id, ...)
+--- Prints new output until the run or step ends. On Ctrl-C, prints that the run continues, and returns true.
+---@param command string  the command that continues to print, without the id
+local function follow(id, stream, command, ...)
   local ok, err = pcall(drain, ...)
-  if ok then return end
+  if ok then return false end
   if not core.task.pending_error() then error(err, 0) end
-  core.system.print(2, ("%s continues.  moonlet log %s -f shows it again, moonlet cancel %s ends it\n"):format(id, id,
-    id))
+  core.system.print(stream, ("%s continues.  %s shows it again, moonlet cancel %s ends it\n"):format(id,
+    command:format(id), id))
+  return true
 end
+
+local again = "moonlet log %s -f"
 
 local function log(words)
   local found, rest = verbs.read("run log", words, M.known)
@@ -123,16 +120,17 @@ local function log(words)
       options.refuse(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
         "agents and validations have logs; the script itself gets the output of ctx:exec")
     end
-    local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }
+    local files = { reader(root, folder .. "/stdout.log"), reader(root, folder .. "/stderr.log") }
     local has_ended, is_silent = step_watch(root, rec, step), true
-    follow(id, files, function() return not found.follow or has_ended() or is_over(home, id) end, function(...)
+    local function is_done() return not found.follow or has_ended() or is_over(home, id) end
+    follow(id, 2, again, files, is_done, function(stream, text)
       is_silent = false
-      print_text(...)
+      core.system.print(stream, core.text.strip(text))
     end)
     if is_silent then core.system.print(2, step_files.name(step.key) .. " has printed nothing\n") end
   else
     local function is_done() return not found.follow or is_over(home, id) end
-    follow(id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, is_done, function(_, text)
+    follow(id, 2, again, { reader(root, rec.sidecar .. "/events.jsonl") }, is_done, function(_, text)
       each_event(text, function(...)
         local line = core.event.line(...)
         if line ~= "" then core.system.print(1, line .. "\n") end
@@ -151,23 +149,15 @@ local function attach(words)
   local id, rec = store.find(home, rest[1])
   local root = store.root(home)
   core.event.display "watch"
-  local events = { reader(root, rec.sidecar .. "/events.jsonl", true) }
-  local ok, err = pcall(drain, events, function() return is_over(home, id) end, function(_, text)
-    each_event(text, core.event.replay)
-  end)
+  local events = { reader(root, rec.sidecar .. "/events.jsonl") }
+  local ok, left = pcall(follow, id, 1, "moonlet run attach %s", events, function() return is_over(home, id) end,
+    function(_, text) each_event(text, core.event.replay) end)
   core.event.display "none"
-  if not ok and core.task.pending_error() then
-    core.system.print(1, ("%s continues.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
-      id, id))
-    return nil, 0
-  end
-  if not ok then error(err, 0) end
+  if not ok then error(left, 0) end
+  if left then return nil, 0 end
   return require("moonlet.engine.cli.show").main { "run", "show", id, repo }
 end
 
-function M.main(words)
-  if words[2] == "attach" then return attach(words) end
-  return log(words)
-end
+function M.main(words) return (words[2] == "attach" and attach or log)(words) end
 
 return M

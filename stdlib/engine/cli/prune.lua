@@ -3,6 +3,7 @@
 --- The newest run stays, so that its number is not reused.
 --- A run's folder moves to `.agent/pruned` in one rename, so that a killed prune leaves no partial run.
 --- After a killed prune, readers of the ledger drop the run's row, and the next prune deletes its files.
+local counted = require "moonlet.engine.base.counted"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -24,7 +25,6 @@ M.known = options.with_common {
 local null = core.json.null
 local most_tries = 100
 
---- Explains why a run must stay; nil if it may be removed.
 local function reason_to_stay(home, id, rec)
   if not rec then return "its record cannot be read: moonlet run verify " .. id end
   if core.runs.holder(home.handle, id) then return "it runs" end
@@ -144,15 +144,12 @@ end
 
 local function report_text(list, stay, is_dry, trees)
   local lines = {}
-  if trees then
-    lines[1] = ("%d waiting %s %s"):format(trees, trees == 1 and "worktree" or "worktrees",
-      is_dry and "would be removed" or "removed")
-  end
+  local done = is_dry and "would be removed" or "removed"
+  if trees then lines[1] = ("%s %s"):format(counted(trees, "waiting worktree"), done) end
   if not list then return table.concat(lines, "\n") .. "\n" end
   for _, item in ipairs(stay) do lines[#lines + 1] = ("%s stays: %s"):format(item.id, item.why) end
-  local count = #list == 1 and "1 run" or ("%d runs"):format(#list)
   local named = #list > 0 and #list <= 20 and ": " .. table.concat(list, ", ") or ""
-  lines[#lines + 1] = is_dry and ("%s would be removed%s"):format(count, named) or ("%s removed%s"):format(count, named)
+  lines[#lines + 1] = ("%s %s%s"):format(counted(#list, "run"), done, named)
   return table.concat(lines, "\n") .. "\n"
 end
 

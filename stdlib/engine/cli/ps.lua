@@ -16,7 +16,6 @@ M.known = options.with_common()
 
 local most_looked_at = 100
 
---- Appends to `children` the steps that unfinished runs execute on other machines.
 local function add_far(home, children, now)
   local root, looked = store.root(home), 0
   for _, id in ipairs(root and store.ids(root) or {}) do

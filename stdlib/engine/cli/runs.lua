@@ -38,7 +38,6 @@ local null = core.json.null
 local batch = 500
 local most_newer, most_looks = 20, 1000  -- limit how many ids left_out() checks
 
---- Reports whether the filter accepts a run in this state.
 local function fits(wanted, state)
   if wanted.status == "parked" then return state == "needs-human" or state == "quota" end
   return not wanted.status or state == wanted.status
@@ -64,12 +63,12 @@ local function look_again(home, root, run)
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
 end
 
---- Reports runs whose folders are missing; their rows stay in the ledger for `verify`.
-local function tell_lost(ids)
+--- Prints a warning about runs, if there are any.
+local function warn(ids, form)
   if #ids == 0 then return end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 5))
   if #ids > 5 then shown = ("%s and %d more"):format(shown, #ids - 5) end
-  core.system.print(2, ("moonlet: %s of the ledger is missing on disk; check with moonlet run verify\n"):format(shown))
+  core.system.print(2, ("moonlet: %s; check with moonlet run verify\n"):format(form:format(shown)))
 end
 
 --- Reports runs with unreadable records. A run without a record never began, so it is not reported.
@@ -79,10 +78,7 @@ local function tell_unreadable(home, root, ids)
     local is_bad = core.file.stat(root, ("runs/%s/run.json"):format(id)) and not store.look(root, id)
     if is_bad and not core.runs.holder(home.handle, id) then list[#list + 1] = id end
   end
-  if #list == 0 then return end
-  local shown = table.concat(list, ", ", 1, math.min(#list, 5))
-  if #list > 5 then shown = ("%s and %d more"):format(shown, #list - 5) end
-  core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
+  warn(list, "the record of %s cannot be read")
 end
 
 --- Returns the ids of runs that a list without a filter does not show: removed runs, and runs that
@@ -131,7 +127,7 @@ local function rows_of_ledger(home, root, wanted)
     if #runs < size then break end
     filter.before = runs[#runs].id
   end
-  tell_lost(lost)
+  warn(lost, "%s of the ledger is missing on disk")  -- the rows stay in the ledger for `verify`
   local is_whole = not (wanted.task or wanted.preset or wanted.status)
   if is_whole then tell_unreadable(home, root, left_out(rows, wanted)) end
   return rows
@@ -206,7 +202,6 @@ local function what(row)
   return (is_made or row.task_id == row.preset) and row.preset or row.preset .. "  " .. row.task_id
 end
 
---- Formats one run as a row of the table.
 local function cells_of(row, now)
   local started = row.started_at ~= null and core.clock.parse(row.started_at)
   local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
@@ -218,7 +213,6 @@ local function cells_of(row, now)
     task = core.text.printable(row.title ~= null and row.title or row.task_id, 60) }
 end
 
---- Formats the table for a pipe, with fixed columns.
 local function plain_text(cells)
   local form = "%-7s %-12s %-24s %-9s %-10s %s"
   local lines = { form:format("RUN", "STATE", "PRESET", "TOOK", "WHEN", "TASK") }

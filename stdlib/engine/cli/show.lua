@@ -28,7 +28,6 @@ M.known = options.with_common {
 local null = core.json.null
 local most_lines = 4000
 
---- Returns the answers to the gates and questions of a step.
 local function answers_of(rec, key)
   local list = {}
   for _, answer in ipairs(rec.answers or {}) do
@@ -37,9 +36,14 @@ local function answers_of(rec, key)
   return list
 end
 
-local function who_text(rec, step)
-  local answer = answers_of(rec, step.key)[1]
-  return answer and "  by " .. core.text.printable(answer.by, 80)
+--- Returns the status of a step, its duration, and a text about who answered it or what it does.
+---@param most integer  length of the text, in columns
+local function parts_of(rec, step, most)
+  local code, answer = math.tointeger(step.exit_code), answers_of(rec, step.key)[1]
+  local doing = step.doing and "  " .. core.text.printable(step.doing, most) or ""
+  return step.status == "ok" and code and "exit " .. code or tostring(step.status),
+    step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or "",
+    answer and "  by " .. core.text.printable(answer.by, 80) or step.cached and " (from the journal)" or doing
 end
 
 local function show_answer(answer, lines)
@@ -53,12 +57,9 @@ end
 
 local function show_steps(rec, steps, lines)
   for _, step in ipairs(steps) do
-    local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
-    local code = math.tointeger(step.exit_code)
-    local status = step.status == "ok" and code and "exit " .. code or step.status
-    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took_text,
-      core.text.printable(step_files.name(step.key), 80), who_text(rec, step) or step.cached and " (from the journal)"
-      or step.doing and "  " .. core.text.printable(step.doing, 80) or "")
+    local status, took, more = parts_of(rec, step, 80)
+    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took,
+      core.text.printable(step_files.name(step.key), 80), more)
     if step.error ~= null and step.error then
       lines[#lines + 1] = "            " .. core.text.printable(step.error.message, 200)
     end
@@ -105,7 +106,6 @@ local function answer_of(home, root, rec)
   return (core.file.read(root, rec.sidecar .. "/output.md", text_cap))
 end
 
---- Returns the text that --answer or --prompt prints, of the run or of one of its steps.
 local function one_text(home, root, rec, found)
   local step = found.step and step_files.find(step_files.of(root, rec), found.step)
   local folder = step and step_files.folder(root, rec, step) or rec.sidecar
@@ -120,7 +120,6 @@ local function one_text(home, root, rec, found)
       or "moonlet show " .. rec.id .. " lists its steps: name one with --step KEY" }, 0)
 end
 
---- Formats one step: its outcome, its files, its answer and the end of its stderr.
 local function step_text(root, home, rec, word)
   local step = step_files.find(step_files.of(root, rec), word)
   local folder = step_files.folder(root, rec, step)
@@ -135,7 +134,6 @@ local function step_text(root, home, rec, word)
   return table.concat(lines, "\n") .. "\n", step
 end
 
---- Formats the steps as rows for the terminal.
 local function step_rows(rec, steps, out)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do
@@ -143,19 +141,14 @@ local function step_rows(rec, steps, out)
   end
   width = math.min(width, math.max(out.columns - 34, 8))
   for _, step in ipairs(steps) do
-    local code = math.tointeger(step.exit_code)
-    local status = step.status == "ok" and code and "exit " .. code or tostring(step.status)
+    local status, took, more = parts_of(rec, step, 200)
     local name = core.text.fit(core.text.printable(step_files.label(step.key), 200), width, true)
-    local took = step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or ""
     local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, step.kind)
-    local doing = step.doing and "  " .. core.text.printable(step.doing, 200) or ""
-    local more = who_text(rec, step) or step.cached and " (from the journal)" or doing
     lines[#lines + 1] = core.text.fit(line .. more, out.columns)
   end
   return lines
 end
 
---- Describes the origin of an imported run. Returns nil for other runs.
 local function imported_text(rec)
   local from = rec.imported
   if type(from) ~= "table" or from == null then return nil end
@@ -178,7 +171,6 @@ local function leftover_notes(home, id, rec)
   return notes
 end
 
---- Formats the runner, the age and the requester of a run on one line.
 local function summary_of(rec, started)
   local parts = { runner_text(rec) }
   if started then parts[#parts + 1] = state_of.ago(started, core.clock.wall()) end
@@ -200,7 +192,6 @@ local function on_screen(home, root, id, rec, out)
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
 end
 
---- Prints a run in the form that the options select.
 local function show(home, word, found)
   local id, rec = store.find(home, word)
   local root = store.root(home)

@@ -17,7 +17,6 @@ local shown_notes = 20
 
 local function printable(text) return core.text.printable(text, 600) end
 
---- Returns the requested ids, or the ids of all runs if none or `all` was requested.
 local function wanted_ids(home, root, words)
   local ids = {}
   for _, word in ipairs(words) do

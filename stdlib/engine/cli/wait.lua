@@ -22,11 +22,11 @@ local timed_out = 124
 ---@param err table?  an error of the waiting itself; default: the run's error
 local function envelope(home, rec, ok, err)
   if not ok and not err and type(rec.error) == "table" then err = manifest.error(rec.error) end
-  return { ok = ok, command = "run wait", run = store.envelope(home, rec),
-    result = store.result(home, rec), error = err or core.json.null }
+  local made = options.envelope(store.result(home, rec), store.envelope(home, rec), err)
+  made.ok = ok
+  return made
 end
 
---- Resumes a run that waited for its provider.
 local function go_on(home, id, rec, output)
   local plan = resume.plan(home, id, rec, { json = output.json })
   core.event.display(options.display({ plain = output.plain }, output))
@@ -73,12 +73,10 @@ function M.main(words, output)
         { status = last_line and last_line .. "\n" }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
-      -- The run may have ended between the reading of its record and the check for its host, so
-      -- read the record again.
+      -- The run may have ended between the reading of its record and the check for its host.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
-        error({ kind = "lost", message = ("%s does not run"):format(id),
-          hint = state.prepared(home, rec) }, 0)
+        error({ kind = "lost", message = ("%s does not run"):format(id), hint = state.prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet resume %s continues it; nothing is paid twice"):format(id) }, 0)
