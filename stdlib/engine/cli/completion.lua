@@ -99,7 +99,6 @@ local function add_runs(add, word, verb)
   end
 end
 
---- Passes the name and the status of each step of a run to `add`.
 local function add_steps(add, run)
   pcall(function()
     local home = repository.open(nil)
@@ -120,7 +119,6 @@ local function add_sessions(add)
   for i = math.max(1, #ids - most_runs + 1), #ids do add(ids[i]) end
 end
 
---- Returns the words before the word to complete, without options and their values.
 local function arguments(words, known)
   local list, i = {}, 1
   while i < #words do
@@ -131,7 +129,6 @@ local function arguments(words, known)
   return list
 end
 
---- Returns the options of the verb and, for `run`, the arguments of the preset on the command line.
 local function options_of(verb, words)
   local known = verbs.options(verb)
   if verb.name ~= "run" then return known end

@@ -15,15 +15,9 @@ M.known = {
 
 local function plain(name) return (name:lower():gsub(":", "."):gsub("^moonlet%.", "")) end
 
---- Reports whether `asked` is the name of an entry, or the end of its name.
 local function fits(name, asked)
   name = plain(name)
   return name == asked or name:sub(-#asked - 1) == "." .. asked
-end
-
-local function in_group(entry, asked)
-  local group = plain(page.group(entry))
-  return group == asked or group == "m." .. asked
 end
 
 --- Finds the entries for a name: exact matches, else all entries of a module with this name, else
@@ -32,9 +26,10 @@ local function find(name)
   local asked = plain(name):gsub("^c%.", "ctx.")
   local exact, ends, group, names = {}, {}, {}, {}
   for _, entry in ipairs(reference.read().entries) do
+    local own = plain(page.group(entry))
     if plain(entry.name) == asked then exact[#exact + 1] = entry end
     if fits(entry.name, asked) then ends[#ends + 1] = entry end
-    if in_group(entry, asked) then group[#group + 1] = entry end
+    if own == asked or own == "m." .. asked then group[#group + 1] = entry end
     names[#names + 1] = entry.name
     names[#names + 1] = entry.name:match "[%w_]+$"
   end

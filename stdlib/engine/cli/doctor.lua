@@ -88,11 +88,8 @@ local function login_of(runner, config)
     if shared.has(config, name) then return name end
   end
   for _, path in ipairs(runner.login_files(config)) do
-    local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
-    local root = folder and core.file.root(folder)
-    if root and core.file.stat(root, name) then return path end
+    if core.system.real_path(path) then return path end
   end
-  return nil
 end
 
 local function check_agent(checks, name, path, config)

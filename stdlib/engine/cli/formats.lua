@@ -17,9 +17,9 @@ local forms = { "lines", "github", "sarif" }
 function M.check(found, form)
   local severity = found["fail-on"]
   if severity then
-    local known = false
-    for _, name in ipairs(findings.severities) do known = known or name == severity end
-    if not known then
+    local known = {}
+    for _, name in ipairs(findings.severities) do known[name] = true end
+    if not known[severity] then
       options.refuse(("--fail-on '%s' is not a severity"):format(core.text.printable(severity, 40)),
         record.suggest(severity, findings.severities))
     end
@@ -57,12 +57,17 @@ local function line_of(item)
   return line and line > 0 and line <= most_lines and line or nil
 end
 
+--- Returns a table in a field of a value, or {} if there is none. Scripts may return any value.
+local function table_in(value, key)
+  local inner = type(value) == "table" and value ~= null and rawget(value, key)
+  return type(inner) == "table" and inner ~= null and inner or {}
+end
+
 --- Collects the findings of a result. Their field `settled` is "refuted", "suppressed" or nil.
 local function collect(result)
   local list = {}
   local function add(name, settled)
-    local items = type(result) == "table" and result ~= null and rawget(result, name)
-    for _, item in ipairs(type(items) == "table" and items ~= null and items or {}) do
+    for _, item in ipairs(table_in(result, name)) do
       if type(item) == "table" and item ~= null and text_of(item, "claim") then
         local is_refuted = rawget(item, "status") == "refuted"
         list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil }
@@ -75,17 +80,10 @@ local function collect(result)
   return list
 end
 
-local function lines_text(list)
-  local lines = {}
-  for _, one in ipairs(list) do
-    local item = one.item
-    local file, line, fix = text_of(item, "file"), line_of(item), text_of(item, "fix")
-    if not one.settled then
-      lines[#lines + 1] = core.text.printable(("%s:%s %s: %s%s"):format(file or ".", line and line .. ":" or "",
-        findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
-    end
-  end
-  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+local function plain_line(item)
+  local line, fix = line_of(item), text_of(item, "fix")
+  return core.text.printable(("%s:%s %s: %s%s"):format(text_of(item, "file") or ".", line and line .. ":" or "",
+    findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
 end
 
 local commands = { critical = "error", high = "error", medium = "warning", low = "notice", info = "notice" }
@@ -105,23 +103,15 @@ local function file_property(path)
   return escaped(shown, true)
 end
 
---- Formats workflow commands, which GitHub displays beside the line of a pull request.
-local function github_text(list)
-  local lines = {}
-  for _, one in ipairs(list) do
-    local item = one.item
-    local severity, where = findings.severity(text_of(item, "severity")), {}
-    local file, line = path_of(item), line_of(item)
-    if file then where[#where + 1] = "file=" .. file_property(file) end
-    if file and line then where[#where + 1] = "line=" .. line end
-    where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
-    local fix = text_of(item, "fix")
-    local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
-    if not one.settled then
-      lines[#lines + 1] = ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
-    end
-  end
-  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+--- Formats a workflow command, which GitHub displays beside the line of a pull request.
+local function github_line(item)
+  local severity, where = findings.severity(text_of(item, "severity")), {}
+  local file, line, fix = path_of(item), line_of(item), text_of(item, "fix")
+  if file then where[#where + 1] = "file=" .. file_property(file) end
+  if file and line then where[#where + 1] = "line=" .. line end
+  where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
+  local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
+  return ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
 end
 
 --- Removes digits and joins white space, so that moved lines do not change a fingerprint.
@@ -144,12 +134,10 @@ local levels = { critical = "error", high = "error", medium = "warning", low = "
 --- GitHub sorts alerts by the number `security-severity`.
 local weights = { critical = "9.5", high = "8.0", medium = "5.5", low = "3.0", info = "1.0" }
 
---- Escapes a path for a URI.
 local function uri(path)
   return (path:gsub("[^%w/._~-]", percent))
 end
 
---- Reports whether a path leads out of the repository.
 local function is_outside(path)
   local depth = 0
   for part in path:gmatch "[^/]+" do
@@ -246,22 +234,23 @@ end
 ---@param result any  a review's result; its `checked` has `text` and `notes`
 ---@return string
 function M.status(result)
-  local checked = type(result) == "table" and result ~= null and rawget(result, "checked")
-  if type(checked) ~= "table" or checked == null then return "" end
+  local checked = table_in(result, "checked")
   local lines = { text_of(checked, "text") }
-  local notes = rawget(checked, "notes")
-  for _, note in ipairs(type(notes) == "table" and notes ~= null and notes or {}) do
+  for _, note in ipairs(table_in(checked, "notes")) do
     if type(note) == "string" then lines[#lines + 1] = "Note: " .. note end
   end
   for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 1000) .. "\n" end
   return table.concat(lines)
 end
 
---- Formats the findings of a run.
 function M.text(form, envelope)
   local list = collect(envelope.result)
   if form == "sarif" then return sarif_text(list, envelope) end
-  return form == "github" and github_text(list) or lines_text(list)
+  local lines, line_of_item = {}, form == "github" and github_line or plain_line
+  for _, one in ipairs(list) do
+    if not one.settled then lines[#lines + 1] = line_of_item(one.item) .. "\n" end
+  end
+  return table.concat(lines)
 end
 
 return M

@@ -4,6 +4,7 @@
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
+local sorted_keys = require "moonlet.engine.base.sorted_keys"
 
 local M = {}
 
@@ -194,22 +195,15 @@ function M.group(name) return groups[name] end
 
 --- Lists the first words of all verbs or, with `group`, the words that may follow the group's name.
 function M.words(group)
-  local seen, names = {}, {}
-  local function add(word)
-    if not seen[word] then names[#names + 1] = word end
-    seen[word] = true
-  end
+  local names = {}
   for _, entry in ipairs(M.list) do
     local first, second = entry.name:match "^(%S+) ?(%S*)$"
-    if group and first == group and second ~= "" then add(second) end
-    if not group then add(first) end
-    if not group and entry.short then add(second) end
+    if not group then names[first] = true end
+    if second ~= "" and (first == group or not group and entry.short) then names[second] = true end
   end
-  table.sort(names)
-  return names
+  return sorted_keys(names)
 end
 
---- Returns the options of a verb.
 function M.options(entry)
   local module = require("moonlet.engine.cli." .. entry.module)
   local word = entry.name:match "%S+$"
@@ -299,7 +293,6 @@ local function can_be_run(word)
   return false
 end
 
---- Builds the error for a command line that does not start with a verb.
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]

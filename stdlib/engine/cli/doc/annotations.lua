@@ -171,7 +171,6 @@ local function name_by_code(entry, code, prefix_of)
   entry.kind = (params or entry.type and entry.type:find "^fun%(") and "function" or "value"
   if entry.kind == "value" and not entry.type and #entry.params > 0 then entry.kind = "function" end
   if entry.type and not params then of_function_type(entry, entry.type) end
-  entry.order = params
   return entry
 end
 

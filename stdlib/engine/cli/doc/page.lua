@@ -5,7 +5,6 @@ local M = {}
 
 local function indent(text, by) return (by .. text:gsub("\n", "\n" .. by)):gsub("[ ]+\n", "\n") end
 
---- Wraps a text at 100 bytes.
 local function wrapped(text, by)
   local lines, line = {}, by
   for word in text:gmatch "%S+" do
@@ -50,7 +49,6 @@ local function sections(entry, by)
   return list
 end
 
---- Formats one entry for a terminal.
 function M.page(entry)
   local lines = { reference.signature(entry) }
   if entry.text ~= "" then lines[#lines + 1] = indent(entry.text, "  ") end
@@ -91,7 +89,6 @@ local function groups(entries)
   return names, found
 end
 
---- Formats entries as a list, one line each.
 function M.list(entries)
   local names, found = groups(entries)
   local lines = {}
@@ -141,7 +138,6 @@ The tests run the examples. An example's `--> value` is the value of its line. T
 `src/a.lua` and `src/b.lua`.
 ]]
 
---- Formats the events of a run as Markdown.
 local function events()
   local lines = { [[
 ## Events
@@ -158,7 +154,6 @@ the fields below, where `?` marks optional ones. Events only inform; the journal
   return table.concat(lines, "\n")
 end
 
---- Formats the whole reference as Markdown.
 function M.markdown()
   local read = reference.read()
   local names, found = groups(read.entries)

@@ -52,7 +52,6 @@ end
 
 local read
 
---- Returns all entries, sorted by name.
 function M.read()
   if read then return read end
   local notes = core.script.notes()
@@ -102,8 +101,7 @@ function M.records(entry)
       for name in value.type:gmatch "moonlet[%w_.]+" do
         if not seen[name] and #M.fields(name) > 0 and name ~= "moonlet.Ctx" then
           seen[name] = true
-          found[#found + 1] = { of = group == entry.params and "takes" or "gives", name = name,
-            text = M.read().named[name].summary, fields = M.fields(name) }
+          found[#found + 1] = { is_taken = group == entry.params, name = name, fields = M.fields(name) }
         end
       end
     end
@@ -125,7 +123,6 @@ function M.signature(entry)
     #results > 0 and " -> " .. table.concat(results, ", ") or "")
 end
 
---- Returns the summary of an argument's kind, from the annotation of m.arg.KIND.
 function M.kind_of_argument(kind)
   local entry = M.read().named["m.arg." .. kind]
   return entry and entry.summary
