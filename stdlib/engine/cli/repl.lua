@@ -36,7 +36,7 @@ function words.known_options(verb)
   local entry = reference.read().named["ctx:" .. verb]
   local names = {}
   for _, taken in ipairs(entry and reference.records(entry) or {}) do
-    for _, field in ipairs(taken.of == "takes" and taken.fields or {}) do names[#names + 1] = field.name .. " = " end
+    for _, field in ipairs(taken.is_taken and taken.fields or {}) do names[#names + 1] = field.name .. " = " end
   end
   return names
 end
@@ -52,7 +52,6 @@ function words.command_names()
   return names
 end
 
---- Returns the text that a moonlet command prints.
 local function printed(module, given)
   local ok, envelope, _, text = pcall(require("moonlet.engine.cli." .. module).main, given, {})
   if not ok then
@@ -75,25 +74,11 @@ function words.step_text(run, name)
   return found and found.dir and run.read_artifact(found.dir .. "/output.md", 64 << 10) or nil
 end
 
-local function step_names(run)
-  local names = {}
-  for _, step in ipairs(run.steps) do names[#names + 1] = step.key end
-  return names
-end
-
-local function run_ids(home)
-  return store.ids(store.root(home))
-end
-
 function words.argument_names(command, run)
-  if command == ":doc" then
-    local names = {}
-    for _, entry in ipairs(reference.read().entries) do names[#names + 1] = entry.name end
-    return names
-  end
-  if command ~= ":show" then return {} end
-  local ids, steps = run_ids(run.home), step_names(run)
-  return table.move(steps, 1, #steps, #ids + 1, ids)
+  local names = command == ":show" and store.ids(store.root(run.home)) or {}
+  for _, step in ipairs(command == ":show" and run.steps or {}) do names[#names + 1] = step.key end
+  for _, entry in ipairs(command == ":doc" and reference.read().entries or {}) do names[#names + 1] = entry.name end
+  return names
 end
 
 --- Builds the source of an interactive run, which has no file.
@@ -111,7 +96,6 @@ end
 
 loader.registered["repl"] = function() return source_of(M.json or false) end
 
---- Rejects a run that is not interactive, and options that only a start accepts.
 local function check_resume(given, wanted)
   local resume = require "moonlet.engine.cli.resume"
   for _, word in ipairs(given) do

@@ -37,7 +37,6 @@ local unit_texts = {
   wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
 }
 
---- Reports whether the token count of any agent is missing or estimated.
 local function has_estimate(run)
   for _, step in ipairs(run.steps) do
     local usage = step.kind == "agent" and (step.usage or {})

@@ -16,12 +16,8 @@ local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for"
   "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
 
 local function names_in(session, value, path, sign)
-  local names = {}
-  local known = session.known_names(path, sign)
-  if known then
-    for _, name in ipairs(known) do names[#names + 1] = name end
-    return names
-  end
+  local names, known = {}, session.known_names(path, sign)
+  if known then return known end
   if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
   -- Use `next`, because pairs() and an index may call a metamethod of the value.

@@ -41,7 +41,6 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field environment table
 ---@field lines moonlet.ReplLine[]
 ---@field prompt any                 value of core.line
----@field edits boolean
 ---@field prompts boolean
 ---@field json boolean
 ---@field running moonlet.ReplLine?
@@ -97,12 +96,14 @@ local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
 
+local function says_yes(answer) return answer ~= nil and answer:lower():find("^%s*y") ~= nil end
+
 local function ask_leave(session)
   if session.background == 0 or not session.prompts then return true end
   local how, text = core.line.read(session.prompt, session.background == 1
     and "1 line still runs: end it and quit? [y/N] "
     or ("%d lines still run: end them and quit? [y/N] "):format(session.background))
-  return how ~= "line" or text:lower():match("^%s*y") ~= nil
+  return how ~= "line" or says_yes(text)
 end
 
 --- Prints a question and reads the answer. The last line of the question becomes the prompt.
@@ -145,8 +146,7 @@ end
 
 --- Reads one line and answers requests for completion.
 --- Returns nil at the end of the input, and false after an interrupt.
-local read_line
-function read_line(session, prompt, initial)
+local function read_line(session, prompt, initial)
   while session.asking do core.task.sleep(look_ms) end
   session.interrupted = nil
   local how, text, cursor = core.line.read(session.prompt, prompt, initial)
@@ -179,13 +179,9 @@ local function read_input(session)
       if interrupts == 1 then say(session, "^C again, or ^D, quits") end
     else
       text = text and text .. "\n" .. line or line
-      if not text:match("^%s*$") then
-        if text:match("^%s*:") then return text end
-        local _, _, more = input.load(session.environment, text, "line")
-        if not more then return text end
-      else
-        text = nil
-      end
+      if text:match("^%s*:") then return text end
+      local _, _, more = input.load(session.environment, text, "line")
+      if not text:find "%S" then text = nil elseif not more then return text end
     end
   end
 end
@@ -198,7 +194,6 @@ local function note_stopped(session, line, err)
   journal.fact(session.run, ("stopped %d"):format(line.number), sources, function() return err.message end)
 end
 
---- Prints the result of a line that continued in the background and has ended.
 local function announce(session, line, ok, err)
   session.background = session.background - 1
   local handle = ok and line.job and rawget(session.environment, line.job)
@@ -281,8 +276,7 @@ local function why_skipped(session, number)
     if not session.prompts then return false end
     say(session, ("line %d ended the prompt: %s\n  %s"):format(number, core.text.printable(ended.message, 400),
       core.text.printable(session.lines[number].text, 200)))
-    local answer = read_answer(session, "evaluate it again? [y/N] ")
-    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+    return says_yes(read_answer(session, "evaluate it again? [y/N] "))
   end)
   return not again and "it had ended the prompt, and was not evaluated again" or nil
 end
@@ -322,13 +316,10 @@ local function interrupt(session)
     session.interrupted = true
     return core.line.cancel(session.prompt, "^C")
   end
-  if line.interrupted then
-    task.cancel_scope(session.state.scope, { kind = "cancelled", message = "interrupted" })
-    return
-  end
+  local err = { kind = "cancelled", message = "interrupted" }
+  if line.interrupted then return task.cancel_scope(session.state.scope, err) end
   line.interrupted = true
   if not line.scope then return end
-  local err = { kind = "cancelled", message = "interrupted" }
   if session.run.journal then journal.append { type = "timeout", key = line.what, error = err } end
   task.cancel_scope(line.scope, err)
 end
@@ -349,10 +340,8 @@ local function next_text(session)
     else
       core.line.remember(session.prompt, (core.secret.hide(text)))
       local plain = text:match("^%s*(%a+)%s*$")
-      if plain and rawget(session.environment, plain) == nil and (plain == "help" or plain == "exit" or plain == "quit")
-      then
-        text = ":" .. plain
-      end
+      local is_command = plain == "help" or plain == "exit" or plain == "quit"
+      if is_command and rawget(session.environment, plain) == nil then text = ":" .. plain end
       local word, rest = text:match("^%s*(:%a+)%s*(.-)%s*$")
       if not word and not text:match("^%s*:") then
         return journal.fact(run, key, sources, function() return text end), false
@@ -377,20 +366,11 @@ local function ask_grant(session, grant)
   local known = run.journal and run.journal.facts[key]
   if not known and (not session.prompts or not session.running) then return false end
   local given = journal.fact(run, key, sources, function()
-    local answer = ask(session, ("this needs --allow %s: grant it to this run? [y/N] "):format(
-      core.text.printable(grant, 200)))
-    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+    return says_yes(ask(session, ("this needs --allow %s: grant it to this run? [y/N] "):format(
+      core.text.printable(grant, 200))))
   end)
   if given then grants.parse(run.grants, grant) end
   return given
-end
-
-local function greet(session, recorded)
-  if not session.prompts or session.json then return end
-  if recorded == 0 then
-    say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D quits."):format(core.system.version,
-      session.run.id, session.run.runner_name and "runner " .. session.run.runner_name or "no runner"))
-  end
 end
 
 --- Prints how many lines a resumed run has evaluated again, and which of them failed.
@@ -440,7 +420,8 @@ function M.body(source)
     local recorded = count_recorded(state.run)
     session.recorded = recorded
     local opened, why = pcall(function()
-      session.prompt, session.edits, session.prompts = core.line.open(source.history or "")
+      local _
+      session.prompt, _, session.prompts = core.line.open(source.history or "")
     end)
     if not opened then
       if not session.json then core.system.print(2, core.text.strip(error_of(session, why)) .. "\n") end
@@ -459,7 +440,10 @@ function M.body(source)
         interrupt(session)
       end
     end)
-    greet(session, recorded)
+    if session.prompts and recorded == 0 then
+      say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D quits."):format(core.system.version,
+        session.run.id, session.run.runner_name and "runner " .. session.run.runner_name or "no runner"))
+    end
     local last
     local ok, err = pcall(function()
       while true do
