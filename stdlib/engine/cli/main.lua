@@ -74,7 +74,6 @@ local function failure(command, err)
     error = require("moonlet.engine.run.manifest").error(err) }, code
 end
 
---- Returns the help of moonlet, of one verb or of a group of verbs.
 local function help(words)
   local kind = words[2] == "--all" and "all" or words[2]
   if kind == "man" then return require("moonlet.engine.cli.doc.manual").text() end

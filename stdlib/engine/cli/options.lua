@@ -39,7 +39,6 @@ function M.usage(message, hint)
   return err
 end
 
---- Raises an error about a mistake in the command line.
 function M.refuse(message, hint) error(M.usage(message, hint), 0) end
 
 --- Raises an error if there are more words than a command takes.
@@ -290,7 +289,6 @@ function M.display(found, output)
   return (found.plain or found.verbose or found.detached) and "plain" or "live"
 end
 
---- Prints a help text, or an envelope that contains it.
 function M.print_help(text, json)
   local command = M.envelope { text = text }
   command.command = "help"

@@ -22,7 +22,7 @@ end
 
 --- Calls a function that makes a plan.
 --- Marks its errors as mistakes of the caller, because no process has been started yet.
-local function planned(make, ...)
+function M.planned(make, ...)
   local ok, plan, help = pcall(make, ...)
   if ok then return plan, help end
   if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
@@ -32,7 +32,7 @@ end
 --- Starts the run that an embedding program requested.
 ---@param request moonlet.Request
 function M.start_request(request, output)
-  local plan = planned(plan_module.of_request, request, output)
+  local plan = M.planned(plan_module.of_request, request, output)
   if not plan then options.refuse("the option 'help' is for people") end
   for _, name in ipairs { "background", "edits", "compare" } do
     if plan[name] then options.refuse(("the option '%s' is for the command line"):format(name)) end
@@ -42,7 +42,7 @@ function M.start_request(request, output)
 end
 
 function M.main(words, output, consent)
-  local plan, help = planned(plan_module.of_words, words, output, consent)
+  local plan, help = M.planned(plan_module.of_words, words, output, consent)
   if not plan then
     options.print_help(help, output.json)
     return nil, 0
@@ -69,7 +69,6 @@ function M.start(plan, words, output, consent, origin)
   return drive(plan)
 end
 
---- Creates the run of a plan and executes it to its end.
 function M.drive(plan)
   -- A background run prints its id as one line before all events, because its reader waits for it.
   function plan.begun(run)

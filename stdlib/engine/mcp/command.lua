@@ -9,7 +9,6 @@ local poll_ms = 10
 
 local running = 0
 
---- Starts `moonlet WORD…` and returns the first line that it prints.
 local function first_line(words)
   while running >= most_at_once do core.task.sleep(poll_ms) end
   running = running + 1

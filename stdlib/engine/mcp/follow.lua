@@ -41,7 +41,6 @@ local function reader(root, path, tell)
   end
 end
 
---- Reports whether the provider that a run waits for can be asked again.
 local function is_due(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
     and core.clock.wall() >= rec.until_ms

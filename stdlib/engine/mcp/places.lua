@@ -9,7 +9,6 @@ local M = {}
 local Places = {}
 Places.__index = Places
 
---- Returns the path of a file:// URI, or nil.
 local function path_of(uri)
   local path = type(uri) == "string" and uri:match "^file://[^/]*(/.*)$"
   return path and not path:find("%%00") and (path:gsub("%%(%x%x)", function(hex)

@@ -10,7 +10,6 @@ local abouts = { path = "a path of the repository", paths = "paths of the reposi
   target = "a commit, A..B, staged, worktree, or a path or glob", duration = "such as 8m",
   checks = "KIND:COMMAND, as in test:make test" }
 
---- Returns the JSON Schema of an argument.
 local function schema_of(arg)
   local about = abouts[arg.type]
   local help = type(arg.help) == "string" and arg.help or nil
@@ -44,7 +43,6 @@ local function arguments_of(preset)
   return properties, sorted_keys(args, function(arg) return arg.required end)
 end
 
---- Converts the arguments of a preset to command-line options.
 function M.words(arguments)
   local words = {}
   for _, name in ipairs(sorted_keys(arguments)) do
@@ -77,7 +75,6 @@ function M.check(home, name, arguments)
   return preset
 end
 
---- Returns the name of the MCP tool that runs a preset.
 function M.tool_name(name) return "preset_" .. (name:gsub("-", "_")) end
 
 --- Builds the tool of a preset. Returns nil if the preset cannot be loaded; the tool run_preset reports

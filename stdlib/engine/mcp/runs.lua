@@ -159,7 +159,6 @@ local function run_preset(call)
     budget = given.budget, sandbox = given.sandbox })
 end
 
---- Lists one page of the newest runs.
 local function recent(call)
   local root, rows, lines = store.root(call.home), {}, {}
   local ids = root and store.ids(root) or {}
@@ -205,7 +204,6 @@ local function run_cancel(call)
   return result
 end
 
---- Returns the open question that an answer is for.
 local function question_of(id, rec, key)
   local open, keys = rec.ended and rec.verdict == "needs-human" and rec.parked or {}, {}
   local found

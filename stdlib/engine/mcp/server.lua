@@ -237,7 +237,6 @@ function Server:close()
   task.wait_scope(self.scope)
 end
 
---- Reads the client's lines until end of file.
 function Server:read_all()
   local input = core.terminal.input(protocol.line_cap)
   while true do

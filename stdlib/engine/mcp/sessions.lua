@@ -13,7 +13,6 @@ local for_a_person = { trust = true, approval = true, menu = true, ["y/n"] = tru
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
---- Lists the sessions that the config allows.
 local function rows_of(call)
   local rows, allowed = {}, {}
   for _, name in ipairs(call.server.rights.sessions) do allowed[name] = true end
@@ -23,7 +22,6 @@ local function rows_of(call)
   return rows
 end
 
---- Finds the session that a call names, among those that the config allows.
 local function find(call)
   local word = call.arguments.session
   for _, row in ipairs(rows_of(call)) do

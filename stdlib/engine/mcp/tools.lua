@@ -93,7 +93,6 @@ function M.list(server, request)
   return { tools = tools, nextCursor = cursor }
 end
 
---- Finds a tool by its name. Returns nil and a hint if the client may not use it.
 local function find(server, name)
   local names = {}
   for _, tool in ipairs(offered(server)) do
@@ -126,7 +125,6 @@ local function run(call)
   return tool.run(call)
 end
 
---- Returns the error in the result of a tool call, for the log.
 local function error_in(result)
   local data = result.structuredContent
   return result.isError and type(data) == "table" and data.error or nil

@@ -56,7 +56,6 @@ local function review_list(call)
   return answers.result(#lines > 0 and table.concat(lines, "\n") or "nothing waits for a review", { reviews = reviews })
 end
 
---- Returns what a person would review: checks, changed files, the patch and its hash.
 local function review(call)
   if not call.arguments.run then return review_list(call) end
   local id = runs.find(call)

@@ -31,7 +31,6 @@ M.verbs = { list = { known = known }, remove = { known = known },
 
 local function text_of(name) return require("moonlet.plugin.skills." .. name .. ".SKILL") end
 
---- Returns the folder below which skills are installed.
 local function place_of(found)
   if found.user and found.repo then options.refuse("--user and --repo exclude each other") end
   local path
@@ -71,7 +70,6 @@ local function look(place, name)
   return { name = name, state = state, version = given.version, path = place.path .. "/" .. folder }
 end
 
---- Returns the named skills, or all of them.
 local function chosen(rest)
   local list = {}
   local is_known = {}
@@ -128,7 +126,6 @@ local function list(found, rest)
   return envelope(rows, table.concat(lines, "\n") .. "\n")
 end
 
---- Returns the instructions with which the user makes moonlet available to an agent.
 local function further_steps()
   local ok, config = pcall(function() return require("moonlet.engine.load.config").current() end)
   local lines = { "Register the tools with your agent, once:",
@@ -169,7 +166,6 @@ local function install(found, rest)
   return envelope(rows, table.concat(lines, "\n"))
 end
 
---- Removes a skill's symbolic links.
 local function unlink(place, name)
   for _, where in ipairs { ".claude/skills", ".gemini/skills" } do
     local path = where .. "/" .. name

@@ -83,7 +83,6 @@ local function add_text(lines, text)
   for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
 end
 
---- Returns a hint that says how to set the first unknown price.
 local function price_hint(found)
   for _, row in ipairs(found.steps) do
     local model = row.model ~= null and row.model or nil
@@ -94,7 +93,6 @@ local function price_hint(found)
   end
 end
 
---- Describes the maximum total price of all steps.
 local function highest_text(found, counts, to_pay)
   local sums = found.totals
   if counts.free and to_pay == 0 and sums.usd.most == 0 then
@@ -150,7 +148,6 @@ function M.text(found)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Converts the forecast to the object that the JSON output contains.
 function M.record(found)
   return { hash = found.hash or null, ends = found.ends, steps = found.steps, totals = found.totals,
     error = manifest.error(found.error) }
@@ -187,7 +184,6 @@ local function unwatched(made)
   end
 end
 
---- Formats the smallest value of --up-to that covers the maximum price `most`.
 local function enough(kind, most)
   return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
 end
@@ -243,7 +239,6 @@ local function obstacle(made, found, kind, bound)
   end
 end
 
---- Limits the run to what it has already spent plus `bound`.
 local function limit(plan, made, kind, bound)
   local limits = {}
   for name, value in pairs(plan.budget) do limits[name] = value end

@@ -7,7 +7,6 @@ local M = {}
 
 local model_cap, prompt_cap = 4 << 20, 64 << 20
 
---- Returns the reason why a prompt file cannot be used, or nil if the file contains text.
 local function problem_of(root, path)
   local info = files.stat(root, path)
   if not info then return "is gone" end

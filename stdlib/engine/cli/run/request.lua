@@ -13,7 +13,6 @@ local M = {}
 ---@field options table<string, any>?   options by name, instead of `words`
 ---@field arguments table?              arguments by name, or a list for a script
 
---- Returns the options of a request, and its positional arguments.
 function M.given_in(request, all)
   if request.words then return options.parse(request.words, all) end
   local found, listed = options.of_table(request.options, all), {}

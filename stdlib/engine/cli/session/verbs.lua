@@ -59,6 +59,12 @@ local watch_options = {
   ["then"] = { value = "WHAT", help = "kill, resume or leave (default leave)" },
 }
 
+--- Adds the options that all verbs about a repository have, and those about watching a session.
+local function with_watch(own)
+  for name, option in pairs(watch_options) do own[name] = option end
+  return with(own)
+end
+
 local then_do = { kill = true, resume = true, leave = true }
 
 local function policy_of(found)
@@ -109,7 +115,7 @@ local function rules_of(found, argv, home)
 end
 
 verbs.start = {
-  known = with {
+  known = with_watch {
     name = { value = "NAME", help = "a name for it, beside its id" },
     cwd = { value = "DIR", help = "the program's working directory (default: here)" },
     limit = { value = "TIME", help = "end it after this (default: never)" },
@@ -121,8 +127,6 @@ verbs.start = {
     sandbox = { value = "read-only|workspace-write", help = "let it write only its temporary folder and the agent's "
       .. "state, or the work tree (--cwd) too (default: your own rights)" },
     watch = { help = "start a process that watches it, as session watch does" },
-    answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
-    ["then"] = watch_options["then"],
   },
   run = function(found, rest)
     if not rest[1] then options.refuse("start which command?", "moonlet session start -- codex") end
@@ -187,7 +191,6 @@ local function one(found, rest, verb, most)
   return home, store.find(home, rest[1])
 end
 
---- Returns the named session, whose folder must exist.
 local function one_with_folder(found, rest, verb, most)
   local home, id = one(found, rest, verb, most)
   if not store.read(home, id).removed then return home, id end
@@ -422,8 +425,7 @@ verbs.resume = {
 }
 
 verbs.watch = {
-  known = with { answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
-    ["then"] = watch_options["then"], ["only-hooks"] = { help = "only run the hooks; answer, poke and end nothing" },
+  known = with_watch { ["only-hooks"] = { help = "only run the hooks; answer, poke and end nothing" },
     detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "watch")

@@ -2,6 +2,7 @@
 local repository = require "moonlet.engine.run.repository"
 local config = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
+local manifest = require "moonlet.engine.run.manifest"
 local options = require "moonlet.engine.cli.options"
 local verbs = require "moonlet.engine.cli.verbs"
 
@@ -23,7 +24,6 @@ M.verbs = {
 
 local function recorded_sessions() return require "moonlet.engine.task.recorded.recorder" end
 
---- Reads standard input. Raises an error if that fails.
 local function read_input()
   local text, why = core.terminal.read(input_cap, patience_ms)
   if text then return text end
@@ -72,6 +72,12 @@ local function record_event(agent, found, argument)
   return found.json and envelope or nil
 end
 
+--- Prints an error and continues. Raises it if the command was cancelled.
+local function print_error(err, about)
+  if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
+  core.system.print(2, ("moonlet: %s: %s\n"):format(about, core.text.printable(manifest.error(err).message, 400)))
+end
+
 --- Records an event of an agent. Prints an error, but exits with 0, because the exit code 2 of a hook
 --- would block the agent's action.
 local function record(name, found, rest)
@@ -84,14 +90,10 @@ local function record(name, found, rest)
     return record_event(agent, found, agent.name == "codex" and (rest[1] or "") or nil)
   end)
   if ok then return envelope, 0 end
-  local err = envelope
-  if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
-  core.system.print(2, ("moonlet: hook %s recorded nothing: %s\n"):format(name,
-    core.text.printable(type(err) == "table" and err.message or tostring(err), 400)))
+  print_error(envelope, ("hook %s recorded nothing"):format(name))
   return nil, 0
 end
 
---- Runs the classifier on the staged changes. Returns the run's JSON output as a table.
 local function classified(home, runner)
   local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain",
     runner and "--runner=" .. runner or "--offline" }
@@ -104,11 +106,7 @@ end
 local function classified_by_agent(home, runner)
   local ok, envelope = pcall(classified, home, runner)
   if ok and type(envelope.result) == "table" then return envelope end
-  local err = ok and envelope.error or envelope
-  if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
-  core.system.print(2, ("moonlet: the agent did not classify the commit: %s\n"):format(core.text.printable(
-    type(err) == "table" and err.message or tostring(err), 400)))
-  return nil
+  print_error(ok and envelope.error or envelope, "the agent did not classify the commit")
 end
 
 --- Classifies the staged changes, and stops the commit if they are a risk.

@@ -15,7 +15,6 @@ M.known = options.with_common()
 local null = core.json.null
 local most_shown = 12
 
---- Formats a run as a line, and marks the run that the user asked for.
 local function line_of(node, wanted)
   local runner = node.runner ~= null and core.text.printable(node.runner, 24) or "no agent"
   local parts = { node.id, node.verdict, runner }

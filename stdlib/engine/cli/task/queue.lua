@@ -20,7 +20,7 @@ M.known = options.with_common {
   runner = { value = "R", help = "the runner, in place of that of each packet" },
   ["dry-run"] = { help = "make the record and the prompt of each; start nothing" },
 }
-local queue_known = { repo = M.known.repo, json = M.known.json, help = M.known.help }
+local queue_known = options.with_common()
 
 --- Reports whether start-ready may start a packet, or resume its run, now.
 local function is_startable(packet, state)
@@ -47,7 +47,6 @@ local function row_of(packet, state)
     run = state.run or null, runner = packet.runner or null, waits_for = core.json.array(state.waits_for or {}) }
 end
 
---- Suggests a command for a packet that could become ready; "" if there is none.
 local function hint(found, states)
   for _, packet in ipairs(found.list) do
     if states[packet.id].status == "draft" then return ": moonlet task ready " .. packet.id end

@@ -50,18 +50,14 @@ function M.main(words, output)
   if not target then options.refuse("replay which run?", "moonlet run replay R-007") end
   local home = repository.open(options.value_in(rest, "repo"))
   local base = replay.base(home, target)
-  local plan_module = require "moonlet.engine.cli.run.plan"
+  local run = require "moonlet.engine.cli.run"
   local again = table.move(rest, 1, #rest, 3, { "run", base.target })
   local change = own.step and step_replay.of(home, base, own)
   if change then again = step_replay.take_options(again, change) end
   local origin = { base = base }
   forecast.check(own)
   local function plan_of()
-    local planned, plan = pcall(plan_module.of_words, again, output, nil, origin)
-    if not planned then
-      if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
-      error(plan, 0)
-    end
+    local plan = run.planned(require("moonlet.engine.cli.run.plan").of_words, again, output, nil, origin)
     if not plan then options.refuse("replay which run?", "moonlet run replay R-007") end
     if change then step_replay.attach(plan, change) end
     return plan
@@ -83,7 +79,7 @@ function M.main(words, output)
     code(plan)
   end
   if plan.background then return detached.leave(plan.home, words, output.json, 2) end
-  return require("moonlet.engine.cli.run").start(plan, again, output, nil, origin)
+  return run.start(plan, again, output, nil, origin)
 end
 
 return M

@@ -168,7 +168,6 @@ local function refuse_unended(home, id, rec, word)
   record.refuse(("%s is %s, and does not wait for a review"):format(id, state), hint)
 end
 
---- Raises an error if the run cannot be approved or rejected.
 local function check_open(home, id, rec, word, sha)
   if type(rec.packet) ~= "table" then
     record.refuse(("%s is not the run of a packet: there is nothing to review"):format(id), "moonlet review list")

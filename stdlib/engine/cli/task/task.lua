@@ -44,7 +44,6 @@ local function dependencies(list)
   return names
 end
 
---- Copies the options of a command line into the fields of a packet.
 local function fill(packet, found)
   for option, field in pairs { title = "title", summary = "summary", goal = "goal", runner = "runner",
     preset = "preset", status = "status", ["agent-role"] = "agent_role" } do
@@ -98,10 +97,6 @@ local function record_of(home, packet, state)
   return value
 end
 
-local function fault_record(fault)
-  return { file = fault.file, id = fault.id or null, message = fault.message, hint = fault.hint or null }
-end
-
 local function list(home, _, rest)
   options.no_more(rest, 0, "task list")
   local all = packets.all(home)
@@ -115,7 +110,9 @@ local function list(home, _, rest)
     lines[#lines + 1] = ("%-7s %-8s %-9s %s%s"):format(packet.id, state.status, state.run or "-",
       printable(packet.title, 60), more and " (" .. printable(more, 100) .. ")" or "")
   end
-  for i, fault in ipairs(all.faults) do faults[i] = fault_record(fault) end
+  for i, fault in ipairs(all.faults) do
+    faults[i] = { file = fault.file, id = fault.id or null, message = fault.message, hint = fault.hint or null }
+  end
   packets.tell(all.faults)
   if #rows == 0 then lines = { "no packets: moonlet task create --title TEXT makes one" } end
   return envelope({ tasks = core.json.array(rows), errors = core.json.array(faults) },
@@ -155,8 +152,7 @@ local function shown(home, packet)
 end
 
 local function create(home, found, rest)
-  options.no_more(rest, 0, "task create",
-      "the title is an option: --title TEXT")
+  options.no_more(rest, 0, "task create", "the title is an option: --title TEXT")
   if not found.title then options.refuse("a packet needs a title", "moonlet task create --title TEXT") end
   local packet = fill({ status = "draft", inputs = {}, depends_on = {}, validation = {}, auto_approve = false }, found)
   check_dependencies(home, packet)
@@ -170,8 +166,7 @@ local function edit(home, found, rest)
   local some = false
   for name in pairs(fields) do some = some or found[name] ~= nil end
   if not some then
-    local path = packets.path(home, packet.id)
-    require("moonlet.engine.cli.task.editor").edit(path)
+    require("moonlet.engine.cli.task.editor").edit(packets.path(home, packet.id))
     return shown(home, packets.get(home, packet.id))
   end
   local hash = packet.sha256

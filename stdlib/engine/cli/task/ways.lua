@@ -49,7 +49,6 @@ local function envelope_of(home, runs, code)
   return envelope
 end
 
---- Joins the answers of several runs, each under a heading.
 local function answers_of(home, runs)
   local parts = {}
   for i, rec in ipairs(runs) do
@@ -84,7 +83,6 @@ local function pipeline(first, words, plan_again, drive)
   return result, code, answers_of(home, runs), { status = table.concat(lines, "\n") .. "\n" }
 end
 
---- Waits for the end of a run that another process drives.
 local function wait_for(home, id)
   local rec, how = follow.wait(home, id, math.huge, false)
   if how == "ended" or rec.options.dry_run then return rec end
@@ -100,14 +98,12 @@ local function cost_of(rec)
   return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
 end
 
---- Formats the number of passed checks and the number of all checks of a run.
 local function checks_of(rec)
   local list, passed = rec.validation ~= null and rec.validation or {}, 0
   for _, item in ipairs(list) do passed = passed + (item.status == "passed" and 1 or 0) end
   return #list == 0 and "none" or ("%d of %d"):format(passed, #list)
 end
 
---- Formats the comparison of several runs as a table.
 local function comparison(runs)
   local rows, is_known = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "TIME" } }, false
   for i, rec in ipairs(runs) do
