@@ -1,22 +1,12 @@
 --- Formats the reference as one entry for a terminal, a list of all entries, or Markdown.
 local reference = require "moonlet.engine.cli.doc.reference"
+local wrap = require("moonlet.engine.base.page").wrap
 
 local M = {}
 
 local function indent(text, by) return (by .. text:gsub("\n", "\n" .. by)):gsub("[ ]+\n", "\n") end
 
-local function wrapped(text, by)
-  local lines, line = {}, by
-  for word in text:gmatch "%S+" do
-    if #line + #word > 100 and line ~= by then
-      lines[#lines + 1] = line
-      line = by
-    end
-    line = line .. (line ~= by and " " or "") .. word
-  end
-  lines[#lines + 1] = line
-  return table.concat(lines, "\n")
-end
+local function wrapped(text, by) return by .. table.concat(wrap(text, 101 - #by), "\n" .. by) end
 
 local function value_lines(values, by)
   local width, lines = 0, {}

@@ -14,8 +14,7 @@ local M = {}
 
 local null = core.json.null
 local key_width, word_width, price_width = 36, 9, 17
-local words = { reused = "reused", adopted = "adopted", paid = "to pay", refused = "refused",
-  asks = "asks you", runs = "runs", free = "made up", unknown = "unknown" }
+local words = { paid = "to pay", asks = "asks you", free = "made up" }
 
 M.known = {
   forecast = { help = "print what it would reuse, pay and refuse, and the price; start nothing" },
@@ -57,7 +56,7 @@ end
 local function add_row(lines, row)
   local price, from = cells_of(row)
   local line = ("%s %s %s %s"):format(page.pad(core.text.fit(core.text.printable(row.key, 400), key_width), key_width),
-    page.pad(words[row.outcome], word_width), page.pad(price, price_width), from)
+    page.pad(words[row.outcome] or row.outcome, word_width), page.pad(price, price_width), from)
   lines[#lines + 1] = core.text.fit(line, 80):gsub("%s+$", "")
   if row.why ~= null then
     for _, text in ipairs(page.wrap(core.text.printable(row.why, 1000), 76)) do lines[#lines + 1] = "    " .. text end
