@@ -90,10 +90,9 @@ local function as_json(home, root, rec, step)
   return options.envelope(result, store.envelope(home, rec)), 0
 end
 
---- Prints new output until the run or step ends. On Ctrl-C, prints that the run continues, and returns true.
----@param command string  the command that continues to print, without the id
-local function follow(id, stream, command, ...)
-  local ok, err = pcall(drain, ...)
+--- Raises the error of drain(). After Ctrl-C, prints that the run continues instead, and returns true.
+---@param command string  form of the command that continues to print
+local function is_left(id, stream, command, ok, err)
   if ok then return false end
   if not core.task.pending_error() then error(err, 0) end
   core.system.print(stream, ("%s continues.  %s shows it again, moonlet cancel %s ends it\n"):format(id,
@@ -123,19 +122,20 @@ local function log(words)
     local files = { reader(root, folder .. "/stdout.log"), reader(root, folder .. "/stderr.log") }
     local has_ended, is_silent = step_watch(root, rec, step), true
     local function is_done() return not found.follow or has_ended() or is_over(home, id) end
-    follow(id, 2, again, files, is_done, function(stream, text)
+    is_left(id, 2, again, pcall(drain, files, is_done, function(stream, text)
       is_silent = false
       core.system.print(stream, core.text.strip(text))
-    end)
+    end))
     if is_silent then core.system.print(2, step_files.name(step.key) .. " has printed nothing\n") end
   else
     local function is_done() return not found.follow or is_over(home, id) end
-    follow(id, 2, again, { reader(root, rec.sidecar .. "/events.jsonl") }, is_done, function(_, text)
+    local events = { reader(root, rec.sidecar .. "/events.jsonl") }
+    is_left(id, 2, again, pcall(drain, events, is_done, function(_, text)
       each_event(text, function(...)
         local line = core.event.line(...)
         if line ~= "" then core.system.print(1, line .. "\n") end
       end)
-    end)
+    end))
   end
   return nil, 0
 end
@@ -150,11 +150,11 @@ local function attach(words)
   local root = store.root(home)
   core.event.display "watch"
   local events = { reader(root, rec.sidecar .. "/events.jsonl") }
-  local ok, left = pcall(follow, id, 1, "moonlet run attach %s", events, function() return is_over(home, id) end,
-    function(_, text) each_event(text, core.event.replay) end)
+  local ok, err = pcall(drain, events, function() return is_over(home, id) end, function(_, text)
+    each_event(text, core.event.replay)
+  end)
   core.event.display "none"
-  if not ok then error(left, 0) end
-  if left then return nil, 0 end
+  if is_left(id, 1, "moonlet run attach %s", ok, err) then return nil, 0 end
   return require("moonlet.engine.cli.show").main { "run", "show", id, repo }
 end
 
