@@ -99,13 +99,14 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
+--- Makes the error that goes with the text of a file, which is nil if there is none.
+local function no_file(file) return record.invalid("there is no file " .. core.text.printable(file, 80)) end
+
 --- Reads a preset's files once, so that nobody can change them after they were hashed.
 local function disk_files(root, folder, main, text)
   local snapshot
   local function read(file)
-    if snapshot then
-      return snapshot[file], record.invalid("there is no file " .. core.text.printable(file, 80))
-    end
+    if snapshot then return snapshot[file], no_file(file) end
     if not folder then
       return nil, record.invalid(("a preset of one file has no others: move it to presets/%s/init.lua first"):format(
         main:gsub("%.lua$", "")))
@@ -155,20 +156,14 @@ local function host_source(name)
   local files = core.host.presets()[name]
   if not files then return nil end
   return { name = name, origin = name .. "/init.lua", named = true, builtin = false, text = files["init.lua"],
-    read = function(file)
-      if files[file] then return files[file] end
-      return nil, record.invalid("there is no file " .. core.text.printable(file, 80))
-    end,
+    read = function(file) return files[file], no_file(file) end,
     hash = function() return hash_of(files) end }
 end
 
 local function builtin_source(name)
   return {
     name = name, origin = "built in", builtin = true, text = embedded_text(name, "init.lua"),
-    read = function(file)
-      local text = embedded_text(name, file)
-      return text, not text and record.invalid("there is no file " .. core.text.printable(file, 80)) or nil
-    end,
+    read = function(file) return embedded_text(name, file), no_file(file) end,
     code = function(file, globals, on_missing)
       return core.script.load_preset(name .. "/" .. file, globals, on_missing)
     end,
