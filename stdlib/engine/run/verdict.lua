@@ -165,18 +165,6 @@ local function note(run, name, item, key)
   end
 end
 
-local function note_recorded(run, key, notes)
-  for _, name in ipairs { "validation", "degraded" } do
-    for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
-      note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
-    end
-  end
-  if notes.findings == true then
-    local text = run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
-    if text then run.note_findings(key, text) end
-  end
-end
-
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
@@ -184,7 +172,15 @@ function M.add(run)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
 
-  function run.note_recorded(key, notes) note_recorded(run, key, notes) end
+  function run.note_recorded(key, notes)
+    for _, name in ipairs { "validation", "degraded" } do
+      for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
+        note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
+      end
+    end
+    local text = notes.findings == true and run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
+    if text then run.note_findings(key, text) end
+  end
 
   function run.note_step(step) note(run, "steps", step, step.key) end
 
