@@ -1,5 +1,6 @@
 --- Provides `ctx.budget`, with which a script reads what is spent and left, such as tokens.
 local budget = require "moonlet.engine.budget.budget"
+local closed = require "moonlet.engine.context.closed"
 local record = require "moonlet.record"
 
 local M = {}
@@ -30,15 +31,7 @@ function methods:used(kind) return read(self, "used", kind) end
 ---@param kind moonlet.BudgetKind
 function methods:limit(kind) return read(self, "limit", kind) end
 
-local metatable = {
-  __index = function(_, name)
-    if methods[name] then return core.frames.keep(methods[name]) end
-    record.refuse(("ctx.budget has no '%s'"):format(tostring(name)), record.hint(tostring(name), methods))
-  end,
-  __newindex = function() error({ kind = "denied", message = "ctx.budget is read-only" }, 0) end,
-  __metatable = false,
-  __name = "ctx.budget",
-}
+local metatable = closed.object("ctx.budget", "ctx.budget", methods)
 
 ---@param reader fun(verb: string, kind: string): number
 ---@return moonlet.BudgetView

@@ -21,9 +21,6 @@ end
 
 local kinds = {}
 
----@generic T: table
----@param value T
----@return T
 function M.record(value, what, known)
   local metatable = kinds[what]
   if not metatable then
@@ -33,6 +30,24 @@ function M.record(value, what, known)
     kinds[what] = metatable
   end
   return setmetatable(value, metatable)
+end
+
+--- Returns the metatable of a read-only object with methods. The methods are in a table of their own,
+--- because a script could read `__index` and add a finalizer (__gc).
+---@param name string   type of the object
+---@param what string   the object in messages
+---@param hints table<string, string>?  hint for a wrong name
+function M.object(name, what, methods, hints)
+  return {
+    __index = function(_, key)
+      if methods[key] then return core.frames.keep(methods[key]) end
+      record.refuse(("%s has no '%s'"):format(what, tostring(key)),
+        hints and hints[key] or record.hint(tostring(key), methods))
+    end,
+    __newindex = function() error({ kind = "denied", message = what .. " is read-only" }, 0) end,
+    __metatable = false,
+    __name = name,
+  }
 end
 
 local deepest = 40
@@ -56,9 +71,6 @@ function M.data(data, schema)
   return data
 end
 
----@generic T
----@param value T
----@return T
 function M.copy(value)
   if type(value) ~= "table" then return value end
   local result = {}

@@ -10,6 +10,7 @@ local traces = require "moonlet.engine.context.traces"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
+local closed = require "moonlet.engine.context.closed"
 
 local M = {}
 
@@ -138,20 +139,7 @@ function M.scope(ctx, options, fn)
 end
 
 local Handle = {}
-local called = setmetatable({}, { __index = function(_, name)
-  return Handle[name] and core.frames.keep(Handle[name])
-end })
--- A script could read the metatable's `__index` and add a finalizer (__gc) to a table of methods.
-local handle_metatable = {
-  __index = function(_, name)
-    return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),
-      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle))
-  end,
-  __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
-  __metatable = false,
-  __name = "task",
-}
-
+local handle_metatable = closed.object("task", "a task", Handle, { wait = "write task:join()" })
 local handles = setmetatable({}, { __mode = "k" })
 
 function Handle:join()

@@ -185,19 +185,13 @@ function Session:close()
   return closed.record(value, "the end of a session", { "state", "exit_code", "why" })
 end
 
-local called = setmetatable({}, { __index = function(_, name)
-  return Session[name] and core.frames.keep(Session[name])
-end })
-local metatable = {
-  __index = function(self, name)
-    if name == "id" then return handles[self] and handles[self].id end
-    return called[name] or record.refuse(("a session has no '%s'"):format(tostring(name)),
-      record.hint(tostring(name), Session))
-  end,
-  __newindex = function() error({ kind = "denied", message = "a session is read-only" }, 0) end,
-  __metatable = false,
-  __name = "session",
-}
+local metatable = closed.object("session", "a session", Session)
+local method_of = metatable.__index
+
+function metatable.__index(session, name)
+  if name == "id" then return handles[session] and handles[session].id end
+  return method_of(session, name)
+end
 
 local example = 'ctx:session { "python3", "-i" }'
 
