@@ -34,7 +34,6 @@ end
 
 --- Parses a value of --allow and adds its rights to `grants`. The value is a list of: all, needs,
 --- agents, run=a,b, read=DIR, write=DIR, env=NAME, host=NAME. Returns true if it contains "needs".
----@param grants moonlet.Grants
 function M.parse(grants, text)
   local kind, needs = nil, false
   for item in text:gmatch("[^,]+") do
@@ -62,7 +61,6 @@ end
 
 M.empty = empty
 
----@param grants moonlet.Grants
 function M.describe(grants)
   local function sorted(set)
     local names = {}
@@ -98,8 +96,6 @@ local function covered(list, path)
   return false
 end
 
----@param have moonlet.Grants
----@param wanted moonlet.Grants
 ---@return moonlet.Grants
 function M.beyond(have, wanted)
   local rest = empty()
@@ -116,12 +112,8 @@ function M.beyond(have, wanted)
   return rest
 end
 
----@param have moonlet.Grants
----@param wanted moonlet.Grants
 function M.covers(have, wanted) return #M.describe(M.beyond(have, wanted)) == 0 end
 
----@param one moonlet.Grants
----@param other moonlet.Grants
 ---@return moonlet.Grants
 function M.join(one, other)
   local joined = empty()
@@ -136,7 +128,6 @@ function M.join(one, other)
   return joined
 end
 
----@param grants moonlet.Grants
 ---@return moonlet.Grants
 function M.without_agents(grants)
   local rest = M.join(grants, empty())
@@ -169,7 +160,6 @@ local function denied(grants, grant, message, declaration)
     hint = M.are_declared[grants] and ("declare it: %s, or add %s"):format(declaration, flag) or "add " .. flag }, 0)
 end
 
----@param grants moonlet.Grants
 local words = { host = "call ctx.host.%s", run = "run %s", env = "the variable %s", read = "read %s",
   write = "write %s" }
 local fields = { host = "host", run = "programs", env = "env", read = "read", write = "write" }
@@ -183,7 +173,6 @@ end
 
 function M.has_program(grants, program) return grants.all or grants.run[program] == true end
 
----@param grants moonlet.Grants
 function M.check_program(grants, program) demand(grants, "run", program, grants.run[program]) end
 
 function M.check_agents(grants)

@@ -7,9 +7,6 @@ local M = {}
 local look_ms = 50
 
 --- Calls fn, and marks the step as running meanwhile.
----@generic T
----@param fn fun(): T
----@return T
 function M.during(step, fn)
   if not step then return fn() end
   step.under_way = true
@@ -20,7 +17,6 @@ function M.during(step, fn)
 end
 
 --- After an infrastructure error, waits for the paid processes below `path`, or a cancellation.
----@param path string  path of the scope that ends
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end
   local within, waiting = path == "" and "" or path .. "/", {}

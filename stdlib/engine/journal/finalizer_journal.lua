@@ -33,7 +33,6 @@ local function touch_path(path, endings, key)
 end
 
 --- Marks the recorded end of each body around a new step as outdated.
----@param endings table<string, moonlet.Ending>
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
@@ -52,7 +51,6 @@ end
 -- Lists the records that show that a body continues. A `timeout` starts no step.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
----@param endings table<string, moonlet.Ending>
 function M.read(endings, item)
   if not happens[item.type] then return end
   M.touch(endings, item.key)
@@ -63,7 +61,6 @@ function M.read(endings, item)
 end
 
 --- Marks recorded ends of failed bodies, and with `all` of all bodies, as outdated.
----@param endings table<string, moonlet.Ending>
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
@@ -105,7 +102,6 @@ local function settle(path, endings, key, found)
 end
 
 --- Returns, once, the clean-ups that are outdated because their body continues with a new step.
----@param endings table<string, moonlet.Ending>
 ---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
   local found = {}
@@ -114,7 +110,6 @@ function M.gone_by(endings, key)
 end
 
 --- Returns the key for a body's finalizers: the recorded one if the body ends as before.
----@param endings table<string, moonlet.Ending>
 function M.key(endings, path, how)
   local last = endings[path]
   if last and not last.over and last.how == how then return last.key end

@@ -418,7 +418,6 @@ function M.paid_before(run, key, input_at)
 end
 
 --- Records that an attempt of a paid step is about to start, and waits for the sync to disk.
----@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
   local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt, input_hash = hash }
   item.raw = run.journal.raws[hash]
@@ -428,13 +427,11 @@ function M.begin(run, key, attempt, hash, more)
 end
 
 --- Records that an attempt is about to be sent to another machine, and waits for the sync to disk.
----@param item table  record `remote`
 function M.remote(run, item)
   apply.remote(run.journal, item)
   M.append(item)
 end
 
----@param item table  record `remote` with queue_ms
 function M.remote_start(run, item)
   apply.remote(run.journal, item)
   M.note(item)

@@ -50,7 +50,6 @@ end
 ---@return moonlet.Unkept
 function M.new() return { by = {}, sorted = true } end
 
----@param list moonlet.Unkept
 function M.learn(list, value, kept)
   if type(value) == "string" and type(kept) == "string" then
     if value ~= kept then learn_text(list, value, kept) end
@@ -73,7 +72,6 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
----@param list moonlet.Unkept
 ---@param is_json boolean?  the text is JSON
 function M.hide(list, text, is_json)
   if not list.sorted then

@@ -24,17 +24,12 @@ function M.of(config)
 end
 
 --- Returns the smaller of two limits of one kind; nil means no limit.
----@param one number|string|nil
----@param other number|string|nil
----@return number|string|nil
 function M.tighter(kind, one, other)
   if one == nil or other == nil then return one or other end
   if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
   return math.min(one, other)
 end
 
----@param budget table
----@param rights moonlet.ClientRights
 function M.bounded(budget, rights)
   local bound = {}
   for kind, amount in pairs(budget) do bound[kind] = amount end
@@ -46,7 +41,6 @@ local function refuse(message, hint)
   error({ kind = "denied", usage = true, message = message, hint = hint }, 0)
 end
 
----@param rights moonlet.ClientRights
 function M.check_program(rights, program)
   for _, name in ipairs(rights.programs) do
     if name == program then return end
@@ -55,7 +49,6 @@ function M.check_program(rights, program)
     "the user's config names such programs: mcp = { programs = { … } }")
 end
 
----@param rights moonlet.ClientRights
 function M.check_preset(rights, name)
   for _, allowed in ipairs(rights.presets) do
     if allowed == name then return end
@@ -65,7 +58,6 @@ function M.check_preset(rights, name)
     ("the user allows presets in the config: mcp = { presets = { \"%s\" } }"):format(shown))
 end
 
----@param rights moonlet.ClientRights
 ---@param packet table  with validation, runner, auto_approve
 ---@param words_of fun(command: string, where: string): string[]
 ---@param runner string?  runner of the config

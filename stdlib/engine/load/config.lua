@@ -225,10 +225,8 @@ function M.current()
 end
 
 --- Replaces the current config, because a resumed run keeps the config that it started with.
----@param config moonlet.Config?
 function M.use(config) current = config end
 
----@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()
   M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }

@@ -24,7 +24,6 @@ end
 
 --- Opens the presets that needs.presets names, and recursively the presets that those need.
 --- Rejects a preset that is missing, needs more rights than its parent, or would run itself.
----@param source moonlet.Source   opened source
 ---@param above string[]?         names of the presets that called this preset
 function M.resolve(home, source, preset, above)
   local names = preset.needs.presets or {}

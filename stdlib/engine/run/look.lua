@@ -1,8 +1,6 @@
 --- Builds the read-only view of the repository that a preset's `check` function gets.
 local grants = require "moonlet.engine.context.grants"
 
----@param given moonlet.Grants
----@param inputs moonlet.Input[]
 ---@return moonlet.Look
 return function(home, given, inputs, reason, prompt_tokens)
   return {

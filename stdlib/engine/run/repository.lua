@@ -33,8 +33,6 @@ end
 function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
 
 --- Opens the work tree in which a run was started, even if the repository has moved since then.
----@param home table   home in which the command runs (M.open)
----@param rec table    run.json, with the run's start values
 function M.of_run(home, rec)
   local top = rec.top
   if type(top) ~= "string" or top == home.top then return home end

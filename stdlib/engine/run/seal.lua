@@ -19,7 +19,6 @@ local function grown(tree, bytes)
   return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
 end
 
----@param root any       the opened `.agent` folder
 ---@param fold integer?  depth of the folders that an earlier list hashes as a whole
 ---@param bytes integer?  size of the events file in an earlier list
 ---@return table? tree  { files, fold?, beginning }
@@ -97,8 +96,6 @@ local function keep_unread(tree, before, is_ours)
 end
 
 --- Lists files that another program changed since a run ended or parked, and keeps that list.
----@param rec table                           the record
----@param tree table                          the present tree
 ---@param is_ours (fun(path: string): boolean)?  true if the run has written the file since
 function M.altered(rec, tree, is_ours)
   local paths, known = core.json.array {}, {}

@@ -22,7 +22,6 @@ function M.parse(text, id)
 end
 
 --- Reads run.json. Returns nil if it is missing or damaged, and an error if it is unreadable.
----@param root any   the opened `.agent` folder
 ---@return table? record, moonlet.Error? err
 function M.look(root, id)
   local text, err, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
@@ -48,7 +47,6 @@ end
 function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
 --- Reads run.json like look(), but raises an error if it is unreadable.
----@param root any   the opened `.agent` folder
 function M.read(root, id)
   local value, err = M.look(root, id)
   if err then error(err, 0) end

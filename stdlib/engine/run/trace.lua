@@ -22,12 +22,10 @@ function M.given(rec)
   return M.parse(text) and text or nil
 end
 
----@param run {id: string, task_id: string, started_at: string}
 function M.id(run, text, digits)
   return core.text.sha256(table.concat({ run.id, run.task_id, run.started_at, text }, "\0")):sub(1, digits)
 end
 
----@param run {id: string, task_id: string, started_at: string, traceparent: string?}
 ---@return moonlet.TraceContext
 function M.of(run)
   local trace, parent = M.parse(run.traceparent)

@@ -70,7 +70,6 @@ function M.known(facts, grammar, typed, texts, printed)
   return known
 end
 
----@param known moonlet.Conversation
 function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
@@ -90,7 +89,6 @@ local function ends_with_one(list, key)
   return false
 end
 
----@param known moonlet.Conversation
 function M.find(known, facts, grammar)
   for _, line in ipairs(lines_of(facts)) do
     local marked = grammar and without_mark(line, grammar)
@@ -130,7 +128,6 @@ function M.transcript(grammar, id)
   return info and { root = root, path = path, size = info.size } or nil
 end
 
----@param transcript moonlet.Transcript
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)
   return info ~= nil and info.size > transcript.size
@@ -146,7 +143,6 @@ function M.texts(content)
   return list
 end
 
----@param transcript moonlet.Transcript
 function M.messages(transcript, grammar)
   local from = math.max(0, transcript.size - transcript_tail)
   local bytes = core.file.part(transcript.root, transcript.path, from, transcript_tail) or ""

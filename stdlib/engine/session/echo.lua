@@ -25,7 +25,6 @@ function M.notes(home, id)
 end
 
 ---@param began integer  offset of the first byte of `bytes`
----@param notes moonlet.InputNote[]
 function M.hidden(bytes, began, notes)
   for _, note in ipairs(notes) do
     local at = math.max(1, note.offset - began + 1)

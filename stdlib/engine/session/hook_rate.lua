@@ -15,7 +15,6 @@ local window_ms = 60 * 1000
 function M.new() return {} end
 
 --- Reports whether an event may start its hook now. If not, counts it for a later hook.
----@param rate table<string, moonlet.HookWindow>
 function M.admits(rate, kind, variables, now_ms)
   local window = rate[kind]
   if not window or window.held == 0 and now_ms - window.since >= window_ms then
@@ -31,7 +30,6 @@ function M.admits(rate, kind, variables, now_ms)
 end
 
 --- Returns the hooks that report suppressed events when a minute or the watch (`is_end`) ends.
----@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)
   local due = {}

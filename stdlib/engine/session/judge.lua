@@ -48,8 +48,6 @@ end
 ---@field why string
 
 --- Returns how much output was lost and why; nil if the log is complete.
----@param exit table    exit from core.session.status
----@param facts table?  state of a running session
 ---@return moonlet.SessionLoss?
 function M.loss(exit, facts)
   if facts then
@@ -59,7 +57,6 @@ function M.loss(exit, facts)
   return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
 end
 
----@param loss moonlet.SessionLoss
 function M.loss_text(loss)
   local parts = {}
   if loss.bytes > 0 then parts[1] = ("%d bytes of its output are missing"):format(loss.bytes) end
@@ -69,7 +66,6 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
----@param exit table  exit from core.session.status
 function M.cause(exit)
   local loss = M.loss(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
@@ -179,7 +175,6 @@ local function progress(facts, reading, agent, limits, more)
 end
 
 ---@param status "none"|"running"|"exited"|"lost"
----@param exit table          exit from core.session.status
 ---@param facts table?        state of a running session; nil if its keeper does not answer
 ---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
 ---@return moonlet.SessionVerdict
@@ -203,7 +198,6 @@ function M.judge(status, exit, facts, agent, more)
 end
 
 --- Reports whether the session must be examined again, to measure the activity of its processes.
----@param found moonlet.SessionVerdict
 function M.needs_second_look(found)
   return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung" or found.state == "looping"
 end

@@ -73,7 +73,6 @@ local function note(reader, lines)
   return found
 end
 
----@param facts table?  state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
   local lines = printed(reader)

@@ -74,7 +74,6 @@ function M.lines(root, id)
   return lines
 end
 
----@param row table         a row of states.of()
 function M.of(home, rec, row)
   local root = store.root(home)
   local lines, inputs, interventions = M.lines(root, rec.id), core.json.array {}, core.json.array {}

@@ -54,9 +54,6 @@ local function answer_prompt(found, memory, policy)
 end
 
 --- Decides the next action: answer, wait, press Enter, end the agent, or ask a person.
----@param found moonlet.SessionVerdict
----@param memory moonlet.StuckMemory
----@param policy moonlet.StuckPolicy
 ---@return moonlet.Intervention
 function M.decide(found, memory, policy, now_ms)
   local reason = found.evidence[1] or found.rule

@@ -36,7 +36,6 @@ local function check_text(text, program)
 end
 
 --- Types into a running session. Raises an error if it has ended or a person controls it.
----@param input moonlet.SessionInput
 function M.submit(home, id, input)
   local facts = assert(echo.look(home, id))
   local program = facts.program or {}

@@ -21,7 +21,6 @@ function M.children(home, id)
   return list
 end
 
----@param rec table  run.json
 ---@return {status: string, at: string}[]
 function M.lifecycle(rec)
   local list = { { status = rec.options.dry_run and not rec.ended and "prepared" or "running", at = rec.started_at } }
@@ -44,7 +43,6 @@ local function review_line(review)
   return table.concat(parts, " ")
 end
 
----@param rec table  run.json
 function M.lines(home, rec, children)
   local lines = {}
   local function add(text, ...) lines[#lines + 1] = text:format(...) end

@@ -63,8 +63,6 @@ local function read(root, id)
 end
 
 --- Places each comment at the nearest line with the commented text; without one, it is outdated.
----@param list moonlet.Comment[]
----@param patch string?
 function M.place(list, patch)
   local files = {}
   for _, comment in ipairs(list) do

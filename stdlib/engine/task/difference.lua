@@ -72,7 +72,6 @@ local function first_difference(root, one, other)
   return null
 end
 
----@param one table    run.json
 function M.of(home, one, other)
   local root = store.root(home)
   local tokens_one, cost_one = usage_of(one)

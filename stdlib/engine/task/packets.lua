@@ -129,7 +129,6 @@ function M.all(home)
   return found
 end
 
----@param faults moonlet.PacketFault[]
 function M.tell(faults)
   local function printable(text) return core.text.printable(text, 400) end
   for _, fault in ipairs(faults) do

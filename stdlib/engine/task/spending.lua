@@ -88,7 +88,6 @@ local function row_of(rec, step)
 end
 
 --- Sums up the usage of the attempts for each machine. The local machine is named "here".
----@param filter moonlet.UsageFilter
 ---@return table[] rows
 function M.by_machine(home, filter)
   local rows, by_name = {}, {}
@@ -112,7 +111,6 @@ function M.by_machine(home, filter)
 end
 
 --- Returns each step that could change files. Averages include all agents, such as reviewers.
----@param filter moonlet.UsageFilter
 ---@return table[] rows
 ---@return moonlet.ChangeTotals
 function M.by_change(home, filter)
@@ -149,7 +147,6 @@ local function price_of(step, all_prices)
 end
 
 --- Finds steps that used the run's model although another branch had set a cheaper one.
----@param filter moonlet.UsageFilter
 ---@param all_prices table?
 ---@return {run: string, step: string, model: string, beside: string}[]
 function M.inherited(home, filter, all_prices)

@@ -106,7 +106,6 @@ function M.of(home, packet)
   return latest
 end
 
----@param found moonlet.Packets
 ---@return table<string, moonlet.TaskState>
 function M.all(home, found)
   local states = {}

@@ -78,7 +78,6 @@ local function may_run(run, argv, options)
     and core.process.confinement() ~= nil
 end
 
----@param options table
 function Observer:command(key, argv, options)
   if may_run(self.run, argv, options) then return end
   self:stop(key, "exec", words.shown(argv))
@@ -149,7 +148,6 @@ function Observer:observed(key, input, value)
 end
 
 --- Runs an agent step and raises its error again. If the step is refused, records the reason.
----@param fn fun(): any
 function Observer:watch(key, fn)
   local results = table.pack(pcall(fn))
   if results[1] then return table.unpack(results, 2, results.n) end

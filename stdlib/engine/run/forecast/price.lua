@@ -132,7 +132,6 @@ local function from_history(costs, row, kind)
 end
 
 --- Returns the price range of a step, or nil if nothing is known.
----@param row moonlet.ForecastStep
 ---@param kind "usd"|"tokens"
 ---@return moonlet.Range?
 function Costs:of(row, kind)

@@ -106,8 +106,6 @@ local function is_since(home, path, since)
   return not info or info.ctime_ns // 1000000 >= since
 end
 
----@param before moonlet.TreeState
----@param after moonlet.TreeState
 ---@param since integer?  ms; files that were written earlier are not listed
 function M.between(home, before, after, since)
   local paths, seen = {}, {}
@@ -124,7 +122,6 @@ function M.between(home, before, after, since)
   return paths, cut
 end
 
----@param state moonlet.TreeState
 function M.record(state)
   local list = core.json.array {}
   for path, text in pairs(state.files) do

@@ -25,8 +25,6 @@ function M.open(path)
 end
 
 --- Calls fn(line) for each complete line after a byte offset.
----@param transcript moonlet.Transcript
----@param fn fun(line: string)
 ---@return boolean whole  false if lines were skipped
 function M.each_line(transcript, from, fn)
   local whole, rest, skips = true, "", false
