@@ -57,8 +57,7 @@ local function message_of(err)
   return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
 end
 
---- Returns the error of a fan-out in which too few branches succeeded. If the first failure is a
---- missing grant, returns that error itself, because one --allow option then helps all branches.
+--- A missing grant is returned itself, because one --allow then helps all branches.
 local function quorum_error(failed, need, total, first)
   if kind_of(first) == "denied" then return first end
   return {

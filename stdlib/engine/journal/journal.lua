@@ -526,8 +526,4 @@ function M.scope_ends(run, path, ok)
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }
 end
 
-function M.timeout(run, path)
-  return run.journal and run.journal.timeouts[path]
-end
-
 return M

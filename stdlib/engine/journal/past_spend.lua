@@ -43,7 +43,6 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Returns the valid amounts of a record, at most M.most each.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do

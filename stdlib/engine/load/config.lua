@@ -123,8 +123,8 @@ local function data(value, path, budget, fail)
   return copy
 end
 
-local function empty(path)
-  return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
+local function empty()
+  return { runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
 --- The config that is being evaluated, for the error if this never ends.
@@ -228,8 +228,9 @@ end
 function M.use(config) current = config end
 
 function M.with_runners_alone(fn)
-  local own = M.current()
-  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
+  local own, bare = M.current(), empty()
+  bare.runners = own.runners
+  M.use(bare)
   local ok, err = pcall(fn)
   M.use(own)
   if not ok then error(err, 0) end

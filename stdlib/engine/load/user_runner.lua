@@ -32,7 +32,6 @@ end
 
 local function refuse(name, message, hint) record.refuse(("runner %s: %s"):format(name, message), hint) end
 
---- Copies plain data, so that script and host never share a table.
 local function plain(value, depth)
   if type(value) ~= "table" then
     if type(value) == "function" or type(value) == "thread" then return nil end

@@ -17,7 +17,6 @@ end
 
 local plain = plain_environment.map
 
---- Returns the environment of a program that the host starts for itself.
 function M.plain(extra)
   local env = plain()
   for name, value in pairs(extra) do env[name] = value end

@@ -79,7 +79,6 @@ local function is_commit(home, name)
   return code ~= 1
 end
 
---- Lists the files that match a glob.
 ---@return string[] paths, boolean is_whole  false: there are too many files to visit
 function M.matches(home, pattern)
   local matches, found, seen = glob.compile(pattern), {}, 0

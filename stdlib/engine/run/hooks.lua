@@ -1,6 +1,5 @@
 --- Runs the programs in `hooks` of the user's config. A hook that fails only causes a warning.
 local exit_text = require "moonlet.engine.base.exit_text"
-
 local hook_text = require "moonlet.engine.base.hook_text"
 
 local M = {}
@@ -10,7 +9,6 @@ local function complaint(exit)
   return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
---- Runs the hook `name`, if it is configured, with the run's facts in its environment.
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]

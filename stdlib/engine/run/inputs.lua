@@ -64,7 +64,6 @@ local function read_standard_input(spec)
   return input
 end
 
---- Returns the kind of a --input value. Raises an error if the value is of no known kind.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then

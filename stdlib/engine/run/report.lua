@@ -6,7 +6,6 @@ local duration = require "moonlet.duration"
 local runners = require "moonlet.engine.load.runners"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local worktree = require "moonlet.engine.workspace.worktree"
-
 local page = require "moonlet.engine.base.page"
 local screen = require "moonlet.engine.run.screen"
 local state = require "moonlet.engine.run.state"

@@ -14,7 +14,6 @@ function M.folder(repo)
   return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
 end
 
---- Returns the path of `.agent`, even if the folder was removed.
 function M.agent_path(repo)
   local folder = M.folder(repo)
   local ok, home = pcall(core.run.home, folder)

@@ -44,7 +44,6 @@ local function check_answer(run, plan, root)
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])
 end
 
---- Raises an error if a plan is outdated or the run's record is damaged.
 function M.check(run, plan)
   local before = plan.before
   if not before then return end

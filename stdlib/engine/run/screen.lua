@@ -168,7 +168,6 @@ function M.near(path)
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
 end
 
---- Groups failed steps that have the same error.
 local function failed_groups(facts)
   local groups, by_text = {}, {}
   for _, step in ipairs(facts.steps) do

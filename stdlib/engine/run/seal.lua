@@ -78,7 +78,6 @@ local function is_for_merge(path)
   return name == "changes.carried" or name:sub(1, 8) == "landing/"
 end
 
---- Reports whether a file or a folder above it could not be read.
 local function is_unread(tree, path)
   local at = path
   while at do

@@ -155,7 +155,6 @@ function M.last_line(id, state, err, parked, steps, origin)
   return starts_over and ("Again: moonlet run replay " .. id) or nil
 end
 
---- Formats a past time for people.
 ---@param ms integer   wall clock
 function M.ago(ms, now)
   local seconds = math.max(now - ms, 0) // 1000

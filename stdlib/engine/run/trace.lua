@@ -6,7 +6,6 @@ local M = {}
 ---@field parent string?  the enclosing span, 16 hex digits
 ---@field span string     the run's own span
 
---- Parses a traceparent of version 00, or returns nil.
 ---@return string? trace, string? parent
 function M.parse(text)
   if type(text) ~= "string" or text:find "%u" then return nil end

@@ -70,7 +70,6 @@ function verbs:verdict(call, ...)
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Executes or replays a step that calls a function of the script.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()

@@ -46,8 +46,7 @@ end
 ---@field typed string[]   lines that the user typed
 ---@field starts string[]  texts that an agent may print at every start
 
---- Collects the lines that identify a conversation. Omits lines in `printed`, such as the session's
---- folder, which the agent may print at every start.
+--- Collects the lines that identify a conversation, without those in `printed`.
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}

@@ -13,7 +13,6 @@ local longest, farthest = 16 << 10, 256
 ---@field silent_ms integer  how long the program had been silent when the input was typed
 ---@field same_ms integer    how long the program had printed nothing new when the input was typed
 
---- Returns the recorded inputs of a session, oldest first.
 ---@return moonlet.InputNote[]
 function M.notes(home, id)
   local notes = {}

@@ -39,7 +39,6 @@ local function own_of(session)
   return own
 end
 
---- Returns the key of the next step of a session.
 local function key_of(own, name)
   core.task.check()
   context.check_name(name)
@@ -153,7 +152,6 @@ function Session:expect(what, options)
   return closed.record(value, "the output of a session", { "text", "offset", "state", "exit_code" })
 end
 
---- Returns the text on the terminal's screen.
 function Session:screen(options)
   local own = own_of(self)
   record.check(options or {}, { name = "string" }, "session:screen")

@@ -64,7 +64,6 @@ function M.markers(lines, seen)
   return found
 end
 
---- Returns the last lines that a session printed.
 function M.lines(root, id)
   local lines = {}
   -- Truncate long lines, because patterns would be slow on them.

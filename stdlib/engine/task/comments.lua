@@ -49,7 +49,6 @@ local function each_line(patch, fn)
   end
 end
 
---- Reads the comments about one run.
 local function read(root, id)
   local list = {}
   for row in (core.file.read(root, path_of(id), most_bytes) or ""):gmatch "[^\n]+" do

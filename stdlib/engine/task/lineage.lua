@@ -48,7 +48,6 @@ local function node_of(home, root, rec, seen, depth)
   return node
 end
 
---- Returns the whole tree of runs that a run belongs to.
 ---@return moonlet.LineageNode
 function M.tree(home, rec)
   local root = store.root(home)

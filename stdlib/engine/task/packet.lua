@@ -181,7 +181,6 @@ function M.of(value)
     auto_approve = auto_approve_of(value.review) }
 end
 
---- Parses the text of a packet's file.
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
@@ -231,7 +230,6 @@ function M.record(packet)
     review = { autoApproveOnAllGreen = packet.auto_approve } }
 end
 
---- Returns the text of the packet's file, with the fields in their usual order.
 function M.text(packet)
   local value, lines = M.record(packet), {}
   for _, name in ipairs(order) do

@@ -11,7 +11,6 @@ local packet_cap = 1 << 20
 
 local function path_of(id) return ("tasks/%s.json"):format(id) end
 
---- Returns the path of a packet's file.
 function M.path(home, id) return home.agent_path .. "/" .. path_of(id) end
 
 local function parse(text, id)

@@ -26,7 +26,6 @@ local function from_files(root, id)
   return list
 end
 
---- Returns the runs of a packet, newest first.
 function M.runs(home, id)
   local root = store.root(home)
   if not root then return {} end

@@ -29,7 +29,6 @@ local enough = 4
 local Costs = {}
 Costs.__index = Costs
 
---- Returns the last part of a step's key, without its number.
 local function name_of(key) return (key:match "[^/]*$":gsub("#%d+$", "")) end
 
 local function text_or_nil(value) return type(value) == "string" and value or nil end
@@ -66,7 +65,6 @@ local function from_ledger(costs, home, preset, own)
   end
 end
 
---- Returns the cost of a recorded step, summed over its attempts.
 ---@return {usd: number?, tokens: integer?}?
 function M.of_step(run, key)
   local attempts = run.journal.attempts[key]
@@ -91,7 +89,6 @@ local function from_journal(costs, run, record)
   end
 end
 
---- Collects the known costs of a run's preset.
 ---@param before {run: string, record: table}?  the run that is resumed
 ---@return moonlet.Costs
 function M.read(home, run, before)
@@ -131,7 +128,6 @@ local function from_history(costs, row, kind)
   return range_of(values, ("from %d %s"):format(#values, #values == 1 and "step" or "steps"))
 end
 
---- Returns the price range of a step, or nil if nothing is known.
 ---@param kind "usd"|"tokens"
 ---@return moonlet.Range?
 function Costs:of(row, kind)

@@ -10,7 +10,6 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 
 local shortest_id = 8
 
---- Returns the event in the argument of `notify`, or nil if it names no thread or turn.
 function M.event(value)
   local thread, turn = stream.str(value["thread-id"]), stream.str(value["turn-id"])
   if not thread or not turn or #thread < shortest_id then return nil end
@@ -23,7 +22,6 @@ function M.event(value)
     cwd = stream.str(value.cwd), prompts = prompts }
 end
 
---- Returns the thread's usage so far, or nil if the transcript's entry does not state it.
 local function thread_usage(entry)
   return entry.type == "event_msg" and stream.at(entry, "payload", "type") == "token_count"
     and stream.tbl(stream.at(entry, "payload", "info", "total_token_usage")) or nil
