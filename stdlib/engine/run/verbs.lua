@@ -8,7 +8,6 @@ local silent = require "moonlet.engine.context.silent"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local journal = require "moonlet.engine.journal.journal"
-local log_line = require "moonlet.engine.context.log_line"
 local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
 local verdict = require "moonlet.engine.run.verdict"
@@ -159,9 +158,18 @@ function verbs:plan(call, ...)
   if call.steps[at] then run.emit("phase", { name = call.steps[at] }) end
 end
 
+local longest_log = 4000
+
+local function log_text(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local ok, text = pcall(core.json.encode, value)
+  return ok and text or tostring(value)
+end
+
 function verbs:log(...)
-  local run = context.of(self).run
-  run.emit("log", { text = log_line.of(...) })
+  local run, parts = context.of(self).run, table.pack(...)
+  for i = 1, parts.n do parts[i] = log_text(parts[i]) end
+  run.emit("log", { text = core.text.cut(table.concat(parts, " ", 1, parts.n), longest_log) })
 end
 
 local function observe(ctx, verb, input, fn, clean)
