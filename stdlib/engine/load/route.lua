@@ -35,20 +35,17 @@ return function(spec)
   if name then route_table.check_name(name, own) end
   local entry = name and own_entry(own, name)
   local at_risk = entry and entry[risk]
-  local chosen = merged(merged(route_table.sidecar, entry), at_risk)
-  -- The default model belongs to the default runner, so another runner does not get it.
-  local named = (at_risk and at_risk.runner) or (entry and entry.runner)
-  local model = at_risk and at_risk.model or entry and entry.model
-  if named and named ~= route_table.sidecar.runner and not model then
-    chosen.model = nil
-  end
+  local given = merged(entry or {}, at_risk)
+  local chosen = merged(route_table.sidecar, given)
+  -- Another runner does not get the default runner's model.
+  if chosen.runner ~= route_table.sidecar.runner then chosen.model = given.model end
 
   local escalate
   if at_risk and at_risk.escalate ~= nil then
     escalate = at_risk.escalate and (at_risk.why or "your config says so") or nil
   elseif entry and entry.escalate ~= nil then
     escalate = entry.escalate and (entry.why or "your config says so") or nil
-  elseif name and route_table.escalate[name] and not (entry and named) then
+  elseif name and route_table.escalate[name] and not given.runner then
     escalate = route_table.escalate[name]
   elseif risk == "high" and not (at_risk and (at_risk.runner or at_risk.model)) then
     escalate = "work of high risk needs you, or a strong and fresh reviewer"
