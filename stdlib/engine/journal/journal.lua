@@ -371,20 +371,19 @@ function M.step(run, key, input, options, live)
   local ok, result = pcall(heartbeat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
+  local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
+    verb = input.verb, notes = notes }
   if ok then
-    local item = put(journal, { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash,
-      raw = journal.raws[hash], verb = input.verb, status = "ok", once = options.once, notes = notes,
-      again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
-      result, options.private, options.paid)
+    item.status, item.once = "ok", options.once
+    item.again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil
+    put(journal, item, result, options.private, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not infrastructure_error.is(result) then
-    local cancelled = task.pending_error() ~= nil
-    local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
-      verb = input.verb, status = cancelled and "cancelled" or "failed", notes = notes,
-      may_run = type(result) == "table" and rawget(result, "may_run") == true or nil }
+    item.status = task.pending_error() ~= nil and "cancelled" or "failed"
+    item.may_run = type(result) == "table" and rawget(result, "may_run") == true or nil
     result = raised.put(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end
