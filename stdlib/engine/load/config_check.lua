@@ -103,6 +103,13 @@ function Check:texts(list, path, pattern, what)
   return count == #list
 end
 
+--- Reports a value that is neither of two words.
+function Check:either(value, path, first, second)
+  if value == nil or value == first or value == second then return end
+  self.report(path, ("%s cannot be '%s'"):format(shown(path), core.text.printable(value, 40)),
+    ("write %s or %s"):format(first, second))
+end
+
 function Check:args(name, args)
   local path = { "runners", name, "args" }
   if not self:texts(args, path, "", "texts") then return end
@@ -268,12 +275,8 @@ function Check:mcp(mcp)
   if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end
   if mcp.sessions then self:texts(mcp.sessions, { "mcp", "sessions" }, ".", "names or ids of sessions") end
   if mcp.programs then self:texts(mcp.programs, { "mcp", "programs" }, "^%S+$", "names of programs") end
-  for key, words in pairs { sandbox = { "read-only", "workspace-write" }, vanished = { "continue", "cancel" } } do
-    if mcp[key] and mcp[key] ~= words[1] and mcp[key] ~= words[2] then
-      self.report({ "mcp", key }, ("mcp.%s cannot be '%s'"):format(key, core.text.printable(mcp[key], 40)),
-        ("write %s or %s"):format(words[1], words[2]))
-    end
-  end
+  self:either(mcp.sandbox, { "mcp", "sandbox" }, "read-only", "workspace-write")
+  self:either(mcp.vanished, { "mcp", "vanished" }, "continue", "cancel")
   if not mcp.budget or not self:fields_of(mcp.budget, require("moonlet.engine.budget.budget").fields,
     { "mcp", "budget" }) then return end
   for name, value in pairs(mcp.budget) do
@@ -395,9 +398,7 @@ function M.check(config, report, folder)
   if config.machines then self:machines(config.machines) end
   if config.mcp then self:mcp(config.mcp) end
   if config.repositories then self:repositories(config.repositories) end
-  if config.loop and config.loop ~= "warn" and config.loop ~= "end" then
-    self.report({ "loop" }, ("loop cannot be '%s'"):format(core.text.printable(config.loop, 40)), "write warn or end")
-  end
+  self:either(config.loop, { "loop" }, "warn", "end")
   local precommit = config.precommit
   if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
     self:runner(precommit.runner, { "precommit", "runner" })
