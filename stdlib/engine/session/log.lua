@@ -65,40 +65,6 @@ function M.has_printed(root, id, since, text)
   return false
 end
 
---- Returns the length of an incomplete escape sequence or character at the start of a text.
---- `before` is the text in front, which contains the start of the escape sequence.
-local function cut_start(before, text)
-  local at = before:find "\27[^\27]*$"
-  local open = at and before:sub(at)
-  if open then
-    local is_string = open:find "^\27[%]PX^_]"
-    local ended = is_string and open:find "\7" or not is_string and (open:find "^\27%[[%d;:?<=>!]*[ -/]*[@-~]"
-      or open:find "^\27[ -/]*[0-Z\\^-~]")
-    if not ended then
-      local _, last
-      if is_string then
-        _, last = text:find "^[^\7\27]*\27?[\7\\]"
-      else
-        _, last = text:find "^[%d;:?<=>!]*[ -/]*[@-~]"
-      end
-      return last or 0
-    end
-  end
-  local _, last = text:find "^[\128-\191]+"
-  return last and last < 4 and last or 0
-end
-
---- Returns the last `most` bytes, without a partial sequence, their offset, and the oldest offset.
-function M.tail(root, id, most)
-  local first, last = M.bounds(root, id)
-  local from = math.max(first, last - most)
-  local before = from > first and M.read(root, id, math.max(first, from - longest_sequence),
-    math.min(longest_sequence, from - first)) or ""
-  local text, began = M.read(root, id, from, most)
-  local skip = from > first and cut_start(before, text) or 0
-  return text:sub(skip + 1), began + skip, first
-end
-
 --- Removes the escape sequences that a terminal would obey.
 function M.plain(bytes)
   local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r", "\n"):gsub("\r", "\n")
@@ -110,8 +76,8 @@ function M.settled(bytes)
   local at = bytes:find("\27[^\27]*$")
   if at and #bytes - at < longest_sequence then
     local open = bytes:sub(at)
-    local ended = open:find "^\27%[[%d;:?<=>!]*[ -/]*[@-~]" or open:find "^\27[%]PX^_].-[\7]" or
-      open:find "^\27[ -/]*[0-OQ-WYZ\\^-~]"
+    local ended = open:find "^\27%[[%d;:?<=>!]*[ -/]*[@-~]" or open:find "^\27[%]PX^_].-\7"
+      or open:find "^\27[ -/]*[0-OQ-WYZ\\`-~]"
     if not ended then return bytes:sub(1, at - 1), open end
   end
   local cut = bytes:find "[\192-\247][\128-\191]*$"
@@ -121,6 +87,27 @@ function M.settled(bytes)
     if #bytes - cut + 1 < wanted then return bytes:sub(1, cut - 1), bytes:sub(cut) end
   end
   return bytes, ""
+end
+
+--- Returns the length of an incomplete escape sequence or character at the start of a text.
+--- `before` is the text in front, which contains the start of the escape sequence.
+local function cut_start(before, text)
+  local _, open = M.settled(before)
+  local is_sequence, is_string = open:find "^\27", open:find "^\27[%]PX^_]"
+  local _, last = text:find(is_string and "^[^\7\27]*\27?[\7\\]" or is_sequence and "^%[?[%d;:?<=>!]*[ -/]*[@-~]"
+    or "^[\128-\191]+")
+  return last and (is_sequence or last < 4) and last or 0
+end
+
+--- Returns the last `most` bytes, without a partial sequence, their offset, and the oldest offset.
+function M.tail(root, id, most)
+  local first, last = M.bounds(root, id)
+  local from = math.max(first, last - most)
+  local before = from > first and M.read(root, id, math.max(first, from - longest_sequence),
+    math.min(longest_sequence, from - first)) or ""
+  local text, began = M.read(root, id, from, most)
+  local skip = from > first and cut_start(before, text) or 0
+  return text:sub(skip + 1), began + skip, first
 end
 
 return M

@@ -23,3 +23,29 @@ test("a text that was printed since an offset is found, wherever it lies", funct
   is(log.has_printed(root, "S-001", 0, "[NEEDLE]"), true, "across two steps")
   is(log.has_printed(root, "S-001", last, "z"), false, "nothing was printed since the end")
 end)
+
+test("the end of a log begins with a whole sequence and a whole character", function()
+  local folder = scratch .. "/cut/sessions/S-001"
+  local function tail(before, after)
+    put_file(folder, "output-0.log", before .. after)
+    local root = assert(core.file.root(scratch .. "/cut"))
+    return (log.tail(root, "S-001", #after))
+  end
+  is(tail("a\27[3", "1mred"), "red", "a colour")
+  is(tail("a\27", "[31mred"), "red", "a colour after its escape")
+  is(tail("a\27]0;ti", "tle\7red"), "red", "a title")
+  is(tail("a\27_ap", "c\27\\red"), "red", "a command for a program")
+  is(tail("a\27[31m", "1mred"), "1mred", "a sequence that is whole before")
+  is(tail("a\xe2\x82", "\xacred"), "red", "a character")
+  is(tail("ab", "red"), "red", "text")
+end)
+
+test("an unfinished sequence waits for its rest", function()
+  local function parts(bytes) return table.concat({ log.settled(bytes) }, "|") end
+  is(parts "a\27[3", "a|\27[3", "a colour")
+  is(parts "a\27[31m", "a\27[31m|", "a whole colour")
+  is(parts "a\27]0;t", "a|\27]0;t", "a title")
+  is(parts "a\27_x", "a|\27_x", "a command for a program")
+  is(parts "a\27_x\27\\", "a\27_x\27\\|", "a whole command for a program")
+  is(parts "a\xe2\x82", "a|\xe2\x82", "a character")
+end)
