@@ -19,16 +19,11 @@ local absent = {
 }
 
 local function names_of(environment)
-  local names, seen = core.frames.locals(), {}
+  local names = core.frames.locals()
   for name in next, environment do
     if type(name) == "string" then names[#names + 1] = name end
   end
-  local list = {}
-  for _, name in ipairs(names) do
-    if not seen[name] then list[#list + 1] = name end
-    seen[name] = true
-  end
-  return list
+  return names
 end
 
 local function shown(name) return core.text.printable(tostring(name), 60) end
