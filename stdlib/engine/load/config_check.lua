@@ -53,7 +53,6 @@ local function names_of(fields)
 end
 
 local function template_text(path)
-  path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
   local text = assert(files.read_path(real, M.source_cap))
   return require("moonlet.engine.load.prompts").check(text, path)
@@ -261,7 +260,7 @@ function Check:prompts(prompts)
   for _, role in ipairs(require("moonlet.prompt.templates").roles) do known[role] = "string" end
   if not self:fields_of(prompts, known, { "prompts" }) then return end
   for role, file in pairs(prompts) do
-    local ok, text = pcall(template_text, file:find "^[/~]" and file or self.folder .. "/" .. file)
+    local ok, text = pcall(template_text, self:path(file))
     if ok then
       prompts[role] = text
     else
