@@ -1,4 +1,5 @@
 --- Replays one step: the new run starts with its parent's journal without that step.
+local files = require "moonlet.engine.base.files"
 local seal = require "moonlet.engine.run.seal"
 local records = require "moonlet.engine.journal.records"
 local record = require "moonlet.record"
@@ -32,9 +33,8 @@ function M.of(home, base, own)
       record.refuse(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80)))
     end
     local path = own.prompt:sub(1, 1) == "/" and own.prompt or core.system.cwd() .. "/" .. own.prompt
-    local folder, name = path:match "^(.*)/([^/]+)$"
-    local root, err = core.file.root(folder ~= "" and folder or "/")
-    if root then prompt, err = core.file.read(root, name, 4 << 20) end
+    local err
+    prompt, err = files.read_path(path, 4 << 20)
     if not prompt then record.refuse("--prompt: " .. err.message, nil, path) end
     if not prompt:find "%S" then
       record.refuse("--prompt: the file is empty", "write the new prompt of the step into it", path)
