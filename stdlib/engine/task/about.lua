@@ -25,10 +25,10 @@ end
 function M.lifecycle(rec)
   local list = { { status = rec.options.dry_run and not rec.ended and "prepared" or "running", at = rec.started_at } }
   local review = some(rec.review)
-  local open = review and { status = "review", at = some(rec.ended_at) }
   if rec.ended and not review then list[2] = { status = rec.verdict, at = some(rec.ended_at) } end
-  if review and review.at then open.at = nil end
-  if open and open.at then list[#list + 1] = open end
+  if review and not review.at and some(rec.ended_at) then
+    list[2] = { status = "review", at = rec.ended_at }
+  end
   if review and review.state ~= "pending" then
     list[#list + 1] = { status = review.state, at = some(review.at) or some(rec.ended_at) }
   end
