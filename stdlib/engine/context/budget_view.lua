@@ -7,8 +7,6 @@ local M = {}
 
 local readers = setmetatable({}, { __mode = "k" })
 
-local methods = {}
-
 local function read(view, verb, kind)
   local reader = readers[view]
   if not reader then
@@ -22,14 +20,10 @@ local function read(view, verb, kind)
   return reader(verb, kind)
 end
 
----@param kind moonlet.BudgetKind
-function methods:left(kind) return read(self, "left", kind) end
-
----@param kind moonlet.BudgetKind
-function methods:used(kind) return read(self, "used", kind) end
-
----@param kind moonlet.BudgetKind
-function methods:limit(kind) return read(self, "limit", kind) end
+local methods = {}
+for _, verb in ipairs { "left", "used", "limit" } do
+  methods[verb] = function(view, kind) return read(view, verb, kind) end
+end
 
 local metatable = closed.object("ctx.budget", "ctx.budget", methods)
 
