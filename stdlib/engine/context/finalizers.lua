@@ -10,9 +10,7 @@ local M = {}
 
 local finally_ms = 10000
 
-local function kind_of(err)
-  return type(err) == "table" and rawget(err, "kind") or "failed"
-end
+local function kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 
 local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
 

@@ -14,9 +14,7 @@ local closed = require "moonlet.engine.context.closed"
 
 local M = {}
 
-function M.kind_of(err)
-  return type(err) == "table" and rawget(err, "kind") or "failed"
-end
+function M.kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 local kind_of = M.kind_of
 
 --- Reports whether the run or a scope has spent its budget, not only a single call its limit.

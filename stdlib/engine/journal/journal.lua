@@ -228,14 +228,10 @@ function M.open(fresh, ended, keep)
   return journal
 end
 
-function M.append(item)
-  put_on_record(core.json.encode_record(item), true)
-end
+function M.append(item) put_on_record(core.json.encode_record(item), true) end
 
 --- Appends a record without waiting for the disk; the next durable record flushes it.
-function M.note(item)
-  core.journal.note(core.json.encode_record(item))
-end
+function M.note(item) core.journal.note(core.json.encode_record(item)) end
 
 --- Waits for the replay to reach a cancelled step's end, and normally to cancel it again.
 local function wait_cancelled(order)
@@ -442,9 +438,7 @@ function M.cleared(run, on)
   M.note(item)
 end
 
-function M.attempts(run, key)
-  return { table.unpack(run.journal.attempts[key] or {}) }
-end
+function M.attempts(run, key) return { table.unpack(run.journal.attempts[key] or {}) } end
 
 function M.attempt(run, key, entry)
   local item = { type = "attempt", driven_ms = heartbeat.now(run), key = key, outcome = entry }

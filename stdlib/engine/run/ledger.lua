@@ -77,8 +77,6 @@ function M.ready(home, quiet)
   return true
 end
 
-function M.without(err)
-  note("the ledger is not used: " .. M.trouble(err))
-end
+function M.without(err) note("the ledger is not used: " .. M.trouble(err)) end
 
 return M
