@@ -18,11 +18,6 @@ function M.fence(text, language)
   return ("%s%s\n%s\n%s"):format(fence, language or "", (text:gsub("\n$", "")), fence)
 end
 
-local function or_null(value)
-  if value == nil then return null end
-  return value
-end
-
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
 --- Returns the usage for model.json, and a note if no token count is known.
@@ -38,19 +33,19 @@ local function model_record(job, result)
   local spent, note = usage_record(usage.of_attempts(result.attempts))
   return {
     version = 1, task_id = run.task_id, run = run.id, step = step.key, preset = run.preset_name,
-    title = or_null(run.options.title), phase = or_null(run.options.phase),
-    task_type = or_null(job.routed.task_type), route = or_null(job.routed.record),
-    agent_role = or_null(call.role or run.options.agent_role),
-    runner = runner.name, model = or_null(result.model or job.model),
+    title = run.options.title or null, phase = run.options.phase or null,
+    task_type = job.routed.task_type or null, route = job.routed.record or null,
+    agent_role = call.role or run.options.agent_role or null,
+    runner = runner.name, model = result.model or job.model or null,
     command = exit and exit.argv and redact_argv.masked(exit.argv) or null,
-    sandbox = runner.made and "none: no process is started" or or_null(step.sandbox),
+    sandbox = runner.made and "none: no process is started" or step.sandbox or null,
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
-    status = result.status, class = or_null(result.class),
-    error = or_null(result.error and result.error.message), cut = result.cut and true or false,
+    status = result.status, class = result.class or null,
+    error = result.error and result.error.message or null, cut = result.cut and true or false,
     attempts = core.json.array(result.attempts or {}),
     files_changed = core.json.array(result.files_changed or {}), held_back = M.last_of(result.attempts).held_back,
     denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
-    usage = spent, usage_note = or_null(note),
+    usage = spent, usage_note = note or null,
   }
 end
 

@@ -1,11 +1,6 @@
 --- Builds the content of exit.json, which describes how a process ended.
 local null = core.json.null
 
-local function or_null(value)
-  if value == nil then return null end
-  return value
-end
-
 ---@param exit table  result of core.process
 ---@param result moonlet.RunnerResult?  result of an agent
 return function(exit, result)
@@ -17,9 +12,9 @@ return function(exit, result)
     duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
     late = exit.late, drained = exit.drained, stragglers = exit.stragglers,
     stdout = { total = exit.stdout_total, kept = exit.stdout_kept, cut = exit.stdout_cut,
-      write_error = or_null(exit.stdout_write_error) },
+      write_error = exit.stdout_write_error or null },
     stderr = { total = exit.stderr_total, kept = exit.stderr_kept, cut = exit.stderr_cut,
-      write_error = or_null(exit.stderr_write_error) },
-    error = or_null(exit.error and exit.error.message),
+      write_error = exit.stderr_write_error or null },
+    error = exit.error and exit.error.message or null,
   }
 end

@@ -171,14 +171,9 @@ end
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}
-  local record = {}
-  for _, name in ipairs(M.counts) do
-    if usage[name] == nil then record[name] = null else record[name] = usage[name] end
-  end
-  if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
-  record.cost_is = usage.cost_is or null
-  record.partial, record.estimated = usage.partial, usage.estimated
-  record.cache_write_tokens = usage.cache_write_tokens
+  local record = { cost_usd = usage.cost_usd or null, cost_is = usage.cost_is or null, partial = usage.partial,
+    estimated = usage.estimated, cache_write_tokens = usage.cache_write_tokens }
+  for _, name in ipairs(M.counts) do record[name] = usage[name] or null end
   return record
 end
 
