@@ -135,9 +135,7 @@ local ORDER = { "status", "staged", "unstaged", "range", "log", "paths", "survey
 local function run_calls(ctx, calls)
   local names, list, results = {}, {}, {}
   for _, name in ipairs(ORDER) do
-    if calls[name] then
-      names[#names + 1], list[#list + 1] = name, calls[name]
-    end
+    if calls[name] then names[#names + 1], list[#list + 1] = name, calls[name] end
   end
   for i, result in ipairs(git.run_all(ctx, list)) do results[names[i]] = result end
   return results

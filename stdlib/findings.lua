@@ -226,9 +226,7 @@ function M.path(value, root, known)
   if not find(path, "/", 1, true) and find(path, "\\", 1, true) then path = gsub(path, "\\", "/") end
   local line
   local bare, at = match(path, "^(.-)[:#]L?(%d+)[%d:,L–-]*$")
-  if bare and bare ~= "" and not (known and known[path]) then
-    path, line = bare, line_of(at)
-  end
+  if bare and bare ~= "" and not (known and known[path]) then path, line = bare, line_of(at) end
   if root and #root > 1 and sub(path, 1, #root + 1) == root .. "/" then path = sub(path, #root + 2) end
   if path == "" or path == "." or path == "/dev/null" then return nil, line end
   if sub(path, 1, 1) ~= "/" then path = flatten(path) or path end

@@ -119,12 +119,9 @@ function M.preset(spec)
   }
   require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "optional", "read", "write", "env", "presets", "agents", "host" } do
-    local items = preset.needs[list]
+  for name, items in pairs(preset.needs) do
     for _, item in ipairs(type(items) == "table" and items or {}) do
-      if type(item) ~= "string" then
-        record.refuse(("needs.%s must be a list of texts"):format(list))
-      end
+      if type(item) ~= "string" then record.refuse(("needs.%s must be a list of texts"):format(name)) end
     end
   end
   record.check(preset.budget, budget_fields, "budget")

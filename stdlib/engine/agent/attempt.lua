@@ -162,7 +162,12 @@ local function start(job, attempt, env)
     wall_ms = job.limits.wall, idle_ms = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
-  local exit = job.on and far_attempt.run(job, attempt, child, made, held.rules) or run_child(child)
+  local exit
+  if job.on then
+    exit = far_attempt.run(job, attempt, child, made, held.rules)
+  else
+    exit = run_child(child)
+  end
   exit.argv = made.argv
   return exit
 end

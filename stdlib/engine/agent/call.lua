@@ -132,9 +132,7 @@ end
 local function after_failure(job, attempt, outcome, tries)
   if failed_unheard(job, attempt) then return again(attempt, outcome, attempt.repairs, attempt.prompt) end
   local decision = retry.after(job, outcome, tries)
-  if decision.parks and not job.lease.touched then
-    job.run.note_quota(decision.error)
-  end
+  if decision.parks and not job.lease.touched then job.run.note_quota(decision.error) end
   if job.lease.touched then return {} end
   if not decision.wait_ms then return decision end
   -- Resume the conversation if the runner can, because its earlier answers are already paid for.

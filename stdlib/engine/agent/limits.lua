@@ -24,10 +24,8 @@ Watch.__index = Watch
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)
   local own = job.call.budget and job.call.budget.tokens
-  local is_limited = job.limits.turns ~= nil or own ~= nil
-  for _, kind in ipairs { "tokens", "usd" } do
-    is_limited = is_limited or own_budget ~= nil and budget.is_limited(own_budget, kind)
-  end
+  local is_limited = job.limits.turns ~= nil or own ~= nil or budget.is_limited(own_budget, "tokens")
+    or budget.is_limited(own_budget, "usd")
   return setmetatable({ job = job, prompt = prompt, grow = grow, is_limited = is_limited,
     most = own and metering.reserve(job, prompt).tokens or nil }, Watch)
 end

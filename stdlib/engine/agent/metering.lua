@@ -66,8 +66,7 @@ function M.is_watched(job) return job.runner.reports_cost == true or price_of(jo
 
 --- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
 function M.check(job, own_budget)
-  if not own_budget or M.is_watched(job) then return end
-  if not budget.is_limited(own_budget, "usd") then return end
+  if M.is_watched(job) or not budget.is_limited(own_budget, "usd") then return end
   local err, run = unwatched(job.runner.name, job.model), job.run
   if not run.dry then error(err, 0) end
   local warned = warned_of_run(run)

@@ -142,9 +142,7 @@ function Reading:look_at_transcripts(scratch, at_end)
     for _, file in ipairs(self.runner.transcripts(scratch)) do
       self.files[file.path] = self.files[file.path] or { root = file.root, path = file.path, at = 0, rest = "" }
     end
-    if next(self.files) then
-      self.list_at, self.state.reports = now + list_every_ms, true
-    end
+    if next(self.files) then self.list_at, self.state.reports = now + list_every_ms, true end
   end
   for _, file in pairs(self.files) do
     repeat local more = take_transcript(self, file) until not (more and at_end)

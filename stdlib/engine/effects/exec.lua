@@ -27,9 +27,7 @@ local example = 'ctx:exec{ "git", "status" }'
 
 --- Checks the table of a ctx:exec call, whose list items are the program's arguments.
 local function prepare(call)
-  if type(call) ~= "table" then
-    record.refuse("ctx:exec needs a table", example)
-  end
+  if type(call) ~= "table" then record.refuse("ctx:exec needs a table", example) end
   local options = {}
   for key, value in pairs(call) do
     if math.type(key) ~= "integer" then options[key] = value end

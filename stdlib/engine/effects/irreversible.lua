@@ -101,9 +101,7 @@ local before_command = set "then do else elif if while until ! { exec eval comma
 local function script_action(text)
   for piece in text:gsub("[\\'\"]", ""):gmatch("[^;&|\n()`]+") do
     local words = {}
-    for word in piece:gmatch("%S+") do
-      words[#words + 1] = word
-    end
+    for word in piece:gmatch("%S+") do words[#words + 1] = word end
     for i, word in ipairs(words) do
       local before, program = words[i - 1], base(word)
       local what = web_clients[program] and web_action(words, i) or apis[program] and api_action(words, i)

@@ -64,9 +64,7 @@ end
 --- Returns the exit record of a step, or one by its status if the runner `mock` made it up.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
-  if not exit then
-    return { why = "exited", code = model.status == "ok" and 0 or 1 }
-  end
+  if not exit then return { why = "exited", code = model.status == "ok" and 0 or 1 } end
   local function number(key) return math.tointeger(exit[key]) end
   return { why = type(exit.why) == "string" and exit.why or "exited", code = number "code", signal = number "signal",
     late = exit.late == true or nil,

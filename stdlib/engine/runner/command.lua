@@ -31,9 +31,7 @@ function M.split(text)
     end
     i = i + 1
   end
-  if quote then
-    record.refuse(("a %s quote is not closed in: %s"):format(quote, text))
-  end
+  if quote then record.refuse(("a %s quote is not closed in: %s"):format(quote, text)) end
   if word then words[#words + 1] = word end
   return words
 end

@@ -45,9 +45,7 @@ local function span(text)
   local total, at = nil, 1
   while true do
     local from, to, number, unit = text:find("^[%s,]*(%d+%.?%d*)%s*(%a+)", at)
-    if not from then
-      from, to, number, unit = text:find("^[%s,]*and%s+(%d+%.?%d*)%s*(%a+)", at)
-    end
+    if not from then from, to, number, unit = text:find("^[%s,]*and%s+(%d+%.?%d*)%s*(%a+)", at) end
     local factor = unit and units[unit]
     if not factor then break end
     if #number > 15 then return nil end

@@ -138,9 +138,7 @@ end
 --- Rejects a prompt that the CLI would not receive unchanged.
 ---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
 function M.check_prompt(title, prompt, limits)
-  if not prompt:find("%S") then
-    record.refuse("the prompt is empty")
-  end
+  if not prompt:find("%S") then record.refuse("the prompt is empty") end
   if not core.text.is_utf8(prompt) then
     record.refuse(("%s accepts only UTF-8, and the prompt has other bytes"):format(title),
       "pass such text through core tools first, or name the file for the agent to read")

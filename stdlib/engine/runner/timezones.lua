@@ -19,9 +19,7 @@ local function read(bytes)
   local kinds, steps = {}, {}
   local indexes = head.data + head.times * width
   local infos = indexes + head.times
-  for i = 1, head.types do
-    kinds[i] = string.unpack(">i4", bytes, infos + (i - 1) * 6) // 60
-  end
+  for i = 1, head.types do kinds[i] = string.unpack(">i4", bytes, infos + (i - 1) * 6) // 60 end
   for i = 1, head.times do
     steps[i] = { string.unpack(format, bytes, head.data + (i - 1) * width), kinds[bytes:byte(indexes + i - 1) + 1] }
   end
