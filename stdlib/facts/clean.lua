@@ -91,12 +91,15 @@ function M.diff(text)
   return concat(parts)
 end
 
+--- Redacts a file's text, or withholds the file, so that it may be stored.
+function M.file(path, text)
+  local hits, _, why = judge(path, text)
+  return why and format("[withheld: %s]\n", why) or secrets.redact(text, hits)
+end
+
 ---@param path string?  path of the file that the text comes from
 function M.text(text, path)
-  if path then
-    local hits, _, why = judge(path, text)
-    return why and format("[withheld: %s]\n", why) or secrets.redact(text, hits)
-  end
+  if path then return M.file(path, text) end
   if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
   local hits, all = secrets.scan(text)
   if not all then return "[withheld: too much that looks like secrets]\n" end
