@@ -2,37 +2,17 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace moonlet {
 
 std::string_view to_string(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kInvalid:
-      return "invalid";
-    case ErrorKind::kDenied:
-      return "denied";
-    case ErrorKind::kLimit:
-      return "limit";
-    case ErrorKind::kTimeout:
-      return "timeout";
-    case ErrorKind::kCancelled:
-      return "cancelled";
-    case ErrorKind::kBudget:
-      return "budget";
-    case ErrorKind::kQuota:
-      return "quota";
-    case ErrorKind::kQuorum:
-      return "quorum";
-    case ErrorKind::kRejected:
-      return "rejected";
-    case ErrorKind::kParked:
-      return "parked";
-    case ErrorKind::kLost:
-      return "lost";
-    case ErrorKind::kFailed:
-      return "failed";
-  }
-  return "failed";
+  // In the order of ErrorKind.
+  constexpr std::string_view kNames[] = {"invalid",   "denied", "limit", "timeout",
+                                         "cancelled", "budget", "quota", "quorum",
+                                         "rejected",  "parked", "lost",  "failed"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(ErrorKind::kFailed) + 1);
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 namespace {
