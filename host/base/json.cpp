@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/ascii.h"
 #include "host/base/text.h"
 
 namespace moonlet {
@@ -67,8 +68,7 @@ std::string hint_for(std::string_view text, std::size_t offset) {
   if (text.substr(trimmed, 3) == "```") return "give the JSON alone, without the code fence";
   if (offset >= text.size()) return "the text ends too early; close every bracket and string";
   std::size_t at = offset;
-  const auto is_word = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
-  while (at > 0 && is_word(text[at - 1])) --at;
+  while (at > 0 && is_letter(text[at - 1])) --at;
   const auto rest = text.substr(at);
   for (const char* word : {"NaN", "Infinity", "nan", "inf"}) {
     if (rest.starts_with(word)) return "JSON has no NaN and no Infinity; use null";
@@ -76,21 +76,12 @@ std::string hint_for(std::string_view text, std::size_t offset) {
   for (const char* word : {"True", "False", "None"}) {
     if (rest.starts_with(word)) return "JSON spells true, false and null in lower case";
   }
-  switch (text[offset]) {
-    case '\'':
-      return "JSON strings take double quotes";
-    case '/':
-      return "JSON has no comments";
-    case ']':
-    case '}': {
-      auto before = offset;
-      while (before > 0 && std::strchr(" \t\r\n", text[before - 1])) --before;
-      if (before > 0 && text[before - 1] == ',') return "remove the comma before the bracket";
-      break;
-    }
-    default:
-      break;
-  }
+  const char wrong = text[offset];
+  if (wrong == '\'') return "JSON strings take double quotes";
+  if (wrong == '/') return "JSON has no comments";
+  const auto before = text.substr(0, offset).find_last_not_of(" \t\r\n");
+  const bool after_comma = before != std::string_view::npos && text[before] == ',';
+  if ((wrong == ']' || wrong == '}') && after_comma) return "remove the comma before the bracket";
   return "";
 }
 
@@ -123,12 +114,8 @@ std::string reason_of(std::string_view what) {
 }
 
 std::string short_quote(std::string_view text) {
-  std::string cut(text.substr(0, 60));
-  if (cut.size() < text.size()) {
-    while (!cut.empty() && (cut.back() & 0xC0) == 0x80) cut.pop_back();
-    if (!cut.empty() && (cut.back() & 0x80)) cut.pop_back();
-    cut += "…";
-  }
+  std::string cut(cut_end(text, 60));
+  if (cut.size() < text.size()) cut += "…";
   return json_text(json(cut));
 }
 
@@ -310,7 +297,7 @@ void escape_unsafe(std::string_view text, std::string& out) {
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
 /// Returns the length of the first piece of `text`, at most kPiece. The piece ends at a character
-/// boundary.
+/// boundary, and unlike that of cut_end() not within a truncated sequence, which is one U+FFFD.
 std::size_t piece_size(std::string_view text) {
   if (text.size() <= kPiece) return text.size();
   const auto continues = [&](std::size_t at) {

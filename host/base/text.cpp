@@ -82,34 +82,33 @@ bool may_join(std::uint32_t before, std::uint32_t joiner) {
 
 bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code <= 0x9f); }
 
+// Returns true if a control string follows ESC `kind`: OSC, DCS, SOS, PM or APC.
+bool begins_string(unsigned char kind) {
+  return kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_';
+}
+
 // Returns the offset after an escape sequence, so that "\x1b[31mred" becomes "red" and not
 // "[31mred". `at` is the last byte of the introducer (such as ESC [).
 std::size_t after_escape(std::string_view text, std::size_t at, unsigned char kind) {
   constexpr std::size_t kLongest = 4096;  // limits how much text an unfinished sequence removes
   const std::size_t end = std::min(text.size(), at + kLongest);
-  std::size_t next = at + 1;
-  if (kind == '[') {  // CSI: parameters, then a final byte
-    while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x40) ++next;
-    return next < text.size() && byte_at(text, next) >= 0x40 && byte_at(text, next) < 0x7f
-               ? next + 1
-               : next;
+  // Skips the bytes from `next` that are in [0x20, first), and then a final byte in [first, 0x7f).
+  const auto after_final = [&](std::size_t next, unsigned char first) {
+    while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < first) ++next;
+    const bool is_final =
+        next < text.size() && byte_at(text, next) >= first && byte_at(text, next) < 0x7f;
+    return is_final ? next + 1 : next;
+  };
+  if (kind == '[') return after_final(at + 1, 0x40);  // CSI: parameters, then a final byte
+  if (!begins_string(kind)) return after_final(at, 0x30);
+  // Skip a control string up to BEL or ST. If it does not end on its line, skip only the
+  // introducer.
+  for (std::size_t next = at + 1; next < end && text[next] != '\n'; ++next) {
+    if (text[next] == '\a') return next + 1;
+    const auto two = text.substr(next, 2);
+    if (two == "\x1b\\" || two == "\xc2\x9c") return next + 2;
   }
-  if (kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
-    // Skip a control string up to BEL or ST. If it does not end on its line, skip only the
-    // introducer.
-    for (; next < end && text[next] != '\n'; ++next) {
-      if (text[next] == '\a') return next + 1;
-      if (text[next] == '\x1b' && next + 1 < text.size() && text[next + 1] == '\\') return next + 2;
-      if (text[next] == '\xc2' && next + 1 < text.size() && text[next + 1] == '\x9c')
-        return next + 2;
-    }
-    return at + 1;
-  }
-  // Other escape sequences have intermediate bytes and a final byte.
-  next = at;
-  while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x30) ++next;
-  return next < text.size() && byte_at(text, next) >= 0x30 && byte_at(text, next) < 0x7f ? next + 1
-                                                                                         : next;
+  return at + 1;
 }
 
 // Maps a C1 control to the second byte of its 7-bit form: U+009B is ESC [.
@@ -225,13 +224,7 @@ void MiddleCut::feed(std::string_view chunk) {
 std::string_view MiddleCut::head() const {
   std::string_view head = head_;
   // Drop an incomplete UTF-8 sequence at the end, whose remaining bytes were omitted.
-  for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
-    const unsigned char byte = byte_at(head, head.size() - back);
-    if ((byte & 0xc0) == 0x80) continue;
-    const std::size_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
-    if (wanted > back) head.remove_suffix(back);
-    break;
-  }
+  if (cut()) head.remove_suffix(unfinished_utf8(head));
   return head;
 }
 
@@ -265,8 +258,7 @@ std::string cut_middle(std::string_view text, std::size_t cap, std::string_view 
 std::optional<std::uint32_t> unsafe_on_terminal(std::string_view sequence) {
   if (sequence.empty() || (byte_at(sequence, 0) >= 0x20 && byte_at(sequence, 0) < 0x7f)) return {};
   const std::uint32_t code = code_point(sequence);
-  if (is_control(code) || deceives(code)) return code;
-  return {};
+  return is_control(code) || deceives(code) ? std::optional(code) : std::nullopt;
 }
 
 std::string strip_controls(std::string_view text) {
@@ -284,7 +276,7 @@ std::string strip_controls(std::string_view text) {
       at = after_escape(text, at + 1, kind);
       continue;
     } else if (const unsigned char kind = c1_kind(code); kind != 0 && kind >= 'P') {
-      if (kind == '[' || kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
+      if (kind == '[' || begins_string(kind)) {
         at = after_escape(text, at + size - 1, kind);
         continue;
       }

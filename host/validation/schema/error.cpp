@@ -5,6 +5,7 @@
 
 #include "host/base/ascii.h"
 #include "host/base/json.h"
+#include "host/base/text.h"
 
 namespace moonlet::schema {
 namespace {
@@ -15,13 +16,6 @@ constexpr std::size_t kShown = 80;     // maximum bytes of a quoted string
 constexpr std::size_t kStep = 200;     // maximum bytes of a step of a JSON pointer
 constexpr std::size_t kListed = 12;    // maximum number of names in a list
 constexpr std::size_t kCompared = 48;  // names with more bytes are not compared
-
-// Truncates a text at a character boundary.
-std::string_view cut(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return text;
-  while (bytes > 0 && (text[bytes] & 0xC0) == 0x80) --bytes;
-  return text.substr(0, bytes);
-}
 
 // Returns the edit distance of two names, where swapped neighbours count as one edit. Gives up and
 // returns `most` + 1 if the names are too long or their lengths differ too much.
@@ -50,7 +44,7 @@ std::size_t slips_between(std::string_view a, std::string_view b, std::size_t mo
 }  // namespace
 
 std::string show_text(std::string_view text) {
-  const auto shown = cut(text, kShown);
+  const auto shown = cut_end(text, kShown);
   std::string quoted = json_text(json(std::string(shown)));
   if (shown.size() < text.size()) quoted.insert(quoted.size() - 1, "…");
   return quoted;
@@ -105,16 +99,10 @@ std::string_view near_name(std::string_view word, const std::vector<std::string_
 }
 
 std::string pointer_step(std::string_view key) {
-  const auto shown = cut(key, kStep);
+  const auto shown = cut_end(key, kStep);
   std::string out = "/";
   for (char c : shown) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
+    out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
   }
   if (shown.size() < key.size()) out += "…";
   return out;
