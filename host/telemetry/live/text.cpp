@@ -9,25 +9,9 @@ namespace moonlet {
 
 namespace {
 
-const char* code_of(Tone tone) {
-  switch (tone) {
-    case Tone::kDim:
-      return "\x1b[2m";
-    case Tone::kBold:
-      return "\x1b[1m";
-    case Tone::kGreen:
-      return "\x1b[32m";
-    case Tone::kRed:
-      return "\x1b[31m";
-    case Tone::kYellow:
-      return "\x1b[33m";
-    case Tone::kCyan:
-      return "\x1b[36m";
-    case Tone::kPlain:
-      break;
-  }
-  return nullptr;
-}
+/// The escape sequence of each Tone, in the order of the enum.
+constexpr std::string_view kCodes[] = {"",         "\x1b[2m",  "\x1b[1m", "\x1b[32m",
+                                       "\x1b[31m", "\x1b[33m", "\x1b[36m"};
 
 template <typename... Values>
 std::string formatted(const char* format, Values... values) {
@@ -52,10 +36,8 @@ std::string left_of(const std::string& kind, double amount) {
 LiveRow& LiveRow::add(std::string_view text, Tone tone) {
   const auto shown = cut_to_width(text, room(), style_.unicode ? "\xe2\x80\xa6" : "~");
   if (shown.empty()) return *this;
-  const char* code = style_.colour ? code_of(tone) : nullptr;
-  if (code != nullptr) line_.text += code;
-  line_.text += shown;
-  if (code != nullptr) line_.text += "\x1b[0m";
+  const auto code = style_.colour ? kCodes[static_cast<std::size_t>(tone)] : "";
+  line_.text.append(code).append(shown).append(code.empty() ? "" : "\x1b[0m");
   line_.columns += display_width(shown);
   return *this;
 }
@@ -82,13 +64,9 @@ std::string time_text(std::int64_t ms, bool running) {
 std::string count_text(std::int64_t count) {
   if (count < 1000) return std::to_string(count);
   // Round down, so that 999,999 does not become "1000.0k".
-  const auto tenth = [count](std::int64_t unit) { return count / (unit / 10); };
-  if (count < 1'000'000) {
-    return formatted("%lld.%lldk", static_cast<long long>(tenth(1000) / 10),
-                     static_cast<long long>(tenth(1000) % 10));
-  }
-  return formatted("%lld.%lldM", static_cast<long long>(tenth(1'000'000) / 10),
-                   static_cast<long long>(tenth(1'000'000) % 10));
+  const bool thousands = count < 1'000'000;
+  const auto tenths = static_cast<long long>(count / (thousands ? 100 : 100'000));
+  return formatted("%lld.%lld%c", tenths / 10, tenths % 10, thousands ? 'k' : 'M');
 }
 
 std::string money_text(double usd, bool is_estimate) {
@@ -129,15 +107,13 @@ std::string left_text(const LiveModel& model, std::int64_t now_ms) {
 
 std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   std::string text;
-  if (step.state == LiveState::kRunning && step.waits_until_ms > now_ms) {
-    append(text, "asks again in " + time_text(step.waits_until_ms - now_ms + 999, true));
-  }
-  if (step.state == LiveState::kRunning && step.limit_ms > 0) {
-    append(text, "of " + time_text(step.limit_ms, true));
-  }
-  if (step.state == LiveState::kRunning && !step.on.empty()) append(text, "on " + step.on);
-  if (step.state == LiveState::kRunning && step.tokens) {
-    append(text, count_text(*step.tokens) + " tokens so far");
+  if (step.state == LiveState::kRunning) {
+    if (step.waits_until_ms > now_ms) {
+      append(text, "asks again in " + time_text(step.waits_until_ms - now_ms + 999, true));
+    }
+    if (step.limit_ms > 0) append(text, "of " + time_text(step.limit_ms, true));
+    if (!step.on.empty()) append(text, "on " + step.on);
+    if (step.tokens) append(text, count_text(*step.tokens) + " tokens so far");
   }
   if (step.state == LiveState::kOk && step.is_agent()) {
     if (step.tokens) append(text, count_text(*step.tokens) + " tokens");

@@ -16,66 +16,39 @@ constexpr int kShortestLabel = 8;
 constexpr std::size_t kLongestMessage = 4000;
 constexpr int kHeightWithHelp = 12;
 
-/// Ranks steps by state for a view that has no room for all. The lowest rank is shown first.
-int rank_of(LiveState state) {
-  switch (state) {
-    case LiveState::kRunning:
-      return 0;
-    case LiveState::kFailed:
-    case LiveState::kParked:
-      return 1;
-    case LiveState::kCancelled:
-      return 2;
-    case LiveState::kOk:
-      break;
-  }
-  return 3;
-}
+/// `Look` is how the view draws a state.
+struct Look {
+  int rank;  // if there is no room for all steps, the lowest rank is shown first
+  Tone tone;
+  const char* mark;
+  const char* ascii;
+  const char* word;
+};
 
-Tone tone_of(LiveState state) {
-  switch (state) {
-    case LiveState::kRunning:
-      return Tone::kCyan;
-    case LiveState::kOk:
-      return Tone::kGreen;
-    case LiveState::kFailed:
-      return Tone::kRed;
-    case LiveState::kParked:
-    case LiveState::kCancelled:
-      break;
-  }
-  return Tone::kYellow;
-}
+/// The looks in the order of LiveState. The marks are a filled circle, a check mark and a cross.
+constexpr Look kLooks[kLiveStates] = {{0, Tone::kCyan, "\xe2\x97\x8f", "*", "running"},
+                                      {3, Tone::kGreen, "\xe2\x9c\x93", "+", "ok"},
+                                      {1, Tone::kRed, "\xe2\x9c\x97", "x", "failed"},
+                                      {1, Tone::kYellow, "?", "?", "parked"},
+                                      {2, Tone::kYellow, "-", "-", "cancelled"}};
+
+const Look& look_of(LiveState state) { return kLooks[static_cast<std::size_t>(state)]; }
 
 const char* mark_of(LiveState state, bool unicode) {
-  switch (state) {
-    case LiveState::kRunning:
-      return unicode ? "\xe2\x97\x8f" : "*";  // a filled circle
-    case LiveState::kOk:
-      return unicode ? "\xe2\x9c\x93" : "+";  // a check mark
-    case LiveState::kFailed:
-      return unicode ? "\xe2\x9c\x97" : "x";  // a cross
-    case LiveState::kParked:
-      return "?";
-    case LiveState::kCancelled:
-      break;
-  }
-  return "-";
+  return unicode ? look_of(state).mark : look_of(state).ascii;
 }
 
 std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std::size_t waiting) {
-  static constexpr std::pair<LiveState, const char*> kWords[] = {
-      {LiveState::kRunning, "running"},     {LiveState::kFailed, "failed"},
-      {LiveState::kParked, "parked"},       {LiveState::kOk, "ok"},
-      {LiveState::kCancelled, "cancelled"},
-  };
   std::string text;
   const auto add = [&text](std::size_t count, const char* word) {
     if (count == 0) return;
     if (!text.empty()) text += ", ";
     text += std::to_string(count) + " " + word;
   };
-  for (const auto& [state, word] : kWords) add(counts[static_cast<std::size_t>(state)], word);
+  for (const auto state : {LiveState::kRunning, LiveState::kFailed, LiveState::kParked,
+                           LiveState::kOk, LiveState::kCancelled}) {
+    add(counts[static_cast<std::size_t>(state)], look_of(state).word);
+  }
   add(waiting, "waiting");
   return text;
 }
@@ -89,13 +62,12 @@ std::string decoded(std::string_view key) {
 /// calls, and a last part that repeats the branch's name.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
-  if (key.substr(0, 8) == "parallel") {
+  if (key.starts_with("parallel")) {
     const std::size_t end = key.find_first_not_of("#0123456789", 8);
     if (end != std::string_view::npos && key[end] == '/') key.remove_prefix(end + 1);
   }
   for (const std::string_view ending : {"/agent", "/exec"}) {
-    const bool is_more = key.size() > ending.size();
-    if (is_more && key.substr(key.size() - ending.size()) == ending) {
+    if (key.size() > ending.size() && key.ends_with(ending)) {
       key.remove_suffix(ending.size());
       break;
     }
@@ -225,7 +197,7 @@ void View::add_phase(std::size_t index) {
   const std::size_t total =
       is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
   LiveRow row(style_);
-  row.add(mark_of(state, style_.unicode), tone_of(state)).add(" ");
+  row.add(mark_of(state, style_.unicode), look_of(state).tone).add(" ");
   std::string counts;
   if (total > 0) {
     counts = " " + std::to_string(phase.count(LiveState::kOk)) + "/" + std::to_string(total);
@@ -234,11 +206,10 @@ void View::add_phase(std::size_t index) {
       cut_to_width(phase.name, std::max(row.room() - display_width(counts), kShortestLabel), sign_),
       Tone::kBold);
   row.add(counts);
-  for (const auto& [ended, word] :
-       {std::pair{LiveState::kFailed, " failed"}, std::pair{LiveState::kParked, " parked"},
-        std::pair{LiveState::kCancelled, " cancelled"}}) {
-    const auto count = std::to_string(phase.count(ended));
-    if (phase.count(ended) > 0) row.add(", " + count + word, tone_of(ended));
+  for (const auto ended : {LiveState::kFailed, LiveState::kParked, LiveState::kCancelled}) {
+    if (phase.count(ended) == 0) continue;
+    row.add(", " + std::to_string(phase.count(ended)) + " " + look_of(ended).word,
+            look_of(ended).tone);
   }
   lines_.push_back(row.take());
 }
@@ -260,7 +231,7 @@ void View::measure(const std::vector<Shown>& list) {
 void View::add_step(const LiveStep& step, int indent) {
   const bool running = step.state == LiveState::kRunning;
   LiveRow row(style_);
-  row.to(indent).add(mark_of(step.state, style_.unicode), tone_of(step.state)).add(" ");
+  row.to(indent).add(mark_of(step.state, style_.unicode), look_of(step.state).tone).add(" ");
   int column = indent + 2;
   row.add(cut_middle_to_width(label_of(step), std::min(label_width_, row.room()), sign_));
   column += label_width_ + 2;
@@ -354,8 +325,8 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
   }
   // Among ended steps with the same rank, prefer the newest.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    const int rank = rank_of(a.step->state);
-    if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);
+    const int rank = look_of(a.step->state).rank, other = look_of(b.step->state).rank;
+    if (rank != other) return rank < other;
     return rank == 0 ? a.number < b.number : a.number > b.number;
   });
 
