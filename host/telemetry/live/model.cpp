@@ -13,39 +13,39 @@ constexpr std::size_t kLongestText = 400;
 constexpr std::size_t kKept = 64;  // a phase keeps at most this many ended steps of each state
 constexpr std::size_t kMostPhases = 100;
 
-std::string text_of(const nlohmann::json& fields, const char* key) {
-  if (!fields.is_object()) return {};
+/// Returns a member of an object, or null if there is none.
+const nlohmann::json& member(const nlohmann::json& fields, const char* key) {
+  static const nlohmann::json kNone;
+  if (!fields.is_object()) return kNone;
   const auto found = fields.find(key);
-  if (found == fields.end() || !found->is_string()) return {};
-  return printable(strip_controls(found->get_ref<const std::string&>()), kLongestText);
+  return found == fields.end() ? kNone : *found;
+}
+
+std::string text_of(const nlohmann::json& fields, const char* key) {
+  const auto& value = member(fields, key);
+  if (!value.is_string()) return {};
+  return printable(strip_controls(value.get_ref<const std::string&>()), kLongestText);
 }
 
 std::optional<double> number_of(const nlohmann::json& fields, const char* key) {
-  if (!fields.is_object()) return std::nullopt;
-  const auto found = fields.find(key);
-  if (found == fields.end() || !found->is_number()) return std::nullopt;
-  const double value = found->get<double>();
+  const auto& found = member(fields, key);
+  if (!found.is_number()) return std::nullopt;
+  const double value = found.get<double>();
   // Ignore numbers from scripts and agents that do not fit into an integer.
   if (!(value > -1e15 && value < 1e15)) return std::nullopt;
   return value;
 }
 
+std::optional<std::int64_t> whole_of(const nlohmann::json& fields, const char* key) {
+  const auto number = number_of(fields, key);
+  return number ? std::optional(static_cast<std::int64_t>(*number)) : std::nullopt;
+}
+
 std::int64_t integer_of(const nlohmann::json& fields, const char* key) {
-  return static_cast<std::int64_t>(number_of(fields, key).value_or(0));
+  return whole_of(fields, key).value_or(0);
 }
 
-bool flag_of(const nlohmann::json& fields, const char* key) {
-  if (!fields.is_object()) return false;
-  const auto found = fields.find(key);
-  return found != fields.end() && found->is_boolean() && found->get<bool>();
-}
-
-const nlohmann::json& object_of(const nlohmann::json& fields, const char* key) {
-  static const nlohmann::json kNone = nlohmann::json::object();
-  if (!fields.is_object()) return kNone;
-  const auto found = fields.find(key);
-  return found != fields.end() && found->is_object() ? *found : kNone;
-}
+bool flag_of(const nlohmann::json& fields, const char* key) { return member(fields, key) == true; }
 
 LiveState state_from(const std::string& status, const std::string& error_kind) {
   if (status == "ok" || status == "prepared") return LiveState::kOk;
@@ -117,15 +117,10 @@ void LiveModel::begin_phase(const Event& event) {
     current = static_cast<std::size_t>(known - phases.begin());
     return;
   }
-  if (phases.size() == kMostPhases) {
-    phases.back().name = std::move(name);
-    current = phases.size() - 1;
-    return;
+  if (phases.size() < kMostPhases) {
+    phases.emplace_back().planned = integer_of(event.fields, "planned");
   }
-  LivePhase phase;
-  phase.name = std::move(name);
-  phase.planned = integer_of(event.fields, "planned");
-  phases.push_back(std::move(phase));
+  phases.back().name = std::move(name);
   current = phases.size() - 1;
 }
 
@@ -144,22 +139,19 @@ bool LiveModel::note_progress(const Event& event) {
   LiveStep& step = step_of(event);
   step.doing = text_of(event.fields, "doing");
   step.limit_ms = std::max<std::int64_t>(integer_of(event.fields, "limit_ms"), 0);
-  if (const auto tokens = number_of(event.fields, "tokens")) {
-    step.tokens = static_cast<std::int64_t>(*tokens);
-  }
+  if (const auto tokens = whole_of(event.fields, "tokens")) step.tokens = tokens;
   return true;
 }
 
 void LiveModel::note_budget(const Event& event) {
-  left.clear();
-  for (const auto& [kind, value] : object_of(event.fields, "left").items()) {
-    if (value.is_number()) left.emplace_back(printable(kind, 40), value.get<double>());
-  }
-  wall_left_ms.reset();
-  if (const auto wall = number_of(event.fields, "wall_left_ms")) {
-    wall_left_ms = static_cast<std::int64_t>(*wall);
-  }
   left_at_ms = event.wall_ms;
+  wall_left_ms = whole_of(event.fields, "wall_left_ms");
+  left.clear();
+  const auto& amounts = member(event.fields, "left");
+  if (!amounts.is_object()) return;
+  for (const auto& [kind, amount] : amounts.items()) {
+    if (amount.is_number()) left.emplace_back(printable(kind, 40), amount.get<double>());
+  }
 }
 
 void LiveModel::count_branch(const std::string& key) {
@@ -201,8 +193,8 @@ bool LiveModel::note_step(const Event& event) {
   if (event.step.empty() || running_.count(printable(event.step, kLongestText)) == 0) return false;
   LiveStep& step = step_of(event);
   if (flag_of(event.fields, "taken_over")) step.taken_over = true;
-  if (const auto wait = number_of(event.fields, "retry_in_ms")) {
-    step.waits_until_ms = event.wall_ms + static_cast<std::int64_t>(*wait);
+  if (const auto wait = whole_of(event.fields, "retry_in_ms")) {
+    step.waits_until_ms = event.wall_ms + *wait;
   }
   return true;
 }
@@ -219,11 +211,8 @@ void LiveModel::end_step(const Event& event) {
   step.attempts = integer_of(event.fields, "attempts");
   step.note = text_of(event.fields, "error");
   step.doing.clear();
-  step.tokens.reset();
-  const auto& usage = object_of(event.fields, "usage");
-  if (const auto tokens = number_of(usage, "total_tokens")) {
-    step.tokens = static_cast<std::int64_t>(*tokens);
-  }
+  const auto& usage = member(event.fields, "usage");
+  step.tokens = whole_of(usage, "total_tokens");
   step.usd = number_of(usage, "cost_usd");
   step.is_estimate = text_of(usage, "cost_is") == "estimate";
   --phase.counts[index(LiveState::kRunning)];
