@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 namespace moonlet {
 
@@ -62,12 +63,13 @@ LineWriter::LineWriter(int fd, std::string name, std::size_t queue_cap)
 
 bool LineWriter::write(std::string_view line) {
   // Accept a line that is larger than the queue if the queue is empty.
-  if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
-    if (!failed_) pump();
-    if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
-      ++dropped_;
-      return false;
-    }
+  const auto has_room = [&] {
+    return queue_.empty() || queue_.size() + line.size() + 1 <= queue_cap_;
+  };
+  if (!has_room()) pump();
+  if (failed_ || !has_room()) {
+    ++dropped_;
+    return false;
   }
   queue_.append(line).append("\n");
   pump();
@@ -139,10 +141,6 @@ void LineWriter::flush(int timeout_ms) {
   }
 }
 
-std::optional<Error> LineWriter::take_failure() {
-  auto failure = std::move(failure_);
-  failure_.reset();
-  return failure;
-}
+std::optional<Error> LineWriter::take_failure() { return std::exchange(failure_, std::nullopt); }
 
 }  // namespace moonlet

@@ -116,11 +116,7 @@ void CallbackSink::emit(const Event& event) {
   failure_ = std::move(error);
 }
 
-std::optional<Error> CallbackSink::take_failure() {
-  auto failure = std::move(failure_);
-  failure_.reset();
-  return failure;
-}
+std::optional<Error> CallbackSink::take_failure() { return std::exchange(failure_, std::nullopt); }
 
 void Bus::remove(Sink& sink) {
   sinks_.erase(std::remove(sinks_.begin(), sinks_.end(), &sink), sinks_.end());

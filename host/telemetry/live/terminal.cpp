@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "host/base/ascii.h"
 
 namespace moonlet {
 
@@ -43,10 +46,7 @@ bool speaks_utf8(const EnvironmentLookup& env) {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const char* value = env(name);
     if (!is_set(value)) continue;
-    std::string text(value);
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
+    const std::string text = lower(value);
     return text.find("utf-8") != std::string::npos || text.find("utf8") != std::string::npos;
   }
   return false;
@@ -96,8 +96,7 @@ void LiveTerminal::emit(const Event& event) {
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
   if (finished_) return replace({});
-  if (!dirty_) draw_when_due();
-  dirty_ = true;
+  draw_when_due();
 }
 
 /// Queues the lines of a message for the next frame, so that messages cause at most ten writes a
@@ -118,8 +117,10 @@ void LiveTerminal::add_message(const Event& event) {
   if (coloured) waiting_ += "\x1b[0m";
 }
 
-/// Sets the timer to fire as soon as the minimum time since the last frame has passed.
+/// Marks the view as changed. Sets the timer to fire as soon as the minimum time since the last
+/// frame has passed.
 void LiveTerminal::draw_when_due() {
+  if (std::exchange(dirty_, true)) return;
   const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
   const auto wait = static_cast<std::uint64_t>(
       std::clamp<std::int64_t>(kBetweenFrames - since, 1, kBetweenFrames));
@@ -195,8 +196,7 @@ void LiveTerminal::draw() {
   drawn_at_ms_ = loop_.clock().monotonic_ms();
   if (lines.empty() && drawn_.empty() && waiting_.empty()) return;
   std::string out(kFrameBegin);
-  if (mid_line_) out += "\r\n";
-  mid_line_ = false;
+  if (std::exchange(mid_line_, false)) out += "\r\n";
   if (now != drawn_size_ || !waiting_.empty() || lines.size() < drawn_.size()) {
     out += erased(now);
   } else if (!drawn_.empty()) {
@@ -220,8 +220,7 @@ void LiveTerminal::draw() {
 /// Erases the view, prints the queued lines, and then prints the lines in `last`.
 void LiveTerminal::replace(const std::vector<LiveLine>& last) {
   std::string out;
-  if (mid_line_) out += "\r\n";
-  mid_line_ = false;
+  if (std::exchange(mid_line_, false)) out += "\r\n";
   out += erased(size());
   out += waiting_lines();
   for (const auto& line : last) out.append(line.text).append("\n");
@@ -234,8 +233,7 @@ void LiveTerminal::print_above(std::string_view text,
   print(text);
   if (suspended_ || finished_ || text.empty()) return;
   mid_line_ = text.back() != '\n';
-  if (!dirty_) draw_when_due();
-  dirty_ = true;
+  draw_when_due();
 }
 
 void LiveTerminal::suspend() {
@@ -247,7 +245,6 @@ void LiveTerminal::suspend() {
 
 void LiveTerminal::say_stopping() {
   options_.help = options_.help_stopping;
-  dirty_ = true;
   draw_when_due();
 }
 
