@@ -1,5 +1,7 @@
 #include "host/telemetry/secret/forms.h"
 
+#include <nettle/base64.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -8,6 +10,7 @@
 #include <set>
 
 #include "host/base/ascii.h"
+#include "host/base/text.h"
 
 namespace moonlet {
 
@@ -61,9 +64,7 @@ NameClass classify(std::string_view name) {
       best = NameClass::kMaybe;
     }
     for (std::string_view tail : {"TOKEN", "TOKENS", "APIKEY", "ACCESSKEY", "COOKIE"}) {
-      if (word.size() >= tail.size() && word.substr(word.size() - tail.size()) == tail) {
-        best = NameClass::kMaybe;
-      }
+      if (word.ends_with(tail)) best = NameClass::kMaybe;
     }
   }
   return best;
@@ -127,38 +128,20 @@ void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
 
 // Decodes a UTF-8 sequence of two to four bytes. Returns its length, or 0 if it is malformed.
 std::size_t decode(std::string_view text, std::uint32_t& code) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
-  if (size == 0 || lead > 0xf4 || text.size() < size) return 0;
-  code = lead & (0x7fU >> size);
+  const std::size_t size = utf8_sequence(text);
+  if (size < 2) return 0;
+  code = static_cast<unsigned char>(text[0]) & (0x7fU >> size);
   for (std::size_t i = 1; i < size; ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte & 0x3f);
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
   }
   return size;
 }
 
 // Returns the letter of JSON's short escape, such as "n" for a line feed, or 0 if there is none.
 char json_short_escape(char c) {
-  switch (c) {
-    case '"':
-      return '"';
-    case '\\':
-      return '\\';
-    case '\b':
-      return 'b';
-    case '\f':
-      return 'f';
-    case '\n':
-      return 'n';
-    case '\r':
-      return 'r';
-    case '\t':
-      return 't';
-    default:
-      return 0;
-  }
+  constexpr std::string_view kCharacters = "\"\\\b\f\n\r\t", kLetters = "\"\\bfnrt";
+  const auto at = kCharacters.find(c);
+  return at == std::string_view::npos ? '\0' : kLetters[at];
 }
 
 // JsonStyle selects what a JSON encoder escapes although JSON does not require it.
@@ -207,7 +190,7 @@ std::string json_escaped(std::string_view value, const JsonStyle& style) {
 std::string url_encoded(std::string_view value, const char* digits, bool form) {
   std::string out;
   for (char c : value) {
-    if (is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+    if (is_letter_or_digit(c) || c == '-' || c == '_' || c == '.' || c == '~') {
       out += c;
     } else if (form && c == ' ') {
       out += '+';
@@ -222,19 +205,11 @@ std::string url_encoded(std::string_view value, const char* digits, bool form) {
 }
 
 std::string base64(std::string_view value, bool url_safe) {
-  const char* alphabet = url_safe
-                             ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                             : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < value.size(); i += 3) {
-    std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      word = word << 8 | (i + k < value.size() ? static_cast<unsigned char>(value[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += i + k <= value.size() ? alphabet[word >> (18 - 6 * k) & 63] : '=';
-    }
-  }
+  std::string out(BASE64_ENCODE_RAW_LENGTH(value.size()), '\0');
+  base64_encode_raw(out.data(), value.size(), reinterpret_cast<const std::uint8_t*>(value.data()));
+  if (!url_safe) return out;
+  std::replace(out.begin(), out.end(), '+', '-');
+  std::replace(out.begin(), out.end(), '/', '_');
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "host/base/ascii.h"
 #include "host/telemetry/secret/forms.h"
 
 namespace moonlet {
@@ -14,8 +15,7 @@ namespace {
 std::string label_of(std::string_view name) {
   std::string label = "[redacted:";
   for (char c : name.substr(0, 64)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '-' || c == '.';
+    const bool plain = is_letter_or_digit(c) || c == '_' || c == '-' || c == '.';
     label += plain ? c : '_';
   }
   return label + "]";
