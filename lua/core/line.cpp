@@ -47,8 +47,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     LineEditor::Options options;
     options.prompts = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
     const char* terminal = services.env("TERM");
-    options.terminal = terminal == nullptr ? "" : terminal;
-    options.edits = options.prompts && !options.terminal.empty() && options.terminal != "dumb";
+    const std::string_view term = terminal == nullptr ? "" : terminal;
+    options.edits = options.prompts && !term.empty() && term != "dumb";
     options.history = std::move(history);
     options.on_event = [wake = wake_] { uv_async_send(wake); };
     edits_ = options.edits;

@@ -33,7 +33,6 @@ class LineEditor {
     int out = 1;
     bool edits = false;              ///< use libedit: `in` and `out` are a capable terminal
     bool prompts = false;            ///< print the prompt: `in` is a terminal
-    std::string terminal;            ///< value of TERM
     std::string history;             ///< file with one JSON string per line; empty: no history
     std::function<void()> on_event;  ///< called on the editor's thread if take() has an event
   };
