@@ -1,8 +1,7 @@
-#include "host/validation/schema/circle.h"
-
 #include <unordered_map>
 #include <vector>
 
+#include "host/validation/schema/compile.h"
 #include "host/validation/schema/index.h"
 
 namespace moonlet::schema {

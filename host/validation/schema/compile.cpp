@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "host/validation/schema/circle.h"
 #include "host/validation/schema/error.h"
 #include "host/validation/schema/index.h"
 
@@ -36,7 +35,7 @@ class Compiler {
   explicit Compiler(Program& program) : program_(program), index_(program) {}
 
   Result<void> run() {
-    auto root = index_.add_root(program_.document);
+    auto root = index_.add_document(program_.document, "");
     if (!root) return root.error();
     find_draft();
     program_.root = node_of(**root);

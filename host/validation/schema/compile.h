@@ -12,4 +12,7 @@ namespace moonlet::schema {
 /// Compiles `program.document` within `program.limits` and sets `program.root`.
 Result<void> compile_program(Program& program);
 
+/// Fails if a schema applies itself to the same value, because validation would never end.
+Result<void> check_circles(const Program& program);
+
 }  // namespace moonlet::schema

@@ -1,12 +1,12 @@
 #include "host/validation/schema/index.h"
 
 #include <charconv>
+#include <functional>
 #include <vector>
 
 #include "host/base/json.h"
 #include "host/validation/schema/error.h"
-#include "host/validation/schema/meta.h"
-#include "host/validation/schema/uri.h"
+#include "host/validation/schema/format/uri.h"
 
 namespace moonlet::schema {
 namespace {
@@ -15,6 +15,11 @@ using nlohmann::json;
 
 // Limits the length of a URI, because subschemas store the URI that they inherit.
 constexpr std::size_t kMaxUri = 2000;
+
+/// Receives each direct subschema of an object. `key` is set if the keyword's value is an object of
+/// subschemas, and `index` if it is an array; otherwise they are null and kNoIndex.
+using Visitor = std::function<void(std::string_view keyword, const std::string* key,
+                                   std::size_t index, const nlohmann::json& child)>;
 
 enum class Shape { kOne, kList, kMap, kOneOrList, kMapOfOneOrNames };
 
@@ -68,14 +73,24 @@ void visit_keyword(const Keyword& keyword, const json& value, const Visitor& vis
   }
 }
 
+void for_each_subschema(const json& object, const Visitor& visit) {
+  const bool reference = is_reference(object);
+  for (const auto& keyword : kKeywords) {
+    // Draft-07 ignores all keywords beside a $ref. Visit "definitions" nevertheless, because other
+    // references may point into it.
+    if (reference && std::string_view(keyword.name) != "definitions") continue;
+    const auto found = object.find(keyword.name);
+    if (found != object.end()) visit_keyword(keyword, *found, visit);
+  }
+}
+
 std::string unescape(std::string_view token) {
   std::string out;
   for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1')) {
-      out += token[++i] == '0' ? '~' : '/';
-    } else {
-      out += token[i];
-    }
+    const auto two = token.substr(i, 2);
+    const bool is_escape = two == "~0" || two == "~1";
+    out += two == "~0" ? '~' : two == "~1" ? '/' : token[i];
+    if (is_escape) ++i;
   }
   return out;
 }
@@ -97,17 +112,6 @@ std::string near_key(const std::string& token, const json& object) {
 }
 
 }  // namespace
-
-void for_each_subschema(const json& object, const Visitor& visit) {
-  const bool reference = is_reference(object);
-  for (const auto& keyword : kKeywords) {
-    // Draft-07 ignores all keywords beside a $ref. Visit "definitions" nevertheless, because other
-    // references may point into it.
-    if (reference && std::string_view(keyword.name) != "definitions") continue;
-    const auto found = object.find(keyword.name);
-    if (found != object.end()) visit_keyword(keyword, *found, visit);
-  }
-}
 
 Error schema_error(const Place& place, std::string_view keyword, const std::string& what,
                    ErrorKind kind, std::string hint) {
@@ -133,8 +137,6 @@ const Place* Index::place_of(const json& value) const {
   const auto found = places_.find(&value);
   return found == places_.end() ? nullptr : found->second;
 }
-
-Result<const Place*> Index::add_root(const json& document) { return add_document(document, ""); }
 
 Result<const Place*> Index::add_document(const json& document, std::string_view uri) {
   Place root;
@@ -208,8 +210,7 @@ Result<void> Index::walk(Place& start, bool with_ids) {
 }
 
 Result<const Place*> Index::load_meta() {
-  JsonLimits limits;
-  auto parsed = parse_json(meta_schema_text(), limits);
+  auto parsed = parse_json(meta_schema_text());
   if (!parsed) return parsed.error();
   program_.meta_document = std::make_unique<json>(std::move(parsed).value());
   return add_document(*program_.meta_document, kMetaUri);

@@ -2,7 +2,6 @@
 // returns a Place, which the Program owns. Only the thread that compiles the schema uses an Index.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,21 +12,20 @@
 
 namespace moonlet::schema {
 
-/// Receives each direct subschema of an object. `key` is set if the keyword's value is an object of
-/// subschemas, and `index` if it is an array; otherwise they are null and kNoIndex.
-using Visitor = std::function<void(std::string_view keyword, const std::string* key,
-                                   std::size_t index, const nlohmann::json& child)>;
-void for_each_subschema(const nlohmann::json& object, const Visitor& visit);
-
 /// Makes an error about the schema at `place`. `keyword` names the wrong keyword and may be empty.
 Error schema_error(const Place& place, std::string_view keyword, const std::string& what,
                    ErrorKind kind = ErrorKind::kInvalid, std::string hint = {});
+
+/// The draft-07 meta-schema is the only external document that a schema may reference.
+constexpr std::string_view kMetaUri = "http://json-schema.org/draft-07/schema";
+std::string_view meta_schema_text();
 
 class Index {
  public:
   explicit Index(Program& program) : program_(program) {}
 
-  Result<const Place*> add_root(const nlohmann::json& document);
+  /// Adds a document and all of its subschemas. Returns the place of its root.
+  Result<const Place*> add_document(const nlohmann::json& document, std::string_view uri);
 
   /// Resolves `reference`, which occurs in the schema at `from`. Loads the meta-schema if it is
   /// referenced. Fails if the reference is to another document, because none is fetched.
@@ -37,7 +35,6 @@ class Index {
   const Place* place_of(const nlohmann::json& value) const;
 
  private:
-  Result<const Place*> add_document(const nlohmann::json& document, std::string_view uri);
   Result<void> walk(Place& start, bool with_ids);
   Result<void> take_id(Place& place, bool with_ids);
   Result<const Place*> follow(Place& resource, const std::string& pointer,

@@ -1,5 +1,5 @@
 // Contains the unchanged text of http://json-schema.org/draft-07/schema.
-#include "host/validation/schema/meta.h"
+#include "host/validation/schema/index.h"
 
 namespace moonlet::schema {
 
