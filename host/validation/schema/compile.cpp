@@ -97,7 +97,8 @@ class Compiler {
     for (auto item = schema.begin(); item != schema.end() && !error_; ++item) {
       keyword(node, item.key(), *item);
     }
-    finish_array(node);
+    // additionalItems has an effect only if `items` is an array.
+    if (node.array && !node.array->is_tuple) node.array->additional = nullptr;
     if (node.combined && node.combined->condition == nullptr) {
       node.combined->consequence = node.combined->alternative = nullptr;
     }
@@ -191,17 +192,14 @@ class Compiler {
 
   void constant(Node& node, std::string_view, const json& value) { node.constant = &value; }
 
+  template <auto Member>
   void bound(Node& node, std::string_view keyword, const json& value) {
     if (!value.is_number()) {
       const bool old = value.is_boolean() && keyword.starts_with("exclusive");
       return expected(node, keyword, value, "a number",
                       old ? "draft-04 put true here; since draft-06 it is the bound itself" : "");
     }
-    auto& number = rules(node.number);
-    if (keyword == "minimum") number.minimum = &value;
-    if (keyword == "maximum") number.maximum = &value;
-    if (keyword == "exclusiveMinimum") number.exclusive_minimum = &value;
-    if (keyword == "exclusiveMaximum") number.exclusive_maximum = &value;
+    rules(node.number).*Member = &value;
   }
 
   void multiple_of(Node& node, std::string_view keyword, const json& value) {
@@ -213,15 +211,11 @@ class Compiler {
     number.divisor = as_decimal(value);
   }
 
+  template <auto Rules, auto Member>
   void count(Node& node, std::string_view keyword, const json& value) {
     const auto number = value.is_number() ? as_count(value) : std::nullopt;
     if (!number) return expected(node, keyword, value, "an integer of at least 0");
-    if (keyword == "minLength") rules(node.string).min_length = *number;
-    if (keyword == "maxLength") rules(node.string).max_length = *number;
-    if (keyword == "minItems") rules(node.array).min_items = *number;
-    if (keyword == "maxItems") rules(node.array).max_items = *number;
-    if (keyword == "minProperties") rules(node.object).min_properties = *number;
-    if (keyword == "maxProperties") rules(node.object).max_properties = *number;
+    rules(node.*Rules).*Member = *number;
   }
 
   const Pattern* compiled(const Node& node, std::string_view keyword, const std::string& source) {
@@ -283,31 +277,17 @@ class Compiler {
     rules(node.array).unique = value.get<bool>();
   }
 
+  template <auto Rules, auto Member>
   void one_schema(Node& node, std::string_view keyword, const json& value) {
-    const Node* schema = child(node, keyword, value);
-    if (keyword == "additionalItems") rules(node.array).additional = schema;
-    if (keyword == "contains") rules(node.array).contains = schema;
-    if (keyword == "additionalProperties") rules(node.object).additional = schema;
-    if (keyword == "propertyNames") rules(node.object).names = schema;
-    if (keyword == "not") rules(node.combined).negated = schema;
-    if (keyword == "if") rules(node.combined).condition = schema;
-    if (keyword == "then") rules(node.combined).consequence = schema;
-    if (keyword == "else") rules(node.combined).alternative = schema;
+    rules(node.*Rules).*Member = child(node, keyword, value);
   }
 
-  // additionalItems has an effect only if `items` is an array.
-  static void finish_array(Node& node) {
-    if (node.array && !node.array->is_tuple) node.array->additional = nullptr;
-  }
-
+  template <auto Member>
   void schema_list(Node& node, std::string_view keyword, const json& value) {
     if (!value.is_array() || value.empty()) {
       return expected(node, keyword, value, "an array of at least one schema");
     }
-    auto& combined = rules(node.combined);
-    auto& list = keyword == "allOf"   ? combined.all_of
-                 : keyword == "anyOf" ? combined.any_of
-                                      : combined.one_of;
+    auto& list = rules(node.combined).*Member;
     for (const auto& item : value) list.push_back(child(node, keyword, item));
   }
 
@@ -379,34 +359,34 @@ const Compiler::Entry* Compiler::find_entry(std::string_view keyword) {
       {"type", &Compiler::type},
       {"enum", &Compiler::enumeration},
       {"const", &Compiler::constant},
-      {"minimum", &Compiler::bound},
-      {"maximum", &Compiler::bound},
-      {"exclusiveMinimum", &Compiler::bound},
-      {"exclusiveMaximum", &Compiler::bound},
+      {"minimum", &Compiler::bound<&NumberRules::minimum>},
+      {"maximum", &Compiler::bound<&NumberRules::maximum>},
+      {"exclusiveMinimum", &Compiler::bound<&NumberRules::exclusive_minimum>},
+      {"exclusiveMaximum", &Compiler::bound<&NumberRules::exclusive_maximum>},
       {"multipleOf", &Compiler::multiple_of},
-      {"minLength", &Compiler::count},
-      {"maxLength", &Compiler::count},
-      {"minItems", &Compiler::count},
-      {"maxItems", &Compiler::count},
-      {"minProperties", &Compiler::count},
-      {"maxProperties", &Compiler::count},
+      {"minLength", &Compiler::count<&Node::string, &StringRules::min_length>},
+      {"maxLength", &Compiler::count<&Node::string, &StringRules::max_length>},
+      {"minItems", &Compiler::count<&Node::array, &ArrayRules::min_items>},
+      {"maxItems", &Compiler::count<&Node::array, &ArrayRules::max_items>},
+      {"minProperties", &Compiler::count<&Node::object, &ObjectRules::min_properties>},
+      {"maxProperties", &Compiler::count<&Node::object, &ObjectRules::max_properties>},
       {"pattern", &Compiler::pattern},
       {"format", &Compiler::format},
       {"contentEncoding", &Compiler::content},
       {"contentMediaType", &Compiler::content},
       {"items", &Compiler::items},
       {"uniqueItems", &Compiler::unique_items},
-      {"additionalItems", &Compiler::one_schema},
-      {"contains", &Compiler::one_schema},
-      {"additionalProperties", &Compiler::one_schema},
-      {"propertyNames", &Compiler::one_schema},
-      {"not", &Compiler::one_schema},
-      {"if", &Compiler::one_schema},
-      {"then", &Compiler::one_schema},
-      {"else", &Compiler::one_schema},
-      {"allOf", &Compiler::schema_list},
-      {"anyOf", &Compiler::schema_list},
-      {"oneOf", &Compiler::schema_list},
+      {"additionalItems", &Compiler::one_schema<&Node::array, &ArrayRules::additional>},
+      {"contains", &Compiler::one_schema<&Node::array, &ArrayRules::contains>},
+      {"additionalProperties", &Compiler::one_schema<&Node::object, &ObjectRules::additional>},
+      {"propertyNames", &Compiler::one_schema<&Node::object, &ObjectRules::names>},
+      {"not", &Compiler::one_schema<&Node::combined, &Combinators::negated>},
+      {"if", &Compiler::one_schema<&Node::combined, &Combinators::condition>},
+      {"then", &Compiler::one_schema<&Node::combined, &Combinators::consequence>},
+      {"else", &Compiler::one_schema<&Node::combined, &Combinators::alternative>},
+      {"allOf", &Compiler::schema_list<&Combinators::all_of>},
+      {"anyOf", &Compiler::schema_list<&Combinators::any_of>},
+      {"oneOf", &Compiler::schema_list<&Combinators::one_of>},
       {"properties", &Compiler::properties},
       {"patternProperties", &Compiler::pattern_properties},
       {"required", &Compiler::required},
