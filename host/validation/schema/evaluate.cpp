@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "host/base/ascii.h"
 #include "host/base/json.h"
 #include "host/validation/schema/error.h"
 
@@ -14,10 +15,8 @@ using nlohmann::json;
 bool is_base64(std::string_view text) {
   if (text.size() % 4 != 0) return false;
   for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '+' ||
-           c == '/';
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_letter_or_digit(c) || c == '+' || c == '/'; });
 }
 
 std::string decode_base64(std::string_view text) {
@@ -63,7 +62,7 @@ bool Evaluator::check(const Node& named, const json& value, const Path& path, Er
 bool Evaluator::check_rules(const Subject& subject) {
   const Node& node = subject.node;
   if (node.rejects) {
-    return subject.sink != nullptr ? fault(subject, "", "is not allowed here") : false;
+    return subject.sink != nullptr && fault(subject, "", "is not allowed here");
   }
   if (!check_value(subject)) return false;
   bool ok = true;
@@ -347,8 +346,7 @@ bool Evaluator::check_combined(const Subject& subject) {
     if (!goes_on(ok, subject)) return false;
     ok &= check(*node, subject.value, subject.path, subject.sink);
   }
-  if (!rules.any_of.empty() && goes_on(ok, subject))
-    ok &= check_any(subject, rules.any_of, "anyOf");
+  if (!rules.any_of.empty() && goes_on(ok, subject)) ok &= check_any(subject);
   if (!rules.one_of.empty() && goes_on(ok, subject)) ok &= check_one(subject);
   if (rules.negated != nullptr && goes_on(ok, subject) && fits(*rules.negated, subject)) {
     ok = costs(subject, 2) && fault(subject, "not", "has a form that is not allowed");
@@ -359,13 +357,13 @@ bool Evaluator::check_combined(const Subject& subject) {
   return ok;
 }
 
-bool Evaluator::check_any(const Subject& subject, const std::vector<const Node*>& branches,
-                          std::string_view keyword) {
+bool Evaluator::check_any(const Subject& subject) {
+  const auto& branches = subject.node.combined->any_of;
   for (const Node* branch : branches) {
     if (fits(*branch, subject)) return true;
     if (stopped()) return false;
   }
-  return subject.sink != nullptr && branch_fault(subject, branches, keyword);
+  return subject.sink != nullptr && branch_fault(subject, branches, "anyOf");
 }
 
 bool Evaluator::check_one(const Subject& subject) {

@@ -75,8 +75,7 @@ class Evaluator {
   bool check_required(const Subject& subject);
   bool check_dependencies(const Subject& subject);
   bool check_combined(const Subject& subject);
-  bool check_any(const Subject& subject, const std::vector<const Node*>& branches,
-                 std::string_view keyword);
+  bool check_any(const Subject& subject);
   bool check_one(const Subject& subject);
 
   bool fits(const Node& node, const Subject& subject) {
@@ -112,7 +111,6 @@ class Evaluator {
   bool branch_fault(const Subject& subject, const std::vector<const Node*>& branches,
                     std::string_view keyword);
   bool several_fault(const Subject& subject, const std::vector<std::size_t>& matching);
-  std::string where(const Subject& subject) const;
   bool costs(const Subject& subject, std::uint64_t steps);
 
   const SchemaLimits& limits_;

@@ -96,18 +96,13 @@ bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
 
-std::string Evaluator::where(const Subject& subject) const {
-  const auto pointer = path_text(subject.path);
-  return pointer.empty() ? "the value" : pointer;
-}
-
 bool Evaluator::fault(const Subject& subject, std::string_view keyword, const std::string& rest) {
   if (!costs(subject, kSentence) || subject.sink->full()) return false;
   SchemaError error;
   error.instance = path_text(subject.path);
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
-  error.message = where(subject) + " ";
+  error.message = (error.instance.empty() ? "the value" : error.instance) + " ";
   // Show the value, unless `rest` describes it. Then `rest` begins with "has", "lacks" or "is".
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
@@ -206,8 +201,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // In the message about the name, the part from "; expected" on says what a name must match.
-  // Append this part.
+  // In the message about the name, append the part that says what a name must match.
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");
@@ -308,19 +302,14 @@ bool Evaluator::several_fault(const Subject& subject, const std::vector<std::siz
 
 namespace {
 
-SchemaError limit_error(const std::string& what) {
-  SchemaError error;
-  error.schema = "#";
-  error.message.append("limit: ").append(what);
-  return error;
-}
+SchemaError error_of_whole(std::string message) { return {"", "#", std::move(message), {}}; }
 
 std::string reason_of(const Evaluator& evaluator, const SchemaLimits& limits) {
   if (evaluator.too_deep()) {
-    return "schemas nest deeper than " + std::to_string(limits.max_evaluation_depth) +
+    return "limit: schemas nest deeper than " + std::to_string(limits.max_evaluation_depth) +
            " levels while this value is validated; use a flatter value";
   }
-  return "validating this value takes more than " + std::to_string(limits.max_steps) +
+  return "limit: validating this value takes more than " + std::to_string(limits.max_steps) +
          " steps; use a smaller value, or a schema with fewer alternatives";
 }
 
@@ -345,10 +334,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
   if (auto refused = refusal(program, instance); !refused.empty()) {
     report.ok = false;
     report.limit_hit = refused.starts_with("limit: ");
-    SchemaError error;
-    error.schema = "#";
-    error.message = std::move(refused);
-    report.errors.push_back(std::move(error));
+    report.errors.push_back(error_of_whole(std::move(refused)));
     return report;
   }
   const Path root;
@@ -357,7 +343,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
   report.limit_hit = judge.stopped();
   if (report.limit_hit) {
     report.ok = false;
-    report.errors.push_back(limit_error(reason_of(judge, program.limits)));
+    report.errors.push_back(error_of_whole(reason_of(judge, program.limits)));
   }
   if (report.ok || report.limit_hit) return report;
   // Collect one error more than is reported, to find out whether there are more.
@@ -369,9 +355,9 @@ ValidationReport evaluate(const Program& program, const json& instance) {
   report.more_errors = explainer.stopped() || report.errors.size() > most;
   if (report.errors.size() > most) report.errors.resize(most);
   if (report.errors.empty()) {
-    report.errors.push_back(
-        limit_error("the value does not fit the schema, but to say why takes "
-                    "more steps than are allowed"));
+    report.errors.push_back(error_of_whole(
+        "limit: the value does not fit the schema, but to say why takes more steps than are "
+        "allowed"));
   }
   return report;
 }
