@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "host/base/ascii.h"
 #include "host/validation/schema/format/pattern.h"
 
 namespace moonlet::schema {
@@ -33,12 +34,8 @@ const Format* find_format(std::string_view name) {
 bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (c != '-') return false;
-    } else if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))) {
-      return false;
-    }
+    const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (is_dash ? text[i] != '-' : !is_hex(text[i])) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
 
 #include "host/base/ascii.h"
@@ -13,27 +14,23 @@ namespace moonlet::schema {
 namespace {
 
 bool is_atom(char c) {
-  return is_letter(c) || is_digit(c) ||
+  return is_letter_or_digit(c) ||
          std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
 bool is_label(std::string_view label) {
   if (label.empty() || label.front() == '-' || label.back() == '-') return false;
   if (label.size() > 63) return false;
-  for (char c : label) {
-    if (!is_letter(c) && !is_digit(c) && c != '-') return false;
-  }
-  return true;
+  return std::all_of(label.begin(), label.end(),
+                     [](char c) { return is_letter_or_digit(c) || c == '-'; });
 }
 
 bool is_domain(std::string_view text) {
   if (text.empty() || text.size() > 253) return false;
-  while (true) {
-    const auto dot = text.find('.');
-    if (!is_label(text.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    text.remove_prefix(dot + 1);
+  for (; text.find('.') != std::string_view::npos; text.remove_prefix(text.find('.') + 1)) {
+    if (!is_label(text.substr(0, text.find('.')))) return false;
   }
+  return is_label(text);
 }
 
 // Returns the length of a quoted local part, including its quotes; 0 if it is not quoted.
