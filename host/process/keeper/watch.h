@@ -9,6 +9,12 @@
 
 namespace moonlet {
 
+struct WatchState;
+struct CloseWatch {
+  void operator()(WatchState* state) const;
+};
+using WatchedHandle = std::unique_ptr<WatchState, CloseWatch>;
+
 /// Borrows its descriptor. Destroy FdWatch before closing the descriptor: libuv must forget the
 /// number before it is reused, and a child between clone and exec may keep the file open.
 class FdWatch {
@@ -23,11 +29,7 @@ class FdWatch {
   void want(int events);
 
  private:
-  struct State;
-  struct Close {
-    void operator()(State* state) const;
-  };
-  std::unique_ptr<State, Close> state_;
+  WatchedHandle state_;
 };
 
 class SignalWatch {
@@ -35,11 +37,7 @@ class SignalWatch {
   SignalWatch(uv_loop_t* loop, int signal, std::function<void()> raised);
 
  private:
-  struct State;
-  struct Close {
-    void operator()(State* state) const;
-  };
-  std::unique_ptr<State, Close> state_;
+  WatchedHandle state_;
 };
 
 }  // namespace moonlet
