@@ -36,7 +36,7 @@ struct EndedChild : ChildRecord {
 class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
-  virtual void started(std::uint32_t number, pid_t pid) = 0;
+  virtual void started(const ChildRecord& child) = 0;
   /// Called when a child has ended. Report the exit to the host only after the log's next flush.
   virtual void exited(EndedChild child) = 0;
 };

@@ -33,8 +33,7 @@ std::vector<char*> pointers(std::string& strings, std::uint32_t count, std::size
 
 bool is_named(const char* entry, std::string_view name) {
   std::string_view text(entry);
-  return text.size() > name.size() && text.substr(0, name.size()) == name &&
-         text[name.size()] == '=';
+  return text.starts_with(name) && text.substr(name.size()).starts_with('=');
 }
 
 const char* value_of(const std::vector<char*>& env, std::string_view name) {
@@ -47,9 +46,7 @@ const char* value_of(const std::vector<char*>& env, std::string_view name) {
 // Returns the environment in `frame` with `mark` as its MOONLET_STEP. Does not copy the texts.
 std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
   std::vector<char*> env = pointers(frame.env, frame.envc, 1);
-  env.erase(std::remove_if(env.begin(), env.end(),
-                           [](char* entry) { return is_named(entry, kMarkName); }),
-            env.end());
+  std::erase_if(env, [](char* entry) { return is_named(entry, kMarkName); });
   env.push_back(mark.data());
   env.push_back(nullptr);
   return env;
@@ -309,7 +306,7 @@ void Supervisor::supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t p
   if (step.terminal) terminals_.push_back(&step);
   steps_.emplace(step.number, std::move(owned));
   arm(step);
-  listener_.started(step.number, step.pid);
+  listener_.started(step);
 }
 
 std::vector<ChildRecord> Supervisor::list_live() const {

@@ -66,7 +66,7 @@ class Worker final : public SupervisorListener {
   ~Worker() override;
   int run();
 
-  void started(std::uint32_t number, pid_t pid) override;
+  void started(const ChildRecord& child) override;
   void exited(EndedChild child) override;
 
  private:
@@ -239,18 +239,15 @@ void Worker::trim_later() {
   });
 }
 
-void Worker::started(std::uint32_t number, pid_t pid) {
+void Worker::started(const ChildRecord& child) {
   trim_later();
-  if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
+  if (host_) encode_number(frames_, FrameType::kStarted, child.number, child.pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
   // Also write a session's start record to the keeper.log in its entry of the live index. Commands
   // read that log if the session's own folder was removed.
-  for (const ChildRecord& child : supervisor_.list_live()) {
-    if (child.number != number) continue;
-    const StartLine line = start_line(number, child.step, child.attempt, boot_clock_ms(),
-                                      child.started_ms, child.deadline_ms);
-    setup_.entry->add(line.prefix + std::to_string(pid) + line.suffix);
-  }
+  const StartLine line = start_line(child.number, child.step, child.attempt, boot_clock_ms(),
+                                    child.started_ms, child.deadline_ms);
+  setup_.entry->add(line.prefix + std::to_string(child.pid) + line.suffix);
 }
 
 void Worker::end(std::string why, std::int64_t grace_ms, std::string_view because) {
@@ -332,10 +329,8 @@ void Worker::receive() {
 }
 
 bool Worker::handle(const Frame& frame) {
-  Error malformed{ErrorKind::kInvalid,
-                  "the keeper cannot read what the host sent",
-                  "host and keeper must be the same version of moonlet",
-                  {}};
+  Error malformed{ErrorKind::kInvalid, "the keeper cannot read what the host sent",
+                  "host and keeper must be the same version of moonlet"};
   if (host_phase_ == HostPhase::kGreeting) {
     auto greeting = frame.type == FrameType::kHello ? decode_hello(frame.body) : std::nullopt;
     auto mismatch = greeting ? check_protocol(*greeting) : malformed;
@@ -384,11 +379,10 @@ bool Worker::handle(const Frame& frame) {
 
 // Refuses a start, because every child was already asked to end.
 void Worker::turn_away(StartFrame& start) {
-  exited(EndedChild::unstarted(start, ChildExit::Why::kNotStarted,
-                               {ErrorKind::kCancelled,
-                                "the keeper is ending; nothing can be started any more",
-                                "start the run again",
-                                {}}));
+  exited(EndedChild::unstarted(
+      start, ChildExit::Why::kNotStarted,
+      {ErrorKind::kCancelled, "the keeper is ending; nothing can be started any more",
+       "start the run again"}));
 }
 
 // Drop this host after its protocol error, but keep its children for the next host.
@@ -408,8 +402,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
                                     "another host has taken over the run (its generation is " +
                                         std::to_string(present) + ", this one's " +
                                         std::to_string(generation) + ")",
-                                    "let that host continue, or end it first",
-                                    {}});
+                                    "let that host continue, or end it first"});
     channel->flush();
     return;
   }
@@ -420,8 +413,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
         host_->out(),
         {ErrorKind::kDenied,
          "another host has taken over the run (generation " + std::to_string(generation) + ")",
-         "let that host continue; what was under way is on its record",
-         {}},
+         "let that host continue; what was under way is on its record"},
         FrameType::kSuperseded);
     // Read and drop the requests that the host has sent meanwhile. If they stayed unread, the host
     // would get an error instead of a normal hang-up.
