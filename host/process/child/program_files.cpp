@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <climits>
-#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "host/base/fd.h"
 #include "host/process/child/program.h"
@@ -17,18 +17,8 @@ namespace {
 // A #! interpreter may itself be a #! script; Linux gives up after five of them.
 constexpr int kMostInterpreters = 5;
 
-std::string real_path(const std::string& path) {
-  char resolved[PATH_MAX];
-  return realpath(path.c_str(), resolved) != nullptr ? resolved : std::string();
-}
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 bool holds(const std::string& folder, const std::string& path) {
-  if (path.compare(0, folder.size(), folder) != 0) return false;
+  if (!path.starts_with(folder)) return false;
   return folder == "/" || path.size() == folder.size() || path[folder.size()] == '/';
 }
 
@@ -78,18 +68,19 @@ std::vector<std::string> program_files(const std::string& program, const char* s
   std::vector<std::string> files;
   std::string next = program;
   for (int i = 0; i < kMostInterpreters && !next.empty(); ++i) {
-    const std::string real = real_path(next);
-    if (real.empty()) break;
+    std::error_code missing;
+    const std::string real = std::filesystem::canonical(next, missing);
+    if (missing) break;
     files.push_back(real);
-    const std::string folder = folder_of(real);
+    const std::string folder = std::filesystem::path(real).parent_path();
     if (is_private_to_the_program(folder, homes)) files.push_back(folder);
-    if (folder.size() > 4 && folder.compare(folder.size() - 4, 4, "/bin") == 0) {
+    if (folder.size() > 4 && folder.ends_with("/bin")) {
       files.push_back(folder.substr(0, folder.size() - 3) + "lib");
     }
     const std::vector<std::string> words = interpreter_of(real);
     if (words.empty()) break;
     next = words[0];
-    if (next.size() >= 4 && next.compare(next.size() - 4, 4, "/env") == 0) {
+    if (next.ends_with("/env")) {
       files.push_back(next);
       next = program_of_env(words, search_path, cwd);
     }

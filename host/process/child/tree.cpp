@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <unordered_set>
@@ -45,19 +46,12 @@ bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step)
   while (!mark.empty()) {
     std::string_view part = mark.substr(0, mark.find(':'));
     mark.remove_prefix(std::min(part.size() + 1, mark.size()));
-    if (token.empty() || part.size() < token.size() + 2 || part.substr(0, token.size()) != token ||
-        part[token.size()] != '/') {
-      continue;
-    }
-    std::uint64_t number = 0;
-    std::string_view digits = part.substr(token.size() + 1);
-    bool valid = digits.size() <= 10;
-    for (char c : digits) {
-      valid = valid && c >= '0' && c <= '9';
-      if (valid) number = number * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    if (!valid || number > UINT32_MAX) continue;
-    step = static_cast<std::uint32_t>(number);
+    if (token.empty() || !part.starts_with(std::string(token) + "/")) continue;
+    std::uint32_t number = 0;
+    const char* const end = part.data() + part.size();
+    const auto parsed = std::from_chars(part.data() + token.size() + 1, end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != end) continue;
+    step = number;
     return true;
   }
   return false;

@@ -3,6 +3,7 @@
 #include <vterm.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -436,10 +437,8 @@ bool Screen::press(std::string_view key) {
   }
   if (key.size() >= 2 && key[0] == 'f') {
     int number = 0;
-    for (const char digit : key.substr(1)) {
-      if (digit < '0' || digit > '9' || number > 12) return false;
-      number = number * 10 + (digit - '0');
-    }
+    const char* const end = key.data() + key.size();
+    if (std::from_chars(key.data() + 1, end, number).ptr != end) return false;
     if (number < 1 || number > 12) return false;
     vterm_keyboard_key(vterm_, static_cast<VTermKey>(VTERM_KEY_FUNCTION(number)), VTERM_MOD_NONE);
     return true;
