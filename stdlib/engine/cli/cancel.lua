@@ -10,7 +10,7 @@ local store = require "moonlet.engine.run.store"
 local manifest = require "moonlet.engine.run.manifest"
 local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
-local worktree = require "moonlet.engine.workspace.worktree"
+local worktree_places = require "moonlet.engine.workspace.worktree_places"
 local values = require "moonlet.engine.journal.values"
 local under_way = require "moonlet.engine.remote.under_way"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -158,7 +158,7 @@ end
 
 --- Reports worktrees that agents left when the host died, because they may contain paid work.
 local function tell_left(home, id)
-  local paths = worktree.left(home, id)
+  local paths = worktree_places.left(home, id)
   for _, path in ipairs(paths) do
     core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s continues with its changes, "
       .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))

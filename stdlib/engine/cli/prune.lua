@@ -12,6 +12,7 @@ local store = require "moonlet.engine.run.store"
 local state_of = require "moonlet.engine.run.state"
 local verbs = require "moonlet.engine.cli.verbs"
 local worktree = require "moonlet.engine.workspace.worktree"
+local worktree_places = require "moonlet.engine.workspace.worktree_places"
 
 local M = {}
 
@@ -35,7 +36,7 @@ local function reason_to_stay(home, id, rec)
   if type(rec.review) == "table" and rec.review.state == "pending" then
     return "it waits for a review: moonlet review show " .. id
   end
-  if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
+  if #worktree_places.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
 --- Reports whether the options select a run: it is older than --older, and not among the newest

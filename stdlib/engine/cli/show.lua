@@ -12,7 +12,7 @@ local screen = require "moonlet.engine.run.screen"
 local state_of = require "moonlet.engine.run.state"
 local step_files = require "moonlet.engine.run.step_files"
 local verbs = require "moonlet.engine.cli.verbs"
-local worktree = require "moonlet.engine.workspace.worktree"
+local worktree_places = require "moonlet.engine.workspace.worktree_places"
 
 local about = require "moonlet.engine.task.about"
 
@@ -167,7 +167,7 @@ local function leftover_notes(home, id, rec)
       .. "undoes it"):format(id)
   end
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
-  for _, path in ipairs(waits and {} or worktree.left(home, id)) do notes[#notes + 1] = kept_worktrees.text(path) end
+  for _, path in ipairs(waits and {} or worktree_places.left(home, id)) do notes[#notes + 1] = kept_worktrees.text(path) end
   return notes
 end
 
@@ -211,7 +211,7 @@ local function show(home, word, found)
   end
   local out = page.out()
   if out.terminal then
-    envelope.result.worktrees = core.json.array(worktree.left(home, id))
+    envelope.result.worktrees = core.json.array(worktree_places.left(home, id))
     return envelope, 0, on_screen(home, root, id, rec, out), { is_whole = true }
   end
   envelope.result.head = head.of(root, id) or null
@@ -233,7 +233,7 @@ local function show(home, word, found)
   if not rec.ended and not driven and not rec.options.dry_run then
     lines[#lines + 1] = ("its host was ended: moonlet resume %s continues it"):format(id)
   end
-  local kept = driven and core.json.array {} or worktree.left(home, id)
+  local kept = driven and core.json.array {} or worktree_places.left(home, id)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end
   lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
   if rec.ended and rec.verdict ~= "needs-human" then

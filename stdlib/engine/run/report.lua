@@ -5,7 +5,7 @@ local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local duration = require "moonlet.duration"
 local runners = require "moonlet.engine.load.runners"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
-local worktree = require "moonlet.engine.workspace.worktree"
+local worktree_places = require "moonlet.engine.workspace.worktree_places"
 local page = require "moonlet.engine.base.page"
 local screen = require "moonlet.engine.run.screen"
 local state = require "moonlet.engine.run.state"
@@ -111,7 +111,7 @@ local function notes(run, lines)
       or ("  review: %s by %s"):format(run.review.state,
         core.text.printable(tostring(run.review.reviewed_by), 80))
   end
-  for _, path in ipairs(pending and {} or worktree.left(run.home, run.id)) do
+  for _, path in ipairs(pending and {} or worktree_places.left(run.home, run.id)) do
     lines[#lines + 1] = kept_worktrees.text(path)
   end
   return lines

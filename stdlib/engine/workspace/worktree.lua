@@ -8,6 +8,7 @@ local background = require "moonlet.engine.base.background"
 local caches = require "moonlet.engine.workspace.pool.caches"
 local pool = require "moonlet.engine.workspace.pool"
 local restore = require "moonlet.engine.workspace.pool.restore"
+local worktree_places = require "moonlet.engine.workspace.worktree_places"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
@@ -29,37 +30,6 @@ local apply_tries = 3
 local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
-
---- This file contains a random id of the repository. The path is not used as an id, because another
---- repository may have the same path later.
-local id_file = ".worktrees"
-
-local function id_of(home)
-  local root = files.root(home.agent_path)
-  return root and files.read(root, id_file, 64), root
-end
-
-local function give_id(home)
-  local id, root = id_of(home)
-  if not id then files.write(root, id_file, core.clock.random_hex(16)) end
-end
-
---- Returns the folder of a repository's worktrees, or nil if there were none yet.
-local function parent_of(home)
-  local base, id = core.system.state_dir(), id_of(home)
-  return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
-end
-
-local function folder_of(run, key)
-  if not core.system.state_dir() then
-    error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
-  end
-  if not id_of(run.home) then write_lock.with_worktrees(run, key, give_id, run.home) end
-  return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
-end
-
---- Returns the path of the private git folder that moonlet keeps for a worktree.
-local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
 
 ---@class moonlet.Worktree
 ---@field path string      absolute path
@@ -110,7 +80,7 @@ end
 
 --- Removes moonlet's git files for worktrees that another program has removed.
 local function sweep_raw(parent)
-  local folder = raw_path(parent, ".")
+  local folder = worktree_places.raw(parent, ".")
   local root, trees = core.file.root(folder), core.file.root(parent)
   for _, entry in ipairs(root and trees and core.file.list(root, ".") or {}) do
     local info = core.file.stat(root, entry.name)
@@ -124,7 +94,7 @@ end
 --- checked out.
 ---@return string? tree  tree object of the written files
 local function fill_with_head(run, key, root, parent, name)
-  local raw = plumbing.open(run, raw_path(parent, name))
+  local raw = plumbing.open(run, worktree_places.raw(parent, name))
   if not admin_folder.are_plain(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then return nil end
   files.must(core.file.make_dirs(root, name))
   return worktree_seed.fill_with_head(run, key, parent .. "/" .. name, raw)
@@ -133,7 +103,7 @@ end
 --- Creates the worktree from the user's current files, including uncommitted changes.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
-  local pooled, own = nil, raw_path(parent, name)
+  local pooled, own = nil, worktree_places.raw(parent, name)
   write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
   tree.branch = merge_report.branch(run, key)
   -- Reading the user's files takes about as long as proving or filling a worktree.
@@ -190,7 +160,7 @@ local function clear(run, key, dir, root, tree, patch)
     return true
   end
   local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, dir = dir, base = base,
-    raw = plumbing.open(run, raw_path(folder, name)) }, patch)
+    raw = plumbing.open(run, worktree_places.raw(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
   return not files.is_there(root, name)
 end
@@ -203,7 +173,7 @@ end
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch, owner)
   host_git.forget_config(run)
-  local parent, first = folder_of(run, owner or key)
+  local parent, first = worktree_places.of_step(run, owner or key)
   local root = files.make_root(parent)
   local name, another = last_name(root, first)
   local tree = { common = plumbing.facts(run).common, dir = dir }
@@ -226,7 +196,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
     tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-    tree.raw = plumbing.open(run, raw_path(parent, name))
+    tree.raw = plumbing.open(run, worktree_places.raw(parent, name))
     return tree
   end
   forget_merge(run, key, dir)
@@ -242,7 +212,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
 end
 
 local function forget_raw(tree)
-  local raw, name = split(raw_path(split(tree.path)))
+  local raw, name = split(worktree_places.raw(split(tree.path)))
   local root = core.file.root(raw)
   if root then core.file.remove(root, name) end
 end
@@ -485,7 +455,7 @@ local function reopened(run, dir, held)
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
   tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-  tree.raw = plumbing.open(run, raw_path(folder, name))
+  tree.raw = plumbing.open(run, worktree_places.raw(folder, name))
   return tree
 end
 
@@ -548,7 +518,7 @@ function M.sweep(run, key, tree) pool.sweep(run, key, (split(tree.path))) end
 ---@param home table
 ---@return integer count, integer bytes
 function M.waiting(home)
-  local looked, parent = pcall(parent_of, home)
+  local looked, parent = pcall(worktree_places.parent, home)
   if not looked or not parent then return 0, 0 end
   return pool.size(parent)
 end
@@ -557,42 +527,12 @@ end
 ---@param home table
 ---@return integer count
 function M.empty_pool(home)
-  local parent, common = parent_of(home), select(3, host_git.dirs(home.top))
+  local parent, common = worktree_places.parent(home), select(3, host_git.dirs(home.top))
   if not parent or not common then return 0 end
   local count
   local run = { id = "prune", home = home, emit = function() end, absolute = function(path) return path end }
   write_lock.with_worktrees(run, "prune", function() count = pool.empty(common, parent) end)
   return count
-end
-
---- Lists the worktrees of a run that still exist.
----@return string[] paths  absolute paths
-function M.left(home, id)
-  local paths, known = core.json.array {}, {}
-  -- If the folder of worktrees cannot be found, still report the worktrees that git lists.
-  local looked, parent = pcall(parent_of, home)
-  local function add(folder, name)
-    local path = folder .. "/" .. name
-    if name:gsub("^%d+%-", ""):sub(1, #id + 1) ~= id .. "-" or known[path] then return end
-    known[path] = true
-    paths[#paths + 1] = path
-  end
-  local root = looked and parent and core.file.root(parent)
-  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
-    if entry.type == "directory" then add(parent, entry.name) end
-  end
-  -- If the repository was moved, its earlier worktrees are in a folder that only git's records
-  -- name.
-  local base, common = core.system.state_dir(), select(3, host_git.dirs(home.top))
-  local admins = base and common and core.file.root(common .. "/worktrees")
-  for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
-    local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""
-    local folder, name = text:match("^(.*)/([^/]+)/%.git\n?$")
-    local there = folder and folder:sub(1, #base + 11) == base .. "/worktrees/" and core.file.root(folder)
-    if there and core.file.stat(there, name) then add(folder, name) end
-  end
-  table.sort(paths)
-  return paths
 end
 
 return M
