@@ -20,20 +20,25 @@ local EMPTY_TREE = {
 }
 
 local function invalid(target, why, hint)
-  error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
+  error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why),
+    hint = hint }, 0)
 end
 
 -- Parses a target without starting git. Git resolves revisions later.
 local function read_target(text)
-  if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
+  if not text or text == "" or text == "worktree" then
+    return { kind = "worktree", text = text or "" }
+  end
   if text == "staged" then return { kind = "staged", text = text } end
   local problem = git.target_problem(text)
   if problem then
-    invalid(text, problem, "name a range such as main..HEAD, a commit, a path (./NAME for an odd one), or staged")
+    invalid(text, problem,
+      "name a range such as main..HEAD, a commit, a path (./NAME for an odd one), or staged")
   end
   if sub(text, 1, 2) == "./" then return { kind = "path", text = text, path = sub(text, 3) } end
   if sub(text, 1, 1) == "/" or text == ".." or sub(text, 1, 3) == "../" then
-    invalid(text, "it is not a path inside the repository", "give the path relative to the top of the work tree")
+    invalid(text, "it is not a path inside the repository",
+      "give the path relative to the top of the work tree")
   end
   local from, dots, to = match(text, "^(.-)(%.%.%.?)(.*)$")
   if dots then
@@ -52,7 +57,8 @@ local function resolve_call(target)
   else
     return nil
   end
-  return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" }, { stdin = concat(names, "\n") .. "\n" } }
+  return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" },
+    { stdin = concat(names, "\n") .. "\n" } }
 end
 
 -- Fills in the commit ids of base and head. A target that git does not know as a revision becomes a path.
@@ -69,7 +75,8 @@ local function resolve(target, result)
     target.base, target.head = ids[1], ids[2]
   else
     if target.kind == "range" and (ids[1] or ids[2]) then
-      invalid(target.text, format("there is no commit %s", git.show_path(ids[1] and target.to or target.from, 80)),
+      invalid(target.text, format("there is no commit %s",
+        git.show_path(ids[1] and target.to or target.from, 80)),
         "git log --oneline lists the commits")
     end
     target.was = target.kind
@@ -104,7 +111,8 @@ local function calls_for(target, env, opts)
   local function other(args, room)
     return { args, { cap = room, env = env, journal = opts.journal, clean = false } }
   end
-  local status = { "status", "--porcelain=v2", "--branch", "-z", "--find-renames=50%", "--ignore-submodules=dirty" }
+  local status = { "status", "--porcelain=v2", "--branch", "-z", "--find-renames=50%",
+    "--ignore-submodules=dirty" }
   local tracked_only = target.kind ~= "worktree" and target.kind ~= "path"
   local calls = { status = other(joined(status, {
     tracked_only and "--untracked-files=no" or "--untracked-files=all",
@@ -115,16 +123,19 @@ local function calls_for(target, env, opts)
   elseif target.kind == "staged" then
     calls.staged = diff({ "--cached" })
   else
-    local range = target.dots == "..." and { target.base .. "..." .. target.head } or { target.base, target.head }
+    local range = target.dots == "..." and { target.base .. "..." .. target.head }
+      or { target.base, target.head }
     calls.range = diff({}, joined(range, { "--" }))
     if target.kind == "range" then
       calls.log = other({ "log", "-z", "--no-show-signature", "--no-color", "--max-count=200",
-        "--format=%H%x1f%an%x1f%aI%x1f%s", target.base .. target.dots .. target.head, "--" }, 1048576)
+        "--format=%H%x1f%an%x1f%aI%x1f%s", target.base .. target.dots .. target.head, "--" },
+        1048576)
       calls.log[2].clean = nil
     end
   end
   if target.kind == "path" then
-    calls.paths = other(joined({ "ls-files", "-z", "--cached", "--others", "--exclude-standard" }, spec), 4194304)
+    calls.paths = other(joined({ "ls-files", "-z", "--cached", "--others", "--exclude-standard" },
+      spec), 4194304)
   end
   if opts.survey then calls.survey = other({ "ls-files", "-z", "--cached" }, 33554432) end
   return calls
@@ -149,8 +160,9 @@ end
 
 local function new_file(facts, path)
   local file = {
-    path = path, status = "modified", staged = false, unstaged = false, untracked = false, conflicted = false,
-    added = 0, deleted = 0, binary = false, executable = false, symlink = false, submodule = false, parts = {},
+    path = path, status = "modified", staged = false, unstaged = false, untracked = false,
+    conflicted = false, added = 0, deleted = 0, binary = false, executable = false, symlink = false,
+    submodule = false, parts = {},
   }
   facts.files[#facts.files + 1] = file
   facts.by_path[path] = file
@@ -206,7 +218,9 @@ local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
     -- Git truncates a long warning, so the cause of the failure may be missing from it.
-    if not path then path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened" end
+    if not path then
+      path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened"
+    end
     if path and #facts.unseen < 20 then
       path = sub(path, -1) == "/" and sub(path, 1, -2) or path
       facts.unseen[#facts.unseen + 1] = { path = path, why = git.show_path(why, 80) }
@@ -225,17 +239,19 @@ local function add_section(facts, name, result)
     local file = facts.by_path[change.path] or new_file(facts, change.path)
     local diff = by_path[change.path]
     local part = {
-      section = name, status = change.status, old_path = change.old_path, old_mode = change.old_mode,
-      new_mode = change.new_mode, added = change.added, deleted = change.deleted, binary = change.binary,
-      hunks = diff and diff.hunks or {}, secrets = {},
-      cut = (diff and diff.cut) or (not diff and change.added + change.deleted > 0) or nil,
+      section = name, status = change.status, old_path = change.old_path,
+      old_mode = change.old_mode, new_mode = change.new_mode, added = change.added,
+      deleted = change.deleted, binary = change.binary, hunks = diff and diff.hunks or {},
+      secrets = {}, cut = (diff and diff.cut)
+        or (not diff and change.added + change.deleted > 0) or nil,
     }
     if name == "range" then
       file.status, file.old_path = change.status, change.old_path
       read_modes(file, change.old_mode, change.new_mode)
     end
     if diff then
-      local text, found, cut = clean.chunk(change.path, sub(patch, diff.from, diff.to), result.redacted)
+      local text, found, cut = clean.chunk(change.path, sub(patch, diff.from, diff.to),
+        result.redacted)
       shown[#shown + 1], part.secrets, part.cut = text, found, cut or part.cut
     end
     sum_part(file, part)
@@ -304,16 +320,19 @@ local function add_untracked(ctx, facts, opts)
       end
     end
   end
-  if #shown > 0 then facts.sections[#facts.sections + 1] = { name = "untracked", diff = concat(shown) } end
+  if #shown > 0 then
+    facts.sections[#facts.sections + 1] = { name = "untracked", diff = concat(shown) }
+  end
   if skipped > 0 then
     facts.cut = true
-    facts.notes[#facts.notes + 1] = format("%d new files were not opened: there are too many", skipped)
+    facts.notes[#facts.notes + 1] = format("%d new files were not opened: there are too many",
+      skipped)
   end
 end
 
 local function add_totals(facts)
-  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0, conflicted = 0, binary = 0,
-    added = 0, deleted = 0 }
+  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0,
+    conflicted = 0, binary = 0, added = 0, deleted = 0 }
   for _, file in ipairs(facts.files) do
     for _, key in ipairs { "staged", "unstaged", "untracked", "conflicted", "binary" } do
       if file[key] then t[key] = t[key] + 1 end
@@ -329,7 +348,10 @@ local function add_log(facts, result)
   local text = sub(result.stdout, -1) == "\0" and result.stdout or result.stdout .. "\0"
   for _, record in ipairs(split_zero(text)) do
     local id, author, time, subject = match(record, "^(%x+)\31(.-)\31(.-)\31(.*)$")
-    if id then facts.commits[#facts.commits + 1] = { id = id, author = author, time = time, subject = subject } end
+    if id then
+      facts.commits[#facts.commits + 1] = { id = id, author = author, time = time,
+        subject = subject }
+    end
   end
 end
 
@@ -361,7 +383,8 @@ local function check_path(ctx, facts, target)
     or ctx:read(target.path, { cap = 1, missing = "nil" })
   if there then return end
   if target.text == "HEAD" and not facts.head then
-    invalid(target.text, "there is no commit yet", "leave out the target to see uncommitted changes")
+    invalid(target.text, "there is no commit yet",
+      "leave out the target to see uncommitted changes")
   end
   invalid(target.text, "it is neither a commit, a range nor a path in this repository",
     "git log --oneline lists the commits, git ls-files the files")
@@ -384,13 +407,16 @@ function M.git(ctx, target, opts)
   target = read_target(target)
   local env, settings = prepare(ctx, target)
   local results = run_calls(ctx, calls_for(target, env, opts))
-  if results.status.code ~= 0 then error(git.failure(results.status, "read the state of the work tree"), 0) end
+  if results.status.code ~= 0 then
+    error(git.failure(results.status, "read the state of the work tree"), 0)
+  end
 
   local status = git.parse_status(results.status.stdout)
   local facts = {
     target = target, branch = status.branch, detached = status.detached, head = status.head,
-    upstream = status.upstream, ahead = status.ahead, behind = status.behind, sparse = settings.sparse,
-    files = {}, by_path = {}, sections = {}, unseen = {}, notes = {}, cut = false,
+    upstream = status.upstream, ahead = status.ahead, behind = status.behind,
+    sparse = settings.sparse, files = {}, by_path = {}, sections = {}, unseen = {}, notes = {},
+    cut = false,
   }
   facts.state, facts.shallow = git.state(ctx)
   add_unseen(facts, results.status)
@@ -417,7 +443,8 @@ function M.git(ctx, target, opts)
       add_section(facts, name, result)
     elseif result then
       facts.cut = true
-      facts.notes[#facts.notes + 1] = format("the %s diff could not be read: %s", name, git.first_line(result.stderr))
+      facts.notes[#facts.notes + 1] = format("the %s diff could not be read: %s", name,
+        git.first_line(result.stderr))
     end
   end
   if target.kind == "worktree" or target.kind == "path" then add_untracked(ctx, facts, opts) end
@@ -427,10 +454,12 @@ function M.git(ctx, target, opts)
   check_path(ctx, facts, target)
   if target.root and facts.shallow then
     facts.notes[#facts.notes + 1] =
-      "the history is cut short here, so the whole tree reads as added: git fetch --unshallow, or fetch-depth: 0"
+      "the history is cut short here, so the whole tree reads as added: git fetch --unshallow, "
+        .. "or fetch-depth: 0"
   end
   for _, name in ipairs(settings.filters) do
-    facts.notes[#facts.notes + 1] = format("the repository's own filter %s was not run", git.show_path(name, 60))
+    facts.notes[#facts.notes + 1] = format("the repository's own filter %s was not run",
+      git.show_path(name, 60))
   end
   add_totals(facts)
   facts.by_path = nil
@@ -486,18 +515,20 @@ function M.text(facts, opts)
   local limit = opts and opts.files or 300
   local lines = {}
   local function say(...) lines[#lines + 1] = format(...) end
-  say("target: %s", facts.target.text ~= "" and git.show_path(facts.target.text) or "the work tree against HEAD")
+  say("target: %s", facts.target.text ~= "" and git.show_path(facts.target.text)
+    or "the work tree against HEAD")
   say("branch: %s", facts.branch and git.show_path(facts.branch) or "(detached HEAD)")
   say("head: %s", facts.head or "(no commit yet)")
   if facts.upstream then
-    say("upstream: %s, %d ahead, %d behind", git.show_path(facts.upstream), facts.ahead or 0, facts.behind or 0)
+    say("upstream: %s, %d ahead, %d behind", git.show_path(facts.upstream), facts.ahead or 0,
+      facts.behind or 0)
   end
   if #facts.state > 0 then say("in progress: %s", concat(facts.state, ", ")) end
   if facts.shallow then say("the clone is shallow") end
   if facts.sparse then say("the checkout is sparse") end
   local t = facts.totals
-  say("files: %d (%d staged, %d unstaged, %d untracked, %d conflicted), +%d -%d lines", t.files, t.staged,
-    t.unstaged, t.untracked, t.conflicted, t.added, t.deleted)
+  say("files: %d (%d staged, %d unstaged, %d untracked, %d conflicted), +%d -%d lines",
+    t.files, t.staged, t.unstaged, t.untracked, t.conflicted, t.added, t.deleted)
   for i = 1, math.min(#facts.files, limit) do say("  %s", M.line(facts.files[i])) end
   if #facts.files > limit then say("  and %d more", #facts.files - limit) end
   for _, note in ipairs(facts.notes) do say("note: %s", note) end

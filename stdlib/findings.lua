@@ -81,7 +81,8 @@ local ITEM = s.object({
 --- ```
 ---@type moonlet.Schema
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
-M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
+M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM,
+  10000
 
 --- Describes the form of a review, in words for an agent's prompt.
 --- ```lua
@@ -223,11 +224,15 @@ function M.path(value, root, known)
   local path = trim(sub(value, 1, 4096))
   path = match(path, "^`+([^`]*)`+$") or match(path, '^"(.*)"$') or match(path, "^'(.*)'$") or path
   path = gsub(path, "^file://", "")
-  if not find(path, "/", 1, true) and find(path, "\\", 1, true) then path = gsub(path, "\\", "/") end
+  if not find(path, "/", 1, true) and find(path, "\\", 1, true) then
+    path = gsub(path, "\\", "/")
+  end
   local line
   local bare, at = match(path, "^(.-)[:#]L?(%d+)[%d:,L–-]*$")
   if bare and bare ~= "" and not (known and known[path]) then path, line = bare, line_of(at) end
-  if root and #root > 1 and sub(path, 1, #root + 1) == root .. "/" then path = sub(path, #root + 2) end
+  if root and #root > 1 and sub(path, 1, #root + 1) == root .. "/" then
+    path = sub(path, #root + 2)
+  end
   if path == "" or path == "." or path == "/dev/null" then return nil, line end
   if sub(path, 1, 1) ~= "/" then path = flatten(path) or path end
   if known and not known[path] then
@@ -239,8 +244,8 @@ function M.path(value, root, known)
 end
 
 local CONFIDENCE_WORDS = {
-  certain = 0.95, sure = 0.9, ["very high"] = 0.95, high = 0.85, medium = 0.6, moderate = 0.6, low = 0.35,
-  ["very low"] = 0.15, none = 0.1,
+  certain = 0.95, sure = 0.9, ["very high"] = 0.95, high = 0.85, medium = 0.6,
+  moderate = 0.6, low = 0.35, ["very low"] = 0.15, none = 0.1,
 }
 
 local function confidence_of(value, fallback)
@@ -248,7 +253,8 @@ local function confidence_of(value, fallback)
   if type(value) == "string" then
     local text = lower(trim(sub(value, 1, 40)))
     local percent = match(text, "^([%d.]+)%s*%%$")
-    value = percent and (tonumber(percent) or -100) / 100 or CONFIDENCE_WORDS[text] or tonumber(text)
+    value = percent and (tonumber(percent) or -100) / 100 or CONFIDENCE_WORDS[text]
+      or tonumber(text)
   end
   if type(value) ~= "number" or value ~= value or value < 0 then return fallback end
   -- A confidence above 1 is a percentage, so 85 becomes 0.85. A value between 1 and 2 becomes 1.
@@ -259,9 +265,9 @@ end
 
 local STATUS = {
   refuted = "refuted", rejected = "refuted", ["false"] = "refuted", ["false positive"] = "refuted",
-  false_positive = "refuted", ["false-positive"] = "refuted", invalid = "refuted", disproved = "refuted",
-  unverified = "unverified", unconfirmed = "unverified", unclear = "unverified", unsure = "unverified",
-  uncertain = "unverified", unknown = "unverified",
+  false_positive = "refuted", ["false-positive"] = "refuted", invalid = "refuted",
+  disproved = "refuted", unverified = "unverified", unconfirmed = "unverified",
+  unclear = "unverified", unsure = "unverified", uncertain = "unverified", unknown = "unverified",
 }
 
 -- A finding about lines that its reviewer never read is unsupported.
@@ -300,10 +306,12 @@ function M.normalise(raw, opts)
     evidence = evidence,
     fix = without_secrets(words(get "fix", 4000)),
     confidence = confidence_of(get "confidence", evidence ~= "" and 0.5 or 0.3),
-    status = support_status(get "support", type(status) == "string" and STATUS[lower(trim(sub(status, 1, 40)))]),
+    status = support_status(get "support",
+      type(status) == "string" and STATUS[lower(trim(sub(status, 1, 40)))]),
     unjudged = get "support" == "unknown" or nil,
     reason = one_line(get "reason", 400) ~= "" and one_line(get "reason", 400)
-      or get "support" == "unsupported" and "its reviewer was never shown the lines that it cites" or nil,
+      or get "support" == "unsupported" and "its reviewer was never shown the lines that it cites"
+        or nil,
   }
 end
 

@@ -6,16 +6,18 @@ local environment = require "moonlet.git.environment"
 local names = require "moonlet.git.names"
 local output = require "moonlet.git.output"
 
-local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
-  string.sub
+local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower,
+  string.match, string.sub
 local concat = table.concat
 
 ---@class moonlet.git
 local M = {}
 
 M.show_path, M.shell_word, M.unquote = names.show_path, names.shell_word, names.unquote
-M.parse_status, M.parse_changes, M.parse_diff = output.parse_status, output.parse_changes, output.parse_diff
-M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.changed_lines, output.new_file_diff
+M.parse_status, M.parse_changes, M.parse_diff = output.parse_status, output.parse_changes,
+  output.parse_diff
+M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.changed_lines,
+  output.new_file_diff
 
 ---@class moonlet.git.RunOptions
 ---@field cap integer?      most bytes of output to keep (default 1 MB)
@@ -47,7 +49,8 @@ local HARDEN = {
 local DIFF = {
   "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-indent-heuristic",
   "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--inter-hunk-context=0",
-  "--unified=3", "--submodule=short", "--ignore-submodules=dirty", "--find-renames=50%", "--abbrev=12",
+  "--unified=3", "--submodule=short", "--ignore-submodules=dirty", "--find-renames=50%",
+  "--abbrev=12",
 }
 
 --- Returns the full command line for a git command, hardened so that git starts no other program.
@@ -97,7 +100,8 @@ end
 ---@return moonlet.Error
 function M.failure(result, doing)
   local text = result.stderr or ""
-  local err = { kind = "failed", message = format("git could not %s: %s", doing, M.first_line(text)) }
+  local err = { kind = "failed", message = format("git could not %s: %s", doing,
+    M.first_line(text)) }
   if find(text, "must be run in a work tree", 1, true) then
     err.kind = "invalid"
     err.message = "this repository is bare: it has no work tree"
@@ -174,7 +178,9 @@ function M.target_problem(target)
   if #target > 4096 then return "it is longer than 4096 bytes" end
   if find(target, "%c") then return "it contains a control character" end
   for _, part in ipairs { target, match(target, "%.%.%.?(.*)$") or "" } do
-    if sub(part, 1, 1) == "-" then return "it begins with a dash, which git would read as an option" end
+    if sub(part, 1, 1) == "-" then
+      return "it begins with a dash, which git would read as an option"
+    end
   end
   return nil
 end
@@ -247,7 +253,9 @@ function M.read_config(result)
       if name and not seen[name] then
         seen[name] = true
         settings.filters[#settings.filters + 1] = name
-        for _, part in ipairs { "clean", "smudge", "process" } do set("filter." .. name .. "." .. part, "") end
+        for _, part in ipairs { "clean", "smudge", "process" } do
+          set("filter." .. name .. "." .. part, "")
+        end
         set("filter." .. name .. ".required", "false")
       elseif lower(key or "") == "core.sparsecheckout" then
         settings.sparse = lower(value) == "true" or value == ""

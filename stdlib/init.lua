@@ -105,16 +105,16 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 function M.fail(failure)
   local record = require "moonlet.record"
   record.check(failure, { kind = "string", message = "string!", hint = "string" }, "m.fail")
-  error({ kind = kinds[failure.kind] and failure.kind or "failed", message = failure.message, hint = failure.hint,
-    at = core.text.place() }, 0)
+  error({ kind = kinds[failure.kind] and failure.kind or "failed", message = failure.message,
+    hint = failure.hint, at = core.text.place() }, 0)
 end
 
 -- `m` loads these modules on first use.
 -- Few presets need paths, secrets, redaction, lenses or text, which have to be required by name.
 -- `m.record` checks a preset's own options.
 local lazy = {
-  duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
-  pattern = true, patterns = true, prompt = true, record = true, schema = true,
+  duration = true, facts = true, findings = true, git = true, glob = true, merge = true,
+  pack = true, pattern = true, patterns = true, prompt = true, record = true, schema = true,
 }
 
 return setmetatable(M, {

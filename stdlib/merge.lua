@@ -27,7 +27,9 @@ local STOP = {}
 for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
   into is it its may might no not of on one only or should so some than that the their them then there these they
   this to use used uses using was were when where which will with without would you your we our also because code
-  line lines file files function method value values new add added adds]], "%S+") do STOP[word] = true end
+  line lines file files function method value values new add added adds]], "%S+") do
+  STOP[word] = true
+end
 
 local function stem(word)
   if #word > 5 then
@@ -104,7 +106,9 @@ local function alike(a, b)
   local jaccard, overlap, common = likeness(a, b)
   if same_review then return jaccard >= 0.8 end
   common = common or 0
-  if a.line and b.line and same_line then return jaccard >= 0.3 or (overlap >= 0.6 and common >= 2) end
+  if a.line and b.line and same_line then
+    return jaccard >= 0.3 or (overlap >= 0.6 and common >= 2)
+  end
   if a.line and b.line then return jaccard >= 0.4 or (overlap >= 0.7 and common >= 3) end
   -- Without a file, two findings are compared by their words only.
   if not a.file then return jaccard >= 0.6 end
@@ -141,13 +145,17 @@ local content_order = order_by(field "file", function(_, item) return item.line 
 
 local ranked = order_by(severity, function(finding) return finding.disputed_by and 1 or 0 end,
   function(finding) return -#finding.corroborated_by end, confidence, field "file",
-  function(finding) return finding.line ~= null and finding.line or 0 end, field "claim", field "id")
+  function(finding)
+    return finding.line ~= null and finding.line or 0
+  end, field "claim", field "id")
 
 local function list_of(review)
   if type(review) ~= "table" then return {} end
   local inner = rawget(review, "findings")
   if type(inner) == "table" then return inner end
-  if inner == nil and (rawget(review, "claim") ~= nil or rawget(review, "severity") ~= nil) then return { review } end
+  if inner == nil and (rawget(review, "claim") ~= nil or rawget(review, "severity") ~= nil) then
+    return { review }
+  end
   return review
 end
 
@@ -156,7 +164,9 @@ local function shown(value, cap, otherwise)
   return findings.visible(findings.clip(value, cap))
 end
 
-local function name_of(review, key) return shown(type(review) == "table" and rawget(review, key), 80) end
+local function name_of(review, key)
+  return shown(type(review) == "table" and rawget(review, key), 80)
+end
 
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
@@ -175,8 +185,8 @@ local function read(reviews, opts)
     for i = 1, #list do
       if list[i] ~= null then
         local finding = findings.normalise(list[i], {
-          id = format("%s#%d", label, i), lens = lens, label = label, runner = runner, root = opts.root,
-          known = opts.known,
+          id = format("%s#%d", label, i), lens = lens, label = label, runner = runner,
+          root = opts.root, known = opts.known,
         })
         items[#items + 1] = { finding = finding, review = number, order = 0 }
       end
@@ -191,7 +201,8 @@ local function check_place(item, known, lengths)
   if finding.status ~= "open" or not finding.file or not known then return end
   if not known[finding.file] then
     finding.status, finding.reason = "unverified", "there is no such file in what was reviewed"
-  elseif lengths and finding.line and lengths[finding.file] and finding.line > lengths[finding.file] then
+  elseif lengths and finding.line and lengths[finding.file]
+      and finding.line > lengths[finding.file] then
     finding.status = "unverified"
     finding.reason = format("the file has only %d lines", lengths[finding.file])
   end
@@ -201,7 +212,8 @@ local function prepare(items, opts)
   for _, item in ipairs(items) do
     local finding = item.finding
     check_place(item, opts.known, opts.lengths)
-    item.file, item.line, item.rule = finding.file, finding.file and finding.line or nil, finding.rule
+    item.file, item.line, item.rule = finding.file, finding.file and finding.line or nil,
+      finding.rule
     item.tokens, item.set = M.tokens(finding.claim)
     item.text = concat(item.tokens, " ")
     if item.text == "" then item.text = lower(finding.claim) end
@@ -273,7 +285,8 @@ end
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
-    local independent = item.review ~= speaker.review and not (item.rule and item.rule == speaker.rule)
+    local independent = item.review ~= speaker.review
+      and not (item.rule and item.rule == speaker.rule)
     local label = label_of(item)
     if independent and not seen[label .. "\0" .. item.review] then
       seen[label .. "\0" .. item.review] = true
@@ -304,16 +317,17 @@ end
 local function record_of(item)
   local finding = item.finding
   return {
-    id = finding.id, file = finding.file or null, line = finding.line or null, severity = finding.severity,
-    lens = finding.lens, runner = finding.runner or null, rule = finding.rule, claim = finding.claim,
-    evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence, status = finding.status,
-    reason = finding.reason,
+    id = finding.id, file = finding.file or null, line = finding.line or null,
+    severity = finding.severity, lens = finding.lens, runner = finding.runner or null,
+    rule = finding.rule, claim = finding.claim, evidence = finding.evidence, fix = finding.fix,
+    confidence = finding.confidence, status = finding.status, reason = finding.reason,
   }
 end
 
 local function why_same(item, speaker)
   local apart = item.line and speaker.line and math.abs(item.line - speaker.line)
-  local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart) or "the same place"
+  local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart)
+    or "the same place"
   return format("the same as %s: %s, %s", speaker.finding.id, place,
     item.text == speaker.text and "the same claim" or "in like words")
 end
@@ -398,7 +412,9 @@ function M.lost(item)
   }
 end
 
-local function count_text(number, one, many) return format("%d %s", number, number == 1 and one or many) end
+local function count_text(number, one, many)
+  return format("%d %s", number, number == 1 and one or many)
+end
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
@@ -444,7 +460,8 @@ function M.next_action(result, succeeded)
     return format("Nothing here has to stop the change; look through %s, from %s.",
       count_text(#result.findings, "small finding", "small findings"), findings.place(first))
   elseif #result.unverified > 0 then
-    return format("Check %s by hand.", count_text(#result.unverified, "unverified finding", "unverified findings"))
+    return format("Check %s by hand.",
+      count_text(#result.unverified, "unverified finding", "unverified findings"))
   end
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
 end
@@ -495,8 +512,8 @@ end
 ---@param opts moonlet.merge.Options?
 ---@return moonlet.merge.Result
 function M.findings(reviews, opts)
-  opts = require("moonlet.record").check(opts or {}, { lost = "list", root = "string", known = "table",
-    lengths = "table" }, "merge.findings")
+  opts = require("moonlet.record").check(opts or {},
+    { lost = "list", root = "string", known = "table", lengths = "table" }, "merge.findings")
   if type(reviews) ~= "table" then
     error({ kind = "invalid", message = "merge.findings needs a list of reviews" }, 0)
   end
@@ -507,8 +524,9 @@ function M.findings(reviews, opts)
   local open, index = merge_status(by_status.open)
   dispute(index, by_status.refuted)
   local result = {
-    findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
-    unsupported = merge_status(by_status.unsupported), unjudged = unjudged(items), lost = {},
+    findings = open, unverified = merge_status(by_status.unverified),
+    refuted = merge_status(by_status.refuted), unsupported = merge_status(by_status.unsupported),
+    unjudged = unjudged(items), lost = {},
   }
   for i, item in ipairs(opts.lost or {}) do result.lost[i] = M.lost(item) end
   for _, name in ipairs { "findings", "unverified", "refuted", "unsupported" } do

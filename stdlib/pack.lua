@@ -19,7 +19,8 @@ local parts = {
   { "goal", "Goal", { "goal", "goals" } },
   { "non_goals", "Not wanted", { "non_goals", "non_goal", "not_wanted", "out_of_scope" } },
   { "constraints", "Constraints", { "constraints", "constraint" } },
-  { "pointers", "Where to look", { "pointers", "pointer", "where_to_look", "references", "key_files" } },
+  { "pointers", "Where to look", { "pointers", "pointer", "where_to_look", "references",
+    "key_files" } },
   { "decisions", "Decided already", { "decisions", "prior_decisions", "decided_already" } },
   { "success", "Done when", { "success", "success_check", "success_criteria", "done_when" } },
 }
@@ -105,7 +106,8 @@ end
 function M.parse(text, origin)
   if type(text) ~= "string" then
     core.lost.refuse(text)
-    record.refuse("m.pack.parse needs the text of a pack", 'm.pack.read(ctx, "pack.md") reads a file')
+    record.refuse("m.pack.parse needs the text of a pack",
+      'm.pack.read(ctx, "pack.md") reads a file')
   end
   origin = origin or "the pack"
   local found, lines, number, names = {}, nil, 0, {}
@@ -115,14 +117,16 @@ function M.parse(text, origin)
     local marks, heading = line:match "^(#+)%s+(.-)%s*#*$"
     local name = heading and name_of(heading)
     if name and found[name] then
-      record.refuse(format("%s, line %d: '%s' comes twice", origin, number, core.text.printable(heading, 60)),
-        "keep one section of it", format("%s:%d", origin, number))
+      record.refuse(format("%s, line %d: '%s' comes twice", origin, number,
+        core.text.printable(heading, 60)), "keep one section of it",
+        format("%s:%d", origin, number))
     elseif name then
       lines = {}
       found[name] = lines
     elseif heading and (lines or marks ~= "#") then
       record.refuse(format("%s, line %d: '%s' is not a part of a pack", origin, number,
-        core.text.printable(heading, 60)), record.suggest(heading:lower(), names), format("%s:%d", origin, number))
+        core.text.printable(heading, 60)), record.suggest(heading:lower(), names),
+        format("%s:%d", origin, number))
     elseif lines then
       lines[#lines + 1] = line
     end
@@ -160,10 +164,13 @@ end
 ---@return table<string, moonlet.Arg>
 function M.args(more)
   local arg = require "moonlet.arg"
-  local help = { goal = "what a good result is", non_goals = "what not to do", constraints = "the limits that a "
+  local help = { goal = "what a good result is", non_goals = "what not to do",
+    constraints = "the limits that a "
     .. "result must respect",
-    pointers = "where to look", decisions = "what was decided before, and why", success = "how we know it is done" }
-  local args = { pack = arg.path { default = "", exists = true, help = "a Markdown file with the context pack" } }
+    pointers = "where to look", decisions = "what was decided before, and why",
+    success = "how we know it is done" }
+  local args = { pack = arg.path { default = "", exists = true,
+    help = "a Markdown file with the context pack" } }
   for _, part in ipairs(parts) do
     args[part[1]] = (part[1] == "goal" and arg.string or arg.list) {
       default = part[1] == "goal" and "" or {}, help = help[part[1]] }

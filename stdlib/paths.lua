@@ -3,7 +3,8 @@
 
 local data = require "moonlet.paths.data"
 
-local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
+local find, gsub, lower, match, sub = string.find, string.gsub, string.lower,
+  string.match, string.sub
 
 ---@class moonlet.paths
 local M = {}
@@ -80,14 +81,16 @@ end
 -- Reports whether the file name follows a naming convention for tests.
 local function is_test(low, name)
   if find(low, "^test[_.-]") or find(low, "[_.-]tests?%.[%w]+$") or find(low, "[_.-]spec%.[%w]+$")
-    or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py" or find(low, "[_.-]cy%.[jt]sx?$") then
+    or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py"
+      or find(low, "[_.-]cy%.[jt]sx?$") then
     return true
   end
   return find(name, "%l%d*Tests?%.%a+$") ~= nil or find(name, "^Test%u.*%.%a+$") ~= nil
 end
 
 local function read_by_tools(low)
-  return data.not_docs[low] and low ~= "cmakelists.txt" or find(low, "^requirements[%w_.-]*%.txt$") ~= nil
+  return data.not_docs[low] and low ~= "cmakelists.txt"
+    or find(low, "^requirements[%w_.-]*%.txt$") ~= nil
     or find(low, "^constraints[%w_.-]*%.txt$") ~= nil
 end
 
@@ -120,8 +123,10 @@ function M.describe(path, cache)
   local d = { path = path, dir = dir, name = name, stem = stem, ext = ext }
   d.fixture = folder.fixture
   d.test = folder.test or folder.fixture or is_test(low, name)
-  d.generated = folder.vendor or find(low, "%.min%.[jc]ss?$") ~= nil or ext == "map" or ext == "snap"
-    or find(low, "[._]pb%.[%w]+$") ~= nil or find(low, "_pb2%.py$") ~= nil or find(low, "%.generated%.") ~= nil
+  d.generated = folder.vendor or find(low, "%.min%.[jc]ss?$") ~= nil or ext == "map"
+    or ext == "snap"
+    or find(low, "[._]pb%.[%w]+$") ~= nil or find(low, "_pb2%.py$") ~= nil
+      or find(low, "%.generated%.") ~= nil
   d.in_docs = folder.docs
   local docker = find(low, "^dockerfile") or find(low, "^containerfile") or ext == "dockerfile"
   if data.locks[low] then

@@ -40,25 +40,26 @@ local M = {}
 ---@class moonlet.Preset : moonlet.PresetSpec
 
 local fields = {
-  name = "string!", summary = "string!", args = "table", needs = "table", budget = "table", prompt_tokens = "integer",
-  check = "callable", run = "callable!", offline = "callable",
+  name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
+  prompt_tokens = "integer", check = "callable", run = "callable!", offline = "callable",
   runner = "string", private_inputs = "boolean", task_type = "string",
 }
 local needs_fields = {
-  programs = "list", repository = "boolean", agents = "boolean|table", read = "list", write = "list",
-  env = "list", presets = "list", optional = "list", host = "list",
+  programs = "list", repository = "boolean", agents = "boolean|table", read = "list",
+  write = "list", env = "list", presets = "list", optional = "list", host = "list",
 }
 local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
 }
 local arg_types = {
-  string = true, integer = true, number = true, boolean = true, list = true, duration = true, path = true,
-  paths = true, target = true, checks = true,
+  string = true, integer = true, number = true, boolean = true, list = true, duration = true,
+  path = true, paths = true, target = true, checks = true,
 }
 
 --- `moonlet run` has subcommands with these names, so a preset must not use them.
 local commands = {}
-for _, name in ipairs { "list", "show", "resume", "wait", "cancel", "verify", "tree", "diff", "log", "attach", "replay",
+for _, name in ipairs { "list", "show", "resume", "wait", "cancel", "verify", "tree", "diff", "log",
+    "attach", "replay",
   "queue", "start-ready", "prune", "export", "last" } do commands[name] = true end
 
 local declared = setmetatable({}, { __mode = "k" })
@@ -77,7 +78,8 @@ local function check_args(args, name)
     end
     if arg.positional and (positional or arg.type == "boolean") then
       record.refuse(positional
-        and ("preset %s: the arguments '%s' and '%s' are both positional"):format(name, positional, key)
+        and ("preset %s: the arguments '%s' and '%s' are both positional"):format(name,
+          positional, key)
         or ("preset %s: the switch '%s' cannot be positional"):format(name, key),
         "one argument with a value may be given without its name")
     end
@@ -121,7 +123,9 @@ function M.preset(spec)
   record.check(preset.needs, needs_fields, "needs")
   for name, items in pairs(preset.needs) do
     for _, item in ipairs(type(items) == "table" and items or {}) do
-      if type(item) ~= "string" then record.refuse(("needs.%s must be a list of texts"):format(name)) end
+      if type(item) ~= "string" then
+        record.refuse(("needs.%s must be a list of texts"):format(name))
+      end
     end
   end
   record.check(preset.budget, budget_fields, "budget")

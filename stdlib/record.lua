@@ -89,7 +89,8 @@ for name, others in pairs {
   web_search = "web search", summary = "description help",
   args = "arguments params inputs parameters", needs = "permissions grants allow",
   run = "main handler", choices = "enum options", default = "default_value", left = "remaining",
-  exec = "shell sh system popen", used = "spent", usd = "money cost dollars", wall = "time", agents = "calls",
+  exec = "shell sh system popen", used = "spent", usd = "money cost dollars", wall = "time",
+  agents = "calls",
 } do
   for other in others:gmatch "%S+" do synonyms[other] = name end
 end
@@ -197,7 +198,8 @@ function M.fault(value, path, depth)
   local kind = type(value)
   if kind == "function" or kind == "thread" then return ("%s is a %s"):format(path, kind) end
   if kind == "number" and (value ~= value or value == -math.huge) then
-    return ("%s is %s, which JSON cannot hold"):format(path, value ~= value and "NaN" or "-infinity")
+    return ("%s is %s, which JSON cannot hold"):format(path,
+      value ~= value and "NaN" or "-infinity")
   end
   if kind ~= "table" then return nil end
   if depth > 100 then
@@ -208,7 +210,8 @@ function M.fault(value, path, depth)
   local listed = #value > 0
   for key, item in pairs(value) do
     if math.type(key) ~= "integer" and listed then
-      return ("%s is a list, and has the field '%s' too"):format(path, core.text.printable(tostring(key), 60))
+      return ("%s is a list, and has the field '%s' too"):format(path,
+        core.text.printable(tostring(key), 60))
     end
     if type(key) ~= "string" and math.type(key) ~= "integer" then
       return ("%s has a key that is a %s"):format(path, type(key))
@@ -259,17 +262,20 @@ function M.check(value, fields, what)
   if type(value) ~= "table" then
     core.lost.refuse(value)
     error(M.invalid(("%s takes one table, not %s"):format(what, with_article(type(value))),
-      ("write %s { %s }"):format(what:find "^[%w_.:]+$" and what or "it as", first_field(fields))), 0)
+      ("write %s { %s }"):format(what:find "^[%w_.:]+$" and what or "it as", first_field(fields))),
+      0)
   end
   for key, given in pairs(value) do
     local wanted = fields[key]
     if not wanted then
-      error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)), M.hint(tostring(key), fields)), 0)
+      error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)),
+        M.hint(tostring(key), fields)), 0)
     end
     if not fits(wish_of(wanted), given) then
       core.lost.refuse(given)
-      error(M.invalid(("%s.%s must be %s, not %s"):format(what, key, expected(wanted), with_article(type_name(given))),
-        type(given) == "string" and wanted:find "^list" and ("write %s = { %q }"):format(key, given) or nil), 0)
+      error(M.invalid(("%s.%s must be %s, not %s"):format(what, key, expected(wanted),
+        with_article(type_name(given))), type(given) == "string" and wanted:find "^list"
+          and ("write %s = { %q }"):format(key, given) or nil), 0)
     end
   end
   for name, wanted in pairs(fields) do

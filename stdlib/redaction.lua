@@ -35,7 +35,9 @@ local function joined(hits)
   for _, hit in ipairs(hits) do
     local last = result[#result]
     if last and hit.from <= last.to then
-      if hit.class == "secret" and last.class ~= "secret" then last.class, last.kind = "secret", hit.kind end
+      if hit.class == "secret" and last.class ~= "secret" then
+        last.class, last.kind = "secret", hit.kind
+      end
       if hit.to > last.to then last.to = hit.to end
     else
       result[#result + 1] = hit

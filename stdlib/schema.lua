@@ -71,7 +71,8 @@ local object_fields = { description = "string", open = "boolean" }
 ---@return moonlet.Schema schema
 function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
-    record.refuse("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }")
+    record.refuse("m.schema.object needs its fields by name",
+      "m.schema.object { file = m.schema.string() }")
   end
   local schema = build("object", { type = "object" }, options, object_fields, {})
   local properties, required, all_built = {}, array {}, true
@@ -118,7 +119,8 @@ end
 ---@return moonlet.Schema schema
 function M.string(options)
   return build("string", { type = "string" }, options,
-    { description = "string", min = "integer", max = "integer", pattern = "string", format = "string" },
+    { description = "string", min = "integer", max = "integer", pattern = "string",
+      format = "string" },
     { min = "minLength", max = "maxLength" })
 end
 
@@ -132,7 +134,9 @@ local number_words = { min = "minimum", max = "maximum" }
 --- ```
 ---@param options moonlet.NumberOptions?
 ---@return moonlet.Schema schema
-function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
+function M.integer(options)
+  return build("integer", { type = "integer" }, options, number_fields, number_words)
+end
 
 --- Returns the schema of a number.
 --- Errors: `invalid` an unknown option, or one of a wrong type.
@@ -141,7 +145,9 @@ function M.integer(options) return build("integer", { type = "integer" }, option
 --- ```
 ---@param options moonlet.NumberOptions?
 ---@return moonlet.Schema schema
-function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
+function M.number(options)
+  return build("number", { type = "number" }, options, number_fields, number_words)
+end
 
 --- Returns the schema of true or false.
 --- Errors: `invalid` an unknown option, or one of a wrong type.
@@ -150,7 +156,9 @@ function M.number(options) return build("number", { type = "number" }, options, 
 --- ```
 ---@param options moonlet.SchemaOptions?
 ---@return moonlet.Schema schema
-function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
+function M.boolean(options)
+  return build("boolean", { type = "boolean" }, options, { description = "string" }, {})
+end
 
 --- Returns the schema of an enumeration.
 --- Errors: `invalid` an argument that is not a list of values.
@@ -164,7 +172,8 @@ function M.enum(values, options)
   if type(values) ~= "table" or #values == 0 or record.hole(values) then
     record.refuse("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }')
   end
-  return build("enum", { enum = array { table.unpack(values) } }, options, { description = "string" }, {})
+  return build("enum", { enum = array { table.unpack(values) } }, options,
+    { description = "string" }, {})
 end
 
 --- Marks a field as optional. A null in the answer counts as absent.
@@ -194,6 +203,8 @@ end
 --- ```
 ---@param options moonlet.SchemaOptions?
 ---@return moonlet.Schema schema
-function M.any(options) return build("any", { [check.any_mark] = true }, options, { description = "string" }, {}) end
+function M.any(options)
+  return build("any", { [check.any_mark] = true }, options, { description = "string" }, {})
+end
 
 return M

@@ -20,18 +20,22 @@ local M = {}
 ---@field to integer     last byte
 ---@field kind string    kind of the secret in words, such as "AWS access key"
 
-local SAMPLE = { example = true, sample = true, template = true, dist = true, tmpl = true, defaults = true,
-  default = true, schema = true, md = true, ["in"] = true, j2 = true, erb = true, tpl = true }
+local SAMPLE = { example = true, sample = true, template = true, dist = true, tmpl = true,
+  defaults = true, default = true, schema = true, md = true, ["in"] = true, j2 = true, erb = true,
+  tpl = true }
 
 local SURE = {
-  [".netrc"] = "machine logins", ["_netrc"] = "machine logins", [".git-credentials"] = "git passwords",
-  [".pgpass"] = "database passwords", [".my.cnf"] = "database passwords", [".htpasswd"] = "web passwords",
-  [".pypirc"] = "package registry login", [".dockercfg"] = "registry login", ["id_rsa"] = "a private key",
-  ["id_dsa"] = "a private key", ["id_ecdsa"] = "a private key", ["id_ed25519"] = "a private key",
-  ["master.key"] = "a master key", ["kubeconfig"] = "cluster credentials",
+  [".netrc"] = "machine logins", ["_netrc"] = "machine logins",
+  [".git-credentials"] = "git passwords", [".pgpass"] = "database passwords",
+  [".my.cnf"] = "database passwords", [".htpasswd"] = "web passwords",
+  [".pypirc"] = "package registry login", [".dockercfg"] = "registry login",
+  ["id_rsa"] = "a private key", ["id_dsa"] = "a private key", ["id_ecdsa"] = "a private key",
+  ["id_ed25519"] = "a private key", ["master.key"] = "a master key",
+  ["kubeconfig"] = "cluster credentials",
   ["terraform.tfstate"] = "infrastructure state with secrets", [".vault-token"] = "a vault token",
   ["client_secret.json"] = "client credentials", ["credentials.json"] = "credentials",
-  [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
+  [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials",
+  [".boto"] = "cloud credentials",
 }
 
 -- A file with one of these names contains secrets if it is in the given folder.
@@ -42,8 +46,9 @@ local SURE_HOME = {
 }
 
 local SURE_END = {
-  p12 = "a key store", pfx = "a key store", jks = "a key store", keystore = "a key store", kdbx = "a password store",
-  ppk = "a private key", ovpn = "VPN credentials", tfstate = "infrastructure state with secrets",
+  p12 = "a key store", pfx = "a key store", jks = "a key store", keystore = "a key store",
+  kdbx = "a password store", ppk = "a private key", ovpn = "VPN credentials",
+  tfstate = "infrastructure state with secrets",
 }
 
 local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, der = true }
@@ -62,16 +67,21 @@ function M.name(path)
   if home and SURE_HOME[home] then return SURE_HOME[home] end
   if name == ".env" or find(name, "^%.env%.") or find(name, "^[%w_-]+%.env$") then
     local last = match(name, "%.([%w]+)$")
-    if SAMPLE[last] or find(name, "example", 1, true) or find(name, "sample", 1, true) then return nil end
+    if SAMPLE[last] or find(name, "example", 1, true) or find(name, "sample", 1, true) then
+      return nil
+    end
     return "an environment file"
   end
   local stem, last = match(name, "^(.*)%.([%w]+)$")
   if not last or SAMPLE[last] then return nil end
   if SURE_END[last] then return SURE_END[last] end
-  if last == "tfvars" and not SAMPLE[match(stem, "%.?([%w]+)$") or ""] then return "infrastructure variables", true end
+  if last == "tfvars" and not SAMPLE[match(stem, "%.?([%w]+)$") or ""] then
+    return "infrastructure variables", true
+  end
   if MAYBE_END[last] then return "a key or certificate", true end
   if find(stem, "^service[-_]account") and last == "json" then return "a service account key" end
-  if (stem == "secrets" or stem == "secret") and (find(last, "^ya?ml$") or last == "json" or last == "toml") then
+  if (stem == "secrets" or stem == "secret")
+      and (find(last, "^ya?ml$") or last == "json" or last == "toml") then
     return "a file of secrets", true
   end
   return nil
@@ -99,10 +109,11 @@ function M.entropy(text)
 end
 
 local PLACEHOLDERS = {
-  "example", "sample", "placeholder", "changeme", "change_me", "change-me", "replace", "redacted", "dummy", "fake",
-  "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
-  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
-  "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
+  "example", "sample", "placeholder", "changeme", "change_me", "change-me", "replace", "redacted",
+  "dummy", "fake", "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****",
+  "....", "<", "${", "{{", "$(", "%(", "%{", "#{", "not_a_", "not-a-", "notreal", "not-real",
+  "insert", "todo", "lorem", "process.env", "os.environ", "getenv", "secrets.", "vars.",
+  "env.", "config.", "settings.",
   -- Every installation of Azure's storage emulator has this key, so the key is not a secret.
   "eby8vdm02x",
 }
@@ -144,9 +155,9 @@ end
 
 -- Lists the lower-case names to which code and config files assign secrets.
 local KEYS = {
-  "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
-  "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
-  "account_key",
+  "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token",
+  "access_key", "accesskey", "private_key", "credential", "_pwd", "authorization", "signing_key",
+  "encryption_key", "accountkey", "account_key",
 }
 
 local function add(hits, from, to, kind)
@@ -179,11 +190,13 @@ local function known_forms(text, hits, context)
     local lead, pattern, kind, entropy, least, most = table.unpack(form)
     if pattern and (context == "code" or lead ~= "eyJ") then
       each(text, lead, hits, function(from)
-        local value = (from == 1 or not find(text, "^[%w_]", from - 1)) and match(sub(text, from, from + most), pattern)
+        local value = (from == 1 or not find(text, "^[%w_]", from - 1))
+          and match(sub(text, from, from + most), pattern)
         local size = value and #value or 0
         if size >= least and size <= most and not find(text, "^[%w_]", from + size)
           and not blank(form.last and match(value, "[^/]*$") or value, context)
-          and M.entropy(sub(value, #lead + 1)) >= entropy and (not form.long_run or has_long_run(value)) then
+          and M.entropy(sub(value, #lead + 1)) >= entropy
+            and (not form.long_run or has_long_run(value)) then
           add(hits, from, from + size - 1, kind)
           return from + size - 1
         end
@@ -195,13 +208,15 @@ end
 -- Returns the text after the BEGIN line of a private key, where the key's data is expected.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
-  local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
+  local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)")
+    or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
   return body or ""
 end
 
 local function private_keys(text, hits)
   each(text, "-----BEGIN ", hits, function(at)
-    local head = match(sub(text, at, at + 80), "^%-%-%-%-%-BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
+    local head = match(sub(text, at, at + 80),
+      "^%-%-%-%-%-BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
     if not head then return nil end
     local after = at + #head
     local line_end = find(text, "\n", after, true) or #text + 1
@@ -212,8 +227,10 @@ local function private_keys(text, hits)
     local inline = find(tail, "^\\n[%w+/=]") ~= nil
     local random = #body >= 40 and M.entropy(body) > 3
     if (inline and #body >= 16) or random or (alone and #body >= 4 and not blank(body, "code")) then
-      local _, size = find(sub(text, after, after + 16384), "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
-      local to = size and after + size - 1 or inline and line_end - 1 or math.min(#text, after + 4096)
+      local _, size = find(sub(text, after, after + 16384),
+        "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
+      local to = size and after + size - 1 or inline and line_end - 1
+        or math.min(#text, after + 4096)
       add(hits, at, to, "private key")
       return to
     end
@@ -241,11 +258,13 @@ local function looks_random(value, least_size, least_entropy, context)
   if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") then return false end
   -- AWS secret keys have 40 characters: letters, digits, "+" and "/".
   -- The published example key is also reported, except in documents.
-  local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
+  local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$")
+    and find(value, "[+/]")
   if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
   -- URLs, paths, versions and dotted names are not passwords.
-  if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
+  if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]")
+      or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
     return false
   end
   return M.entropy(value) >= least_entropy
@@ -298,39 +317,50 @@ local function key_hits(text, low, key, hits, opts)
     -- Hexadecimal digits have less entropy per character, so lower the threshold for a key.
     if docs and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
     if looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
-      add(hits, from, from + #value - 1, header and "authorization header" or password and "hard-coded password"
+      add(hits, from, from + #value - 1,
+        header and "authorization header" or password and "hard-coded password"
         or "hard-coded secret")
     end
   end)
 end
 
-local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key = true, digest = true }
-local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
-  mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
+local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key = true,
+  digest = true }
+local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true,
+  mysql = true, redis = true, mongo = true, mongodb = true, rabbitmq = true, database = true,
+  host = true, hostname = true, ["0.0.0.0"] = true }
 
 -- Adds the passwords and tokens of logins in command lines, headers and URLs to `hits`.
 local function logins(text, low, hits, opts)
   local docs = opts.context == "docs"
   each(low, "authorization", hits, function(_, to)
-    local lead, value = match(sub(text, to + 1, to + 601), "^([\"']?%s*[:=,]%s*[\"'`]?%a+%s+)([^%s\"'`,;\\]+)")
+    local lead, value = match(sub(text, to + 1, to + 601),
+      "^([\"']?%s*[:=,]%s*[\"'`]?%a+%s+)([^%s\"'`,;\\]+)")
     if value and SCHEMES[match(lower(lead), "(%a+)%s+$")] and not find(value, "$", 1, true)
-      and looks_random(value, docs and 20 or 12, docs and 3.4 or 2.9, opts.context) and not identifier(value) then
+      and looks_random(value, docs and 20 or 12, docs and 3.4 or 2.9, opts.context)
+        and not identifier(value) then
       add(hits, to + 1 + #lead, to + #lead + #value, "authorization header")
     end
   end)
   for _, option in ipairs { "-u", "--user" } do
     each(text, option, hits, function(at)
-      local lead, pass = match(sub(text, at, at + 300), "^(%-%-?%l+[ =]?%s*[\"']?[%w._@+-]+:)([^%s\"'`\\]+)")
-      if pass and find(sub(text, math.max(1, at - 1), at - 1), "^[%s\"'+-]?$") and not find(pass, "^[$%%]")
-        and looks_random(pass, docs and 12 or 8, docs and 3 or 2.5, opts.context) and not identifier(pass, true) then
+      local lead, pass = match(sub(text, at, at + 300),
+        "^(%-%-?%l+[ =]?%s*[\"']?[%w._@+-]+:)([^%s\"'`\\]+)")
+      if pass and find(sub(text, math.max(1, at - 1), at - 1), "^[%s\"'+-]?$")
+          and not find(pass, "^[$%%]")
+        and looks_random(pass, docs and 12 or 8, docs and 3 or 2.5, opts.context)
+          and not identifier(pass, true) then
         add(hits, at + #lead, at + #lead + #pass - 1, "password on a command line")
       end
     end)
   end
   each(text, "://", hits, function(at)
-    local user, pass, host = match(sub(text, at, at + 300), "^://([%w._%%-]*):([^%s@/:\"'`<>{}$]+)@([%w.-]+)")
-    if pass and #pass >= 6 and pass ~= user and not LOCAL_HOSTS[lower(host)] and not M.placeholder(pass)
-      and not find(host, "example") and not find(lower(pass), "^pass") and M.entropy(pass) >= 2.2 then
+    local user, pass, host = match(sub(text, at, at + 300),
+      "^://([%w._%%-]*):([^%s@/:\"'`<>{}$]+)@([%w.-]+)")
+    if pass and #pass >= 6 and pass ~= user and not LOCAL_HOSTS[lower(host)]
+        and not M.placeholder(pass)
+      and not find(host, "example") and not find(lower(pass), "^pass")
+        and M.entropy(pass) >= 2.2 then
       add(hits, at + #user + 4, at + #user + 3 + #pass, "password in a URL")
     end
   end)

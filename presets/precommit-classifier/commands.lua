@@ -137,7 +137,8 @@ local function from_targets(s, dir, kind)
   -- Prefer a makefile in a parent folder that calls make in this folder, because its
   -- check includes this one.
   local up, outer = climb(parent_of(at), function(folder) return s.first(folder, files) end)
-  local is_entered = up and enters(s.text(join(up, outer)) or "", up == "" and at or at:sub(#up + 2))
+  local is_entered = up and enters(s.text(join(up, outer)) or "",
+    up == "" and at or at:sub(#up + 2))
   return is_entered and from_targets(s, up, kind) or s.emit(kind, program .. name, at)
 end
 

@@ -124,7 +124,8 @@ local function report(ctx, result, facts)
   local t = facts.totals
   add("\n## Seen\n- branch %s\n- %s: %d staged, %d unstaged, %d untracked; +%d -%d lines",
     facts.branch and inline(m.git.show_path(facts.branch)) or "none (detached HEAD)",
-    t.files == 1 and "1 file" or t.files .. " files", t.staged, t.unstaged, t.untracked, t.added, t.deleted)
+    t.files == 1 and "1 file" or t.files .. " files", t.staged, t.unstaged, t.untracked,
+    t.added, t.deleted)
   for _, note in ipairs(facts.notes) do add("- %s", inline(note)) end
   add "\nThe classifier itself stages, commits, pushes and installs nothing."
   ctx:write("findings.md", table.concat(lines, "\n") .. "\n")

@@ -188,7 +188,8 @@ return m.preset {
       edits = paths_of(ctx, args, edits_in_words(args, task)) }
     result.answer = answer_of(ctx, args, reply, before)
     if args.edits and #reply.files_changed == 0 then
-      table.insert(result.checks, { kind = "edits", text = "--edits was given, and no file changed: "
+      table.insert(result.checks,
+        { kind = "edits", text = "--edits was given, and no file changed: "
         .. "an agent can only read without --sandbox workspace-write --allow write=." })
     end
     report(ctx, result, ("# Answer\n\n%s\n\nIt is an agent's answer; nothing in it was checked.")

@@ -5,8 +5,8 @@ local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 
-local byte, find, format, gmatch, match, sub = string.byte, string.find, string.format, string.gmatch, string.match,
-  string.sub
+local byte, find, format, gmatch, match, sub = string.byte, string.find, string.format,
+  string.gmatch, string.match, string.sub
 local concat = table.concat
 
 local M = {}
@@ -18,7 +18,8 @@ local function locate(chunk, offsets)
     local stop = find(chunk, "\n", pos, true) or #chunk + 1
     local mark = byte(chunk, pos)
     if mark == 64 and (not line or find(chunk, "^@@ %-", pos)) then
-      line = tonumber(match(sub(chunk, pos, math.min(stop, pos + 80)), "^@@ %-[%d,]+ %+(%d+)")) or line
+      line = tonumber(match(sub(chunk, pos, math.min(stop, pos + 80)), "^@@ %-[%d,]+ %+(%d+)"))
+        or line
     else
       while i <= #offsets and offsets[i] <= stop do
         found[i] = { mark = string.char(mark or 32), line = line }
@@ -33,8 +34,10 @@ end
 
 local function scan_options(path)
   local d = paths.describe(path)
-  local context = d.kind == "docs" and "docs" or d.test and "test" or d.generated and "generated" or "code"
-  return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
+  local context = d.kind == "docs" and "docs" or d.test and "test"
+    or d.generated and "generated" or "code"
+  return { context = context,
+    loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
 -- Returns the secrets in added lines, and with `cleaned` also those that were redacted earlier.
@@ -42,7 +45,9 @@ local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end
   if cleaned then
-    for at, kind in gmatch(chunk, "()%[redacted: ([^%]\n]+)%]") do all[#all + 1] = { from = at, kind = kind } end
+    for at, kind in gmatch(chunk, "()%[redacted: ([^%]\n]+)%]") do
+      all[#all + 1] = { from = at, kind = kind }
+    end
     table.sort(all, function(a, b) return a.from < b.from end)
   end
   local offsets, list = {}, {}
@@ -67,7 +72,9 @@ end
 ---@return table[] secrets  {kind, line} of each secret in an added line
 ---@return boolean? cut    true if the whole diff was withheld for too many suspected secrets
 function M.chunk(path, chunk, cleaned)
-  if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then return chunk, {} end
+  if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then
+    return chunk, {}
+  end
   local hits, all, why = judge(path, chunk)
   local list = added(chunk, hits, cleaned)
   if why then
@@ -100,7 +107,9 @@ end
 ---@param path string?  path of the file that the text comes from
 function M.text(text, path)
   if path then return M.file(path, text) end
-  if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
+  if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then
+    return M.diff(text)
+  end
   local hits, all = secrets.scan(text)
   if not all then return "[withheld: too much that looks like secrets]\n" end
   return secrets.redact(text, hits)

@@ -4,8 +4,8 @@
 
 local findings = require "moonlet.findings"
 
-local find, format, gsub, match, rep, sub = string.find, string.format, string.gsub, string.match, string.rep,
-  string.sub
+local find, format, gsub, match, rep, sub = string.find, string.format, string.gsub,
+  string.match, string.rep, string.sub
 local concat = table.concat
 
 local M = {}
@@ -23,7 +23,8 @@ end
 -- An underscore inside a name is literal in Markdown. Elsewhere it could start emphasis.
 local function escape_underscores(text)
   return (gsub(text, "()_", function(at)
-    local inside = find(sub(text, at - 1, at - 1), "[%w_]") and find(sub(text, at + 1, at + 1), "[%w_]") and at > 1
+    local inside = find(sub(text, at - 1, at - 1), "[%w_]")
+      and find(sub(text, at + 1, at + 1), "[%w_]") and at > 1
     return inside and "_" or "\\_"
   end))
 end
@@ -47,7 +48,9 @@ local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%
 local function next_path(text, pos)
   for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
     word = match(word, "^(.-)%.*$")
-    if find(word, "[/.]") and escape_underscores(word) ~= word then return from, from + #word, word end
+    if find(word, "[/.]") and escape_underscores(word) ~= word then
+      return from, from + #word, word
+    end
   end
 end
 
@@ -56,7 +59,9 @@ local function next_code(text, pos)
   local best_from, best_to, best = next_path(text, pos)
   for _, shape in ipairs(CODE) do
     local from, code, to = match(text, shape, pos)
-    if from and (not best_from or from < best_from) then best_from, best_to, best = from, to, code end
+    if from and (not best_from or from < best_from) then
+      best_from, best_to, best = from, to, code
+    end
   end
   return best_from, best_to, best
 end
@@ -123,9 +128,12 @@ local function about(finding, several)
   for _, name in ipairs(finding.corroborated_by or {}) do
     notes[#notes + 1] = M.inline(several and name or gsub(name, "%s*%b()$", ""), 100)
   end
-  local line = concat(notes, ", ") .. format("; %d %% sure", math.floor((finding.confidence or 0) * 100 + 0.5))
+  local line = concat(notes, ", ") .. format("; %d %% sure",
+    math.floor((finding.confidence or 0) * 100 + 0.5))
   local disputes = given(finding.disputed_by)
-  if disputes and #disputes > 0 then line = line .. "; disputed by " .. M.inline(concat(disputes, ", "), 200) end
+  if disputes and #disputes > 0 then
+    line = line .. "; disputed by " .. M.inline(concat(disputes, ", "), 200)
+  end
   if given(finding.reason) then line = line .. "; " .. M.inline(finding.reason, 400) end
   return line
 end
@@ -147,7 +155,8 @@ local function tell(say, lead, finding, several)
 end
 
 local function mention(say, number, finding)
-  say(format("%d. %s %s: %s", number, finding.severity, place_of(finding), M.inline(finding.claim, 160)))
+  say(format("%d. %s %s: %s", number, finding.severity, place_of(finding),
+    M.inline(finding.claim, 160)))
 end
 
 local function counts_of(list)
@@ -159,7 +168,9 @@ local function counts_of(list)
   return concat(parts, ", ")
 end
 
-local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
+local function plural(number, one)
+  return format("%d %s%s", number, one, number == 1 and "" or "s")
+end
 
 -- Reports whether the page names runners, because the findings come from several.
 local function several_runners(lists)
@@ -178,7 +189,8 @@ local function lost_reviews(say, lost)
   if #lost == 0 then return end
   say(format("## Lost: %s\n", plural(#lost, "review")))
   for _, item in ipairs(lost) do
-    say(format("- %s: %s", M.inline(item.review or "a review", 80), M.inline(item.message or "", 400)))
+    say(format("- %s: %s", M.inline(item.review or "a review", 80),
+      M.inline(item.message or "", 400)))
   end
   say ""
 end
@@ -226,7 +238,8 @@ function M.page(result, opts)
   lost_reviews(say, lost)
   main_findings(say, list, several)
   apart(say, "Unverified", unverified, "No reviewer and no rule could confirm these.", several)
-  apart(say, "Unsupported", unsupported, "Their reviewers were never shown the lines that they cite.", several)
+  apart(say, "Unsupported", unsupported,
+    "Their reviewers were never shown the lines that they cite.", several)
   apart(say, "Refuted", refuted, "A reviewer looked into these, and they do not hold.", several)
   local notes = opts.notes or {}
   if #unjudged + #notes > 0 then say "## Notes\n" end

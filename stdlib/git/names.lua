@@ -1,8 +1,8 @@
 --- Quotes file names for people, shells and models.
 --- A path may be any bytes: newlines, quotes, invalid UTF-8 or invisible characters.
 
-local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
-  string.sub
+local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub,
+  string.match, string.sub
 local concat = table.concat
 
 local M = {}
@@ -39,7 +39,8 @@ function M.flatten(path)
   return concat(parts, "/")
 end
 
-local NAMED = { [7] = "\\a", [8] = "\\b", [9] = "\\t", [10] = "\\n", [11] = "\\v", [12] = "\\f", [13] = "\\r" }
+local NAMED = { [7] = "\\a", [8] = "\\b", [9] = "\\t", [10] = "\\n", [11] = "\\v", [12] = "\\f",
+  [13] = "\\r" }
 
 local function octal(text)
   return (gsub(text, ".", function(char)

@@ -3,8 +3,8 @@
 
 local names = require "moonlet.git.names"
 
-local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
-  string.sub
+local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub,
+  string.match, string.sub
 
 local M = {}
 
@@ -101,7 +101,8 @@ function M.parse_status(text)
     if ENTRIES[kind] then
       entries[#entries + 1] = read_entry(kind, record, next_record)
     elseif kind == "?" then
-      entries[#entries + 1] = { path = sub(record, 3), untracked = true, index = "?", worktree = "?" }
+      entries[#entries + 1] = { path = sub(record, 3), untracked = true, index = "?",
+        worktree = "?" }
     elseif kind == "#" then
       local key, value = match(record, "^# branch%.(%a+) (.*)$")
       if key == "oid" then
@@ -120,7 +121,8 @@ function M.parse_status(text)
   return status
 end
 
-local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type", U = "unmerged" }
+local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type",
+  U = "unmerged" }
 
 --- Returns the word for one of git's status letters.
 --- ```lua
@@ -235,9 +237,13 @@ end
 local HEADERS = {
   { "--- ", function(file, rest) file.old_path = header_name(rest) end },
   { "+++ ", function(file, rest) file.path = header_name(rest) or file.path end },
-  { "rename from ", function(file, rest) file.old_path, file.status = names.unquote(rest), "renamed" end },
+  { "rename from ", function(file, rest)
+    file.old_path, file.status = names.unquote(rest), "renamed"
+  end },
   { "rename to ", function(file, rest) file.path = names.unquote(rest) end },
-  { "copy from ", function(file, rest) file.old_path, file.status = names.unquote(rest), "copied" end },
+  { "copy from ", function(file, rest)
+    file.old_path, file.status = names.unquote(rest), "copied"
+  end },
   { "copy to ", function(file, rest) file.path = names.unquote(rest) end },
   { "new file mode ", function(file, rest) file.new_mode, file.status = rest, "added" end },
   { "deleted file mode ", function(file, rest) file.old_mode, file.status = rest, "deleted" end },
@@ -278,7 +284,8 @@ function M.parse_diff(text)
     if mark == 100 and sub(text, pos, pos + 10) == "diff --git " then
       finish(pos - 1)
       local a, b = header_paths(sub(text, pos, stop - 1))
-      file = { path = b, old_path = a, status = "modified", binary = false, hunks = {}, from = pos, to = size }
+      file = { path = b, old_path = a, status = "modified", binary = false, hunks = {},
+        from = pos, to = size }
       files[#files + 1] = file
     elseif mark == 64 and file then
       local os, oc, ns, nc, section =

@@ -37,7 +37,8 @@ local function check(options)
   for i, part in ipairs(options.parts) do
     record.check(part, PART, format("prompt.compose: parts[%d]", i))
     if seen[part.name] then
-      record.refuse(format("prompt.compose: two parts are called '%s'", core.text.printable(part.name, 80)),
+      record.refuse(format("prompt.compose: two parts are called '%s'",
+        core.text.printable(part.name, 80)),
         "name each part once: what is left out is listed by name")
     end
     seen[part.name] = true
@@ -57,9 +58,11 @@ local function note_of(cut, budget, short)
   if short then return format("[%d %s left out]", #cut, #cut == 1 and "part" or "parts") end
   local names = {}
   for i, part in ipairs(cut) do
-    names[i] = format("%s (about %d tokens)", core.text.printable(part.name, 80), M.tokens(part.text))
+    names[i] = format("%s (about %d tokens)", core.text.printable(part.name, 80),
+      M.tokens(part.text))
   end
-  return format("[Left out, to keep this prompt within %d tokens (an estimate): %s]", budget, concat(names, "; "))
+  return format("[Left out, to keep this prompt within %d tokens (an estimate): %s]", budget,
+    concat(names, "; "))
 end
 
 local function text_of(parts, gone, note)
@@ -77,9 +80,12 @@ end
 local function no_room(parts, budget)
   local sum, names = 0, {}
   for _, part in ipairs(parts) do
-    if part.required then sum, names[#names + 1] = sum + M.tokens(part.text), core.text.printable(part.name, 80) end
+    if part.required then
+      sum, names[#names + 1] = sum + M.tokens(part.text), core.text.printable(part.name, 80)
+    end
   end
-  record.refuse(format("the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
+  record.refuse(format(
+    "the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
@@ -169,7 +175,9 @@ function M.compose(options) return remembered_text(check(options), options.budge
 --- Joins parts of a prompt and caches them. Each part ends with a line break; names may repeat.
 ---@param parts {name: string, text: string, priority: number?, required: boolean?}[]
 function M.join(parts)
-  for _, part in ipairs(parts) do part.priority, part.required = part.priority or 0, part.required or false end
+  for _, part in ipairs(parts) do
+    part.priority, part.required = part.priority or 0, part.required or false
+  end
   return (remembered_text(parts))
 end
 
@@ -178,7 +186,8 @@ local function find(prompt)
   local best
   for _, entry in ipairs(remembered) do
     if entry.text == prompt then return entry, 1 end
-    if #entry.text < #prompt and (not best or #entry.text > #best.text) and prompt:find(entry.text, 1, true) then
+    if #entry.text < #prompt and (not best or #entry.text > #best.text)
+        and prompt:find(entry.text, 1, true) then
       best = entry
     end
   end
@@ -190,8 +199,8 @@ local function parts_of(prompt)
   local parts, entry, from = {}, find(prompt)
   local function add(text)
     if text:find "%S" then
-      parts[#parts + 1] = { name = "the task", text = (text:gsub("^\n+", ""):gsub("\n+$", "\n")), priority = 0,
-        required = true }
+      parts[#parts + 1] = { name = "the task", text = (text:gsub("^\n+", ""):gsub("\n+$", "\n")),
+        priority = 0, required = true }
     end
   end
   if not entry then
@@ -223,7 +232,8 @@ function M.least(one, other) return one and other and math.min(one, other) or on
 ---@param options table   options of the run's command line
 ---@param preset moonlet.Preset?
 function M.of_run(options, packet, preset)
-  return M.least(options.prompt_tokens, M.least(packet and packet.prompt_tokens, preset and preset.prompt_tokens))
+  return M.least(options.prompt_tokens,
+    M.least(packet and packet.prompt_tokens, preset and preset.prompt_tokens))
 end
 
 function M.check_budget(tokens, what)
@@ -243,7 +253,9 @@ function M.of(prompt)
   local best
   for _, entry in ipairs(remembered) do
     if entry.told.cut[1] and entry.text == prompt then return entry.told end
-    if entry.told.cut[1] and not best and prompt:find(entry.text, 1, true) then best = entry.told end
+    if entry.told.cut[1] and not best and prompt:find(entry.text, 1, true) then
+      best = entry.told
+    end
   end
   return best
 end

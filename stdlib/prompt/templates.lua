@@ -8,7 +8,8 @@ local concat, format, gsub, match = table.concat, string.format, string.gsub, st
 local M = {}
 
 --- The template `worker` is the start of every prompt.
-M.roles = { "worker", "reviewer", "research", "implementer", "verifier", "scout", "judge", "planner" }
+M.roles = { "worker", "reviewer", "research", "implementer", "verifier", "scout",
+  "judge", "planner" }
 
 local first_line = "CONTEXT: WORKER"
 
@@ -29,7 +30,9 @@ end
 --- Returns the start of every worker's prompt. Its first line tells the agent that it is a worker.
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")
-  if not match(text .. "\n", "^" .. first_line .. "%s*\n") then text = first_line .. "\n" .. text end
+  if not match(text .. "\n", "^" .. first_line .. "%s*\n") then
+    text = first_line .. "\n" .. text
+  end
   return text .. "\n"
 end
 
@@ -62,8 +65,8 @@ function M.fill(text, values, origin)
     if value ~= nil then return value end
     local known = {}
     for key in pairs(values) do known[#known + 1] = key end
-    record.refuse(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
-      record.suggest(name, known), origin)
+    record.refuse(format("%s names '{{%s}}', which has no value", origin,
+      core.text.printable(name, 60)), record.suggest(name, known), origin)
   end))
 end
 
@@ -85,10 +88,13 @@ function M.render(role, values, blocks)
   for _, block in ipairs(M.blocks(text)) do
     local mine = block.label and own[block.label]
     if mine then taken[block.label] = true end
-    parts[#parts + 1] = shown(mine or { label = block.label, text = M.fill(block.text, values, origin) })
+    parts[#parts + 1] = shown(mine
+      or { label = block.label, text = M.fill(block.text, values, origin) })
   end
   for _, block in ipairs(blocks) do
-    if own[block.label] == block and not taken[block.label] then parts[#parts + 1] = shown(block) end
+    if own[block.label] == block and not taken[block.label] then
+      parts[#parts + 1] = shown(block)
+    end
   end
   return concat(parts, "\n") .. "\n"
 end

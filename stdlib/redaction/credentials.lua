@@ -6,7 +6,8 @@ local secrets = require "moonlet.secrets"
 local text_of = require "moonlet.text"
 
 local any, set = text_of.any, text_of.set
-local find, gmatch, lower, match, sub = string.find, string.gmatch, string.lower, string.match, string.sub
+local find, gmatch, lower, match, sub = string.find, string.gmatch, string.lower,
+  string.match, string.sub
 
 local M = {}
 
@@ -31,7 +32,9 @@ local function tokens(text, add)
   end
   -- Finds tokens of chat bots, which have the form 123456789:letters.
   for from, number, rest, to in gmatch(text, "()%f[%w](%d+):([%w_%-]+)()") do
-    if #number >= 8 and #number <= 10 and #rest > 30 and #rest < 50 then add(from, to - 1, "access token") end
+    if #number >= 8 and #number <= 10 and #rest > 30 and #rest < 50 then
+      add(from, to - 1, "access token")
+    end
   end
 end
 
@@ -55,7 +58,8 @@ end
 
 local function random_words(text, add)
   for from, word, to in gmatch(text, "()([%w+/_%-]+=*)()") do
-    if #word >= 24 and #word <= 4096 and select(2, string.gsub(word, "%d", "")) >= 3 and find(word, "%l")
+    if #word >= 24 and #word <= 4096 and select(2, string.gsub(word, "%d", "")) >= 3
+        and find(word, "%l")
       and find(word, "%u") and not any(word, { "^sha%d+%-", "^[./~]", "/.*/.*/.*/" })
       and restless(word) >= 0.33 and secrets.entropy(word) >= 3.9 then
       add(from, to - 1, "random string")
@@ -64,7 +68,8 @@ local function random_words(text, add)
 end
 
 local QUERY =
-  set "token key secret sig signature access_token api_key apikey auth password passwd pwd client_secret code"
+  set [[token key secret sig signature access_token api_key apikey auth password passwd pwd
+    client_secret code]]
 
 local function urls(text, add)
   each(text, "://", function(at, to)
@@ -74,7 +79,8 @@ local function urls(text, add)
     -- Redact the scheme and the host, too, because together with the login they give access.
     if login and not find(login, "[<{$]") then add(at - #scheme, to + #login, "login in a URL") end
     if key and #key >= 16 and find(key, "%d") and find(key, "%a") or lower(scheme) == "otpauth"
-      or find(url, "^hooks%.slack%.com/services/.") or find(url, "^discord[app]*%.com/api/webhooks/.") then
+      or find(url, "^hooks%.slack%.com/services/.")
+        or find(url, "^discord[app]*%.com/api/webhooks/.") then
       add(at - #scheme, to + #url, "secret URL")
     end
     for name, from, value in gmatch(url, "[?&;]([%w_%-]+)=()([^&;#]+)") do
@@ -88,10 +94,12 @@ end
 -- Lists labels that may precede a secret. After a label of `code`, the secret consists of digits.
 -- After a label of `token`, it contains letters and digits. After `pass`, it may have any form.
 local LABELS = {
-  pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup code|mot de passe|contraseña|"
+  pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup "
+    .. "code|mot de passe|contraseña|"
     .. "wachtwoord|senha|lösenord|passord|adgangskode|salasana|hasło|heslo|losung|losungswort",
   code = "pin|door|code|otp|cvv|cvc|geheimzahl|tresor|digicode|clave",
-  token = "token|secret|key|credential|credentials|creds|session|cookie|bearer|authorization|signature|seed|login|"
+  token = "token|secret|key|credential|credentials|creds|session|cookie|bearer|authorization|"
+    .. "signature|seed|login|"
     .. "auth|geheimnis|schlüssel|zugangsdaten|webhook",
 }
 
@@ -107,24 +115,30 @@ local DESCRIBES = set [[
   policy policies reset rules authentication storage generator check nicht kein leer falsch richtig
   der die das
 ]]
-local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^https?:", "^v?%d+%.%d+", "^%d+%-", "^[%./~]", "^%-%-",
-  "^%a[%w_]*%(", "[<{$%%*]", "%.%.%.", "^x+$" }
+local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^https?:", "^v?%d+%.%d+", "^%d+%-",
+  "^[%./~]", "^%-%-", "^%a[%w_]*%(", "[<{$%%*]", "%.%.%.", "^x+$" }
 
 local SEPARATORS = { "^[\"'`*_%]]*%s*[:=]=?>?%s*()", "^s?%s[%w%s'%(%),\128-\255-]-[:=]%s*()" }
 local COPULAS = { "is", "was", "are", "lautet", "ist", "war", "est", "était", "es", "era", "fue" }
 for _, copula in ipairs(COPULAS) do
-  SEPARATORS[#SEPARATORS + 1] = "^s?[\"'`*_]*%s[%w%s'%(%)\128-\255_-]-%f[%w\128-\255]" .. copula .. "%s+:?%s*()"
+  SEPARATORS[#SEPARATORS + 1] = "^s?[\"'`*_]*%s[%w%s'%(%)\128-\255_-]-%f[%w\128-\255]" .. copula
+    .. "%s+:?%s*()"
 end
 SEPARATORS[#SEPARATORS + 1] = "^%s+()"
 
 local function is_value(value, group, quoted, colon, plain)
   local low = lower(value)
-  if #value < 3 or DESCRIBES[low] or any(low, NOT_VALUES) or find(value, "^[%u_]+$") then return false end
+  if #value < 3 or DESCRIBES[low] or any(low, NOT_VALUES) or find(value, "^[%u_]+$") then
+    return false
+  end
   local digit, letter = find(value, "%d"), find(value, "[%a\128-\255]")
   if group == "code" then return find(value, "^%d%d%d+[#*]?$") ~= nil and #value <= 10 end
-  if group == "token" then return digit and letter and #value >= ((quoted or colon) and 12 or 16) or false end
+  if group == "token" then
+    return digit and letter and #value >= ((quoted or colon) and 12 or 16) or false
+  end
   return #value >= 4
-    and (quoted or colon or not plain or digit ~= nil or find(value, "[^%w%s%.,/'\"\128-\255-]")) and true or false
+    and (quoted or colon or not plain or digit ~= nil or find(value, "[^%w%s%.,/'\"\128-\255-]"))
+      and true or false
 end
 
 -- Returns the offset and length of the value after a label.
@@ -146,7 +160,8 @@ end
 
 -- Finds a password of several plain words after a label. Returns its offset and length.
 local function phrase(window)
-  local offset, words = match(window, "^[\"'`*_]*%s*[:=]%s*()([%l\128-\255]+ [%l\128-\255 ]+)%f[^%l\128-\255 ]")
+  local offset, words = match(window,
+    "^[\"'`*_]*%s*[:=]%s*()([%l\128-\255]+ [%l\128-\255 ]+)%f[^%l\128-\255 ]")
   if not words then return nil end
   for word in gmatch(words, "%S+") do
     if DESCRIBES[word] then return nil end
@@ -162,12 +177,16 @@ local function labelled(text, low, add)
       each(low, word, function(from, to)
         if find(sub(low, to + 1, to + 1), "%a") then return end
         if find(sub(low, from - 1, from - 1), "%a") and group ~= "pass" then return end
-        local window = sub(text, to + 1, math.min((find(text, "\n", to + 1, true) or #text + 1) - 1, to + 400))
+        local window = sub(text, to + 1,
+          math.min((find(text, "\n", to + 1, true) or #text + 1) - 1, to + 400))
         -- "with password sommer" contains a password; "password sommer" may be a heading.
-        local given = group == "pass" and GIVES[match(sub(low, math.max(1, from - 8), from - 1), "(%a+)%s$") or ""]
+        local given = group == "pass"
+          and GIVES[match(sub(low, math.max(1, from - 8), from - 1), "(%a+)%s$") or ""]
         local offset, size = value_after(window, group, given)
         if group == "pass" and not offset then offset, size = phrase(window) end
-        if offset then add(to + offset, to + offset + size - 1, group == "pass" and "password" or "secret value") end
+        if offset then
+          add(to + offset, to + offset + size - 1, group == "pass" and "password" or "secret value")
+        end
       end)
     end
   end

@@ -8,13 +8,13 @@ local null = core.json.null
 --- This keyword marks a schema that m.schema.any() returned.
 M.any_mark = "x-any"
 
-local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,
-  any = true }
+local builders = { object = true, list = true, string = true, integer = true, number = true,
+  boolean = true, any = true }
 local deepest = 100
 
 --- Lists the keywords whose value is one schema, a list of schemas, or a map of names to schemas.
-local one = { additionalItems = true, additionalProperties = true, contains = true, propertyNames = true,
-  ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
+local one = { additionalItems = true, additionalProperties = true, contains = true,
+  propertyNames = true, ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
 local several = { allOf = true, anyOf = true, oneOf = true }
 local named = { properties = true, patternProperties = true, definitions = true, ["$defs"] = true }
 
@@ -23,10 +23,13 @@ local keywords, annotations = { items = true, dependencies = true }, {}
 for _, set in ipairs { one, several, named } do
   for name in pairs(set) do keywords[name] = true end
 end
-for name in ("type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern "
-  .. "maxItems minItems uniqueItems maxProperties minProperties required format contentMediaType contentEncoding $ref")
+for name in ("type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum "
+  .. "maxLength minLength pattern "
+  .. "maxItems minItems uniqueItems maxProperties minProperties required format "
+    .. "contentMediaType contentEncoding $ref")
   :gmatch "%S+" do keywords[name] = true end
-for name in ("title description default examples readOnly writeOnly $comment $id $schema definitions $defs")
+for name in ("title description default examples readOnly writeOnly $comment $id $schema "
+  .. "definitions $defs")
   :gmatch "%S+" do annotations[name] = true end
 
 local function known_words()
@@ -52,20 +55,25 @@ local function check_words(schema, what, place)
   local says, unknown = schema[M.any_mark] == true, nil
   for key in pairs(schema) do
     if type(key) ~= "string" then
-      refuse(what, place, "a schema has named keywords, but this is a list", "put the list under enum, required "
+      refuse(what, place, "a schema has named keywords, but this is a list",
+        "put the list under enum, required "
         .. "or anyOf")
     end
-    if not keywords[key] and not annotations[key] and not key:find "^x%-" then unknown = unknown or key end
+    if not keywords[key] and not annotations[key] and not key:find "^x%-" then
+      unknown = unknown or key
+    end
     says = says or keywords[key] and not annotations[key]
   end
   if unknown then
     local near = record.nearest(unknown, known_words())
-    refuse(what, place, ("'%s' is not a keyword of a schema"):format(core.text.printable(unknown, 60)),
+    refuse(what, place,
+      ("'%s' is not a keyword of a schema"):format(core.text.printable(unknown, 60)),
       near and ("did you mean '%s'?"):format(near)
         or "put the fields under properties, or write m.schema.object { " .. unknown .. " = … }")
   end
   if not says then
-    refuse(what, place, "a schema without a keyword accepts any value", "write m.schema.any() if that is intended")
+    refuse(what, place, "a schema without a keyword accepts any value",
+      "write m.schema.any() if that is intended")
   end
 end
 
@@ -75,9 +83,12 @@ local function check_part(part, what, place, depth)
   end
   if type(part) == "string" then
     refuse(what, place, ("it is the text '%s', not a schema"):format(core.text.printable(part, 40)),
-      builders[part] and ("write m.schema.%s()"):format(part) or "write m.schema.string(), or another builder")
+      builders[part] and ("write m.schema.%s()"):format(part)
+        or "write m.schema.string(), or another builder")
   end
-  if part == true then refuse(what, place, "it accepts any value", "write m.schema.any() if that is intended") end
+  if part == true then
+    refuse(what, place, "it accepts any value", "write m.schema.any() if that is intended")
+  end
   if part ~= false then check(part, what, place, depth + 1) end
 end
 

@@ -48,8 +48,9 @@ end
 
 --- Returns an attempt that starts with the full prompt instead of a repair or a conversation.
 function M.anew(attempt, prompt)
-  return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
-    state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
+  return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind,
+    number = attempt.number, prompt = prompt, state = attempt.state, tries = attempt.tries,
+    seen = attempt.seen, tree = attempt.tree, told = attempt.told }
 end
 
 local function size_of(...) return infrastructure_error.call(core.run.size, ...) end
@@ -86,9 +87,10 @@ end
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command(agent_fields.for_runner({
-    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
-    argv = job.argv, cwd = job.lease.place.cwd, top = run.top, program = job.program,
-    model = job.model, role = call.role or run.options.agent_role, sandbox = job.sandbox,
+    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"),
+    out = run.absolute(job.dir .. "/out"), argv = job.argv, cwd = job.lease.place.cwd,
+    top = run.top, program = job.program, model = job.model,
+    role = call.role or run.options.agent_role, sandbox = job.sandbox,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,
     startup_files = may_write_startup(job), timeout_ms = job.limits.wall, confine = job.confine,
     private = job.config.private, scratch = sandbox.scratch_of(job.temporary),
@@ -99,7 +101,9 @@ end
 
 --- Reads an agent's transcripts to the end, before their folder is removed.
 local function look_at_transcripts(job, temporary)
-  if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
+  if job.reading then
+    pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true)
+  end
 end
 
 local function with_temporary_folder(job, fn)
@@ -118,8 +122,8 @@ local function make_links(job, links)
     if #targets > 0 then
       local argv = table.move(targets, 1, #targets, 4, { "/bin/ln", "-s", "--" })
       argv[#argv + 1] = "."
-      local exit = core.process.run { step = job.key .. "/links", argv = argv, env = job.run.child_environment(),
-        cwd = folder, wall_ms = 60000, cap = 1 << 16 }
+      local exit = core.process.run { step = job.key .. "/links", argv = argv,
+        env = job.run.child_environment(), cwd = folder, wall_ms = 60000, cap = 1 << 16 }
       if exit.why ~= "exited" or exit.code ~= 0 then
         error({ kind = "failed", message = ("cannot make links in %s: %s"):format(folder,
           core.text.printable(exit.stderr, 300)) }, 0)
@@ -138,7 +142,9 @@ local function start(job, attempt, env)
   end
   for _, path in ipairs(made.folders or {}) do core.file.make_root(path) end
   make_links(job, made.links or {})
-  for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = job.key, text = text }) end
+  for _, text in ipairs(made.warnings or {}) do
+    run.emit("warning", { step = job.key, text = text })
+  end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   if made.reads and made.reads[1] or job.lease.place.kept then
     sidecar.write_manifest(job, job.key, job.dir, made.reads)
@@ -194,7 +200,8 @@ end
 --- Reads the remaining output of an agent. Returns false if the agent's time limit passes first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
-  local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
+  local until_ms = wall > 0 and core.clock.monotonic() + math.max(0,
+    wall - exit.duration_ms) + read_grace_ms or nil
   local read, all = pcall(reading.finish, reading, until_ms)
   reading:close()
   if not read then error(all, 0) end
@@ -236,7 +243,9 @@ local function loss(job, runner, exit)
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
-  if not runner.parse and files.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
+  if not runner.parse and files.read_left(job.run, job.dir .. "/out/output.md", 1) then
+    return nil
+  end
   return { kind = "lost", message = "the agent's answer was lost: " .. why,
     hint = hint .. ": the agent is asked again" }
 end
@@ -250,7 +259,9 @@ end
 
 --- Reports whether the agent reported success only after a time limit had passed.
 local function is_late(job, runner, state, exit)
-  if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
+  if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then
+    return false
+  end
   if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
   local before = stream.reader(runner)
   before:feed(files.read_left(job.run, job.dir .. "/stdout.log", exit.stdout_in_time) or "")
@@ -266,9 +277,13 @@ local function collect(job, runner, exit, reading)
   exit.late = exit.late or state and is_late(job, runner, state, exit) or nil
   if exit.late then state.done = false end
   local answer = output.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
-  return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit), normalise = runner.normalise,
-    seen = runner.shows_tools and state and not (state.seen and state.seen.hidden) and (state.seen or {}) or nil,
-    so_far = state and function(ended) return usage.so_far(state, size_of(dir .. "/prompt.md") or 0, ended) end,
+  return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit),
+    normalise = runner.normalise,
+    seen = runner.shows_tools and state and not (state.seen and state.seen.hidden)
+      and (state.seen or {}) or nil,
+    so_far = state and function(ended)
+      return usage.so_far(state, size_of(dir .. "/prompt.md") or 0, ended)
+    end,
     passed = job.watch and job.watch:at_end(state, exit, answer) or nil }
 end
 
@@ -306,7 +321,8 @@ local function play(job, attempt, tell)
 end
 
 function M.seen_usage(job)
-  return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
+  return job.reading and usage.so_far(job.reading.state,
+    size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
 --- Runs one attempt and returns its evidence. The caller has acquired a slot.

@@ -42,9 +42,10 @@ local function record_attempt(job, hash, attempt, need)
   local place = job.lease.place
   -- A repair prompt cannot be rebuilt from the journal, so it must reach the disk now.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repairs)
-  journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = job.lease:stored(),
-    need = need, runner = job.runner.name, model = job.model, tree = place.tree, resumes = attempt.resumes,
-    root = job.dir == job.run.sidecar or nil })
+  journal.begin(job.run, job.key, attempt.number, hash,
+    { repair = attempt.repairs or nil, seen = job.lease:stored(),
+    need = need, runner = job.runner.name, model = job.model, tree = place.tree,
+    resumes = attempt.resumes, root = job.dir == job.run.sidecar or nil })
 end
 
 --- Records the usage of an attempt that was cancelled, and returns it.
@@ -52,7 +53,8 @@ local function book_unended(job, attempt)
   local seen = metering.priced(job, attempts.seen_usage(job))
   if not seen then return nil end
   local used = metering.used(job, attempt.prompt, nil, seen, "")
-  journal.attempt(job.run, job.key, { number = attempt.number, status = "failed", class = "cancelled",
+  journal.attempt(job.run, job.key,
+    { number = attempt.number, status = "failed", class = "cancelled",
     why = "cancelled", usage = seen, used = used, error = "it was cancelled before it finished" })
   return used
 end
@@ -79,21 +81,27 @@ local function run_attempt(job, hash, attempt, own_budget)
       end
       return found
     end)
-    local outcome = outcomes.of_attempt(job, attempt, evidence, function() return job.lease:problem(attempt) end)
+    local outcome = outcomes.of_attempt(job, attempt, evidence, function()
+      return job.lease:problem(attempt)
+    end)
     attempts.write_exit(job, outcome.exit, outcome)
     return outcome, outcome.used
   end, attempt.state ~= nil)
-  job.run.emit("usage", { step = job.key, attempt = attempt.number, usage = outcome.usage, used = outcome.used })
+  job.run.emit("usage", { step = job.key, attempt = attempt.number, usage = outcome.usage,
+    used = outcome.used })
   return outcome, attempt
 end
 
 --- Returns the journal entry of an attempt. `outside` lists the protected paths that it changed.
 local function entry_of(attempt, outcome, started, outside)
-  return { number = attempt.number, status = outcome.status, why = outcome.exit.why, exit_code = outcome.exit.code,
-    class = outcome.class, duration_ms = core.clock.monotonic() - started, usage = outcome.usage, used = outcome.used,
-    error = outcome.problems or outcome.error and outcome.error.message or core.json.null, outside = outside,
-    model = outcome.model and core.text.printable(outcome.model, 200), cut = outcome.cut,
-    warnings = outcome.warnings and outcome.warnings[1] and core.json.array(outcome.warnings) or nil,
+  return { number = attempt.number, status = outcome.status, why = outcome.exit.why,
+    exit_code = outcome.exit.code, class = outcome.class,
+    duration_ms = core.clock.monotonic() - started, usage = outcome.usage,
+    used = outcome.used,
+    error = outcome.problems or outcome.error and outcome.error.message or core.json.null,
+    outside = outside, model = outcome.model and core.text.printable(outcome.model, 200),
+    cut = outcome.cut, warnings = outcome.warnings and outcome.warnings[1]
+      and core.json.array(outcome.warnings) or nil,
     taken_over = attempt.state ~= nil or nil }
 end
 
@@ -112,8 +120,10 @@ end
 
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
-    attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
-    text = ("attempt %d had failed before the run was resumed (%s): it is repeated"):format(attempt.number,
+    attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1,
+      prompt = prompt },
+    text = ("attempt %d had failed before the run was resumed (%s): it is repeated"):format(
+      attempt.number,
       outcome.error.message) }
 end
 
@@ -125,22 +135,27 @@ local function after_invalid(job, attempt, outcome)
     return { tries = 1, keep = true, text = "the answer is not valid: asking again",
       attempt = attempts.new { kind = "repair", number = attempt.number + 1, prompt = repair } }
   end
-  return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
+  return attempt.repairs and failed_unheard(job, attempt)
+    and again(attempt, outcome, false, prompt) or {}
 end
 
 --- Decides what follows a failed attempt. An agent that changed protected paths is not asked again.
 local function after_failure(job, attempt, outcome, tries)
-  if failed_unheard(job, attempt) then return again(attempt, outcome, attempt.repairs, attempt.prompt) end
+  if failed_unheard(job, attempt) then
+    return again(attempt, outcome, attempt.repairs, attempt.prompt)
+  end
   local decision = retry.after(job, outcome, tries)
   if decision.parks and not job.lease.touched then job.run.note_quota(decision.error) end
   if job.lease.touched then return {} end
   if not decision.wait_ms then return decision end
   -- Resume the conversation if the runner can, because its earlier answers are already paid for.
-  local resumes = job.runner.resumes and not attempt.repairs and (attempt.resumes or attempt.number) or nil
+  local resumes = job.runner.resumes and not attempt.repairs
+    and (attempt.resumes or attempt.number) or nil
   return { tries = tries + 1, keep = attempt.repairs or resumes ~= nil, wait_ms = decision.wait_ms,
-    text = ("%s; asking again in %s"):format(outcome.error.message, duration.text(decision.wait_ms)),
-    attempt = attempts.new { kind = attempt.repairs and "repair" or "retry", number = attempt.number + 1,
-      prompt = attempt.prompt, resumes = resumes } }
+    text = ("%s; asking again in %s"):format(outcome.error.message,
+      duration.text(decision.wait_ms)),
+    attempt = attempts.new { kind = attempt.repairs and "repair" or "retry",
+      number = attempt.number + 1, prompt = attempt.prompt, resumes = resumes } }
 end
 
 --- Decides what follows an attempt. A retry gets a new workspace, unless its runner resumes the
@@ -155,16 +170,19 @@ end
 local function announce(job, following, outcome)
   local run = job.run
   run.emit("warning", { step = job.key, text = following.text, retry_in_ms = following.wait_ms })
-  run.emit("step.retried", { step = job.key, attempt = following.attempt.number, kind = following.attempt.kind,
-    reason = outcome.problems or outcome.error.message, wait_ms = following.wait_ms })
+  run.emit("step.retried", { step = job.key, attempt = following.attempt.number,
+    kind = following.attempt.kind, reason = outcome.problems or outcome.error.message,
+    wait_ms = following.wait_ms })
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
 --- Raises an error if a run that was resumed only to merge reviewed changes would call an agent.
 local function check_review(job)
   if not job.run.reviewing then return end
-  error({ kind = "failed", message = ("a review may not ask an agent, but '%s' would be asked again: the preset or the "
-    .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
+  error({ kind = "failed",
+    message = ("a review may not ask an agent, but '%s' would be asked again: the preset or the "
+    .. "config has changed since"):format(job.key),
+    hint = "start a new run with moonlet run replay" }, 0)
 end
 
 local function all_attempts(job, last, hash, own_budget)
@@ -173,7 +191,9 @@ local function all_attempts(job, last, hash, own_budget)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
   -- If the adopted attempt ended just before its host died, the list already has an entry for it.
   -- Remove that entry, because the attempt is added again below.
-  if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
+  if attempt.state and list[#list] and list[#list].number == attempt.number then
+    list[#list] = nil
+  end
   while true do
     local started = core.clock.monotonic()
     local outcome, made = run_attempt(job, hash, attempt, own_budget)
@@ -182,7 +202,8 @@ local function all_attempts(job, last, hash, own_budget)
     list[#list + 1] = entry
     local following = after(job, attempt, outcome, tries)
     if outcome.status ~= "ok" and not (following.attempt and following.keep) then
-      entry.changed = job.lease:release(true, following.parks and (attempt.repairs or job.runner.resumes))
+      entry.changed = job.lease:release(true,
+        following.parks and (attempt.repairs or job.runner.resumes))
     end
     if following.attempt then announce(job, following, outcome) end
     journal.attempt(job.run, job.key, entry)
@@ -265,11 +286,13 @@ local function do_agent(job, last, hash, own_budget)
   sidecar.write_agent(job, outcome)
   if outcome.status ~= "ok" then error(outcome.error, 0) end
   if not outcome.text:find("%S") and #outcome.files_changed == 0 then
-    job.run.emit("warning", { step = job.key, text = "the agent said nothing, and changed nothing" })
+    job.run.emit("warning",
+      { step = job.key, text = "the agent said nothing, and changed nothing" })
   end
   return { text = outcome.text, data = outcome.data, attempts = core.json.array(outcome.attempts),
-    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed), session = outcome.session,
-    held = job.lease.held, waits = job.lease.waits, beside = step.beside and core.json.array(step.beside) }
+    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed),
+    session = outcome.session, held = job.lease.held, waits = job.lease.waits,
+    beside = step.beside and core.json.array(step.beside) }
 end
 
 --- Rewrites output.md if it differs from the answer in the journal, or was lost in a power cut.
@@ -301,9 +324,10 @@ local function foresee(job, last, hash, own_budget)
   if not attempt.state and job.absent then error(job.absent, 0) end
   metering.retake(job, attempt.number, hash, own_budget)
   local repeated = why_repeated(job, attempt)
-  return { job = job, attempt = attempt, why = why or repeated, is_adopted = attempt.state ~= nil and not repeated,
-    budget = own_budget, need = metering.reserve(job, attempt.prompt),
-    most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
+  return { job = job, attempt = attempt, why = why or repeated,
+    is_adopted = attempt.state ~= nil and not repeated, budget = own_budget,
+    need = metering.reserve(job, attempt.prompt), most = metering.most(job, attempt.prompt),
+    is_watched = metering.is_watched(job) }
 end
 
 --- Records what the report of spending needs (engine/task/spending.lua).
@@ -320,7 +344,8 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end,
     foresee = function(last, hash) return foresee(job, last, hash, own_budget) end }
   local input = agent_fields.input_of(job)
-  local value, step = run.step(key, "agent", job.runner.name, input, options, function(last, hash, step)
+  local value, step = run.step(key, "agent", job.runner.name, input, options,
+    function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
     note_origin(job, step)
     return do_agent(job, last, hash, own_budget)
@@ -379,7 +404,9 @@ local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
   local function in_step(twin) return for_step(resolved, twin, run.claim_directory(false, twin)) end
-  local found = journal.paid_before(run, key, function(twin) return agent_fields.input_of(in_step(twin)) end)
+  local found = journal.paid_before(run, key, function(twin)
+    return agent_fields.input_of(in_step(twin))
+  end)
   if found ~= key then return found, in_step(found) end
 end
 
@@ -393,8 +420,8 @@ local function prepare(resolved, key, dir)
   table.insert(run.worst.prompts, (dir .. "/prompt.md"):sub(#run.sidecar + 2))
   local prompt = resolved_call.prompt(resolved)
   local most = metering.count_worst_case(run.worst, resolved, prompt)
-  table.insert(run.worst.steps, { key = key, runner = resolved.runner.name, model = resolved.model, most = most,
-    need = metering.reserve(resolved, prompt) })
+  table.insert(run.worst.steps, { key = key, runner = resolved.runner.name, model = resolved.model,
+    most = most, need = metering.reserve(resolved, prompt) })
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
@@ -415,11 +442,13 @@ end
 local function check_fields(call)
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
-    record.refuse(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
+    record.refuse(("ctx:agent: cut '%s' is not understood"):format(
+      core.text.printable(call.cut, 40)),
       "write fail or allow")
   end
   if call.loop and call.loop ~= "warn" and call.loop ~= "end" then
-    record.refuse(("ctx:agent: loop '%s' is not understood"):format(core.text.printable(call.loop, 40)),
+    record.refuse(("ctx:agent: loop '%s' is not understood"):format(
+      core.text.printable(call.loop, 40)),
       "write warn or end")
   end
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
@@ -431,7 +460,8 @@ local function resolve(state, call, key)
   if change and change.key == key then call = resolved_call.changed(call, change) end
   local resolved = resolved_call.of(run, call)
   if resolved.runner.none and not run.dry then
-    local text = ("the agent call '%s' cannot be answered: no runner was chosen"):format(call.name or "agent")
+    local text = ("the agent call '%s' cannot be answered: no runner was chosen"):format(call.name
+      or "agent")
     error(runners.no_runner(text, run.config), 0)
   end
   if not resolved.runner.made then metering.check(resolved, state.budget) end
@@ -455,7 +485,9 @@ local function step_of(ctx, call, asked, key)
   local prompt, told = resolved_call.prompt(resolved)
   prompt_cuts.note(run, key, told)
   if run.dry and not run.checking then prepare(resolved, key, dir) end
-  if resolved.runner.made then return closed_answer(call, made_answer.run(state, resolved, key, dir)) end
+  if resolved.runner.made then
+    return closed_answer(call, made_answer.run(state, resolved, key, dir))
+  end
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, prompt)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end

@@ -21,7 +21,8 @@ local longest_again_ms = default_quota_ms
 --- The backoff after a rate limit starts with `first_rate_ms` and doubles with each refusal.
 local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
 --- An old refusal does not count towards the backoff of the next refusal.
-local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
+local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000,
+  rate = 3 * 60 * 1000 }
 --- Keeps refusals in memory if the state folder cannot be written.
 local remembered = {}
 
@@ -40,7 +41,9 @@ local function read(root, name)
   if value["until"] > core.clock.wall() + longest_ms then return nil end
   if type(value.message) ~= "string" then value.message = "its provider refused it" end
   if type(value.login) ~= "string" then value.login = nil end
-  if math.type(value.times) ~= "integer" or value.times < 1 or value.times > 1000 then value.times = 1 end
+  if math.type(value.times) ~= "integer" or value.times < 1 or value.times > 1000 then
+    value.times = 1
+  end
   return value
 end
 
@@ -72,7 +75,8 @@ function M.refusal(credential, login)
   local found = read(folder(), credential)
   if not found or found["until"] <= core.clock.wall() then return nil end
   if found.class == "auth" and found.login ~= login then return nil end
-  return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
+  return { class = found.class, until_ms = found["until"], message = found.message,
+    runner = found.runner }
 end
 
 --- Lists the refusals in force by their end, without the accounts, which the files do not name.
@@ -107,15 +111,18 @@ function M.trip(credential, refusal)
     if held then core.file.unlock(held) end
     return now  -- A quota or login refusal is more severe than a rate limit.
   end
-  if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
+  if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then
+    before = nil
+  end
   -- Concurrent calls that were refused together count as one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
   local together = before and refusal.class == "rate" and before["until"] > now
   local least_ms = together and before["until"] or now + patience(refusal.class, times)
   until_ms = math.min(math.max(until_ms, least_ms), now + longest_ms)
   if before and before["until"] > until_ms and not refusal.anew then until_ms = before["until"] end
-  local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner, tripped = now, times = times,
-    login = refusal.login, message = core.text.cut(core.run.redact(refusal.message), 2000) }
+  local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner,
+    tripped = now, times = times, login = refusal.login,
+    message = core.text.cut(core.run.redact(refusal.message), 2000) }
   local written = root and core.file.write(root, credential .. ".json", core.json.encode(kept))
   remembered[credential] = not written and kept or nil
   if held then core.file.unlock(held) end

@@ -25,7 +25,8 @@ end
 --- Splits a text at the headers of `git diff`, `head` and `tail`, and of data in a prompt. A part
 --- keeps the command that printed it, because it may name the file.
 local function add_chunks(chunks, text, about)
-  text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
+  text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ",
+    "\0%0"):gsub("\nData: ", "\0%0")
     :gsub("\n==> [^\n]* <==\n", "\0%0")
   for part in text:gmatch "[^%z]+" do
     chunks[#chunks + 1] = { text = about .. "\n" .. part, squeezed = squeeze(part) }
@@ -55,7 +56,8 @@ end
 local function cited(lines, line)
   if not line or line > #lines then line = nil end
   local list, least = {}, 1
-  for i = math.max(1, (line or 1) - near_lines), math.min(#lines, line and line + near_lines or #lines) do
+  for i = math.max(1, (line or 1) - near_lines),
+      math.min(#lines, line and line + near_lines or #lines) do
     list[#list + 1] = lines[i]
     if #lines[i] >= long_enough then least = long_enough end
   end
@@ -82,7 +84,8 @@ local function is_supported(path, line, evidence, text, chunks)
     if names(chunk.text, path) then
       -- A deleted file has no lines to compare, so any text that names it supports the finding.
       if not lines or count_in(chunk, window, least) > 0
-        or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0 or chunk.text:find "tokens truncated"
+        or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0
+          or chunk.text:find "tokens truncated"
         or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then
         return true
       end
@@ -114,14 +117,18 @@ function M.mark(job, attempt, evidence, data)
   local texts = {}
   for _, finding in ipairs(list) do
     local path, line = findings.path(rawget(finding, "file"), job.run.top)
-    local number = math.tointeger(tonumber((tostring(rawget(finding, "line") or ""):match "%d+"))) or line
+    local number = math.tointeger(tonumber((tostring(rawget(finding, "line") or ""):match "%d+")))
+      or line
     if not path then
       finding.support = nil
     elseif not known then
       finding.support = "unknown"
     else
-      if texts[path] == nil then texts[path] = core.file.read(job.run.home.root, path, file_cap) or false end
-      local supported = is_supported(path, number, text_of(rawget(finding, "evidence")), texts[path] or nil, chunks)
+      if texts[path] == nil then
+        texts[path] = core.file.read(job.run.home.root, path, file_cap) or false
+      end
+      local supported = is_supported(path, number, text_of(rawget(finding, "evidence")),
+        texts[path] or nil, chunks)
       finding.support = supported and "seen" or "unsupported"
     end
   end

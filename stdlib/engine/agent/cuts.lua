@@ -41,10 +41,12 @@ end
 ---@return moonlet.CutReport
 function M.check(job, status, cut, warnings)
   if not cut then return { warnings = warnings } end
-  local text = ("the answer was cut: of its %d bytes only the head and the tail are kept"):format(cut)
+  local text = ("the answer was cut: of its %d bytes only the head and the tail are kept"):format(
+    cut)
   if status == "ok" and job.call.cut ~= "allow" then
     return { warnings = warnings, error = outcome.error("invalid-output", text,
-      { hint = "ask for less, or for files; an agent call with cut = \"allow\" takes such an answer" }) }
+      { hint = "ask for less, or for files; an agent call with cut = \"allow\" takes such "
+        .. "an answer" }) }
   end
   job.run.emit("warning", { step = job.key, text = text })
   local all = core.json.array { text }

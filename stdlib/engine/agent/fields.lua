@@ -56,7 +56,8 @@ M.all = {
 ---@type table<string, string>
 M.types = {}
 for name, field in pairs(M.all) do
-  assert(field.input ~= nil, "ctx:agent: it is not said whether a change of " .. name .. " asks the agent again")
+  assert(field.input ~= nil,
+    "ctx:agent: it is not said whether a change of " .. name .. " asks the agent again")
   M.types[name] = field.type
 end
 

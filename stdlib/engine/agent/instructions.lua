@@ -50,10 +50,13 @@ local function entry_of(owner, path, whole)
 end
 
 local function refused(run, path, why)
-  say(run, ("agents are not given the instructions of %s: %s"):format(core.text.printable(path, 200), why))
+  say(run, ("agents are not given the instructions of %s: %s"):format(
+    core.text.printable(path, 200), why))
 end
 
-local function same_text(one, other) return one == other or one:gsub("\r\n", "\n") == other:gsub("\r\n", "\n") end
+local function same_text(one, other)
+  return one == other or one:gsub("\r\n", "\n") == other:gsub("\r\n", "\n")
+end
 
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
@@ -62,14 +65,16 @@ local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
   if id or err or revision == head then return id, err end
-  record.refuse(("ctx:agent: base: there is no commit %s"):format(core.text.printable(revision, 80)),
+  record.refuse(("ctx:agent: base: there is no commit %s"):format(
+    core.text.printable(revision, 80)),
     "git log --oneline lists the commits")
 end
 
 --- Formats a revision for messages: its name, and its short id in parentheses if the two differ.
 local function shown(revision, id)
   local short = id:sub(1, 12)
-  return revision:sub(1, 12) == short and short or ("%s (%s)"):format(core.text.printable(revision, 80), short)
+  return revision:sub(1, 12) == short and short
+    or ("%s (%s)"):format(core.text.printable(revision, 80), short)
 end
 
 --- Warns about an instruction file that is not committed, or is newer than the base.
@@ -149,15 +154,18 @@ end
 
 --- Returns the instruction files called `names`. The first result is cached for the whole run.
 local function files_of(run, names, revision, paths)
-  local key = ("/instructions/%s@%s+%s"):format(table.concat(names, ","), revision, table.concat(paths, ","))
+  local key = ("/instructions/%s@%s+%s"):format(table.concat(names, ","), revision,
+    table.concat(paths, ","))
   local given = state_of(run).given
   if given[key] then return given[key] end
-  local input = { verb = "instructions", names = core.json.array { table.unpack(names) }, base = revision,
-    user = core.json.array { table.unpack(paths) } }
+  local input = { verb = "instructions", names = core.json.array { table.unpack(names) },
+    base = revision, user = core.json.array { table.unpack(paths) } }
   local recorded = run.journal and run.journal.facts[key]
   local found = not recorded and observe(run, names, revision, paths)
   if recorded or found[1] then
-    found = journal.fact(run, key, input, function() return found or observe(run, names, revision, paths) end)
+    found = journal.fact(run, key, input, function()
+      return found or observe(run, names, revision, paths)
+    end)
   end
   given[key] = found
   return found
@@ -183,7 +191,8 @@ local function nested_files(run, names)
   local specs = {}
   for i, name in ipairs(names) do specs[i] = ":(top,glob)*/**/" .. name end
   local ok, exit = pcall(scratch_index.git, run, "instructions", run.top,
-    { "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", table.unpack(specs) }, { may_cut = true })
+    { "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", table.unpack(specs) },
+    { may_cut = true })
   local list = {}
   for path in (ok and exit.stdout or ""):gmatch "([^%z]+)%z" do
     if #list < most_listed then list[#list + 1] = path end
@@ -198,8 +207,9 @@ end
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name
   for _, file in ipairs(job.instructions or {}) do
-    list[#list + 1] = { kind = "file", path = file.path, bytes = file.bytes, kept = file.kept, sha256 = file.sha256,
-      cut = file.cut, spec = ("instructions of the %s%s%s"):format(file.owner, file.at and " at " .. file.at or "",
+    list[#list + 1] = { kind = "file", path = file.path, bytes = file.bytes, kept = file.kept,
+      sha256 = file.sha256, cut = file.cut, spec = ("instructions of the %s%s%s"):format(file.owner,
+        file.at and " at " .. file.at or "",
         file.differs and ", not those of the work tree" or "") }
   end
   local function add(root, name, path, how)

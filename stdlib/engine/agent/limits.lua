@@ -24,7 +24,8 @@ Watch.__index = Watch
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)
   local own = job.call.budget and job.call.budget.tokens
-  local is_limited = job.limits.turns ~= nil or own ~= nil or budget.is_limited(own_budget, "tokens")
+  local is_limited = job.limits.turns ~= nil or own ~= nil
+    or budget.is_limited(own_budget, "tokens")
     or budget.is_limited(own_budget, "usd")
   return setmetatable({ job = job, prompt = prompt, grow = grow, is_limited = is_limited,
     most = own and metering.reserve(job, prompt).tokens or nil }, Watch)
@@ -40,11 +41,13 @@ local function own_error(watch, state, tokens)
   end
   -- A program that limits its own turns need not be stopped: it ends and reports its usage.
   if state and not job.runner.limits_turns and stream.asks_beyond(state, most) then
-    return outcome.error("limit", ("%s took all of its %d turns and was not done"):format(name, most),
+    return outcome.error("limit",
+      ("%s took all of its %d turns and was not done"):format(name, most),
       { hint = "give it more turns, or less to do" })
   end
   if tokens and watch.most and tokens > watch.most then
-    return outcome.error("limit", ("%s used %d tokens, and its call allows %d, prompt included"):format(name, tokens,
+    return outcome.error("limit",
+      ("%s used %d tokens, and its call allows %d, prompt included"):format(name, tokens,
       watch.most), { hint = "raise budget.tokens of the call, or give it less to do" })
   end
 end

@@ -47,8 +47,8 @@ function M.run(state, resolved, key, dir)
   end
   run.end_step(step, "ok", {})
   sidecar.write_agent(job, result)
-  return { text = result.text, data = result.data, attempts = core.json.array {}, files_changed = core.json.array {},
-    dir = run.absolute(dir) }
+  return { text = result.text, data = result.data, attempts = core.json.array {},
+    files_changed = core.json.array {}, dir = run.absolute(dir) }
 end
 
 return M

@@ -35,13 +35,15 @@ end
 ---@param model string?  nil if the call names no model
 function M.price_hint(model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
-  return ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, in USD for a million tokens")
+  return ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, in USD for a "
+    .. "million tokens")
     :format(model and "" or "name the model with --model, and ", key)
 end
 
 --- Builds the error for a USD limit without a reported cost or a known price.
 local function unwatched(name, model)
-  local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
+  local message =
+    ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
     :format(name, model or "its model")
   return record.invalid(message,
     M.price_hint(model) .. "; or lift the limit with --budget usd=none")
@@ -81,7 +83,8 @@ end
 function M.reserve(job, prompt, more)
   local input, output = tokens_of(prompt) + (more or 0), answer_tokens(job)
   local price = price_of(job)
-  return { agents = 1, processes = 1, tokens = input + output, usd = price and dollars(price, input, output) or 0 }
+  return { agents = 1, processes = 1, tokens = input + output,
+    usd = price and dollars(price, input, output) or 0 }
 end
 
 --- Returns the usage with an estimated cost if the runner reported none.
@@ -102,7 +105,8 @@ function M.used(job, prompt, class, told, text)
   if class == "rate" and not told then return { agents = 0, processes = 0, tokens = 0, usd = 0 } end
   local tokens = told and told.total_tokens and math.max(told.total_tokens, tokens_of(prompt))
     or tokens_of(prompt) + tokens_of(text)
-  local usd = told and told.cost_usd or price and dollars(price, tokens_of(prompt), tokens_of(text)) or 0
+  local usd = told and told.cost_usd or price
+    and dollars(price, tokens_of(prompt), tokens_of(text)) or 0
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
@@ -122,7 +126,9 @@ end
 function M.most(job, prompt)
   local tries, most = tries_of(job), { agents = 0, processes = 0, tokens = 0, usd = 0 }
   local function add(amounts)
-    for kind, amount in pairs(amounts) do most[kind] = budget.plus(most[kind], budget.times(tries, amount)) end
+    for kind, amount in pairs(amounts) do
+      most[kind] = budget.plus(most[kind], budget.times(tries, amount))
+    end
   end
   add(M.reserve(job, prompt))
   -- A repair round costs more than a retry, because its prompt contains the first answer.

@@ -61,7 +61,8 @@ local function judge(job, evidence, cut)
   if evidence.lost then return "failed", "lost", infrastructure_error.mark(evidence.lost) end
   if evidence.unread and (answer.status == "ok" or exit.why == "exited") then
     return "failed", "timeout", outcome.error("timeout",
-      ("%s printed more events than could be read in its time"):format(job.runner.title or job.runner.name),
+      ("%s printed more events than could be read in its time"):format(job.runner.title
+        or job.runner.name),
       { hint = "give it more time with timeout, or have it print less" })
   end
   if evidence.passed then return "failed", evidence.passed.class, evidence.passed end
@@ -117,7 +118,8 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
     if data == nil then
       status, class = "invalid-output", "invalid-output"
       err = { kind = "failed", class = "invalid-output", hint = context.log_of(job.run, job.key),
-        message = ("the answer of '%s' does not fit its schema%s: %s"):format(context.plain(job.key),
+        message = ("the answer of '%s' does not fit its schema%s: %s"):format(
+          context.plain(job.key),
           attempt.repairs and ", also when asked again" or "", in_words) }
     end
     if data ~= nil then citations.mark(job, attempt, evidence, data) end
@@ -129,9 +131,11 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   local spent = not refused and metering.priced(job, reported, answer.model) or nil
   text = refused and "" or text
   return {
-    status = status, class = class, error = err, text = text, cut = cut_bytes or nil, data = data, problems = problems,
-    usage = spent, used = metering.used(job, attempt.prompt, class, spent, text), model = answer.model,
-    denied = answer.denied, session = answer.session, warnings = cut.warnings, exit = evidence.exit,
+    status = status, class = class, error = err, text = text, cut = cut_bytes or nil, data = data,
+    problems = problems, usage = spent,
+    used = metering.used(job, attempt.prompt, class, spent, text),
+    model = answer.model, denied = answer.denied, session = answer.session, warnings = cut.warnings,
+    exit = evidence.exit,
   }
 end
 
@@ -165,8 +169,9 @@ end
 
 --- Returns the outcome of a call that was cancelled, parked or refused.
 function M.raised(err, attempts, lease_end)
-  return { status = "failed", class = type(err) == "table" and rawget(err, "class") or nil, text = "", error = err,
-    attempts = attempts, warnings = lease_end.warnings, files_changed = lease_end.files_changed }
+  return { status = "failed", class = type(err) == "table" and rawget(err, "class") or nil,
+    text = "", error = err, attempts = attempts, warnings = lease_end.warnings,
+    files_changed = lease_end.files_changed }
 end
 
 return M

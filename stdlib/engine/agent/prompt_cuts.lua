@@ -30,7 +30,8 @@ end
 function M.section(run, key)
   local told = of_step(run, key)
   if not told then return "" end
-  return ("\n## Left out of the prompt\n\nIts budget is %d tokens, an estimate.\n\n- %s\n"):format(told.budget,
+  return ("\n## Left out of the prompt\n\nIts budget is %d tokens, an estimate.\n\n- %s\n"):format(
+    told.budget,
     table.concat(names_of(told), "\n- "))
 end
 
@@ -38,7 +39,8 @@ end
 function M.lines(run)
   local lines = {}
   for i, item in ipairs(noted(run)) do
-    lines[i] = ("  left out of the prompt of %s: %s"):format(item.key, table.concat(names_of(item.told), ", "))
+    lines[i] = ("  left out of the prompt of %s: %s"):format(item.key,
+      table.concat(names_of(item.told), ", "))
   end
   return lines
 end

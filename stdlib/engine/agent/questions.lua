@@ -38,7 +38,9 @@ local function unanswered(run, err, waits)
   local kind = type(err) == "table" and rawget(err, "kind")
   if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then
     local note = waiting.give_up(run, waits)
-    if note and type(err) == "table" then err.hint = (err.hint and err.hint .. "; " or "") .. note end
+    if note and type(err) == "table" then
+      err.hint = (err.hint and err.hint .. "; " or "") .. note
+    end
   end
   error(err, 0)
 end
@@ -57,18 +59,21 @@ function M.agent(ctx, call, ask)
   copy.asks = nil
   while true do
     -- An agent whose conversation continues gets only the user's last reply as its prompt.
-    copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers, waits)
+    copy.prompt = copy.continues and answers[#answers].answer
+      or with_answers(call.prompt, answers, waits)
     local result
     result, waits = ask(ctx, copy, { from = waits })
     local text, options = core.text.question(result.text)
     if not text then return result end
     if #answers == most then
       unanswered(run, { kind = "failed", at = call.name,
-        message = ("an agent has asked %d questions, and asks again: %s"):format(most, core.text.printable(text, 300)),
+        message = ("an agent has asked %d questions, and asks again: %s"):format(most,
+          core.text.printable(text, 300)),
         hint = "say more in its prompt" }, waits)
     end
     local ok, answer = pcall(gate.question, ctx, {
-      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }, true)
+      name = (call.name or "agent") .. "-asks", text = text,
+      options = #options > 0 and options or nil }, true)
     if not ok then unanswered(run, answer, waits) end
     answers[#answers + 1] = { question = text, answer = answer }
     copy.continues = result.session

@@ -37,8 +37,8 @@ Reading.__index = Reading
 ---@return moonlet.Reading
 function M.new(runner, dir, tell)
   return setmetatable({ state = runner.begin and runner.begin() or stream.begin(), runner = runner,
-    path = dir .. "/stdout.log", log_path = dir .. "/stderr.log", tell = tell, told = 0, left_out = 0, files = {},
-    list_at = 0 }, Reading)
+    path = dir .. "/stdout.log", log_path = dir .. "/stderr.log", tell = tell, told = 0,
+    left_out = 0, files = {}, list_at = 0 }, Reading)
 end
 
 local function emit(reading, kind, fields)
@@ -76,7 +76,9 @@ end
 local function take(reading, at_end)
   local lines, numbers, others, last = core.lines.read(reading.reader, at_end)
   if not lines then return false end
-  stream.take(reading.runner, reading.state, lines, numbers, others, last, function(event) note(reading, event) end)
+  stream.take(reading.runner, reading.state, lines, numbers, others, last, function(event)
+    note(reading, event)
+  end)
   return true
 end
 
@@ -94,7 +96,9 @@ end
 
 local function note_tokens(reading)
   local so_far = reading.state.so_far
-  if so_far and not reading.state.usage then reading.tokens = so_far.total_tokens or reading.tokens end
+  if so_far and not reading.state.usage then
+    reading.tokens = so_far.total_tokens or reading.tokens
+  end
 end
 
 --- Reads the new lines of a program's log on standard error. Returns false if there are none.
@@ -140,7 +144,8 @@ function Reading:look_at_transcripts(scratch, at_end)
   local now = core.clock.monotonic()
   if at_end or now >= self.list_at then
     for _, file in ipairs(self.runner.transcripts(scratch)) do
-      self.files[file.path] = self.files[file.path] or { root = file.root, path = file.path, at = 0, rest = "" }
+      self.files[file.path] = self.files[file.path]
+        or { root = file.root, path = file.path, at = 0, rest = "" }
     end
     if next(self.files) then self.list_at, self.state.reports = now + list_every_ms, true end
   end

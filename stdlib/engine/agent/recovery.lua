@@ -51,12 +51,15 @@ function M.abandon(job, earlier)
   local used = metering.used(job, prompt, nil, usage, text)
   local why = ("its input was changed while attempt %d was under way"):format(earlier.attempt)
   local touched, changed = workspace_lease.left(run, seen, told)
-  local carried = worktree.give_up(run, key, job.dir, earlier.tree, workspace_lease.has_worktree(job))
+  local carried = worktree.give_up(run, key, job.dir, earlier.tree,
+    workspace_lease.has_worktree(job))
   if carried then changed = core.json.array(carried) end
-  journal.attempt(run, key, { number = earlier.attempt, status = "abandoned", why = exit.why, exit_code = exit.code,
-    class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = usage, used = used,
-    outside = touched, changed = changed, error = why, taken_over = true })
-  run.emit("warning", { step = key, text = ("%s: %s, and about %d tokens of it are lost"):format(why,
+  journal.attempt(run, key, { number = earlier.attempt, status = "abandoned", why = exit.why,
+    exit_code = exit.code, class = "abandoned", duration_ms = core.clock.monotonic() - started,
+    usage = usage, used = used, outside = touched, changed = changed, error = why,
+    taken_over = true })
+  run.emit("warning",
+    { step = key, text = ("%s: %s, and about %d tokens of it are lost"):format(why,
     state == "running" and "it is ended" or "it has ended", used.tokens) })
   if touched then
     journal.spent(run, key)
@@ -72,10 +75,11 @@ function M.give_up(run, key, dir)
   if state == "none" then return end
   if state == "running" then adoption.stop(key, id) end
   local changed = worktree.give_up(run, key, dir, last.tree)
-  local text = ("the answers are made up now: attempt %d of an agent is given up"):format(last.attempt)
+  local text = ("the answers are made up now: attempt %d of an agent is given up"):format(
+    last.attempt)
   run.emit("warning", { step = key, text = text })
-  journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,
-    changed = changed and core.json.array(changed) or nil })
+  journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned",
+    error = text, changed = changed and core.json.array(changed) or nil })
   journal.spent(run, key)
 end
 
@@ -84,9 +88,11 @@ local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
   error(infrastructure_error.mark { kind = "failed",
-    message = ("the journal was cut off: keeper.log has a start of '%s', which the journal lacks"):format(key),
+    message = ("the journal was cut off: keeper.log has a start of '%s', which the "
+      .. "journal lacks"):format(key),
     at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
-    hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
+    hint = "restore the file from a backup, or start a new run; a resume would pay for it again" },
+    0)
 end
 
 --- Returns the number of the attempt whose conversation can be continued. Returns nil after a
@@ -103,11 +109,12 @@ local function next_attempt(job, last, hash, prompt)
   local repair_prompt = last.repairs and last.input_hash == hash
     and files.read_left(job.run, job.dir .. "/prompt.md", M.prompt_cap)
   if not repair_prompt then
-    return attempt.new { kind = "retry", number = number, prompt = prompt, tries = 1, tree = last.tree,
-      resumes = conversation(job, last, hash) }
+    return attempt.new { kind = "retry", number = number, prompt = prompt, tries = 1,
+      tree = last.tree, resumes = conversation(job, last, hash) }
   end
-  return attempt.new { kind = "repair", number = number, prompt = repair_prompt, tries = 1, seen = last.seen,
-    tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
+  return attempt.new { kind = "repair", number = number, prompt = repair_prompt, tries = 1,
+    seen = last.seen, tree = last.tree,
+    told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
 --- Predicts the attempt with which a resumed run would start, but starts nothing. The caller passes
@@ -123,7 +130,9 @@ function M.foresee(job, last, hash)
     local seen = baseline.kept(last.seen)
     local in_place = last.seen ~= nil and (not seen or seen.in_place)
     if state ~= "none" and in_place then settle_in_place(job.run, job.step, last, state) end
-    if state ~= "none" then why = ("attempt %d, which had another input, is given up"):format(last.attempt) end
+    if state ~= "none" then
+      why = ("attempt %d, which had another input, is given up"):format(last.attempt)
+    end
     last = setmetatable({ spent = true }, { __index = last })
   end
   return M.first_attempt(job, last, hash), why
@@ -147,14 +156,18 @@ function M.first_attempt(job, last, hash)
   if lost then state = "lost" end
   local told = state == "lost" and in_place or workspace_lease.was_told(run, key, last.attempt)
   -- A repair prompt contains the answer to repair, so it cannot be rebuilt. Read it from its file.
-  if last.repair then prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt end
-  local again = { kind = last.repair and "repair" or "retry", number = last.attempt, prompt = prompt, tree = last.tree,
-    seen = last.seen, told = told }
+  if last.repair then
+    prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt
+  end
+  local again = { kind = last.repair and "repair" or "retry", number = last.attempt,
+    prompt = prompt, tree = last.tree, seen = last.seen, told = told }
   if state == "lost" then
     local how = run.sealed and run.sealed.ended and "ended with the run" or "lost"
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
-    run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
-      or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "continues" or "is repeated") })
+    run.emit("warning",
+      { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
+      or ("attempt %d was %s: it %s"):format(last.attempt, how,
+        again.resumes and "continues" or "is repeated") })
     -- The changes of the lost attempt are already recorded, so the new attempt gets a new baseline.
     if in_place then again.seen = nil end
     return attempt.new(again)
@@ -163,7 +176,8 @@ function M.first_attempt(job, last, hash)
     if not last.repair then again.kind, again.seen = "first", nil end
     return attempt.new(again)
   end
-  again.kind, again.state, again.repairs, again.resumes = "adopted", state, last.repair, last.resumes
+  again.kind, again.state, again.repairs, again.resumes = "adopted", state, last.repair,
+    last.resumes
   return attempt.new(again)
 end
 

@@ -10,8 +10,8 @@ M.unreadable = "[redacted]"
 local shortest = 8
 local longest_name = 200
 --- A name whose last word is one of these has a secret value, as in x.api_key= or --token=.
-local telling = { key = true, apikey = true, token = true, secret = true, password = true, passwd = true,
-  credential = true, credentials = true, authorization = true, bearer = true }
+local telling = { key = true, apikey = true, token = true, secret = true, password = true,
+  passwd = true, credential = true, credentials = true, authorization = true, bearer = true }
 
 local function is_telling(name)
   local last
@@ -46,7 +46,8 @@ local function mask_assigned(word)
 end
 
 local function mask(word, before)
-  local is_named = before and #before <= longest_name and before:find("^%-%-?[%w_-]+$") and is_telling(before)
+  local is_named = before and #before <= longest_name and before:find("^%-%-?[%w_-]+$")
+    and is_telling(before)
   if is_named and is_secret(word) then return M.mark end
   word = word:gsub("([Bb][Ee][Aa][Rr][Ee][Rr]%s+)([%w._~+/=-]+)", function(lead, value)
     return is_secret(value) and lead .. M.mark or nil
@@ -65,7 +66,9 @@ end
 
 function M.masked(argv)
   local list = core.json.array {}
-  for i, word in ipairs(argv) do list[i] = type(word) == "string" and M.mask(word, argv[i - 1]) or word end
+  for i, word in ipairs(argv) do
+    list[i] = type(word) == "string" and M.mask(word, argv[i - 1]) or word
+  end
   return list
 end
 
@@ -74,7 +77,8 @@ local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
     copy[name] = entry
-    local args = type(entry) == "table" and type(entry.args) == "table" and changed(name, entry.args)
+    local args = type(entry) == "table" and type(entry.args) == "table"
+      and changed(name, entry.args)
     if args then
       copy[name] = {}
       for key, value in pairs(entry) do copy[name][key] = value end

@@ -47,9 +47,11 @@ local copies = setmetatable({}, { __mode = "k" })
 
 local function check_cwd(run, cwd)
   if not cwd then return end
-  local inside = cwd:sub(1, 1) ~= "/" or cwd == run.top or cwd:sub(1, #run.top + 1) == run.top .. "/"
+  local inside = cwd:sub(1, 1) ~= "/" or cwd == run.top
+    or cwd:sub(1, #run.top + 1) == run.top .. "/"
   if inside and not ("/" .. cwd .. "/"):find("/../", 1, true) then return end
-  record.refuse(("ctx:agent: cwd is '%s', outside of the repository"):format(core.text.printable(cwd, 200)),
+  record.refuse(("ctx:agent: cwd is '%s', outside of the repository"):format(
+    core.text.printable(cwd, 200)),
     "give a folder from the top of the repository, such as \"src\"")
 end
 
@@ -73,16 +75,19 @@ local function command_runner(events)
   local reader = events and readers.events(events)
   local runner = { name = "command", title = "the agent" }
   function runner.command(call)
-    local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,
-      out = call.out }
+    local made = command.command { argv = call.argv, prompt = call.prompt,
+      prompt_file = call.prompt_file, out = call.out }
     return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host",
       writable = shared.writable(call) }
   end
   if reader then
-    for _, name in ipairs { "begin", "parse", "lines", "log", "finish", "normalise" } do runner[name] = reader[name] end
+    for _, name in ipairs { "begin", "parse", "lines", "log", "finish", "normalise" } do
+      runner[name] = reader[name]
+    end
   else
     function runner.finish(_, exit, answers)
-      return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)
+      return command.finish(exit, { text = answers.file or answers.stdout or "",
+        cut = answers.cut }, answers.limits)
     end
   end
   return runner
@@ -90,11 +95,14 @@ end
 
 --- Returns a hash that identifies the provider's account, from settings and environment.
 local function credential_of(job)
-  local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
+  local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"),
+    job.program or "" }
   -- Ignore variables of the call that are not secret, because they cannot identify the account.
   local secret_names = shared.secret_names({}, job.call.env)
   for _, names in ipairs { job.runner.env_names or {}, job.config.env or {}, secret_names } do
-    for _, name in ipairs(names) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+    for _, name in ipairs(names) do
+      parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+    end
   end
   for _, word in ipairs(job.argv or {}) do parts[#parts + 1] = word end
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
@@ -103,7 +111,9 @@ end
 --- Returns a hash that changes with each login, while the account stays the same.
 local function login_of(job)
   local parts = {}
-  for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  for _, name in ipairs(job.call.env or {}) do
+    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  end
   local files = not job.config.private and job.runner.login_files
   for _, path in ipairs(files and files(job.config) or {}) do
     local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
@@ -116,7 +126,8 @@ end
 
 local function confine_of(run, call)
   if call.confine and call.confine ~= "host" then
-    record.refuse(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
+    record.refuse(("ctx:agent: confine '%s' is not understood"):format(
+      core.text.printable(call.confine, 40)),
       'write confine = "host", or leave it out')
   end
   if run.options.unconfined then return "none" end
@@ -144,7 +155,8 @@ end
 
 --- Returns the call's own route, or else the run's. Raises an error if a rule refuses the work.
 local function route(run, call)
-  local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
+  local own = call.runner and runners.parse(call.runner, run.config)
+    or call.argv and { name = "command" }
   -- The runner `mock` replaces every other runner.
   return routing.of_call(run, call, run.runner.name ~= "mock" and own or run.runner)
 end
@@ -152,7 +164,9 @@ end
 local function resolve(run, call, spec)
   if spec.none then return { made = true, none = true }, {} end
   if spec.name == "mock" then return { name = spec.name, made = true }, {} end
-  if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
+  if spec.name == "cassette" then
+    return { name = "cassette", title = "the cassette", instant = true }, {}
+  end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
   local argv = call.argv or spec.argv
   for i, word in ipairs(call.argv or {}) do words.check(word, i, "ctx:agent: argv") end
@@ -177,8 +191,8 @@ function M.prompt(job)
     parts[1] = { name = "role", text = shared.role_line(role), priority = 0, required = true }
   end
   for _, file in ipairs(job.instructions or {}) do
-    parts[#parts + 1] = { name = "the instructions of " .. file.path, text = instruction_text.section(file),
-      priority = instructions_priority, required = false }
+    parts[#parts + 1] = { name = "the instructions of " .. file.path,
+      text = instruction_text.section(file), priority = instructions_priority, required = false }
   end
   if job.prompt_tokens then return budget.fit(prompt, job.prompt_tokens, parts) end
   return budget.in_front(parts, prompt), budget.of(prompt)
@@ -226,7 +240,9 @@ local function check_as_real(run, call)
   check_rights(run, call, declares)
   check_inputs(run, call)
   if mode == "read-only" or not declares then return end
-  for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
+  for _, path in ipairs(call.writes or { call.cwd or "." }) do
+    grants.check_write(run.grants, path)
+  end
 end
 
 --- Copies a call with the prompt, runner or model of `moonlet run replay --step`.
@@ -238,7 +254,8 @@ function M.changed(call, change)
   copy.prompt, copy.model = change.prompt or call.prompt, change.model or call.model
   if change.runner then
     local program = change.runner:match "^command:(.*)$"
-    copy.runner, copy.argv = program and "command" or change.runner, program and command.split(program) or nil
+    copy.runner, copy.argv = program and "command" or change.runner,
+      program and command.split(program) or nil
   end
   return copy
 end
@@ -249,19 +266,21 @@ function M.of(run, call, routed)
   call = copy_of(call)
   routed = routed or route(run, call)
   local runner, config, argv = resolve(run, call, routed.runner)
-  local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
-    model = call.model or run.options.model or routed.model or config.model }
+  local job = { run = run, call = call, routed = routed, runner = runner, config = config,
+    argv = argv, model = call.model or run.options.model or routed.model or config.model }
   job.limits = {
     wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
     idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
     turns = call.turns,
   }
   if call.turns and call.turns < 1 then
-    record.refuse(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more")
+    record.refuse(("ctx:agent: turns cannot be %d"):format(call.turns),
+      "give a whole number, 1 or more")
   end
   check_cwd(run, call.cwd)
   if call.retry and call.retry < 0 then
-    record.refuse(("ctx:agent: retry cannot be %d"):format(call.retry), "give a whole number, 0 or more")
+    record.refuse(("ctx:agent: retry cannot be %d"):format(call.retry),
+      "give a whole number, 0 or more")
   end
   budget.check_budget(call.prompt_tokens, "ctx:agent: prompt_tokens")
   job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
@@ -286,7 +305,8 @@ function M.of(run, call, routed)
   job.confined = is_confined(job)
   job.program, job.absent = find_program(job)
   -- A cassette has its own credential, so that a replayed refusal does not block real calls.
-  job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
+  job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32)
+    or credential_of(job)
   if not job.cassette then job.login = function() return login_of(job) end end
   return job
 end

@@ -36,9 +36,11 @@ end
 --- Returns the error that parks the run until the provider can be asked again.
 local function quota_error(job, message, until_ms)
   local runner = job.runner.name
-  job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
+  job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message,
+    until_ms = until_ms })
   return { kind = "quota", class = "quota", until_ms = until_ms,
-    message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
+    message = ("%s; this run does not ask %s again %s"):format(message, runner,
+      until_text(until_ms)),
     hint = "moonlet wait continues by itself at that time; moonlet resume asks again at once" }
 end
 
@@ -87,12 +89,15 @@ end
 --- even if another process made the refused call.
 ---@param holds boolean?  the job has locked the work tree
 function M.check(job, holds)
-  local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
+  local function refused()
+    return circuit_breaker.refusal(job.credential, job.login and job.login())
+  end
   local refusal = refused()
   while refusal and refusal.class == "rate" do
     local wait_ms = pause_of(refusal.until_ms)
     job.run.emit("log", { step = job.key,
-      text = ("%s has had too many requests: waiting for %s"):format(job.runner.name, duration.text(wait_ms)) })
+      text = ("%s has had too many requests: waiting for %s"):format(job.runner.name,
+        duration.text(wait_ms)) })
     core.task.sleep(wait_ms)
     refusal = refused()
   end
@@ -108,7 +113,8 @@ function M.check(job, holds)
   end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
-    hint = ("log in again, or set another key: a new login is tried at once, the old one only by moonlet resume, "
+    hint = ("log in again, or set another key: a new login is tried at once, the old one only "
+      .. "by moonlet resume, "
       .. "or not %s")
       :format(until_text(refusal.until_ms)) }, 0)
 end
@@ -154,10 +160,11 @@ function M.after(job, outcome, tries)
   local asked = err.retry_after_ms
   local until_ms
   if class == "rate" and not job.runner.instant and not (asked and asked > longest_patience_ms) then
-    until_ms = circuit_breaker.trip(job.credential, { class = "rate", runner = job.runner.name, message = err.message,
+    until_ms = circuit_breaker.trip(job.credential,
+      { class = "rate", runner = job.runner.name, message = err.message,
       reset_at = asked and core.clock.wall() + asked })
-    job.run.emit("quota", { step = job.key, runner = job.runner.name, class = "rate", message = err.message,
-      until_ms = until_ms })
+    job.run.emit("quota", { step = job.key, runner = job.runner.name, class = "rate",
+      message = err.message, until_ms = until_ms })
   end
   if not may_try(job, tries, until_ms) then
     local tired = {}
@@ -168,7 +175,8 @@ function M.after(job, outcome, tries)
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end
   if asked and asked > longest_patience_ms then
-    until_ms = circuit_breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
+    until_ms = circuit_breaker.trip(job.credential,
+      { class = "quota", runner = job.runner.name, message = err.message,
       reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
     M.ended(job)
     return { error = quota_error(job, err.message, until_ms), parks = true }

@@ -26,12 +26,13 @@ local function spoken(text) return text and text:find("%S") and text or nil end
 
 local function work_of_run(run)
   local options = run.options
-  return { task_type = spoken(options.task_type) or run.preset and run.preset.task_type, risk = options.risk,
-    reason = spoken(options.reason) }
+  return { task_type = spoken(options.task_type) or run.preset and run.preset.task_type,
+    risk = options.risk, reason = spoken(options.reason) }
 end
 
 local function recorded(work, name, why, forced, chosen)
-  return { task_type = name or null, risk = work.risk or "low", why = why, forced = forced, chosen = chosen }
+  return { task_type = name or null, risk = work.risk or "low", why = why, forced = forced,
+    chosen = chosen }
 end
 
 --- Work without an agent is never refused, but the name of its task type must be valid.
@@ -46,7 +47,9 @@ local function by_rule(work, asked, config)
     force = work.reason ~= nil, config = config }
   local is_chosen, why = asked.name == "route", found.why
   -- A runner that the user named is never replaced.
-  if not is_chosen and not found.forced then why = "the runner was named, and no rule speaks against it" end
+  if not is_chosen and not found.forced then
+    why = "the runner was named, and no rule speaks against it"
+  end
   return { runner = is_chosen and runners.parse(found.runner, config) or asked,
     model = is_chosen and found.model or nil,
     record = recorded(work, found.task_type, why, found.forced or false, is_chosen) }
@@ -55,7 +58,8 @@ end
 local function decide(work, asked, config)
   local routed = { runner = asked }
   if asked.name == "route" or work.task_type or work.risk then
-    routed = ((asked.none or asked.name == "mock") and without_agent or by_rule)(work, asked, config)
+    routed = ((asked.none or asked.name == "mock") and without_agent or by_rule)(work,
+      asked, config)
   end
   routed.task_type = work.task_type
   return routed
@@ -76,11 +80,13 @@ end
 ---@param asked table   requested runner, in the form of runners.parse()
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
-  if asked == run.runner and not (call.task_type or call.risk or call.reason) then return run.routed end
+  if asked == run.runner and not (call.task_type or call.risk or call.reason) then
+    return run.routed
+  end
   route_table.check_risk(call.risk, "ctx:agent.risk")
   local work = work_of_run(run)
-  return decide({ task_type = spoken(call.task_type) or work.task_type, risk = call.risk or work.risk,
-    reason = spoken(call.reason) or work.reason }, asked, run.config)
+  return decide({ task_type = spoken(call.task_type) or work.task_type,
+    risk = call.risk or work.risk, reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
 --- Returns the route with which a step began, or nil to use the current one.
@@ -94,7 +100,8 @@ function M.as_begun(routed, begun, model, config)
   if begun.runner == routed.runner.name and begun.model == model then return nil end
   local ok, runner = pcall(runners.parse, begun.runner, config)
   if not ok then return nil end
-  local record = recorded({ risk = rec.risk }, rec.task_type, "the work began there", rec.forced, true)
+  local record = recorded({ risk = rec.risk }, rec.task_type, "the work began there",
+    rec.forced, true)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
@@ -104,7 +111,8 @@ local function candidates(plan)
   local list = { plan.routed }
   if plan.runner.name ~= "route" or plan.routed.task_type then return list end
   for name in pairs(plan.config.routes) do
-    local work = { task_type = name, risk = plan.options.risk, reason = spoken(plan.options.reason) }
+    local work = { task_type = name, risk = plan.options.risk,
+      reason = spoken(plan.options.reason) }
     local ok, routed = pcall(decide, work, plan.runner, plan.config)
     if ok then list[#list + 1] = routed end
   end

@@ -68,7 +68,8 @@ function M.temporary_folder(job)
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
-  error({ kind = "denied", message = ("no folder for temporary files can be made in %s: the names are taken"):format(
+  error({ kind = "denied",
+    message = ("no folder for temporary files can be made in %s: the names are taken"):format(
     core.text.printable(base, 200)), hint = "set TMPDIR to a folder of your own" }, 0)
 end
 
@@ -79,8 +80,8 @@ local function existing(path)
 end
 
 local function refuse(job, what, path, why)
-  record.refuse(("runner %s: %s: %s %s"):format(job.runner.name, what, core.text.printable(path, 200), why),
-    "a runner cannot widen what a step may write")
+  record.refuse(("runner %s: %s: %s %s"):format(job.runner.name, what,
+    core.text.printable(path, 200), why), "a runner cannot widen what a step may write")
 end
 
 local function in_one_of(folders, path)
@@ -95,12 +96,15 @@ end
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
-    for _, path in ipairs(job.lease.place.writable or { job.lease.place.cwd }) do allowed[#allowed + 1] = path end
+    for _, path in ipairs(job.lease.place.writable or { job.lease.place.cwd }) do
+      allowed[#allowed + 1] = path
+    end
   end
   for _, path in ipairs(made.writable or {}) do
     local real = real_paths.real(path)
     if not real or not in_one_of(allowed, real) then
-      refuse(job, "writable", path, job.sandbox == "read-only" and "may not be written by a read-only step"
+      refuse(job, "writable", path,
+        job.sandbox == "read-only" and "may not be written by a read-only step"
         or "is not one of the step's folders")
     end
   end
@@ -129,16 +133,24 @@ local function check_state_dir(job, path, chosen)
   if in_one_of({ job.temporary, job.run.absolute(job.dir .. "/out") }, real) then return end
   local home = core.system.env "HOME"
   home = home and home:sub(1, 1) == "/" and real_paths.real(home)
-  if home and real_paths.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
+  if home and real_paths.holds(real, home) then
+    refuse(job, "state_dirs", path, "is, or holds, your home directory")
+  end
   if chosen and not real:find("^/[^/]+/.") then
     refuse(job, "state_dirs", path, "is not a folder that belongs to the program")
   end
   for _, apart in ipairs(kept_apart(job)) do
-    if real_paths.holds(real, apart) then refuse(job, "state_dirs", path, "is, or holds, " .. apart) end
-    if chosen and real_paths.holds(apart, real) then refuse(job, "state_dirs", path, "lies in " .. apart) end
+    if real_paths.holds(real, apart) then
+      refuse(job, "state_dirs", path, "is, or holds, " .. apart)
+    end
+    if chosen and real_paths.holds(apart, real) then
+      refuse(job, "state_dirs", path, "lies in " .. apart)
+    end
   end
   local agent = real_paths.real(job.run.home.agent_path)
-  if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
+  if agent and real_paths.holds(agent, real) then
+    refuse(job, "state_dirs", path, "lies in " .. agent)
+  end
 end
 
 --- Returns the paths of the runner's own state, including paths that the user's config adds.
@@ -162,7 +174,9 @@ local function writable_of(job, made)
     local is_file = path:find("%.json$") ~= nil
     if existing(path) or not is_file and core.file.make_root(path) then
       list[#list + 1] = path
-      if not real_paths.holds(job.temporary, path) then state[#state + 1] = core.text.printable(path, 200) end
+      if not real_paths.holds(job.temporary, path) then
+        state[#state + 1] = core.text.printable(path, 200)
+      end
     end
   end
   return list, state
@@ -180,7 +194,8 @@ end
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
   -- A built-in runner needs the network to reach its provider.
-  local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
+  local offline = job.call.network == false
+    and (job.runner.name == "command" or job.runner.own ~= nil)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then
     rules.restrict_reads = true
@@ -189,7 +204,9 @@ local function host_rules(job, made)
   local whole = whole_tree(job, writable)
   local what = job.sandbox ~= "workspace-write" and "writes nothing but its answer"
     or whole and "writes the work tree" or "writes only to its own folders"
-  if #state > 0 then what = ("%s and its own state in %s,"):format(what, table.concat(state, ", ")) end
+  if #state > 0 then
+    what = ("%s and its own state in %s,"):format(what, table.concat(state, ", "))
+  end
   if offline then what = what .. ", without TCP," end
   return { rules = rules, text = ("%s: %s by the host (Landlock)%s"):format(job.sandbox, what,
     whole and "; records and git's settings are compared afterwards" or "") }
@@ -218,12 +235,16 @@ function M.of(job, made)
   end
   if job.confined then return host_rules(job, made) end
   if job.call.network == false then
-    job.run.emit("warning", { step = job.key, text = "network = false does not hold: the agent is not confined" })
+    job.run.emit("warning",
+      { step = job.key, text = "network = false does not hold: the agent is not confined" })
   end
-  if job.confine == "none" then return { text = "none: the agent has your own rights (--unconfined)" } end
+  if job.confine == "none" then
+    return { text = "none: the agent has your own rights (--unconfined)" }
+  end
   local _, why = core.process.confinement()
   if job.sandbox == "workspace-write" then
-    error({ kind = "denied", message = ("a step that writes cannot be confined here: %s"):format(why),
+    error({ kind = "denied",
+      message = ("a step that writes cannot be confined here: %s"):format(why),
       hint = "pass --unconfined to run it with your own rights" }, 0)
   end
   return { text = "none: the agent has your own rights: " .. why }

@@ -43,9 +43,9 @@ local function model_record(job, result)
     status = result.status, class = result.class or null,
     error = result.error and result.error.message or null, cut = result.cut and true or false,
     attempts = core.json.array(result.attempts or {}),
-    files_changed = core.json.array(result.files_changed or {}), held_back = M.last_of(result.attempts).held_back,
-    denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
-    usage = spent, usage_note = note or null,
+    files_changed = core.json.array(result.files_changed or {}),
+    held_back = M.last_of(result.attempts).held_back, denied = core.json.array(result.denied or {}),
+    warnings = core.json.array(result.warnings or {}), usage = spent, usage_note = note or null,
   }
 end
 
@@ -53,18 +53,23 @@ local function usage_text(model)
   local spent = model.usage
   local cost = spent.cost_usd == null and " Cost: unknown."
     or (" Cost: %.4f USD (%s)."):format(spent.cost_usd, spent.cost_is)
-  if model.usage_note ~= null then return model.usage_note .. (spent.cost_usd == null and "" or cost) end
+  if model.usage_note ~= null then
+    return model.usage_note .. (spent.cost_usd == null and "" or cost)
+  end
   local function shown(value) return value == null and "unknown" or tostring(value) end
-  local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it reasoning)."):format(
+  local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it "
+    .. "reasoning)."):format(
     shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
     shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
   return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "")
-    .. (spent.estimated and " Part is an estimate, for agents that were ended before they reported it." or "") .. cost
+    .. (spent.estimated
+      and " Part is an estimate, for agents that were ended before they reported it." or "") .. cost
 end
 
 local function route_text(route)
   if route == null then return nil end
-  local what = route.task_type == null and "no task type" or core.text.printable(route.task_type, 100)
+  local what = route.task_type == null and "no task type"
+    or core.text.printable(route.task_type, 100)
   return ("%s, %s risk: %s%s"):format(what, route.risk, core.text.printable(route.why, 400),
     route.chosen and " (runner and model were chosen by it)" or "")
 end
@@ -73,7 +78,8 @@ local function model_text(model)
   local lines = { "# How this was made", "" }
   local function add(label, value, cap)
     if value == nil or value == null then return end
-    lines[#lines + 1] = ("- %s: %s"):format(label, cap and core.text.printable(value, cap) or tostring(value))
+    lines[#lines + 1] = ("- %s: %s"):format(label,
+      cap and core.text.printable(value, cap) or tostring(value))
   end
   add("Run", model.run .. " (" .. model.task_id .. ")")
   add("Preset", model.preset)
@@ -111,7 +117,8 @@ function M.write_agent(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
   -- An error in the text of model.md must not fail the call, so write a short text instead.
   local told, text = pcall(model_text, model)
-  run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
+  run.write_artifact(dir .. "/model.md",
+    told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
 
 --- Formats decision.md after a person has decided. `rec` is the run's record.
@@ -145,14 +152,16 @@ end
 local function kept_section(job)
   local kept = job.lease and job.lease.place and job.lease.place.kept or {}
   if #kept == 0 then return "" end
-  return ("\n## Kept in the worktree\n\nFolders of earlier steps or of the set-up, which no merge contains:\n\n- %s\n")
+  return ("\n## Kept in the worktree\n\nFolders of earlier steps or of the set-up, which no "
+    .. "merge contains:\n\n- %s\n")
     :format(table.concat(kept, "\n- "))
 end
 
 --- Writes input-manifest.md if there are instruction files, a shortened prompt, or kept folders.
 ---@param reads string[]?  absolute paths that the program reads by itself
 function M.write_manifest(job, key, dir, reads)
-  local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)
+  local run, more, cuts = job.run, instructions.entries(job, reads),
+    prompt_cuts.section(job.run, key)
   local kept = kept_section(job)
   if #more == 0 and cuts == "" and kept == "" then return end
   local list = dir == run.sidecar and { table.unpack(run.inputs or {}) } or {}

@@ -12,7 +12,9 @@ local M = {}
 ---@field look_at integer    time of the next check of the slots' owners
 ---@field told integer       earliest time of the next report about the slots' owners
 ---@field stopped_told integer  earliest time of the next report about a stopped owner
-local state_of = per_run(function() return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 } end)
+local state_of = per_run(function()
+  return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 }
+end)
 
 local poll_ms = 50
 local told_after_ms = 1000
@@ -45,7 +47,8 @@ local function folder(run)
     if path then root, err = core.file.make_root(path .. "/slots") end
     state.root = root or false
     if not root then
-      run.emit("warning", { text = "limits.parallel is not shared with other runs: " .. tostring(err.message) })
+      run.emit("warning",
+        { text = "limits.parallel is not shared with other runs: " .. tostring(err.message) })
     end
   end
   return state.root or nil
@@ -88,7 +91,8 @@ local function tell(run, key, root, limit)
   if now < state[due] then return end
   state[due] = now + told_again_ms
   run.emit(stopped and "warning" or "log", { step = key,
-    text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
+    text = ("waits for one of the %d slots that limits.parallel gives all runs of a "
+      .. "user: %s"):format(limit, text) })
 end
 
 --- Acquires a slot in the queue of this run, then in the queue of all hosts.

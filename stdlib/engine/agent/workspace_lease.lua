@@ -69,7 +69,9 @@ function Lease:acquire(attempt)
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
   -- Load the user's runners, because changes of startup files that they declare need a review.
-  for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
+  for _, name in ipairs(runners.own_names(job.run.config)) do
+    pcall(runners.get, name, job.run.config)
+  end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
   if not (self.place.anew and (attempt.repairs or attempt.resumes)) then return attempt end
@@ -90,13 +92,15 @@ end
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
-    return { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; moonlet resume asks the "
+    return { kind = "failed", class = "failed",
+      hint = "read stdout.log and stderr.log; moonlet resume asks the "
       .. "agent again",
       message = ("the agent's worktree %s, so nothing of it is merged"):format(ruin) }
   end
   if self.place.anew and attempt.state then
     return { kind = "failed", class = "gone", retryable = true,
-      message = ("attempt %d ended well, but the worktree with its changes is missing"):format(attempt.number) }
+      message = ("attempt %d ended well, but the worktree with its changes is missing"):format(
+        attempt.number) }
   end
   return self.place.breach()
 end
@@ -115,8 +119,8 @@ local function warn(lease, text)
 end
 
 function M.ended_text(paths)
-  return ("it was ended after it had changed %d %s: %s"):format(#paths, #paths == 1 and "file" or "files",
-    kept_worktrees.shown(paths))
+  return ("it was ended after it had changed %d %s: %s"):format(#paths,
+    #paths == 1 and "file" or "files", kept_worktrees.shown(paths))
 end
 
 --- Returns the changes of a discarded attempt, or only warns about them without an end record.
@@ -146,14 +150,20 @@ function Lease:release(has_end, kept)
   local place, job = self.place, self.job
   if not place then return nil end
   local key = job.key
-  local looked, changed = scope.shielded("the end of " .. key, function() return look_at(self, has_end) end)
+  local looked, changed = scope.shielded("the end of " .. key, function()
+    return look_at(self, has_end)
+  end)
   self.place = nil
   local begun = job.run.journal.begins[key]
   local number = begun and begun.attempt or 1
-  local left, text = scope.shielded("the end of " .. key, function() return place.abandon(kept, number) end,
+  local left, text = scope.shielded("the end of " .. key, function()
+    return place.abandon(kept, number)
+  end,
     worktree.removal_ms)
   if not looked then tell(self, "its changes could not be inspected", changed) end
-  if not left then tell(self, ("%s could not be removed"):format(place.tree or "its place"), text) end
+  if not left then
+    tell(self, ("%s could not be removed"):format(place.tree or "its place"), text)
+  end
   self.put_aside = left and text or nil
   if self.put_aside then warn(self, self.put_aside) end
   return looked and changed or nil
@@ -232,7 +242,8 @@ local function tell_startup(job, tree, paths, warnings)
     if startup_files.has(path, job.call.writes) then found[#found + 1] = path end
   end
   if #found == 0 then return false end
-  local text = ("written in place, and starts programs on this machine: %s; check it before you open the folder")
+  local text = ("written in place, and starts programs on this machine: %s; check it before you "
+    .. "open the folder")
     :format(kept_worktrees.shown(found))
   job.run.emit("warning", { step = job.key, text = text })
   warnings[#warnings + 1] = text
@@ -282,8 +293,11 @@ function Lease:finish(ok, list, asks)
   end
   table.move(self.warnings, 1, #self.warnings, #warnings + 1, warnings)
   local changed = M.changed(job, list, paths)
-  if not told and ok and not self.touched then warnings[#warnings + 1] = idle_writer(job, changed) end
-  return { error = self.touched, put_aside = self.put_aside, warnings = warnings, files_changed = changed }, held
+  if not told and ok and not self.touched then
+    warnings[#warnings + 1] = idle_writer(job, changed)
+  end
+  return { error = self.touched, put_aside = self.put_aside, warnings = warnings,
+    files_changed = changed }, held
 end
 
 ---@param list table[]  the attempts

@@ -5,7 +5,8 @@ local null = core.json.null
 ---@param result moonlet.RunnerResult?  result of an agent
 return function(exit, result)
   return {
-    answer = result and { total = result.cut or #result.text, kept = #result.text, cut = result.cut ~= false
+    answer = result and { total = result.cut or #result.text, kept = #result.text,
+      cut = result.cut ~= false
       and result.cut ~= nil } or nil,
     version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
     signal = exit.signal ~= 0 and exit.signal or null,

@@ -13,10 +13,12 @@ end
 local texts = {
   exited = M.of_code, signalled = M.of_code,
   wall = function(_, limit)
-    return ("did not finish %s and was ended"):format(limit and "within " .. duration.text(limit) or "in time")
+    return ("did not finish %s and was ended"):format(limit and "within " .. duration.text(limit)
+      or "in time")
   end,
   idle = function(_, limit)
-    return ("printed nothing for %s and was ended"):format(limit and duration.text(limit) or "too long")
+    return ("printed nothing for %s and was ended"):format(limit and duration.text(limit)
+      or "too long")
   end,
   -- A step that the user cancelled has another message; here something else ended its keeper.
   cancelled = function() return "was ended with its keeper" end,

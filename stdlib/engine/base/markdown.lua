@@ -37,8 +37,10 @@ local function inline(text)
     codes[#codes + 1] = code
     return ("\1%d\2"):format(#codes)
   end)
-  text = text:gsub("<!%-%-.-%-%->", ""):gsub("%*%*(.-)%*%*", "%1"):gsub("%f[%w_]__(.-)__%f[^%w_]", "%1")
-  text = text:gsub("%[([^%]]+)%]%(([^)]+)%)", "%1 (%2)"):gsub("&lt;", "<"):gsub("&gt;", ">"):gsub("&amp;", "&")
+  text = text:gsub("<!%-%-.-%-%->", ""):gsub("%*%*(.-)%*%*",
+    "%1"):gsub("%f[%w_]__(.-)__%f[^%w_]", "%1")
+  text = text:gsub("%[([^%]]+)%]%(([^)]+)%)", "%1 (%2)"):gsub("&lt;", "<"):gsub("&gt;",
+    ">"):gsub("&amp;", "&")
   return (text:gsub("\1(%d+)\2", function(number) return codes[tonumber(number)] end))
 end
 
@@ -111,7 +113,8 @@ function M.lines(text, out)
       if not raw:match "^[%s|:-]+$" then rows[#rows + 1] = cells_of(raw) end
     elseif item or numbered then
       flush()
-      local lead = (space or number_space) .. (bullet and (out.unicode and "•" or "-") or number) .. " "
+      local lead = (space or number_space) .. (bullet and (out.unicode and "•" or "-")
+        or number) .. " "
       paragraph = { text = item or numbered, indent = core.text.width(lead), first = lead }
     elseif raw:match "^%s*$" then
       flush()
@@ -120,7 +123,8 @@ function M.lines(text, out)
       local said = raw:gsub("^%s*>%s?", "")
       if rows then flush() end
       if paragraph then
-        paragraph.text = paragraph.text .. (paragraph.breaks and "\n" or " ") .. said:match "^%s*(.-)%s*$"
+        paragraph.text = paragraph.text .. (paragraph.breaks and "\n" or " ")
+          .. said:match "^%s*(.-)%s*$"
       else
         paragraph = { text = said:match "^%s*(.-)%s*$", indent = 0 }
       end

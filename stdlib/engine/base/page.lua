@@ -19,8 +19,8 @@ local longest_quoted = 256 * 1024
 function M.out(stream)
   local found = core.terminal.page(stream)
   if not found then return { columns = 80, colour = false, unicode = true, terminal = false } end
-  return { columns = math.max(20, math.min(found.columns, widest)), colour = found.colour, unicode = found.unicode,
-    terminal = true }
+  return { columns = math.max(20, math.min(found.columns, widest)), colour = found.colour,
+    unicode = found.unicode, terminal = true }
 end
 
 function M.paint(page, tone, text)
@@ -75,7 +75,8 @@ function M.quote(text, columns)
   local said = text:gsub("\27%[[%d;:]*m", ""):gsub("\r\n", "\n"):gsub("\t", "    "):gsub("\n*$", "")
   for line in (said .. "\n"):gmatch "(.-)\n" do
     local parts = {}
-    local last = split_word(core.text.printable(line, longest_quoted), math.max(columns - 4, 8), parts)
+    local last = split_word(core.text.printable(line, longest_quoted),
+      math.max(columns - 4, 8), parts)
     for _, part in ipairs(parts) do lines[#lines + 1] = "  | " .. part end
     lines[#lines + 1] = "  | " .. last
   end

@@ -33,7 +33,9 @@ end
 function M.of(agent_path, kind)
   local list = {}
   for _, entry in ipairs(M.all()) do
-    if entry.place == ("%s/%s/%s"):format(agent_path, kind, entry.id) then list[#list + 1] = entry end
+    if entry.place == ("%s/%s/%s"):format(agent_path, kind, entry.id) then
+      list[#list + 1] = entry
+    end
   end
   return list
 end
@@ -42,13 +44,15 @@ end
 ---@param here string?  `.agent` folder of the current command
 function M.ending(entry, here)
   local verb = entry.kind == "runs" and "cancel" or "session kill"
-  local where = entry.top .. "/.agent" ~= here and " --repo " .. command_line.quoted(entry.top) or ""
+  local where = entry.top .. "/.agent" ~= here and " --repo "
+    .. command_line.quoted(entry.top) or ""
   return ("moonlet %s %s%s"):format(verb, entry.id, where)
 end
 
 function M.warning()
   local err = core.runs.index_error()
-  return err and "moonlet ps will not find this run if its .agent folder is removed: " .. err.message or nil
+  return err and "moonlet ps will not find this run if its .agent folder is removed: "
+    .. err.message or nil
 end
 
 ---@param kind "runs"|"sessions"

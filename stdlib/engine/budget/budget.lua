@@ -9,7 +9,8 @@ local M = {}
 
 --- Lists the limits of an agent call. They apply to one attempt and do not count its prompt.
 M.call_fields = { tokens = "integer" }
-M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
+M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer",
+  usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 local names_of_one = { agents = "agent start", processes = "process", tokens = "token" }
@@ -55,7 +56,9 @@ function M.shown(kind, amount)
   if kind ~= "usd" then return tostring(amount) end
   local function rounded(digits) return ("%%.%df"):format(digits):format(amount) end
   local digits = 4
-  while digits < 12 and math.abs(tonumber(rounded(digits)) - amount) > 0.01 * amount do digits = digits + 1 end
+  while digits < 12 and math.abs(tonumber(rounded(digits)) - amount) > 0.01 * amount do
+    digits = digits + 1
+  end
   return (rounded(digits):gsub("0+$", ""):gsub("%.$", ""))
 end
 local shown = M.shown
@@ -64,8 +67,11 @@ local shown = M.shown
 function M.text_of(preset)
   local parts = {}
   for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
-    local limit = preset.budget[kind] or kind == "agents" and preset.needs.agents and M.default_agents
-    if limit then parts[#parts + 1] = ("%s=%s"):format(kind, kind == "wall" and limit or shown(kind, limit)) end
+    local limit = preset.budget[kind] or kind == "agents" and preset.needs.agents
+      and M.default_agents
+    if limit then
+      parts[#parts + 1] = ("%s=%s"):format(kind, kind == "wall" and limit or shown(kind, limit))
+    end
   end
   return table.concat(parts, ", ")
 end
@@ -133,11 +139,13 @@ end
 ---@return moonlet.Budget
 function M.open(parent, limits, options)
   M.check(limits, "budget")
-  local budget = { parent = parent, what = options.what, path = options.path, limits = {}, spent = {}, reserved = {},
-    running = {}, over = {}, tell = options.tell, history = parent and parent.history or options.history }
+  local budget = { parent = parent, what = options.what, path = options.path, limits = {},
+    spent = {}, reserved = {}, running = {}, over = {}, tell = options.tell,
+    history = parent and parent.history or options.history }
   local before = budget.history and budget.history:spent(options.path) or {}
   for _, kind in ipairs(counted) do
-    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind], plus(before[kind] or 0, 0), 0
+    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind],
+      plus(before[kind] or 0, 0), 0
     budget.running[kind] = 0
     note_exceeded(budget, kind)
   end
@@ -152,7 +160,8 @@ function M.note_refusal(budget, err)
 end
 
 local function hint_of(budget, kind, wanted)
-  return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
+  return "finished steps are kept; " .. (budget.parent
+    and "raise this limit in the script and resume the run"
     or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))
 end
 
@@ -164,7 +173,8 @@ local function exceeded(budget, kind, amount)
     reserved > 0 and (", %s reserved"):format(shown(kind, reserved)) or "",
     amount > 0 and not is_single[kind]
       and ("; the next step may need %s"):format(shown(kind, amount)) or "")
-  local wanted = math.max(budget.limits[kind] * 2, budget.spent[kind] + budget.reserved[kind] + amount)
+  local wanted = math.max(budget.limits[kind] * 2,
+    budget.spent[kind] + budget.reserved[kind] + amount)
   local err = { kind = "budget", message = text, hint = hint_of(budget, kind, wanted) }
   M.note_refusal(budget, err)
   return err
@@ -172,8 +182,8 @@ end
 
 local function overshoot_of(budget, kind, lead)
   local spent = budget.spent[kind]
-  return ("%s: %s%s %s were used, %s more than allowed"):format(budget.what, lead, shown(kind, spent),
-    name_of(kind, spent), shown(kind, plus(spent, -budget.limits[kind])))
+  return ("%s: %s%s %s were used, %s more than allowed"):format(budget.what, lead,
+    shown(kind, spent), name_of(kind, spent), shown(kind, plus(spent, -budget.limits[kind])))
 end
 
 --- Warns once for each kind of usage if attempts have used more than the budget allows.
@@ -191,8 +201,8 @@ function M.exceeded(root)
     local limit, spent = budget.limits[kind], budget.spent[kind]
     -- Check again whether the limit is exceeded, because adopted attempts refund their usage.
     if exceeds(spent, limit) then
-      return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
-        hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
+      return { kind = "budget", message = ("%s allows %s %s"):format(budget.what,
+        shown(kind, limit), names[kind]), hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
     end
   end
 end
@@ -235,7 +245,9 @@ function M.reserve(budget, amounts, allowed)
     end
   end
   for node in around(budget) do
-    for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
+    for kind, amount in pairs(amounts) do
+      node.reserved[kind] = plus(node.reserved[kind], amount)
+    end
   end
   -- Reserved work is not replayed, and it starts after the replay of all recorded steps.
   if budget and budget.history then budget.history.over = true end
@@ -257,8 +269,9 @@ local function grow(reservation, used)
       node.reserved[kind] = plus(node.reserved[kind], plus(reservation.amounts[kind], -reserved))
       local sum, limit = plus(node.spent[kind], node.running[kind]), node.limits[kind]
       if not err and limit and exceeds(sum, limit) then
-        err = { kind = "budget", class = "budget", hint = hint_of(node, kind, math.max(limit * 2, sum)),
-          message = ("%s allows %s %s: about %s are used, and what runs is ended"):format(node.what,
+        err = { kind = "budget", class = "budget",
+          hint = hint_of(node, kind, math.max(limit * 2, sum)), message =
+            ("%s allows %s %s: about %s are used, and what runs is ended"):format(node.what,
             shown(kind, limit), names[kind], shown(kind, sum)) }
         M.note_refusal(node, err)
       end

@@ -42,7 +42,9 @@ local function fit(key, model)
   local start = key:match("^(.*)%*$") or key:match("^.*%-$")
   if start then return model:sub(1, #start) == start and #start or nil end
   -- For "gpt-5-2025-08-07" the key "gpt-5" wins over the prefix "gpt-5*".
-  if key ~= "" and model:sub(1, #key) == key and is_edition(model:sub(#key + 1)) then return #key + 0.5 end
+  if key ~= "" and model:sub(1, #key) == key and is_edition(model:sub(#key + 1)) then
+    return #key + 0.5
+  end
 end
 
 ---@return {input: number, cached: number?, output: number}?

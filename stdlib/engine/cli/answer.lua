@@ -13,28 +13,35 @@ local M = {}
 M.known = {
   key = { value = "KEY", help = "which gate or question, where there are several" },
   note = { value = "TEXT", help = "why, for the record" },
-  sha = { value = "HASH", help = "the hash of what you were shown; refused if it has changed since" },
+  sha = { value = "HASH",
+    help = "the hash of what you were shown; refused if it has changed since" },
   by = { value = "NAME", help = "who answers (default: the user of this shell)" },
 }
 for name, option in pairs(resume.known) do M.known[name] = option end
 
 local function expected(item)
   if item.kind == "gate" then return "approve or reject" end
-  if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end
+  if item.options and #item.options > 0 then
+    return "one of: " .. table.concat(item.options, ", ")
+  end
   return "write a text"
 end
 
 local function pick(id, rec, key)
   local open, keys = rec.ended and rec.verdict == "needs-human" and rec.parked or {}, {}
-  if #open == 0 then record.refuse(("%s does not wait for an answer"):format(id), "moonlet show " .. id) end
+  if #open == 0 then
+    record.refuse(("%s does not wait for an answer"):format(id), "moonlet show " .. id)
+  end
   for i, item in ipairs(open) do
     if item.key == key or not key and #open == 1 then return item end
     keys[i] = item.key
   end
   if not key then
-    options.refuse(("%s waits at %d points"):format(id, #open), "say which: --key " .. table.concat(keys, ", --key "))
+    options.refuse(("%s waits at %d points"):format(id, #open),
+      "say which: --key " .. table.concat(keys, ", --key "))
   end
-  options.refuse(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)), record.suggest(key, keys))
+  options.refuse(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)),
+    record.suggest(key, keys))
 end
 
 function M.main(words, output)
@@ -49,8 +56,8 @@ function M.main(words, output)
   end
   local item = pick(id, rec, found.key)
   if found.sha and found.sha ~= item.shown then
-    record.refuse(("%s now asks something else at '%s'"):format(id, core.text.printable(item.key, 80)),
-      "moonlet run show " .. id)
+    record.refuse(("%s now asks something else at '%s'"):format(id,
+      core.text.printable(item.key, 80)), "moonlet run show " .. id)
   end
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then
@@ -58,11 +65,13 @@ function M.main(words, output)
   end
   local value, option = gate.read_answer(item, text)
   if not value then
-    options.refuse(("'%s' is not an answer to the %s"):format(core.text.printable(text, 80), item.kind), expected(item))
+    options.refuse(("'%s' is not an answer to the %s"):format(core.text.printable(text, 80),
+      item.kind), expected(item))
   end
   local now = core.clock.wall()
-  local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,
-    note = found.note, by = found.by or person.name(), at = core.clock.iso(now), at_ms = now }
+  local answer = { type = "answer", key = item.key, shown = item.shown, value = value,
+    option = option, note = found.note, by = found.by or person.name(), at = core.clock.iso(now),
+    at_ms = now }
   local function plan_of(of)
     local plan = resume.plan(home, id, of, found)
     gate.check_open(id, of, answer)

@@ -29,19 +29,22 @@ local function ask_holder(home, id, limit)
     -- Repeat the request to cancel, because a new host discards requests made to its predecessor.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
-      error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
-        hint = "moonlet ps shows what runs" }, 0)
+      error({ kind = "timeout", message = ("%s did not end within %s"):format(id,
+        duration.text(limit)), hint = "moonlet ps shows what runs" }, 0)
     end
     core.task.sleep(poll_ms)
   end
 end
 
-local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
+local function is_open(rec)
+  return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota"
+end
 
 --- Copies the fields with the hashes of the run's files. `seal.altered` needs the old hashes after
 --- the caller has changed the record.
 local function bound(rec)
-  return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
+  return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold,
+    altered = rec.altered }
 end
 
 --- Writes a run's record, whose JSON is `text`, into the ledger. If another host has replaced
@@ -67,9 +70,12 @@ local function put_record(home, id, rec, was)
   rec.keeper_log = seal.keeper_log(root, id)
   local text = core.json.encode_record(rec, 2) .. "\n"
   local done, why = seal.change(home, id, store.hash(rec), { type = "over", verdict = rec.verdict,
-    files = seal.hash_of_files(rec.files), record = core.text.sha256(text) }, "runs/" .. id .. "/run.json", text)
+    files = seal.hash_of_files(rec.files), record = core.text.sha256(text) },
+    "runs/" .. id .. "/run.json", text)
   if not done then return false end
-  if why then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
+  if why then
+    core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400)))
+  end
   tell_ledger(home, root, id, text)
   return true
 end
@@ -82,7 +88,8 @@ local function close_record(home, id, rec)
   rec.parked, rec.until_ms = core.json.array {}, nil
   rec.exit_code = manifest.exit_codes.cancelled
   rec.ended_at = core.clock.iso(core.clock.wall())
-  rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
+  rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null,
+    at = core.json.null }
   return put_record(home, id, rec, was)
 end
 
@@ -116,7 +123,9 @@ end
 --- Returns what `interrupted_merge` needs to roll back a merge of the run, or nil if the run's work
 --- tree is gone.
 local function place_of(home, id, rec)
-  local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
+  local ok, there = pcall(function()
+    return repository.of_run(home, (store.as_given(home, rec)))
+  end)
   if not ok then return nil end
   return { home = there, id = id, top = there.top, sidecar = rec.sidecar,
     absolute = function(path) return there.agent_path .. "/" .. path end,
@@ -137,7 +146,8 @@ local function end_left(home, id)
   local count = core.runs.left(home.handle, id)
   local ended = count == 0 or end_orphans(home, id)
   if ended and count > 0 then
-    core.system.print(2, ("moonlet: %s had ended, and left %d %s running: that is ended now\n"):format(id, count,
+    core.system.print(2,
+      ("moonlet: %s had ended, and left %d %s running: that is ended now\n"):format(id, count,
       count == 1 and "process" or "processes"))
   end
   return ended
@@ -151,7 +161,8 @@ local function end_half_merge(home, id, rec)
   interrupted_merge.bring_back(place)
   if interrupted_merge.is_half_merged(place) then
     error({ kind = "failed", hint = ("moonlet cancel %s tries it again"):format(id),
-      message = ("%s has ended, and part of its interrupted merge is still in the work tree"):format(id) }, 0)
+      message = ("%s has ended, and part of its interrupted merge is still in the "
+        .. "work tree"):format(id) }, 0)
   end
   return put_record(home, id, rec, bound(rec))
 end
@@ -160,7 +171,8 @@ end
 local function tell_left(home, id)
   local paths = worktree_places.left(home, id)
   for _, path in ipairs(paths) do
-    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s continues with its changes, "
+    core.system.print(2,
+      ("moonlet: %s leaves a worktree: moonlet resume %s continues with its changes, "
       .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))
   end
   return paths
@@ -197,7 +209,8 @@ function M.main(words)
   store.check_own(found_rec, "cancelled")
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   local ended
-  local had_ended = not is_open(select(2, store.find(home, id))) and not core.runs.holder(home.handle, id)
+  local had_ended = not is_open(select(2, store.find(home, id)))
+    and not core.runs.holder(home.handle, id)
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
     local rec = select(2, store.find(home, id))
@@ -207,7 +220,8 @@ function M.main(words)
       ended = end_left(home, id) and end_half_merge(home, id, rec) and rec or nil
     end
   until ended
-  return options.envelope({ verdict = ended.verdict, worktrees = tell_left(home, id) }, store.envelope(home, ended)), 0,
+  return options.envelope({ verdict = ended.verdict, worktrees = tell_left(home, id) },
+    store.envelope(home, ended)), 0,
     ("%s%s: %s\n"):format(id, had_ended and " has ended already" or "", ended.verdict)
 end
 

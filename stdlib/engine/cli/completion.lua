@@ -79,7 +79,9 @@ end
 --- accepted state are offered. For a verb without an entry, all runs are offered.
 local states_for = {
   answer = function(name) return name == "needs-human" end,
-  ["run resume"] = function(name) return name ~= "ok" and name ~= "prepared" and name ~= "findings" end,
+  ["run resume"] = function(name)
+    return name ~= "ok" and name ~= "prepared" and name ~= "findings"
+  end,
 }
 
 local function add_runs(add, word, verb)
@@ -103,7 +105,9 @@ local function add_steps(add, run)
   pcall(function()
     local home = repository.open(nil)
     local _, rec = store.find(home, run)
-    for _, step in ipairs(step_files.of(store.root(home), rec)) do add(step_files.name(step.key), step.status) end
+    for _, step in ipairs(step_files.of(store.root(home), rec)) do
+      add(step_files.name(step.key), step.status)
+    end
   end)
 end
 
@@ -237,7 +241,9 @@ function M.main(words)
   end
   local _, rest = verbs.read("completion", words, M.known)
   local script = #rest == 1 and scripts[rest[1]]
-  if not script then options.refuse("completion for which shell?", "moonlet completion bash, zsh or fish") end
+  if not script then
+    options.refuse("completion for which shell?", "moonlet completion bash, zsh or fish")
+  end
   core.system.print(1, script)
   return nil, 0
 end

@@ -33,12 +33,15 @@ local function put_decision(home, run, decision, why, by)
   for _ = 1, tries do
     local id, rec = store.find(home, run)
     if not rec.ended then
-      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet show " .. id }, 0)
+      error({ kind = "invalid", usage = true, message = id .. " has not ended",
+        hint = "moonlet show " .. id }, 0)
     end
     local text = (core.secret.hide(sidecar.decision(rec, decision, why and shown(why), by)))
     local done
-    done, err = seal.change(home, id, store.hash(rec), { type = "decision", decision = decision, by = by,
-      at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
+    done, err = seal.change(home, id, store.hash(rec),
+      { type = "decision", decision = decision, by = by, at = core.clock.iso(core.clock.wall()),
+        sha256 = core.text.sha256(text) },
+      rec.sidecar .. "/decision.md", text)
     -- The decision is valid even if it could not be added to the journal.
     if done and err then
       core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
@@ -46,7 +49,8 @@ local function put_decision(home, run, decision, why, by)
     end
     if done then return id, rec end
   end
-  error(err or { kind = "failed", message = run .. " is still running", hint = "decide when it has finished" }, 0)
+  error(err or { kind = "failed", message = run .. " is still running",
+    hint = "decide when it has finished" }, 0)
 end
 
 function M.main(words)
@@ -58,8 +62,9 @@ function M.main(words)
   local by = found.by or person.name()
   local id, rec = put_decision(home, rest[1], rest[2], found.why, by)
   local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
-  return options.envelope({ decision = rest[2], by = by, why = found.why or core.json.null, file = path },
-    store.envelope(home, rec)), 0, ("%s: %s; written to %s\n"):format(id, rest[2], path)
+  return options.envelope({ decision = rest[2], by = by, why = found.why or core.json.null,
+    file = path }, store.envelope(home, rec)), 0,
+    ("%s: %s; written to %s\n"):format(id, rest[2], path)
 end
 
 return M

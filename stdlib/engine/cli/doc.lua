@@ -43,9 +43,12 @@ end
 
 local function shown(entry)
   local result = { name = entry.name, kind = entry.kind, summary = entry.summary, text = entry.text,
-    signature = reference.signature(entry), type = entry.type, parent = entry.parent, generic = entry.generic,
-    file = "stdlib/" .. entry.file, errors = entry.errors, example = entry.example }
-  for _, list in ipairs { "params", "returns", "fields" } do result[list] = core.json.array(entry[list]) end
+    signature = reference.signature(entry), type = entry.type, parent = entry.parent,
+    generic = entry.generic, file = "stdlib/" .. entry.file, errors = entry.errors,
+    example = entry.example }
+  for _, list in ipairs { "params", "returns", "fields" } do
+    result[list] = core.json.array(entry[list])
+  end
   return result
 end
 
@@ -64,7 +67,9 @@ function M.main(words)
   else
     local head = group and reference.read().modules[entries[1] and page.group(entries[1])]
     text = (head and head .. "\n\n" or "") .. page.list(entries)
-    if not rest[1] then text = text .. "\nmoonlet doc NAME shows its fields, its errors and an example.\n" end
+    if not rest[1] then
+      text = text .. "\nmoonlet doc NAME shows its fields, its errors and an example.\n"
+    end
   end
   return options.envelope(result), 0, text
 end

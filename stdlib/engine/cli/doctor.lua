@@ -36,7 +36,8 @@ local function check_home(checks, folder)
     checks.add("repository", "bad", home.message, home.hint)
     return nil
   end
-  checks.add("repository", "ok", home.git and "git work tree " .. home.top or home.top .. " (not a git repository)")
+  checks.add("repository", "ok",
+    home.git and "git work tree " .. home.top or home.top .. " (not a git repository)")
   local writable, why = core.system.is_writable(home.agent_path)
   checks.add("artifacts", writable and "ok" or "bad", writable and home.agent_path or why,
     not writable and "name a writable place with --repo" or nil)
@@ -52,7 +53,8 @@ local function check_confinement(checks)
     local parts = table.move(enforced, 1, math.min(support.abi, #enforced), 1, {})
     checks.add("sandbox", "ok", ("Landlock %d: %s"):format(support.abi, table.concat(parts, ", ")))
   else
-    checks.add("sandbox", "none", why, "agents without a sandbox of their own cannot be confined here")
+    checks.add("sandbox", "none", why,
+      "agents without a sandbox of their own cannot be confined here")
   end
 end
 
@@ -60,7 +62,8 @@ local function check_processes(checks)
   if core.process.sees_processes() then
     checks.add("processes", "ok", "every process that an agent starts can be found and ended")
   else
-    checks.add("processes", "bad", "/proc cannot be read: a process that leaves the session of its agent outlives it",
+    checks.add("processes", "bad",
+      "/proc cannot be read: a process that leaves the session of its agent outlives it",
       "mount /proc")
   end
 end
@@ -73,7 +76,8 @@ local function version_of(name, path)
     local root = folder and core.file.root(folder)
     local text = root and core.file.read(root, "package.json", 1 << 16)
     local ok, package = pcall(core.json.decode, text or "")
-    local brings = ok and type(package) == "table" and type(package.version) == "string" and package.bin
+    local brings = ok and type(package) == "table" and type(package.version) == "string"
+      and package.bin
     if type(brings) == "string" or type(brings) == "table" and brings[name] then
       return core.text.printable(package.version, 40)
     end
@@ -106,7 +110,9 @@ end
 local function check_executor(checks, config)
   local runner, entry = runners.get("executor", config)
   local found, why = runner.detect(entry)
-  if not found then return checks.add("executor", "none", why, "install moonlet-executor beside moonlet") end
+  if not found then
+    return checks.add("executor", "none", why, "install moonlet-executor beside moonlet")
+  end
   local server, login = runner.server()
   if login then table.insert(checks.agents, "executor") end
   checks.add("executor", login and "ok" or "none", ("%s asks %s, %s"):format(found.path,
@@ -119,9 +125,10 @@ local function check_accounts(checks)
   for _, closed in ipairs(circuit_breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())
     checks.add("account", "shut", ("%s is not asked until %s (in %s), %s: %s"):format(
-      core.text.printable(closed.runner, 40), core.clock.iso(closed.until_ms), duration.text(left // 1000 * 1000),
-      closed.class, core.text.printable(closed.message, 200)),
-      closed.class == "auth" and "another login or key is tried at once" or "moonlet resume asks again at once")
+      core.text.printable(closed.runner, 40), core.clock.iso(closed.until_ms),
+      duration.text(left // 1000 * 1000), closed.class, core.text.printable(closed.message, 200)),
+      closed.class == "auth" and "another login or key is tried at once"
+        or "moonlet resume asks again at once")
   end
 end
 
@@ -158,7 +165,8 @@ local function check_config(checks)
     return
   end
   local at = type(read) == "table" and read.at
-  checks.add("config", "bad", (at and at .. ": " or "") .. (type(read) == "table" and read.message or tostring(read)),
+  checks.add("config", "bad", (at and at .. ": " or "") .. (type(read) == "table" and read.message
+    or tostring(read)),
     type(read) == "table" and read.hint or nil)
 end
 
@@ -173,7 +181,8 @@ local function check_presets(checks, home)
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
         found[name].origin)
     elseif not consent.is_given(found[name], err) then
-      checks.add("preset " .. name, "ask", "its rights are not accepted for this version of its text, so a run "
+      checks.add("preset " .. name, "ask",
+        "its rights are not accepted for this version of its text, so a run "
         .. "asks for them",
         ("read it, then moonlet run %s --allow needs"):format(name))
     end
@@ -194,9 +203,10 @@ end
 local function check_worktrees(checks, home)
   local count, bytes = worktree.waiting(home)
   if count == 0 then return end
-  local text = "%d %s for the next agent that writes (%d MB); moonlet run prune --worktrees removes %s"
-  checks.add("worktrees", "ok", text:format(count, count == 1 and "waits" or "wait", (bytes + (1 << 19)) >> 20,
-    count == 1 and "it" or "them"))
+  local text = "%d %s for the next agent that writes (%d MB); moonlet run prune --worktrees "
+    .. "removes %s"
+  checks.add("worktrees", "ok", text:format(count, count == 1 and "waits" or "wait",
+    (bytes + (1 << 19)) >> 20, count == 1 and "it" or "them"))
 end
 
 local function listed(names, last)
@@ -206,12 +216,16 @@ end
 
 --- Formats a line that names the presets and runners that can be used on this machine now.
 local function ready_text(checks)
-  if not checks.healthy then return "Correct what is bad above, then check again: moonlet doctor" end
-  local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""
+  if not checks.healthy then
+    return "Correct what is bad above, then check again: moonlet doctor"
+  end
+  local without = #checks.offline > 0 and listed(checks.offline, "and")
+    .. " without an agent, and " or ""
   local runners_here = table.move(checks.agents, 1, #checks.agents, 1, {})
   runners_here[#runners_here + 1] = "mock"
-  return ("You can run %severy preset with --runner %s%s"):format(without, listed(runners_here, "or"),
-    #checks.agents == 0 and " (made-up answers); for an agent install " .. listed(runner_names.agents, "or") or "")
+  return ("You can run %severy preset with --runner %s%s"):format(without,
+    listed(runners_here, "or"), #checks.agents == 0 and " (made-up answers); for an agent install "
+      .. listed(runner_names.agents, "or") or "")
 end
 
 --- Reports the state of another machine: its system, free space, programs and old attempts.
@@ -226,19 +240,21 @@ local function check_machine(checks, on)
     checks.add(on, "ok", "it answers; the first step copies the keeper to " .. machine.dir)
     return
   end
-  checks.add(on, "ok", ("%s: %s %s, %d processors"):format(answer.machine, answer.system, answer.arch,
-    answer.processors))
+  checks.add(on, "ok", ("%s: %s %s, %d processors"):format(answer.machine, answer.system,
+    answer.arch, answer.processors))
   if answer.free_bytes then
     checks.add("space", "ok", ("%d MB free in %s"):format(answer.free_bytes >> 20, answer.root))
   end
   for _, name in ipairs { "git", "codex", "claude", "gemini", "opencode" } do
     local path = answer.programs[name]
     if path or name == "git" then
-      checks.add(name, path and "ok" or "bad", path or "not found", not path and "worktrees need git there" or nil)
+      checks.add(name, path and "ok" or "bad", path or "not found",
+        not path and "worktrees need git there" or nil)
     end
   end
   for _, left in ipairs(answer.attempts) do
-    checks.add("attempt", left.state or "left", ("%s/attempts/%s %s"):format(machine.dir, left.nonce, left.step or ""))
+    checks.add("attempt", left.state or "left",
+      ("%s/attempts/%s %s"):format(machine.dir, left.nonce, left.step or ""))
   end
 end
 

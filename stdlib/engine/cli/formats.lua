@@ -26,7 +26,8 @@ function M.check(found, form)
   end
   if form then options.check_choice("format", form, forms) end
   if form and (found.json or found.events or found.background) then
-    options.refuse("--format prints findings, and --json, --events and --background print something else",
+    options.refuse("--format prints findings, and --json, --events and --background print "
+      .. "something else",
       "leave one of them out; moonlet show last --format " .. form .. " prints them later")
   end
 end
@@ -82,11 +83,13 @@ end
 
 local function plain_line(item)
   local line, fix = line_of(item), text_of(item, "fix")
-  return core.text.printable(("%s:%s %s: %s%s"):format(text_of(item, "file") or ".", line and line .. ":" or "",
-    findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
+  return core.text.printable(("%s:%s %s: %s%s"):format(text_of(item, "file") or ".",
+    line and line .. ":" or "", findings.severity(text_of(item, "severity")),
+    text_of(item, "claim"), fix and " " .. fix or ""), 4000)
 end
 
-local commands = { critical = "error", high = "error", medium = "warning", low = "notice", info = "notice" }
+local commands = { critical = "error", high = "error", medium = "warning", low = "notice",
+  info = "notice" }
 
 local function escaped(text, is_property)
   local codes = { ["%"] = "%25", ["\r"] = "%0D", ["\n"] = "%0A" }
@@ -97,8 +100,11 @@ end
 --- Encodes a file name as a property of a workflow command.
 --- GitHub decodes only a few characters, so it displays other invisible characters as %XX.
 local function file_property(path)
-  local shown = path:gsub(core.text.is_utf8(path) and utf8.charpattern or "[%c\128-\255]", function(char)
-    if char ~= "\r" and char ~= "\n" and findings.visible(char) ~= char then return percent(char) end
+  local shown = path:gsub(core.text.is_utf8(path) and utf8.charpattern or "[%c\128-\255]",
+    function(char)
+    if char ~= "\r" and char ~= "\n" and findings.visible(char) ~= char then
+      return percent(char)
+    end
   end)
   return escaped(shown, true)
 end
@@ -109,7 +115,8 @@ local function github_line(item)
   local file, line, fix = path_of(item), line_of(item), text_of(item, "fix")
   if file then where[#where + 1] = "file=" .. file_property(file) end
   if file and line then where[#where + 1] = "line=" .. line end
-  where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
+  where[#where + 1] = "title="
+    .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
   local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
   return ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
 end
@@ -124,13 +131,15 @@ local function fingerprints(list)
   for _, one in ipairs(list) do
     local item = one.item
     local what = text_of(item, "rule") or settled_text(text_of(item, "claim"))
-    local key = table.concat({ text_of(item, "file") or "", what, settled_text(text_of(item, "evidence")) }, "\0")
+    local key = table.concat({ text_of(item, "file") or "", what,
+      settled_text(text_of(item, "evidence")) }, "\0")
     seen[key] = (seen[key] or 0) + 1
     one.fingerprint = core.text.sha256(key):sub(1, 32) .. ":" .. seen[key]
   end
 end
 
-local levels = { critical = "error", high = "error", medium = "warning", low = "note", info = "note" }
+local levels = { critical = "error", high = "error", medium = "warning", low = "note",
+  info = "note" }
 --- GitHub sorts alerts by the number `security-severity`.
 local weights = { critical = "9.5", high = "8.0", medium = "5.5", low = "3.0", info = "1.0" }
 
@@ -184,10 +193,12 @@ local function result_of(one, index)
     message = { text = sentence(text_of(item, "claim")) .. (fix and " " .. sentence(fix) or "") },
     locations = core.json.array { location_of(item) },
     partialFingerprints = { ["moonletFinding/v1"] = one.fingerprint },
-    suppressions = core.json.array { settled and { kind = settled == "suppressed" and "inSource" or "external",
+    suppressions = core.json.array { settled
+      and { kind = settled == "suppressed" and "inSource" or "external",
       status = "accepted", justification = ("%s: %s"):format(settled,
         sentence(text_of(item, "reason") or "no reason is given")) } },
-    properties = { severity = severity, lens = text_of(item, "lens"), confidence = tonumber(rawget(item, "confidence")),
+    properties = { severity = severity, lens = text_of(item, "lens"),
+      confidence = tonumber(rawget(item, "confidence")),
       status = settled or text_of(item, "status") or "open" },
   }
 end
@@ -215,11 +226,12 @@ local function sarif_text(list, envelope)
   local told = err ~= null and type(err) == "table" and core.json.array { { level = "error",
     message = { text = sentence(tostring(err.message)) } } } or nil
   return core.json.encode_record({
-    ["$schema"] = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+    ["$schema"] = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/"
+      .. "sarif-schema-2.1.0.json",
     version = "2.1.0",
     runs = core.json.array { {
-      tool = { driver = { name = "moonlet", version = core.system.version, semanticVersion = core.system.version,
-        informationUri = "man:moonlet(1)", rules = rules } },
+      tool = { driver = { name = "moonlet", version = core.system.version,
+        semanticVersion = core.system.version, informationUri = "man:moonlet(1)", rules = rules } },
       automationDetails = { id = ("moonlet/%s/"):format(run.preset) },
       invocations = core.json.array { { executionSuccessful = is_ok, exitCode = run.exit_code,
         toolExecutionNotifications = told } },

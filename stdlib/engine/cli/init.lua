@@ -28,7 +28,8 @@ local function types_folder()
     -- In a build folder, the path of the type definitions is a symlink to the source tree.
     if core.system.real_path(path .. "/moonlet/meta/ctx.lua") then return path end
   end
-  error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
+  error({ kind = "failed",
+    message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
     or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
 end
 
@@ -78,7 +79,8 @@ local function add_to_list(settings, group, name, values)
   if where[key] == nil then where[key] = core.json.array {} end
   local list, is_there = where[key], {}
   if not core.json.is_array(list) then
-    record.refuse(("%s: %s.%s is not a list"):format(file_name, group, name), "make it one, or take it out")
+    record.refuse(("%s: %s.%s is not a list"):format(file_name, group, name),
+      "make it one, or take it out")
   end
   for _, item in ipairs(list) do is_there[item] = true end
   for _, value in ipairs(values) do
@@ -92,7 +94,9 @@ local function change(settings, types)
   local where, key = place_of(settings, "workspace", "library")
   for i = core.json.is_array(where[key]) and #where[key] or 0, 1, -1 do
     local item = where[key][i]
-    if item ~= types and type(item) == "string" and item:find "/share/moonlet/lua$" then table.remove(where[key], i) end
+    if item ~= types and type(item) == "string" and item:find "/share/moonlet/lua$" then
+      table.remove(where[key], i)
+    end
   end
   add_to_list(settings, "workspace", "library", { types })
   add_to_list(settings, "diagnostics", "globals", globals)
@@ -101,7 +105,8 @@ local function change(settings, types)
 end
 
 local function by_hand(types)
-  return ("add by hand: \"workspace.library\": [%s], \"diagnostics.globals\": %s"):format(core.json.encode(types),
+  return ("add by hand: \"workspace.library\": [%s], \"diagnostics.globals\": %s"):format(
+    core.json.encode(types),
     core.json.encode(core.json.array(globals)))
 end
 
@@ -111,7 +116,8 @@ local function write_settings(root, types)
   local settings = {}
   if text and text:find "%S" then
     local ok, value = pcall(core.json.decode, text)
-    if cut or not ok or type(value) ~= "table" or core.json.is_array(value) or value == core.json.null then
+    if cut or not ok or type(value) ~= "table" or core.json.is_array(value)
+        or value == core.json.null then
       local message = ("%s is not a plain JSON object, and is left unchanged"):format(file_name)
       record.refuse(message, by_hand(types))
     end
@@ -128,7 +134,9 @@ end
 
 local function has_presets(root)
   for _, entry in ipairs(core.file.list(root, "presets") or {}) do
-    if entry.name:find "^%l[%l%d-]*$" and entry.type == "directory" or entry.name:find "%.lua$" then return true end
+    if entry.name:find "^%l[%l%d-]*$" and entry.type == "directory" or entry.name:find "%.lua$" then
+      return true
+    end
   end
   return false
 end
@@ -147,7 +155,8 @@ function M.main(words)
   local types = share_types(types_folder())
   local settings = write_settings(root, types)
   local result = { settings = settings, types = types, files = core.json.array {} }
-  local lines = { ("%s %s: an editor with lua-language-server knows ctx and m now"):format(settings, file_name) }
+  local lines = { ("%s %s: an editor with lua-language-server knows ctx and m now"):format(settings,
+    file_name) }
   if not has_presets(root) then
     local made = require("moonlet.engine.cli.preset.new").new(home, first_preset)
     result.files = made.files
@@ -155,8 +164,10 @@ function M.main(words)
     lines[#lines + 1] = "\n  moonlet run hello --runner mock --allow needs   without an agent"
     lines[#lines + 1] = "  moonlet preset test hello --allow needs         its test"
   else
-    lines[#lines + 1] = "\n  moonlet preset list                             the presets that you can run"
-    lines[#lines + 1] = "  moonlet preset new NAME                         another preset, with its test"
+    lines[#lines + 1] =
+      "\n  moonlet preset list                             the presets that you can run"
+    lines[#lines + 1] =
+      "  moonlet preset new NAME                         another preset, with its test"
   end
   lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
   lines[#lines + 1] = "  moonlet doctor                                  which agents are installed"

@@ -56,10 +56,12 @@ end
 local function each_event(text, fn)
   for line in text:gmatch "[^\n]+" do
     local ok, event = pcall(core.json.decode_record, line)
-    local is_known = ok and type(event) == "table" and type(event.type) == "string" and type(event.data) == "table"
+    local is_known = ok and type(event) == "table" and type(event.type) == "string"
+      and type(event.data) == "table"
     if is_known then
       local step = type(event.step) == "string" and event.step or nil
-      fn(event.type, core.clock.parse(tostring(event.ts)) or 0, tostring(event.run or ""), step, event.data)
+      fn(event.type, core.clock.parse(tostring(event.ts)) or 0, tostring(event.run or ""),
+        step, event.data)
     end
   end
 end
@@ -82,7 +84,9 @@ local function as_json(home, root, rec, step)
   local result
   if step then
     local folder = step_files.folder(root, rec, step)
-    local function text(name) return (core.file.read(root, folder .. "/" .. name, json_cap)) or "" end
+    local function text(name)
+      return (core.file.read(root, folder .. "/" .. name, json_cap)) or ""
+    end
     result = { step = step.key, stdout = text "stdout.log", stderr = text "stderr.log" }
   else
     result = { events = core.json.array(step_files.events(root, rec)) }
@@ -95,7 +99,8 @@ end
 local function is_left(id, stream, command, ok, err)
   if ok then return false end
   if not core.task.pending_error() then error(err, 0) end
-  core.system.print(stream, ("%s continues.  %s shows it again, moonlet cancel %s ends it\n"):format(id,
+  core.system.print(stream,
+    ("%s continues.  %s shows it again, moonlet cancel %s ends it\n"):format(id,
     command:format(id), id))
   return true
 end
@@ -116,7 +121,8 @@ local function log(words)
   if step then
     local folder = step_files.folder(root, rec, step)
     if step.kind ~= "agent" and not core.file.stat(root, folder) then
-      options.refuse(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
+      options.refuse(("the output of the %s '%s' is not in a file"):format(step.kind,
+        step_files.name(step.key)),
         "agents and validations have logs; the script itself gets the output of ctx:exec")
     end
     local files = { reader(root, folder .. "/stdout.log"), reader(root, folder .. "/stderr.log") }
@@ -126,7 +132,9 @@ local function log(words)
       is_silent = false
       core.system.print(stream, core.text.strip(text))
     end))
-    if is_silent then core.system.print(2, step_files.name(step.key) .. " has printed nothing\n") end
+    if is_silent then
+      core.system.print(2, step_files.name(step.key) .. " has printed nothing\n")
+    end
   else
     local function is_done() return not found.follow or is_over(home, id) end
     local events = { reader(root, rec.sidecar .. "/events.jsonl") }

@@ -15,7 +15,9 @@ local function wrapped(text)
   local out = page.out()
   local columns = out.columns - 2
   for word in text:gmatch "%S+" do
-    if not out.terminal or text:find "^moonlet " or core.text.width(word) > columns then return text end
+    if not out.terminal or text:find "^moonlet " or core.text.width(word) > columns then
+      return text
+    end
   end
   return table.concat(page.wrap(text, columns), "\n  ")
 end
@@ -38,7 +40,8 @@ local function error_text(err)
   end
   local is_known = #frames == 1 and frames[1].at == place
   for _, frame in ipairs(is_known and {} or frames) do
-    lines[#lines + 1] = "    " .. core.text.printable(("%s: in %s"):format(frame.at, frame.name), 400)
+    lines[#lines + 1] = "    "
+      .. core.text.printable(("%s: in %s"):format(frame.at, frame.name), 400)
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -60,7 +63,9 @@ local function present(envelope, text, about)
     return
   end
   if envelope.error ~= core.json.null then
-    for _, problem in ipairs(about.problems or { envelope.error }) do core.system.print(2, error_text(problem)) end
+    for _, problem in ipairs(about.problems or { envelope.error }) do
+      core.system.print(2, error_text(problem))
+    end
   end
   if text and text ~= "" then core.system.print(1, core.text.strip(text)) end
   if about.status then core.system.print(2, about.status) end
@@ -115,7 +120,8 @@ function M.main(words)
   local ok, envelope, code, text, about = pcall(dispatch, words)
   if envelope == verbs.helped then return 0, "null" end
   if not ok then
-    text, about = nil, { problems = type(envelope) == "table" and rawget(envelope, "problems") or nil }
+    text, about = nil, { problems = type(envelope) == "table"
+      and rawget(envelope, "problems") or nil }
     envelope, code = failure(output.command, envelope)
   end
   if envelope == nil then return code, "null" end
@@ -152,7 +158,9 @@ end
 --- Lua exceeded its time or memory, ignored a cancellation, or waited for an event that cannot come.
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
-  local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
+  local ended, envelope, code = pcall(function()
+    return require("moonlet.engine.run.run").killed(err)
+  end)
   local check = require "moonlet.engine.cli.preset.check"
   if not ended then
     envelope, code = failure(output.command or "run", envelope)
@@ -168,7 +176,8 @@ function M.killed(message, at, kind, hint)
     -- The exit code is 2, because no run has started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then
-      envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"
+      envelope.error.message, envelope.error.hint = "the config: " .. message,
+        "a config is data: return { … }"
       if at == "" then envelope.error.at = reading end
       code = 2
     end

@@ -45,14 +45,16 @@ function M.refuse(message, hint) error(M.usage(message, hint), 0) end
 ---@param command string  name of the command, such as "session log"
 function M.no_more(rest, most, command, hint)
   if not rest[most + 1] then return end
-  M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
+  M.refuse(("moonlet %s takes no argument '%s'"):format(command,
+    core.text.printable(rest[most + 1], 40)), hint)
 end
 
 --- Builds the envelope (the JSON output) of a command. main.lua sets its field `command`.
 ---@param run table?  from store.envelope()
 ---@param err table?
 function M.envelope(result, run, err)
-  return { ok = err == nil, command = "", run = run or core.json.null, result = result, error = err or core.json.null }
+  return { ok = err == nil, command = "", run = run or core.json.null, result = result,
+    error = err or core.json.null }
 end
 
 --- Raises an error if the value of an option is none of the choices.
@@ -60,7 +62,8 @@ function M.check_choice(name, word, choices)
   for _, choice in ipairs(choices) do
     if word == choice then return end
   end
-  M.refuse(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)), record.suggest(word, choices))
+  M.refuse(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
+    record.suggest(word, choices))
 end
 
 --- Raises an error if an option is given and its value is neither `one` nor `other`.
@@ -75,7 +78,8 @@ end
 function M.whole_number(text, name, most)
   local number = math.tointeger(tonumber(text))
   if number and number >= 1 and number <= most then return number end
-  M.refuse(("--%s must be a whole number from 1 to %d, not '%s'"):format(name, most, core.text.printable(text, 40)))
+  M.refuse(("--%s must be a whole number from 1 to %d, not '%s'"):format(name, most,
+    core.text.printable(text, 40)))
 end
 
 local most_tokens = 1000000000
@@ -164,7 +168,8 @@ function M.value_in(words, name)
   local value
   for i, word in ipairs(words) do
     if word == "--" then break end
-    value = word:match("^%-%-" .. name .. "=(.*)$") or word == "--" .. name and words[i + 1] or value
+    value = word:match("^%-%-" .. name .. "=(.*)$") or word == "--" .. name
+      and words[i + 1] or value
   end
   return value
 end
@@ -209,7 +214,9 @@ function M.of_table(given, known)
     local option, name = lookup(known, (key:gsub("_", "-")))
     local value = given[key]
     if not option.value then
-      if type(value) ~= "boolean" then M.refuse(("the option '%s' must be true or false"):format(key)) end
+      if type(value) ~= "boolean" then
+        M.refuse(("the option '%s' must be true or false"):format(key))
+      end
       found[name] = value or nil
     else
       for _, text in ipairs(as_texts(value, key)) do M.set(found, name, option, text) end
@@ -263,7 +270,8 @@ function M.help(known, is_brief)
         local text, left = known[name].help, lefts[name]
         if is_brief then
           left = page.pad(left, math.max(width, core.text.width(left)))
-          lines[#lines + 1] = ("  %s  %s"):format(left, beginning(text, out.columns - core.text.width(left) - 4))
+          lines[#lines + 1] = ("  %s  %s"):format(left,
+            beginning(text, out.columns - core.text.width(left) - 4))
         else
           page.row(lines, out, 2, left, width + 4, text)
         end
@@ -276,7 +284,8 @@ end
 --- Raises an error if an option's value is not a date.
 function M.day(text, name)
   if text and not core.clock.parse(text .. "T00:00:00.000Z") then
-    M.refuse(("--%s '%s' is not a date"):format(name, core.text.printable(text, 40)), "write it as 2026-11-01")
+    M.refuse(("--%s '%s' is not a date"):format(name, core.text.printable(text, 40)),
+      "write it as 2026-11-01")
   end
   return text
 end

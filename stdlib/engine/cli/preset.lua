@@ -10,7 +10,8 @@ local page = require "moonlet.engine.base.page"
 local M = {}
 
 local function known(own)
-  own.repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" }
+  own.repo = { value = "DIR",
+    help = "the repository or folder whose presets count (default: here)" }
   return options.with_common(own)
 end
 
@@ -22,7 +23,8 @@ M.known_of = {
   test = known {
     record = { help = "record the cassettes again first" },
     allow = { value = "GRANT", many = true,
-      help = "needs (what the preset declares, only for these tests), agents (tests start programs), all" },
+      help = "needs (what the preset declares, only for these tests), agents (tests start "
+        .. "programs), all" },
   },
 }
 
@@ -41,8 +43,13 @@ local function list(home)
   for i, name in ipairs(names) do
     found[name].unhashed = true  -- skip the hash of its text, because a list executes no preset
     local row = describe(found[name])
-    local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
-    if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end
+    local about = ("%s  [%s]"):format(row.preset and row.summary
+      or "broken: " .. row.error.message, row.origin)
+    if out.terminal then
+      page.row(lines, out, 0, name, 28, about)
+    else
+      lines[i] = ("%-26s %s"):format(name, about)
+    end
     row.preset = nil
     rows[i] = row
   end
@@ -53,7 +60,8 @@ local function arg_records(preset)
   local records = {}
   for name, arg in pairs(preset.args) do
     records[name] = { type = arg.type, default = arg.default, help = arg.help, min = arg.min,
-      max = arg.max, choices = arg.choices and core.json.array(arg.choices), required = arg.required }
+      max = arg.max, choices = arg.choices and core.json.array(arg.choices),
+      required = arg.required }
   end
   return records
 end
@@ -67,11 +75,16 @@ local function show(home, name, with_source)
   if with_source then return result, source.text end
   local lines = { preset.name, "  " .. preset.summary, "", "from: " .. source.origin }
   lines[#lines + 1] = "sha256: " .. result.sha256
-  lines[#lines + 1] = "may: " .. table.concat(grants.describe(grants.from_needs(preset.needs)), "; ")
-  if preset.task_type then lines[#lines + 1] = "task type: " .. core.text.printable(preset.task_type, 100) end
+  lines[#lines + 1] = "may: "
+    .. table.concat(grants.describe(grants.from_needs(preset.needs)), "; ")
+  if preset.task_type then
+    lines[#lines + 1] = "task type: " .. core.text.printable(preset.task_type, 100)
+  end
   local limits = budget.text_of(preset)
   if limits ~= "" then lines[#lines + 1] = "budget: " .. limits end
-  if preset.prompt_tokens then lines[#lines + 1] = ("prompts: at most %d tokens"):format(preset.prompt_tokens) end
+  if preset.prompt_tokens then
+    lines[#lines + 1] = ("prompts: at most %d tokens"):format(preset.prompt_tokens)
+  end
   lines[#lines + 1] = ""
   lines[#lines + 1] = ("arguments: moonlet run %s --help"):format(preset.name)
   return result, table.concat(lines, "\n") .. "\n"
@@ -84,7 +97,8 @@ local function of_repository(home)
     if found[name].origin:find "^presets/" then own[#own + 1] = name end
   end
   if own[1] then return own end
-  options.refuse(("there is no preset in %s/presets"):format(home.top), "moonlet preset new NAME makes one")
+  options.refuse(("there is no preset in %s/presets"):format(home.top),
+    "moonlet preset new NAME makes one")
 end
 
 --- Calls `act` with the named preset, or with each preset of the repository.
@@ -99,7 +113,8 @@ local function each(home, name, tell, act)
       result, text, passed = {}, one .. ": no tests", true
     elseif not ok then
       result = { error = require("moonlet.engine.run.manifest").error(result) }
-      local hint = result.error.hint ~= core.json.null and "\n  " .. core.text.printable(result.error.hint, 2000) or ""
+      local hint = result.error.hint ~= core.json.null
+        and "\n  " .. core.text.printable(result.error.hint, 2000) or ""
       text = ("%s: %s%s"):format(one, core.text.printable(result.error.message, 2000), hint)
     end
     result.name = one
@@ -132,14 +147,15 @@ function M.main(words)
     code = passed and 0 or 2
   elseif verb == "test" and not rest[4] then
     result, text, passed = each(home, rest[2], tell, function(name)
-      local tests, counts, good = require("moonlet.engine.cli.preset.test").test(home, name, rest[3], found.record,
-        found.allow, tell)
+      local tests, counts, good = require("moonlet.engine.cli.preset.test").test(home, name,
+        rest[3], found.record, found.allow, tell)
       return tests, rest[2] and counts or ("%s: %s"):format(name, counts), good
     end)
     code = passed and 0 or 1
   else
     local count = #rest == 1 and "needs a name" or "got too many arguments"
-    options.refuse(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb))
+    options.refuse(("moonlet preset %s %s"):format(verb, count),
+      ("moonlet preset %s --help"):format(verb))
   end
   local envelope = options.envelope(result)
   envelope.ok = code == 0

@@ -44,7 +44,8 @@ end
 local function is_asked(rec, place, wanted, now)
   if wanted.keep and place <= wanted.keep then return false end
   if not wanted.older then return true end
-  local ended = rec and core.clock.parse(tostring(rec.ended_at ~= null and rec.ended_at or rec.started_at))
+  local ended = rec
+    and core.clock.parse(tostring(rec.ended_at ~= null and rec.ended_at or rec.started_at))
   return ended ~= nil and now - ended > wanted.older
 end
 
@@ -133,7 +134,8 @@ end
 
 local function wanted_of(found)
   if not found.older and not found.keep and not found.worktrees then
-    options.refuse("prune which runs?", "moonlet run prune --older 30d, --keep 9 or --worktrees; --dry-run shows them")
+    options.refuse("prune which runs?",
+      "moonlet run prune --older 30d, --keep 9 or --worktrees; --dry-run shows them")
   end
   local keep = found.keep and math.tointeger(tonumber(found.keep))
   if found.keep and (not keep or keep < 0) then
@@ -177,8 +179,9 @@ function M.main(words)
   end
   local is_dry = found["dry-run"] or false
   local would_remove = is_dry and core.json.array(list) or nil
-  return options.envelope { removed = removed, would_remove = would_remove, stay = stay, worktrees = trees }, 0,
-    report_text(wanted.is_for_runs and (is_dry and list or removed), stay, is_dry, trees)
+  return options.envelope { removed = removed, would_remove = would_remove, stay = stay,
+    worktrees = trees }, 0, report_text(wanted.is_for_runs and (is_dry and list or removed), stay,
+    is_dry, trees)
 end
 
 return M

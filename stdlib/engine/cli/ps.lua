@@ -23,7 +23,8 @@ local function add_far(home, children, now)
     if looked > most_looked_at then return end
     local rec = store.look(root, id)
     for _, item in ipairs(rec and not rec.ended and under_way.of(root, id) or {}) do
-      children[#children + 1] = { run = id, step = item.key, on = item.on, queue_ms = math.tointeger(item.queue_ms),
+      children[#children + 1] = { run = id, step = item.key, on = item.on,
+        queue_ms = math.tointeger(item.queue_ms),
         age_ms = math.max(now - (math.tointeger(item.at) or now), 0) }
     end
   end
@@ -35,8 +36,8 @@ local function place_of(child)
   local place = " on " .. core.text.printable(child.on, 60)
   if not child.on:find "^slurm" then return place end
   if not child.queue_ms then return place .. ", in the queue" end
-  return ("%s, %s after %s in the queue"):format(place, duration.text(math.max(child.age_ms - child.queue_ms, 0)),
-    duration.text(child.queue_ms))
+  return ("%s, %s after %s in the queue"):format(place,
+    duration.text(math.max(child.age_ms - child.queue_ms, 0)), duration.text(child.queue_ms))
 end
 
 --- Returns one process of each step, and a map from this process to the number of processes of its
@@ -57,9 +58,9 @@ end
 
 local function row_text(child, now, count)
   local left = child.deadline_ms and duration.text(math.max(child.deadline_ms - now, 0)) or "none"
-  return ("%-7s %7s %9s %9s  %s%s%s"):format(child.run, child.pid or "-", duration.text(child.age_ms), left,
-    core.text.printable(context.plain(child.step), 120), place_of(child),
-    count > 1 and (", %d processes"):format(count) or "")
+  return ("%-7s %7s %9s %9s  %s%s%s"):format(child.run, child.pid or "-",
+    duration.text(child.age_ms), left, core.text.printable(context.plain(child.step), 120),
+    place_of(child), count > 1 and (", %d processes"):format(count) or "")
 end
 
 function M.main(words)
@@ -86,19 +87,21 @@ function M.main(words)
   if #children == 0 then lines = { #gone == 0 and "nothing is running" or nil } end
   for _, item in ipairs(swept) do
     if item.killed > 0 then
-      lines[#lines + 1] = ("%s was left by a dead host: %d of its processes were ended"):format(item.run, item.killed)
+      lines[#lines + 1] = ("%s was left by a dead host: %d of its processes were ended"):format(
+        item.run, item.killed)
     end
   end
   local list = core.json.array {}
   for i, entry in ipairs(gone) do
     local ending = removed.ending(entry, home.agent_path)
     lines[#lines + 1] = ("%s (%s) still runs, but its folder %s was removed: %s"):format(entry.id,
-      core.text.printable(entry.label, 80), core.text.printable(entry.place, 400), core.text.printable(ending, 500))
-    list[i] = { id = entry.id, place = entry.place, label = entry.label, pid = entry.pid, age_ms = entry.age_ms,
-      end_with = ending }
+      core.text.printable(entry.label, 80), core.text.printable(entry.place, 400),
+      core.text.printable(ending, 500))
+    list[i] = { id = entry.id, place = entry.place, label = entry.label, pid = entry.pid,
+      age_ms = entry.age_ms, end_with = ending }
   end
-  return options.envelope({ children = core.json.array(children), swept = core.json.array(swept), removed = list }),
-    0, table.concat(lines, "\n") .. "\n"
+  return options.envelope({ children = core.json.array(children), swept = core.json.array(swept),
+    removed = list }), 0, table.concat(lines, "\n") .. "\n"
 end
 
 return M

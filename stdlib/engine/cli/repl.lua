@@ -36,7 +36,9 @@ function words.known_options(verb)
   local entry = reference.read().named["ctx:" .. verb]
   local names = {}
   for _, taken in ipairs(entry and reference.records(entry) or {}) do
-    for _, field in ipairs(taken.is_taken and taken.fields or {}) do names[#names + 1] = field.name .. " = " end
+    for _, field in ipairs(taken.is_taken and taken.fields or {}) do
+      names[#names + 1] = field.name .. " = "
+    end
   end
   return names
 end
@@ -48,14 +50,17 @@ end
 
 function words.command_names()
   local names = {}
-  for name in pairs(require("moonlet.engine.repl.commands").all) do names[#names + 1] = ":" .. name end
+  for name in pairs(require("moonlet.engine.repl.commands").all) do
+    names[#names + 1] = ":" .. name
+  end
   return names
 end
 
 local function printed(module, given)
   local ok, envelope, _, text = pcall(require("moonlet.engine.cli." .. module).main, given, {})
   if not ok then
-    return core.text.printable(type(envelope) == "table" and envelope.message or tostring(envelope), 400)
+    return core.text.printable(type(envelope) == "table" and envelope.message
+      or tostring(envelope), 400)
   end
   return ((text or ""):gsub("\n$", ""))
 end
@@ -77,7 +82,9 @@ end
 function words.argument_names(command, run)
   local names = command == ":show" and store.ids(store.root(run.home)) or {}
   for _, step in ipairs(command == ":show" and run.steps or {}) do names[#names + 1] = step.key end
-  for _, entry in ipairs(command == ":doc" and reference.read().entries or {}) do names[#names + 1] = entry.name end
+  for _, entry in ipairs(command == ":doc" and reference.read().entries or {}) do
+    names[#names + 1] = entry.name
+  end
   return names
 end
 
@@ -101,14 +108,16 @@ local function check_resume(given, wanted)
   for _, word in ipairs(given) do
     local name = word:match("^%-%-([%w-]+)")
     if name and not resume.known[name] then
-      options.refuse(("--%s is for a new prompt: %s keeps what it was started with"):format(name, wanted),
-        "moonlet repl --resume " .. wanted)
+      options.refuse(("--%s is for a new prompt: %s keeps what it was started with"):format(name,
+        wanted), "moonlet repl --resume " .. wanted)
     end
   end
   local id, rec = store.find(repository.open(options.value_in(given, "repo")), wanted)
   if store.is_prompt(rec) then return end
-  options.refuse(("%s is a run of %s, not of the prompt"):format(id, core.text.printable(tostring(rec.preset), 80)),
-    ("moonlet resume %s continues it; moonlet list --preset repl shows interactive runs"):format(id))
+  options.refuse(("%s is a run of %s, not of the prompt"):format(id,
+    core.text.printable(tostring(rec.preset), 80)),
+    ("moonlet resume %s continues it; moonlet list --preset repl shows interactive runs"):format(
+      id))
 end
 
 function M.main(given, output)
@@ -121,12 +130,14 @@ function M.main(given, output)
   rest[1] = resumed and "resume" or "repl"
   table.insert(rest, 1, "run")
   if resumed then table.insert(rest, 3, resumed) end
-  local envelope, code = require("moonlet.engine.cli." .. (resumed and "resume" or "run")).main(rest, output)
+  local envelope, code = require("moonlet.engine.cli."
+    .. (resumed and "resume" or "run")).main(rest, output)
   if output.json or not envelope then return envelope, code end
   -- The REPL has already printed the value or error of each line that the user typed.
   local id = envelope.run ~= null and envelope.run.id
   if id and envelope.run.verdict == "needs-human" then
-    core.system.print(2, ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))
+    core.system.print(2,
+      ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))
   elseif id and core.terminal.can_ask() then
     core.system.print(1, ("%s is kept; moonlet repl --resume %s continues it\n"):format(id, id))
   end

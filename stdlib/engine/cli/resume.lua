@@ -25,12 +25,14 @@ M.known = options.with_common {
   fresh = { help = "read files, commands and the clock again; keep agents' answers" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
-  budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
+  budget = { value = "KIND=N,…", many = true,
+    help = "another limit than it was started with; KIND=none lifts it" },
   plain = { help = "as --verbose", hidden = true },
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
   events = { help = "print events as JSON lines while they happen" },
   detached = { help = "this process is left to drive the run", hidden = true },
-  asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider", hidden = true },
+  asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider",
+    hidden = true },
 }
 
 --- Returns the rights of the run. The user accepted a preset's rights together with its text, so a
@@ -142,11 +144,14 @@ end
 function M.main(words, output)
   local runner = options.value_in(words, "runner")
   if runner then
-    options.refuse("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
+    options.refuse("a run keeps its runner",
+      ("moonlet run replay RUN --runner %s makes a new one"):format(
       command_line.quoted(runner)))
   end
   local found, rest = verbs.read("run resume", words, M.known)
-  if #rest ~= 1 then options.refuse("resume which run?", "moonlet resume R-007; moonlet list shows them") end
+  if #rest ~= 1 then
+    options.refuse("resume which run?", "moonlet resume R-007; moonlet list shows them")
+  end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])

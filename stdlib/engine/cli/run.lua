@@ -14,7 +14,8 @@ local M = { known = known.all }
 local function tell_of_swept(home)
   for _, swept in ipairs(core.runs.sweep(home.handle)) do
     if swept.killed > 0 then
-      core.event.emit("warning", nil, { text = ("%s was left by a dead host: %d of its processes were ended")
+      core.event.emit("warning", nil,
+        { text = ("%s was left by a dead host: %d of its processes were ended")
         :format(swept.run, swept.killed) })
     end
   end
@@ -84,11 +85,13 @@ function M.drive(plan)
   local go = plan.options.dry_run and run_module.dry_run or run_module.execute
   local envelope, code = go(run)
   require("moonlet.engine.export.otlp").at_end(run.home, run.id, true)
-  local forecast = plan.options.dry_run and type(envelope.result) == "table" and envelope.result.forecast
+  local forecast = plan.options.dry_run and type(envelope.result) == "table"
+    and envelope.result.forecast
   if forecast then envelope.result.forecast = nil end
   local text, about = report.text(run, envelope)
   if forecast then
-    envelope.result.forecast, text = forecast, require("moonlet.engine.cli.run.forecast").text(forecast) .. "\n" .. text
+    envelope.result.forecast, text = forecast,
+      require("moonlet.engine.cli.run.forecast").text(forecast) .. "\n" .. text
   end
   if plan.format then
     local status = formats.status(envelope.result) .. about.status

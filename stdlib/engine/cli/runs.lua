@@ -46,11 +46,14 @@ end
 local function row_of(home, run, state)
   -- Take the task id from the name of the run's folder, because the ledger's field for the task
   -- contains the packet's id if the run has a packet.
-  return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title, runner = run.runner,
-    state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
+  return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title,
+    runner = run.runner, state = state, started_at = run.started_at, duration_ms = run.duration_ms,
+    dir = home.agent_path .. "/" .. run.dir }
 end
 
-local function is_before(started, day) return day ~= nil and type(started) == "string" and started < day end
+local function is_before(started, day)
+  return day ~= nil and type(started) == "string" and started < day
+end
 
 --- Reads the record of a run that the ledger lists as running. Its host may have died since.
 local function look_again(home, root, run)
@@ -75,7 +78,8 @@ end
 local function tell_unreadable(home, root, ids)
   local list = {}
   for _, id in ipairs(ids) do
-    local is_bad = core.file.stat(root, ("runs/%s/run.json"):format(id)) and not store.look(root, id)
+    local is_bad = core.file.stat(root, ("runs/%s/run.json"):format(id))
+      and not store.look(root, id)
     if is_bad and not core.runs.holder(home.handle, id) then list[#list + 1] = id end
   end
   warn(list, "the record of %s cannot be read")
@@ -122,7 +126,9 @@ local function rows_of_ledger(home, root, wanted)
       end
       -- Ids increase with time, so no later row can match.
       is_over = is_over or is_before(run.started_at, wanted.since)
-      if state and not is_over and fits(wanted, state) then rows[#rows + 1] = row_of(home, run, state) end
+      if state and not is_over and fits(wanted, state) then
+        rows[#rows + 1] = row_of(home, run, state)
+      end
     end
     if #runs < size then break end
     filter.before = runs[#runs].id
@@ -147,9 +153,11 @@ local function rows_of_files(home, root, wanted)
       if (not wanted.task or rec.task_id == wanted.task or packet == wanted.task)
         and (not wanted.preset or rec.preset == wanted.preset)
         and fits(wanted, state) then
-        rows[#rows + 1] = row_of(home, { id = id, task_id = packet or rec.task_id, preset = rec.preset,
+        rows[#rows + 1] = row_of(home,
+          { id = id, task_id = packet or rec.task_id, preset = rec.preset,
           title = rec.options and rec.options.title or null, runner = state_of.runner(rec) or null,
-          started_at = rec.started_at, duration_ms = rec.duration_ms or null, dir = rec.sidecar }, state)
+          started_at = rec.started_at, duration_ms = rec.duration_ms or null, dir = rec.sidecar },
+          state)
         if #rows == wanted.limit then break end
       end
     end
@@ -164,10 +172,12 @@ local function rows_of_removed(home, wanted)
   local rows, now = {}, core.clock.wall()
   for _, entry in ipairs(removed.of(home.agent_path, "runs")) do
     local started = core.clock.iso(now - entry.age_ms)
-    if not wanted.task and not wanted.before and fits(wanted, "running") and not is_before(started, wanted.since)
+    if not wanted.task and not wanted.before and fits(wanted, "running")
+        and not is_before(started, wanted.since)
       and (not wanted.preset or wanted.preset == entry.label) then
-      table.insert(rows, 1, { id = entry.id, task_id = entry.label, preset = entry.label, title = null, runner = null,
-        state = "running", started_at = started, duration_ms = null, dir = entry.place, removed = true })
+      table.insert(rows, 1, { id = entry.id, task_id = entry.label, preset = entry.label,
+        title = null, runner = null, state = "running", started_at = started, duration_ms = null,
+        dir = entry.place, removed = true })
     end
   end
   return rows
@@ -183,22 +193,25 @@ local function wanted_of(found)
   local before = found.before
   if before and before:find "^%d+$" and #before <= 18 then before = ("R-%03d"):format(before) end
   if before and not store.number(before) then
-    options.refuse(("--before '%s' is not a run"):format(core.text.printable(before, 40)), "write --before 7")
+    options.refuse(("--before '%s' is not a run"):format(core.text.printable(before, 40)),
+      "write --before 7")
   end
   local name = found.status and "status" or "verdict"
   local status = found[name]
-  if status and status ~= "parked" and not manifest.exit_codes[status] and not open_states[status] then
+  if status and status ~= "parked" and not manifest.exit_codes[status]
+      and not open_states[status] then
     options.refuse(("--%s '%s' is unknown"):format(name, core.text.printable(status, 40)),
       record.suggest(status, statuses))
   end
-  return { limit = limit, before = before, task = found.task, preset = found.preset, status = status,
-    since = options.day(found.since, "since") }
+  return { limit = limit, before = before, task = found.task, preset = found.preset,
+    status = status, since = options.day(found.since, "since") }
 end
 
 --- Returns a run's title, or its preset and the task name that a person chose.
 local function what(row)
   if row.title ~= null then return row.title end
-  local is_made = row.task_id:sub(1, #row.preset) == row.preset and row.task_id:find "%-%d+T%d+Z%-%x%x%x%x$"
+  local is_made = row.task_id:sub(1, #row.preset) == row.preset
+    and row.task_id:find "%-%d+T%d+Z%-%x%x%x%x$"
   return (is_made or row.task_id == row.preset) and row.preset or row.preset .. "  " .. row.task_id
 end
 
@@ -206,9 +219,10 @@ local function cells_of(row, now)
   local started = row.started_at ~= null and core.clock.parse(row.started_at)
   local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
   local waits = row.state == "needs-human" or row.state == "quota" or row.state == "interrupted"
-  return { id = row.id, ago = started and state_of.ago(started, now) or "-", what = core.text.printable(what(row), 200),
-    state = core.text.printable(row.state, 40), took = state_of.took(row),
-    command = go_on or waits and state_of.go_on(row.id, row.state) or nil,
+  return { id = row.id, ago = started and state_of.ago(started, now) or "-",
+    what = core.text.printable(what(row), 200), state = core.text.printable(row.state, 40),
+    took = state_of.took(row), command = go_on or waits and state_of.go_on(row.id,
+      row.state) or nil,
     preset = core.text.printable(row.preset, 24),
     task = core.text.printable(row.title ~= null and row.title or row.task_id, 60) }
 end
@@ -217,7 +231,8 @@ local function plain_text(cells)
   local form = "%-7s %-12s %-24s %-9s %-10s %s"
   local lines = { form:format("RUN", "STATE", "PRESET", "TOOK", "WHEN", "TASK") }
   for _, cell in ipairs(cells) do
-    lines[#lines + 1] = form:format(cell.id, cell.state, cell.preset, cell.took, cell.ago, cell.task)
+    lines[#lines + 1] = form:format(cell.id, cell.state, cell.preset, cell.took,
+      cell.ago, cell.task)
       .. (cell.command and "  " .. cell.command or "")
   end
   return table.concat(lines, "\n") .. "\n"
@@ -226,11 +241,14 @@ end
 --- Formats the table for a terminal, with columns as wide as their content.
 local function laid_out(cells, out)
   local rows, lines = { { "RUN", "WHEN", "WHAT", "OUTCOME", "TOOK" } }, {}
-  for i, cell in ipairs(cells) do rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took } end
+  for i, cell in ipairs(cells) do
+    rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took }
+  end
   for i, line in ipairs(page.columns(out, rows, 3)) do
     local command = i > 1 and cells[i - 1].command
     local is_short = command and core.text.width(line) + 2 + #command <= out.columns
-    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line) .. (is_short and "  " .. command or "")
+    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line)
+      .. (is_short and "  " .. command or "")
     if command and not is_short then lines[#lines + 1] = (" "):rep(7) .. command end
   end
   return table.concat(lines, "\n") .. "\n"
@@ -259,7 +277,8 @@ function M.main(words)
   end
   local gone = rows_of_removed(home, wanted)
   rows = table.move(rows, 1, math.min(#rows, wanted.limit - #gone), #gone + 1, gone)
-  return options.envelope({ runs = core.json.array(rows) }), 0, #rows == 0 and "no runs\n" or table_text(rows)
+  return options.envelope({ runs = core.json.array(rows) }), 0,
+    #rows == 0 and "no runs\n" or table_text(rows)
 end
 
 return M

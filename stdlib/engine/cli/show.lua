@@ -31,7 +31,9 @@ local most_lines = 4000
 local function answers_of(rec, key)
   local list = {}
   for _, answer in ipairs(rec.answers or {}) do
-    if answer.key == key or answer.key:sub(1, #key + 1) == key .. "/" then list[#list + 1] = answer end
+    if answer.key == key or answer.key:sub(1, #key + 1) == key .. "/" then
+      list[#list + 1] = answer
+    end
   end
   return list
 end
@@ -43,14 +45,18 @@ local function parts_of(rec, step, most)
   local doing = step.doing and "  " .. core.text.printable(step.doing, most) or ""
   return step.status == "ok" and code and "exit " .. code or tostring(step.status),
     step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or "",
-    answer and "  by " .. core.text.printable(answer.by, 80) or step.cached and " (from the journal)" or doing
+    answer and "  by " .. core.text.printable(answer.by, 80)
+      or step.cached and " (from the journal)" or doing
 end
 
 local function show_answer(answer, lines)
   lines[#lines + 1] = ("%s: %s"):format(answer.kind, core.text.printable(answer.text, 4000))
   if answer.why then lines[#lines + 1] = "why: " .. core.text.printable(answer.why, 4000) end
-  for _, line in ipairs(answer.show and page.quote(answer.show, math.huge) or {}) do lines[#lines + 1] = line end
-  lines[#lines + 1] = ("answer: %s, by %s, %s"):format(core.text.printable(answer.value or "none", 400),
+  for _, line in ipairs(answer.show and page.quote(answer.show, math.huge) or {}) do
+    lines[#lines + 1] = line
+  end
+  lines[#lines + 1] = ("answer: %s, by %s, %s"):format(core.text.printable(answer.value
+    or "none", 400),
     core.text.printable(answer.by, 80), core.text.printable(answer.at, 40))
   if answer.note then lines[#lines + 1] = "note: " .. core.text.printable(answer.note, 4000) end
 end
@@ -72,7 +78,9 @@ local function show_parked(id, rec, lines)
     lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, core.text.printable(item.key, 80),
       core.text.printable(item.text, 400))
     if item.why then lines[#lines + 1] = "  why: " .. core.text.printable(item.why, 400) end
-    for _, line in ipairs(item.show and page.quote(item.show, math.huge) or {}) do lines[#lines + 1] = line end
+    for _, line in ipairs(item.show and page.quote(item.show, math.huge) or {}) do
+      lines[#lines + 1] = line
+    end
     for i, option in ipairs(item.options or {}) do
       lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 200))
     end
@@ -115,7 +123,8 @@ local function one_text(home, root, rec, found)
   else text = core.file.read(root, folder .. "/" .. file, text_cap) end
   if text then return text end
   local whose = step and ("step '%s'"):format(step_files.name(step.key)) or rec.id
-  error({ kind = "invalid", message = ("%s has no %s"):format(whose, found.prompt and "prompt" or "answer"),
+  error({ kind = "invalid", message = ("%s has no %s"):format(whose,
+    found.prompt and "prompt" or "answer"),
     hint = found.step and "only agents have one; moonlet show " .. rec.id .. " lists the steps"
       or "moonlet show " .. rec.id .. " lists its steps: name one with --step KEY" }, 0)
 end
@@ -130,7 +139,9 @@ local function step_text(root, home, rec, word)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
   local stderr = step_files.tail(root, folder .. "/stderr.log", 10, step.runner)
   if stderr then lines[#lines + 1] = "stderr:\n  " .. table.concat(stderr, "\n  ") end
-  if core.file.stat(root, folder) then lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. folder end
+  if core.file.stat(root, folder) then
+    lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. folder
+  end
   return table.concat(lines, "\n") .. "\n", step
 end
 
@@ -161,13 +172,18 @@ local function leftover_notes(home, id, rec)
   local notes, driven = { imported_text(rec) }, core.runs.holder(home.handle, id) ~= nil
   if driven then return notes end
   if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
-  local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
+  local place = { sidecar = rec.sidecar, absolute = function(path)
+    return home.agent_path .. "/" .. path
+  end }
   if interrupted_merge.is_half_merged(place) then
-    notes[#notes + 1] = ("a merge was interrupted, and part of it is in the work tree: moonlet resume %s, or cancel, "
+    notes[#notes + 1] =
+      ("a merge was interrupted, and part of it is in the work tree: moonlet resume %s, or cancel, "
       .. "undoes it"):format(id)
   end
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
-  for _, path in ipairs(waits and {} or worktree_places.left(home, id)) do notes[#notes + 1] = kept_worktrees.text(path) end
+  for _, path in ipairs(waits and {} or worktree_places.left(home, id)) do
+    notes[#notes + 1] = kept_worktrees.text(path)
+  end
   return notes
 end
 
@@ -182,24 +198,29 @@ local function on_screen(home, root, id, rec, out)
   local state, started = state_of.of(home, id, rec), core.clock.parse(rec.started_at)
   local steps = step_files.of(root, rec)
   local function folder(step) return step_files.folder(root, rec, step) end
-  return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
+  return screen.text({ id = id, name = rec.preset,
+    title = rec.options.title ~= null and rec.options.title or nil,
     state = state, summary = summary_of(rec, started),
-    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out),
-    error = rec.error,
+    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil,
+    lines = step_rows(rec, steps, out), error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar, head = head.of(root, id),
-    folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
-    tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
+    folder = function(step)
+      return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step)
+    end,
+    tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3,
+      step.runner) end }, out)
 end
 
 local function show(home, word, found)
   local id, rec = store.find(home, word)
   local root = store.root(home)
-  local envelope = options.envelope({ state = state_of.of(home, id, rec), parked = rec.parked or core.json.array {},
-    record = rec }, store.envelope(home, rec))
+  local envelope = options.envelope({ state = state_of.of(home, id, rec),
+    parked = rec.parked or core.json.array {}, record = rec }, store.envelope(home, rec))
   if found.format then
     local result = store.result(home, rec)
-    return envelope, 0, formats.text(found.format, { run = envelope.run, result = result, error = rec.error or null })
+    return envelope, 0, formats.text(found.format,
+      { run = envelope.run, result = result, error = rec.error or null })
   elseif found.answer or found.prompt then
     local text = one_text(home, root, rec, found)
     envelope.result[found.answer and "answer" or "prompt"] = text
@@ -249,8 +270,12 @@ end
 
 function M.main(words)
   local found, rest = verbs.read("run show", words, M.known)
-  if #rest == 0 then options.refuse("show which run?", "moonlet show R-007, or moonlet show last") end
-  if found.answer and found.prompt then options.refuse("--answer and --prompt exclude each other") end
+  if #rest == 0 then
+    options.refuse("show which run?", "moonlet show R-007, or moonlet show last")
+  end
+  if found.answer and found.prompt then
+    options.refuse("--answer and --prompt exclude each other")
+  end
   if found.format and #rest > 1 then
     options.refuse("--format takes one run", "moonlet show last --format " .. found.format)
   end

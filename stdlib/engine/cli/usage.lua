@@ -16,7 +16,8 @@ local null = core.json.null
 local most_inherited = 5
 
 M.known = options.with_common {
-  by = { value = "WHAT", help = "day (default), run, preset, runner, model, machine, change or all" },
+  by = { value = "WHAT",
+    help = "day (default), run, preset, runner, model, machine, change or all" },
   run = { value = "RUN", help = "of this run only" },
   runner = { value = "NAME", help = "only this runner; replayed cassettes count only here" },
   model = { value = "NAME", help = "of this model only" },
@@ -25,8 +26,9 @@ M.known = options.with_common {
   csv = { help = "print comma-separated values" },
 }
 local groups = { "all", "day", "run", "preset", "runner", "model", "machine", "change" }
-local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
-  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated", "cache_write_tokens" }
+local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens",
+  "reasoning_output_tokens", "total_tokens", "cost_usd", "unreported", "unpriced", "estimated",
+  "cache_write_tokens" }
 
 local function csv_field(value)
   local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
@@ -50,12 +52,14 @@ end
 
 local function cost_text(row)
   if row.cost_usd == null then return "-" end
-  return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
+  return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd,
+    row.unpriced > 0 and "+" or "")
 end
 
 --- Lists the columns; `true` marks those that a narrow terminal omits.
 local numbers = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
-  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", write = cost_text } }
+  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" },
+  { "USD", "cost_usd", write = cost_text } }
 
 --- Lists the selected runs that have not ended. The ledger does not contain their usage yet.
 local function unfinished(home, found)
@@ -72,14 +76,15 @@ local function unfinished_text(ids)
   if #ids == 0 then return nil end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
   if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
-  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, moonlet resume continues it")
+  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, moonlet "
+    .. "resume continues it")
     :format(shown)
 end
 
 --- Formats the cost per change that an agent was asked to make, and per change that was merged.
 local function changes_text(changes)
-  local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
-    changes.merged)
+  local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched",
+    "changes dispatched"), changes.merged)
   if changes.cost_usd == null then return text .. "; what they cost is unknown" end
   text = ("%s; with all agents of their runs %.4f USD for each that was dispatched"):format(text,
     changes.per_dispatched_usd)
@@ -91,17 +96,21 @@ end
 local function add_inherited(notes, inherited)
   for i, item in ipairs(inherited) do
     if i > most_inherited then
-      notes[#notes + 1] = ("and %d more steps used a more expensive model"):format(#inherited - most_inherited)
+      notes[#notes + 1] = ("and %d more steps used a more expensive model"):format(#inherited
+        - most_inherited)
       return
     end
-    notes[#notes + 1] = ("%s %s used the model %s, because its call names none; its siblings use %s"):format(item.run,
-      core.text.printable(item.step, 100), core.text.printable(item.model, 60), core.text.printable(item.beside, 60))
+    notes[#notes + 1] =
+      ("%s %s used the model %s, because its call names none; its siblings use %s"):format(item.run,
+      core.text.printable(item.step, 100), core.text.printable(item.model, 60),
+      core.text.printable(item.beside, 60))
   end
 end
 
 local function text(rows, by, pending, is_filtered, more)
   if #rows == 0 then
-    local nothing = is_filtered and "no agent call matches" or by == "change" and "no agent was to change files yet"
+    local nothing = is_filtered and "no agent call matches"
+      or by == "change" and "no agent was to change files yet"
       or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
@@ -112,7 +121,8 @@ local function text(rows, by, pending, is_filtered, more)
     local name = row.state and ("%s (%s)"):format(row.group, row.state) or row.group
     table_rows[i + 1] = { core.text.printable(name, 60), ("%d"):format(row.attempts) }
     written = written + (math.tointeger(row.cache_write_tokens) or 0)
-    unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
+    unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced,
+      estimated + row.estimated
   end
   for _, column in ipairs(numbers) do
     local name, is_known = column[2], false
@@ -130,20 +140,25 @@ local function text(rows, by, pending, is_filtered, more)
     notes[#notes + 1] = ("%s reported no tokens: what %s used is not in these sums"):format(
       counted(unreported, "attempt"), unreported == 1 and "it" or "they")
   end
-  if unpriced > 0 then notes[#notes + 1] = ("the cost of %s is unknown"):format(counted(unpriced, "attempt")) end
+  if unpriced > 0 then
+    notes[#notes + 1] = ("the cost of %s is unknown"):format(counted(unpriced, "attempt"))
+  end
   if estimated > 0 then
     notes[#notes + 1] = ("~ the cost of %s is an estimate by the prices of the config"):format(
       counted(estimated, "attempt"))
   end
   if written > 0 then
-    notes[#notes + 1] = ("%d tokens of the input were written into a provider's cache, which costs more than reading")
+    notes[#notes + 1] =
+      ("%d tokens of the input were written into a provider's cache, which costs more than reading")
       :format(written)
   end
   if more.changes then notes[#notes + 1] = changes_text(more.changes) end
   add_inherited(notes, more.inherited)
   notes[#notes + 1] = unfinished_text(pending)
   for _, note in ipairs(notes) do
-    for _, row in ipairs(out.terminal and page.wrap(note, out.columns) or { note }) do lines[#lines + 1] = row end
+    for _, row in ipairs(out.terminal and page.wrap(note, out.columns) or { note }) do
+      lines[#lines + 1] = row
+    end
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -176,9 +191,10 @@ function M.main(words)
   end
   local inherited = core.json.array(spending.inherited(home, filter, config.current().prices))
   local pending = unfinished(home, found)
-  return options.envelope({ by = by, rows = core.json.array(rows), unfinished = core.json.array(pending),
-    changes = changes, inherited = inherited }), 0,
-    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered, { changes = changes, inherited = inherited })
+  return options.envelope({ by = by, rows = core.json.array(rows),
+    unfinished = core.json.array(pending), changes = changes, inherited = inherited }), 0,
+    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered,
+      { changes = changes, inherited = inherited })
 end
 
 return M

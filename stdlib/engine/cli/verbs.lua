@@ -21,7 +21,8 @@ local M = {}
 
 local function verb(name, arguments, module, help, example, more)
   local entry = more or {}
-  entry.name, entry.arguments, entry.module, entry.help, entry.example = name, arguments, module, help, example
+  entry.name, entry.arguments, entry.module, entry.help, entry.example = name, arguments, module,
+    help, example
   return entry
 end
 
@@ -31,36 +32,47 @@ M.list = {
     "moonlet run triangulated-review --runner codex", { common = true }),
   verb("run list", nil, "runs", "the runs, newest first", "moonlet list --status failed --limit 5",
     { common = true, short = true }),
-  verb("run show", "RUN…", "show", "the outcome of a run, its steps, the next command", "moonlet show last --answer",
+  verb("run show", "RUN…", "show", "the outcome of a run, its steps, the next command",
+    "moonlet show last --answer",
     { common = true, short = true }),
-  verb("run resume", "RUN", "resume", "continue a run; nothing is paid twice", "moonlet resume R-007",
-    { common = true, short = true, text = "--forecast shows first what it would reuse, pay and refuse. With "
-      .. "--up-to usd=2 --sha HASH it runs only what that forecast says, within the bound: exit 5 above it, exit 2 for "
+  verb("run resume", "RUN", "resume", "continue a run; nothing is paid twice",
+    "moonlet resume R-007", { common = true, short = true,
+      text = "--forecast shows first what it would reuse, pay and refuse. With "
+      .. "--up-to usd=2 --sha HASH it runs only what that forecast says, within the bound: exit "
+        .. "5 above it, exit 2 for "
       .. "another forecast or a price without a bound." }),
   verb("run wait", "RUN", "wait", "wait for the end of a run",
     "moonlet wait last --timeout 10m", { short = true }),
-  verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed", "moonlet log last -f",
-    { common = true, short = true }),
-  verb("run attach", "RUN", "log", "watch a run that another process drives", "moonlet run attach last"),
-  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel R-007",
-    { common = true, short = true }),
+  verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed",
+    "moonlet log last -f", { common = true, short = true }),
+  verb("run attach", "RUN", "log", "watch a run that another process drives",
+    "moonlet run attach last"),
+  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started",
+    "moonlet cancel R-007", { common = true, short = true }),
   verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
     "moonlet run verify all"),
   verb("run export", "RUN", "export", "a finished run as a page, a trace, spans or an archive",
     "moonlet export last --as html -o run.html", { short = true,
-      text = "html is one page that opens without a network and checks the run's record by itself. perfetto is a trace "
-        .. "for ui.perfetto.dev and speedscope. otlp is lines for the file receiver of an OpenTelemetry collector; "
-        .. "MOONLET_OTLP_DIR writes them for every run. record is an archive for moonlet run import." }),
+      text = "html is one page that opens without a network and checks the run's record by "
+        .. "itself. perfetto is a trace "
+        .. "for ui.perfetto.dev and speedscope. otlp is lines for the file receiver of an "
+          .. "OpenTelemetry collector; "
+        .. "MOONLET_OTLP_DIR writes them for every run. record is an archive for moonlet run "
+          .. "import." }),
   verb("run import", "FILE", "export", "the record of a run from another machine",
-    "moonlet run import run.record", { text = "An imported run can be shown, verified, exported and played "
+    "moonlet run import run.record",
+    { text = "An imported run can be shown, verified, exported and played "
       .. "(--runner cassette:RUN). It is never resumed, and nothing in it is executed." }),
-  verb("run prune", nil, "prune", "remove old runs with their artifacts", "moonlet run prune --older 30d --dry-run",
-    { text = "A run that is running, parked or interrupted or waits for a review is kept; so are the parents of kept "
+  verb("run prune", nil, "prune", "remove old runs with their artifacts",
+    "moonlet run prune --older 30d --dry-run",
+    { text = "A run that is running, parked or interrupted or waits for a review is kept; so "
+      .. "are the parents of kept "
       .. "runs, and the newest run." }),
   verb("run replay", "RUN", "task.replay", "repeat a run; the new run links back to it",
     "moonlet run replay R-007 --runner claude --reason 'codex was blocked'",
     { text = "It takes the options of moonlet run too, such as --budget: --help all lists them." }),
-  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree R-007"),
+  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations",
+    "moonlet run tree R-007"),
   verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they differ",
     "moonlet run diff R-007 R-008"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
@@ -70,7 +82,8 @@ M.list = {
     { means = { "run", "show", "last" } }),
   verb("answer", "RUN [approve | reject | TEXT]", "answer", "answer what a run waits for",
     "moonlet answer last approve", { common = true,
-      text = "A gate is approved or rejected; a question is answered by a text, an option or its number. "
+      text = "A gate is approved or rejected; a question is answered by a text, an option or "
+        .. "its number. "
         .. "Without an answer the open points are shown." }),
   verb("task create", "--title TEXT", "task.task", "make a task packet",
     'moonlet task create --title Import --validate-cmds "test:npm test"'),
@@ -78,17 +91,22 @@ M.list = {
   verb("task show", "T-001", "task.task", "a task packet with its runs", "moonlet task show T-001"),
   verb("task edit", "T-001", "task.task", "change a packet; without options in your editor",
     "moonlet task edit T-001 --goal 'it imports CSV'"),
-  verb("task ready", "T-001…", "task.task", "let run start-ready start a packet", "moonlet task ready T-001"),
-  verb("review list", nil, "task.review", "the runs of packets that wait for a review", "moonlet review list"),
+  verb("task ready", "T-001…", "task.task", "let run start-ready start a packet",
+    "moonlet task ready T-001"),
+  verb("review list", nil, "task.review", "the runs of packets that wait for a review",
+    "moonlet review list"),
   verb("review show", "RUN | T-001", "task.review", "what a review decides about, with the changes",
     "moonlet review show R-007"),
   verb("review approve", "RUN | T-001", "task.review", "merge what a packet's run has changed",
     "moonlet review approve R-007 --note 'reads well'"),
-  verb("review reject", "RUN | T-001", "task.review", "refuse it: its patch is kept, nothing is merged",
+  verb("review reject", "RUN | T-001", "task.review",
+    "refuse it: its patch is kept, nothing is merged",
     "moonlet review reject R-007 --note 'no tests'"),
   verb("review comment", "RUN FILE:LINE TEXT", "task.review", "comment on a line of the changes",
-    "moonlet review comment R-007 src/a.py:12 'why not a set?'", { text = "The line is that of the new file. A comment "
-      .. "stays on record: review show has those of the run and of the runs that it replays, and marks one as outdated "
+    "moonlet review comment R-007 src/a.py:12 'why not a set?'",
+    { text = "The line is that of the new file. A comment "
+      .. "stays on record: review show has those of the run and of the runs that it replays, "
+        .. "and marks one as outdated "
       .. "when its line is gone." }),
   verb("hook claude", nil, "task.hook", "record the sessions of Claude Code, from its hooks",
     "moonlet hook claude <hook.json"),
@@ -102,13 +120,17 @@ M.list = {
     "moonlet hook pre-commit"),
   verb("decide", "RUN take|take-with-changes|leave", "decide", "record what becomes of a result",
     "moonlet decide R-007 take --why 'tests pass'"),
-  verb("preset list", nil, "preset", "the presets that can be run here", "moonlet preset list", { common = true }),
-  verb("preset show", "NAME", "preset", "what a preset does, takes and may do", "moonlet preset show sidecar"),
+  verb("preset list", nil, "preset", "the presets that can be run here", "moonlet preset list",
+    { common = true }),
+  verb("preset show", "NAME", "preset", "what a preset does, takes and may do",
+    "moonlet preset show sidecar"),
   verb("preset new", "NAME", "preset", "begin a preset with its first test",
     "moonlet preset new triage --pattern vote", { common = true }),
-  verb("preset check", "[NAME | FILE.lua]", "preset", "check a preset, or all of the repository; nothing is run",
+  verb("preset check", "[NAME | FILE.lua]", "preset",
+    "check a preset, or all of the repository; nothing is run",
     "moonlet preset check presets/triage.lua"),
-  verb("preset test", "[NAME [TEST]]", "preset", "run the tests of a preset, or of all in the repository",
+  verb("preset test", "[NAME [TEST]]", "preset",
+    "run the tests of a preset, or of all in the repository",
     "moonlet preset test triage --allow needs"),
   verb("init", nil, "init", "make a folder ready for presets", "moonlet init",
     { common = true }),
@@ -116,13 +138,18 @@ M.list = {
     "moonlet repl --runner mock"),
   verb("doc", "[NAME]", "doc", "the reference of ctx and m",
     "moonlet doc ctx:agent", { common = true,
-      text = "Without a name it lists every public name. A name is ctx:agent, m.findings.markdown, agent, a module "
+      text = "Without a name it lists every public name. A name is ctx:agent, "
+        .. "m.findings.markdown, agent, a module "
         .. "(findings), or a type (AgentCall)." }),
-  verb("session start", "[options] -- COMMAND…", "session.verbs", "run a program on a terminal of its own",
-    "moonlet session start --limit 2h -- codex", { common = true }),
-  verb("session list", nil, "session.verbs", "the sessions, and what each waits for", "moonlet session list --all"),
-  verb("session log", "SESSION", "session.verbs", "what it printed", "moonlet session log last --tail 5000"),
-  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen S-003"),
+  verb("session start", "[options] -- COMMAND…", "session.verbs",
+    "run a program on a terminal of its own", "moonlet session start --limit 2h -- codex",
+    { common = true }),
+  verb("session list", nil, "session.verbs", "the sessions, and what each waits for",
+    "moonlet session list --all"),
+  verb("session log", "SESSION", "session.verbs", "what it printed",
+    "moonlet session log last --tail 5000"),
+  verb("session screen", "SESSION", "session.verbs", "what its terminal shows",
+    "moonlet session screen S-003"),
   verb("session submit", "SESSION [TEXT]", "session.verbs", "type a text and Enter",
     "moonlet session submit S-003 'run the tests'", { text = "An empty text presses Enter." }),
   verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke S-003"),
@@ -130,37 +157,47 @@ M.list = {
     "moonlet session wait S-003 --until prompt --timeout 10m"),
   verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
     "moonlet session explain S-003"),
-  verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and act when it is stuck",
+  verb("session watch", "SESSION", "session.verbs",
+    "answer its prompts by rules, and act when it is stuck",
     "moonlet session watch S-003 --answer approval=deny --then resume",
     { text = "Nothing is approved without a rule that "
-      .. "says so. Its actions are in the session's events.jsonl; hooks of the config run at questions, milestones, "
+      .. "says so. Its actions are in the session's events.jsonl; hooks of the config run at "
+        .. "questions, milestones, "
       .. "stuck and done." }),
   verb("session report", "SESSION", "session.verbs", "what was done, changed and asked",
     "moonlet session report S-003"),
-  verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "continue an agent's conversation in a new one",
-    "moonlet session resume S-003"),
-  verb("session attach", "SESSION", "session.verbs", "control it from this terminal; ctrl-] detaches",
-    "moonlet session attach S-003"),
-  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill S-003"),
+  verb("session resume", "SESSION [-- COMMAND…]", "session.verbs",
+    "continue an agent's conversation in a new one", "moonlet session resume S-003"),
+  verb("session attach", "SESSION", "session.verbs",
+    "control it from this terminal; ctrl-] detaches", "moonlet session attach S-003"),
+  verb("session kill", "SESSION", "session.verbs", "end it and all that it started",
+    "moonlet session kill S-003"),
   verb("mcp", nil, "mcp.serve", "serve the tools of moonlet to a main agent, over MCP",
     "codex mcp add moonlet -- moonlet mcp",
-    { text = "It speaks the Model Context Protocol on standard input and output. What the agent may run is in the "
+    { text = "It speaks the Model Context Protocol on standard input and output. What the agent "
+      .. "may run is in the "
       .. "config: mcp = { presets = { \"triangulated-review\" } }." }),
   verb("skill list", "[NAME…]", "mcp.skill", "the skills for main agents, and which are installed",
     "moonlet skill list"),
-  verb("skill install", "[NAME…]", "mcp.skill", "teach your agent to hand work to moonlet", "moonlet skill install",
-    { text = "Skills are pages in .agents/skills, which your agent reads. One that you have edited stays, and the new "
+  verb("skill install", "[NAME…]", "mcp.skill", "teach your agent to hand work to moonlet",
+    "moonlet skill install",
+    { text = "Skills are pages in .agents/skills, which your agent reads. One that you have "
+      .. "edited stays, and the new "
       .. "text is written beside it." }),
-  verb("skill remove", "[NAME…]", "mcp.skill", "remove skills that nobody has edited", "moonlet skill remove"),
+  verb("skill remove", "[NAME…]", "mcp.skill", "remove skills that nobody has edited",
+    "moonlet skill remove"),
   verb("web", nil, "web", "the runs as a live page in your browser", "moonlet web --open",
-    { text = "It prints one address with its secret token. The page shows this folder's runs and those of each --repo. "
-      .. "Each action of the page is a moonlet command with the same checks. ctrl-c ends the server; nothing "
+    { text = "It prints one address with its secret token. The page shows this folder's runs "
+      .. "and those of each --repo. "
+      .. "Each action of the page is a moonlet command with the same checks. ctrl-c ends the "
+        .. "server; nothing "
       .. "is lost." }),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",
     "source <(moonlet completion bash)",
-    { text = "bash: source <(moonlet completion bash) in ~/.bashrc. zsh: the same in ~/.zshrc, after compinit. "
+    { text = "bash: source <(moonlet completion bash) in ~/.bashrc. zsh: the same in ~/.zshrc, "
+      .. "after compinit. "
         .. "fish: moonlet completion fish | source in ~/.config/fish/config.fish." }),
   verb("doctor", nil, "doctor", "check the machine, config and repository", "moonlet doctor",
     { common = true }),
@@ -185,7 +222,8 @@ function M.find(words)
   local first, second = habits[words[1]] or words[1] or "", words[2] or ""
   local entry = by_name[first .. " " .. second] or by_name[first]
   if entry and entry.means then
-    return by_name["run show"], table.move(words, 2, #words, #entry.means + 1, { table.unpack(entry.means) })
+    return by_name["run show"], table.move(words, 2, #words, #entry.means + 1,
+      { table.unpack(entry.means) })
   end
   if entry or not shorts[first] then return entry, words end
   return shorts[first], { "run", table.unpack(words) }
@@ -223,17 +261,20 @@ local most_rows = 14  -- with more rows, the help of a command exceeds 24 termin
 local function options_text(entry, known, all)
   local some, own, whole = {}, {}, options.help(known)
   for key, option in pairs(known) do
-    some[key], own[key] = option.common and option or nil, not options.is_common(key) and option or nil
+    some[key], own[key] = option.common and option or nil,
+      not options.is_common(key) and option or nil
   end
   local is_long = select(2, whole:gsub("\n", "")) >= most_rows
   if all or not is_long and not next(some) then return whole end
-  return ("%s\n\nmore: moonlet %s --help all"):format(options.help(next(some) and some or own, is_long), shown(entry))
+  return ("%s\n\nmore: moonlet %s --help all"):format(options.help(next(some) and some or own,
+    is_long), shown(entry))
 end
 
 function M.help(entry, known, all)
   local lines = { "usage: " .. usage_line(entry)
     .. ((entry.arguments or ""):find "options" and "" or " [options]"), "" }
-  local said = entry.help:gsub("^%l", string.upper) .. "." .. (entry.text and " " .. entry.text or "")
+  local said = entry.help:gsub("^%l", string.upper) .. "."
+    .. (entry.text and " " .. entry.text or "")
   table.move(page.wrap(said, page.out().columns), 1, 99, #lines + 1, lines)
   lines[#lines + 1] = "\n" .. options_text(entry, known, all)
   lines[#lines + 1] = ("\nexample: %s\n"):format(entry.example)
@@ -255,7 +296,9 @@ local function rows(all)
   local lines, out, lefts, width = {}, page.out(), {}, 0
   for _, entry in ipairs(M.list) do
     lefts[entry] = shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
-    if all or entry.common then width = math.max(width, #lefts[entry] <= 24 and #lefts[entry] or 0) end
+    if all or entry.common then
+      width = math.max(width, #lefts[entry] <= 24 and #lefts[entry] or 0)
+    end
   end
   for _, entry in ipairs(M.list) do
     if all or entry.common then page.row(lines, out, 2, lefts[entry], width + 4, entry.help) end
@@ -276,15 +319,19 @@ end
 
 function M.group_text(name)
   local lines = {}
-  for i, entry in ipairs(groups[name]) do lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry) end
-  return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
+  for i, entry in ipairs(groups[name]) do
+    lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry)
+  end
+  return table.concat(lines, "\n")
+    .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
 end
 
 --- Reports whether `moonlet run` accepts a word: a Lua file, a packet, a local or a built-in preset.
 local function can_be_run(word)
   if word:find "^[%w./-]+%.lua$" or word:find "^[Tt]%-%d+$" then return true end
   local own = core.file.root(core.system.cwd() .. "/presets")
-  if own and word:find "^%l[%l%d-]*$" and (core.file.stat(own, word) or core.file.stat(own, word .. ".lua")) then
+  if own and word:find "^%l[%l%d-]*$" and (core.file.stat(own, word)
+      or core.file.stat(own, word .. ".lua")) then
     return true
   end
   for _, path in ipairs(core.script.presets()) do
@@ -297,16 +344,19 @@ function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]
   if not word then
-    return options.usage(("moonlet %s needs a command"):format(group), table.concat(M.words(group), ", "))
+    return options.usage(("moonlet %s needs a command"):format(group),
+      table.concat(M.words(group), ", "))
   end
   local said = group and group .. " " .. word or word
   for _, entry in ipairs(group and {} or M.list) do
     if entry.name:match "^%S+ (%S+)$" == word then
-      return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet %s?"):format(entry.name))
+      return options.usage(("there is no command '%s'"):format(word),
+        ("did you mean moonlet %s?"):format(entry.name))
     end
   end
   if not group and can_be_run(word) then
-    return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet run %s?"):format(word))
+    return options.usage(("there is no command '%s'"):format(word),
+      ("did you mean moonlet run %s?"):format(word))
   end
   return options.usage(("there is no command '%s'"):format(core.text.printable(said, 60)),
     record.suggest(word, M.words(group)))

@@ -11,7 +11,8 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = options.with_common { rebuild = { help = "rebuild the ledger from the files, even a damaged one" } }
+M.known = options.with_common {
+  rebuild = { help = "rebuild the ledger from the files, even a damaged one" } }
 
 local shown_notes = 20
 
@@ -23,7 +24,9 @@ local function wanted_ids(home, root, words)
     if word == "all" then return store.ids(root), true end
     -- Accept the id of a run whose run.json is missing.
     local id = store.number(word) and word
-    if not (id and root and core.file.stat(root, "runs/" .. id)) then id = store.find(home, word) end
+    if not (id and root and core.file.stat(root, "runs/" .. id)) then
+      id = store.find(home, word)
+    end
     ids[#ids + 1] = id
   end
   if #words == 0 then return store.ids(root), true end
@@ -67,7 +70,8 @@ local function add_lines(lines, report, notes)
     lines[#lines + 1] = ("  %s"):format(problem.hint)
   end
   for _, item in ipairs(report.notes) do
-    notes[#notes + 1] = ("note: %s: %s (%s)"):format(report.id, printable(item.what), printable(item.at))
+    notes[#notes + 1] = ("note: %s: %s (%s)"):format(report.id, printable(item.what),
+      printable(item.at))
   end
 end
 
@@ -99,7 +103,8 @@ function M.main(words)
   elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
     index.notes[1] = { what = "it was not checked: " .. trouble.message, at = "ledger.db" }
   elseif trouble then
-    index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
+    index.problems[1] = { what = trouble.message, at = "ledger.db",
+      hint = "moonlet run verify --rebuild" }
   elseif all and root then
     for i, what in ipairs(strangers(home, root)) do
       index.problems[i] = { what = what, at = "ledger.db", hint = "moonlet run verify --rebuild" }
@@ -124,12 +129,14 @@ function M.main(words)
   local err
   if problems > 0 then
     err = { kind = "failed", hint = core.json.null, at = core.json.null,
-      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad, counted(#ids, "run"),
+      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad,
+        counted(#ids, "run"),
           bad == 1 and "does" or "do")
         or "the ledger does not agree with the runs" }
   end
-  return options.envelope({ runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
-    rebuilt = filled and filled.runs or core.json.null } }, nil, err), problems == 0 and 0 or 1,
+  return options.envelope({ runs = core.json.array(runs),
+    ledger = { problems = index.problems, notes = index.notes,
+      rebuilt = filled and filled.runs or core.json.null } }, nil, err), problems == 0 and 0 or 1,
     table.concat(lines, "\n") .. "\n"
 end
 

@@ -11,7 +11,8 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
-  timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run continues" },
+  timeout = { value = "TIME",
+    help = "give up waiting after this (exit code 124); the run continues" },
   plain = { help = "as --verbose", hidden = true },
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
 }
@@ -36,11 +37,14 @@ end
 --- Resumes the run in a background process, so that a person can interrupt `moonlet wait` without
 --- ending the run.
 local function leave(home, id)
-  local answer, failure = core.detach.start { "run", "resume", id, "--detached", "--repo", home.top }
+  local answer, failure = core.detach.start { "run", "resume", id, "--detached",
+    "--repo", home.top }
   if not answer then error(failure, 0) end
   if answer ~= "" then return end
   -- Another process may have resumed or ended the run.
-  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, store.find(home, id))) then return end
+  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, store.find(home, id))) then
+    return
+  end
   error({ kind = "failed", message = ("%s could not be resumed"):format(id),
     hint = ("its message is above; or moonlet resume %s"):format(id) }, 0)
 end
@@ -61,14 +65,16 @@ function M.main(words, output)
     elseif is_due then
       local drove, envelope_now, code, text, about = pcall(go_on, home, id, rec, output)
       -- If another process has resumed the run first, keep waiting.
-      if not drove and not store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
+      if not drove and not store.is_stale(envelope_now)
+          and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end
       if drove and code ~= manifest.exit_codes.quota then return envelope_now, code, text, about end
       id, rec = store.find(home, id)
     elseif rec.ended and not resume.is_parked_for_quota(rec) then
       local code = manifest.exit_codes[rec.verdict] or 1
-      local last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps, rec.origin)
+      local last_line = state.last_line(id, rec.verdict, rec.error, rec.parked,
+        rec.steps, rec.origin)
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict),
         { status = last_line and last_line .. "\n" }
     end
@@ -76,13 +82,15 @@ function M.main(words, output)
       -- The run may have ended between the reading of its record and the check for its host.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
-        error({ kind = "lost", message = ("%s does not run"):format(id), hint = state.prepared(home, rec) }, 0)
+        error({ kind = "lost", message = ("%s does not run"):format(id),
+          hint = state.prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet resume %s continues it; nothing is paid twice"):format(id) }, 0)
       end
     elseif limit and core.clock.monotonic() - started >= limit then
-      local err = { kind = "timeout", message = ("%s has not ended after %s"):format(id, duration.text(limit)),
+      local err = { kind = "timeout",
+        message = ("%s has not ended after %s"):format(id, duration.text(limit)),
         hint = core.json.null, at = core.json.null }
       return envelope(home, rec, false, err), timed_out
     else

@@ -53,7 +53,10 @@ end
 local deepest = 40
 
 local function close(value, schema, what, depth)
-  if type(value) ~= "table" or value == core.json.null or type(schema) ~= "table" or depth > deepest then return end
+  if type(value) ~= "table" or value == core.json.null or type(schema) ~= "table"
+      or depth > deepest then
+    return
+  end
   if core.json.is_array(value) then
     local items = schema.items
     if type(items) ~= "table" or #items > 0 then return end
@@ -62,7 +65,9 @@ local function close(value, schema, what, depth)
   end
   local fields = schema.properties
   if type(fields) ~= "table" or getmetatable(value) ~= nil then return end
-  for name, part in next, fields do close(rawget(value, name), part, what .. "." .. name, depth + 1) end
+  for name, part in next, fields do
+    close(rawget(value, name), part, what .. "." .. name, depth + 1)
+  end
   if schema.additionalProperties == false then setmetatable(value, metatable_of(what, fields)) end
 end
 
@@ -79,6 +84,8 @@ function M.copy(value)
 end
 
 --- Returns a copy of a preset's arguments, whose changes do not change the run's record.
-function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
+function M.args(args, declared)
+  return setmetatable(M.copy(args), metatable_of("args", declared))
+end
 
 return M

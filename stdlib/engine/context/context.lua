@@ -30,7 +30,9 @@ local M = {}
 ---@field is_owed boolean?        true if a later host must do a clean-up
 
 ---@type fun(run: table): moonlet.CleanupState
-M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {}, is_owed = nil } end)
+M.cleanup = per_run(function()
+  return { places = {}, shields = {}, put_off = {}, is_owed = nil }
+end)
 
 local states = setmetatable({}, { __mode = "k" })
 
@@ -81,8 +83,8 @@ local metatable = {
 }
 
 function M.refuse_ended()
-  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended", at = core.text.place(),
-    hint = "use the ctx that the function was given" }, 0)
+  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+    at = core.text.place(), hint = "use the ctx that the function was given" }, 0)
 end
 
 M.getters = {
@@ -94,8 +96,10 @@ M.getters = {
   budget = function(state)
     state.budget_view = state.budget_view or budget_view.new(function(verb, kind)
       if not state.open then M.refuse_ended() end
-      return journal.reading(state.run, M.key(state, "budget"), { verb = "budget", read = verb, kind = kind },
-        function() return budget[verb](state.budget, kind) end)
+      return journal.reading(state.run, M.key(state, "budget"),
+        { verb = "budget", read = verb, kind = kind }, function()
+          return budget[verb](state.budget, kind)
+        end)
     end)
     return state.budget_view
   end,
@@ -174,8 +178,10 @@ function M.check_name(name)
       hint = "a step is found by its name: write one, or leave it out" }, 0)
   end
   if #name > longest_name then
-    error({ kind = "invalid", message = ("a name has %d bytes, and at most %d are allowed"):format(#name, longest_name),
-      at = core.text.place(), hint = "names are part of each line about a step: use a shorter one" }, 0)
+    error({ kind = "invalid",
+      message = ("a name has %d bytes, and at most %d are allowed"):format(#name, longest_name),
+      at = core.text.place(),
+      hint = "names are part of each line about a step: use a shorter one" }, 0)
   end
 end
 
@@ -185,8 +191,10 @@ local function tell_foreign(state)
   if not state.task or state.task == task or state.foreign_told then return end
   if M.cleanup(state.run).places[task] then return end
   state.foreign_told = true
-  state.run.emit("warning", { text = ("%s: a branch uses the ctx of the function around it, so its steps are known by "
-    .. "when they come: use the ctx that the branch is given"):format(core.text.place() or "the script") })
+  state.run.emit("warning",
+    { text = ("%s: a branch uses the ctx of the function around it, so its steps are known by "
+    .. "when they come: use the ctx that the branch is given"):format(core.text.place()
+      or "the script") })
 end
 
 --- Returns the key of the next step; repeated names get a number. A body is one coroutine, so the

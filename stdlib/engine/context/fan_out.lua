@@ -34,7 +34,8 @@ local function branch_keys(items, options)
     key = tostring(key)
     context.check_name(key)
     if seen[key] then
-      record.refuse(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ")
+      record.refuse(("opts.key gave '%s' twice"):format(key),
+        "keys name the branches: make them differ")
     end
     seen[key] = true
     keys[i] = key
@@ -90,8 +91,8 @@ end
 local function check_items(verb, items, fn)
   core.lost.refuse(items)
   if type(items) ~= "table" or type(fn) ~= "function" then
-    record.refuse(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
-      ("ctx:%s(files, function(c, file) … end)"):format(verb))
+    record.refuse(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb,
+      type(items), type(fn)), ("ctx:%s(files, function(c, file) … end)"):format(verb))
   end
   local hole = record.hole(items)
   if hole then
@@ -125,7 +126,8 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   if options.limit and options.limit < 1 then record.refuse("limit must be at least 1") end
   local need, total = options.need, #items
   if need and need > 0 and total == 0 then
-    record.refuse(("ctx:%s: the list is empty"):format(verb), "need asks for results: check the list first")
+    record.refuse(("ctx:%s: the list is empty"):format(verb),
+      "need asks for results: check the list first")
   end
   if need and (need < 0 or need > total) then
     record.refuse(("need is %d, but the list has %s"):format(need, counted(total, "item")))
@@ -133,9 +135,10 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   local state = context.of(ctx)
   local keys = branch_keys(items, options)
   return {
-    run = state.run, items = items, fn = fn, total = total, keys = keys, need = need, settle = options.settle,
-    limit = options.limit or state.run.limit, path = context.key(state, options.name or verb),
-    budget = state.budget, timeout = options.timeout and duration.ms(options.timeout, "timeout"),
+    run = state.run, items = items, fn = fn, total = total, keys = keys, need = need,
+    settle = options.settle, limit = options.limit or state.run.limit,
+    path = context.key(state, options.name or verb), budget = state.budget,
+    timeout = options.timeout and duration.ms(options.timeout, "timeout"),
   }
 end
 
@@ -147,7 +150,8 @@ local function run_branches(plan, state, on_end)
       local i = next_index
       next_index = i + 1
       local path = state.path .. "/" .. context.part(state.run, plan.keys[i])
-      local ok, value = pcall(scope.body, state.run, path, { budget = state.budget }, plan.fn, plan.items[i], i)
+      local ok, value = pcall(scope.body, state.run, path, { budget = state.budget }, plan.fn,
+        plan.items[i], i)
       outcomes[i] = { ok = ok, value = value }
       on_end(i, ok, value)
     end
@@ -189,7 +193,9 @@ local function failures_of(plan, outcomes)
   local failures = {}
   for i, key in ipairs(plan.keys) do
     local outcome = outcomes[i]
-    if outcome and not outcome.ok then failures[#failures + 1] = { key = key, error = outcome.value } end
+    if outcome and not outcome.ok then
+      failures[#failures + 1] = { key = key, error = outcome.value }
+    end
   end
   return failures
 end
@@ -198,9 +204,11 @@ local lost_fields = { "branch", "kind", "message" }
 
 local function lost_branch(key, err)
   local message, step = message_of(err), type(err) == "table" and rawget(err, "step")
-  if step and not message:find(step, 1, true) then message = ("%s (step %s)"):format(message, step) end
-  return closed.record({ branch = key, kind = tostring(kind_of(err)), message = message }, "a lost branch",
-    lost_fields)
+  if step and not message:find(step, 1, true) then
+    message = ("%s (step %s)"):format(message, step)
+  end
+  return closed.record({ branch = key, kind = tostring(kind_of(err)), message = message },
+    "a lost branch", lost_fields)
 end
 
 local outcome_fields = { "ok", "value", "error" }
@@ -281,11 +289,12 @@ function M.pipeline(ctx, items, ...)
     local value = item
     local state = context.of(branch)
     for i, stage in ipairs(stages) do
-      local made = table.pack(scope.body(state.run, context.key(state, "stage" .. i), { budget = state.budget }, stage,
-        value, item))
+      local made = table.pack(scope.body(state.run, context.key(state, "stage" .. i),
+        { budget = state.budget }, stage, value, item))
       value = made[1]
       if made.n == 0 and i < #stages then
-        silent.tell(state.run, ("stage %d of the pipeline returns nothing to the next one"):format(i), stage)
+        silent.tell(state.run,
+          ("stage %d of the pipeline returns nothing to the next one"):format(i), stage)
       end
     end
     return value
@@ -303,7 +312,8 @@ end
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do
-    list[i] = { key = item.key, error = { kind = tostring(kind_of(item.error)), message = message_of(item.error) } }
+    list[i] = { key = item.key, error = { kind = tostring(kind_of(item.error)),
+      message = message_of(item.error) } }
   end
   return { index = index, failures = list }
 end
@@ -318,7 +328,9 @@ local function run_any(plan)
     if won then return end
     if ok then
       first, value_of[i] = first or i, value
-      local winner = journal.fact(plan.run, plan.path, input, function() return recorded(i, failures) end)
+      local winner = journal.fact(plan.run, plan.path, input, function()
+        return recorded(i, failures)
+      end)
       if winner.index ~= i then return end
       won, failures = i, winner.failures
       end_all(state, { kind = "cancelled", message = reason })
@@ -331,7 +343,9 @@ local function run_any(plan)
   plan.gate = merge_gate.open(plan.run, plan.path)
   local ok, err = pcall(run_plan, plan, on_end)
   plan.gate:close()
-  if not ok and not (won and kind_of(err) == "cancelled" and rawget(err, "message") == reason) then error(err, 0) end
+  if not ok and not (won and kind_of(err) == "cancelled" and rawget(err, "message") == reason) then
+    error(err, 0)
+  end
   task.check()
   if not won and first then
     won = first

@@ -29,12 +29,17 @@ end
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
   -- A clean-up that parks continues later, so it needs no warning.
-  if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
-  local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of or "the run",
+  if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then
+    return
+  end
+  local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of
+    or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
   -- A user who cancels a run that no host drives sees no events, so print the error.
-  if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
+  if run.cancels then
+    core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400)))
+  end
 end
 
 local function place_of(state, how)
@@ -62,7 +67,8 @@ end
 
 local function parks(run, how, refused, ok, err)
   if how == "cancelled" or is_cancelled(run) then return false end
-  return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
+  return run.is_parking or not ok and run.quota_error ~= nil
+    and (kind_of(err) == "quota" or run.quota_error ~= refused)
 end
 
 --- Runs the remaining finalizers, latest first. Returns the first error, and whether the run parks.
@@ -140,7 +146,8 @@ function M.after(state, ok, err)
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
   if run.forecast and how == "prepared" then return nil end
-  if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
+  if not ok and not run.is_parking and run.quota_error and how ~= "cancelled"
+      and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end
     cleanup.is_owed = cleanup.put_off[1] ~= nil or nil
     return nil

@@ -91,7 +91,9 @@ local function covered(list, path)
   path = normal(path)
   for _, allowed in ipairs(list) do
     local prefix = normal(allowed)
-    if prefix == "" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
+    if prefix == "" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then
+      return true
+    end
   end
   return false
 end
@@ -102,7 +104,9 @@ function M.beyond(have, wanted)
   if have.all then return rest end
   rest.all, rest.agents = wanted.all, wanted.agents and not have.agents
   for _, kind in ipairs { "run", "env", "host" } do
-    for name in pairs(wanted[kind] or {}) do rest[kind][name] = not (have[kind] or {})[name] or nil end
+    for name in pairs(wanted[kind] or {}) do
+      rest[kind][name] = not (have[kind] or {})[name] or nil
+    end
   end
   for _, kind in ipairs { "read", "write" } do
     for _, path in ipairs(wanted[kind]) do
@@ -121,7 +125,11 @@ function M.join(one, other)
     joined.all, joined.agents = joined.all or part.all, joined.agents or part.agents
     for kind in pairs(kinds) do
       for key, value in pairs(part[kind] or {}) do
-        if type(key) == "string" then joined[kind][key] = value else table.insert(joined[kind], value) end
+        if type(key) == "string" then
+          joined[kind][key] = value
+        else
+          table.insert(joined[kind], value)
+        end
       end
     end
   end
@@ -157,11 +165,12 @@ local function denied(grants, grant, message, declaration)
   if ask and ask(grant) then return end
   local flag = "--allow " .. command_line.quoted(grant)
   error({ kind = "denied", message = message, at = core.text.place(),
-    hint = M.are_declared[grants] and ("declare it: %s, or add %s"):format(declaration, flag) or "add " .. flag }, 0)
+    hint = M.are_declared[grants] and ("declare it: %s, or add %s"):format(declaration, flag)
+      or "add " .. flag }, 0)
 end
 
-local words = { host = "call ctx.host.%s", run = "run %s", env = "the variable %s", read = "read %s",
-  write = "write %s" }
+local words = { host = "call ctx.host.%s", run = "run %s", env = "the variable %s",
+  read = "read %s", write = "write %s" }
 local fields = { host = "host", run = "programs", env = "env", read = "read", write = "write" }
 
 local function demand(grants, kind, name, is_granted)

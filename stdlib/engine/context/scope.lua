@@ -36,12 +36,15 @@ function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
 local function is_echo(err, failure)
-  return type(err) == "table" and type(failure) == "table" and rawget(err, "message") == rawget(failure, "message")
+  return type(err) == "table" and type(failure) == "table"
+    and rawget(err, "message") == rawget(failure, "message")
 end
 
 --- Returns the outcome of a body. Parking has priority over the script's result.
 local function outcome_of(results, state, own)
-  if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
+  if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then
+    return false, own
+  end
   if not results[1] then
     local takes_failure = is_prepared(results[2]) or is_echo(results[2], state.failure)
     return false, takes_failure and state.failure or results[2]
@@ -73,8 +76,8 @@ function M.body(run, path, options, fn, ...)
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
   if late then task.expire_at_turn(scope, late.order, late.error) end
-  local state = { run = run, scope = scope, path = path, budget = options.budget, task = task.current(),
-    within = context.cleanup(run).places[task.current()] }
+  local state = { run = run, scope = scope, path = path, budget = options.budget,
+    task = task.current(), within = context.cleanup(run).places[task.current()] }
   local ctx = context.new(state)
   local results = table.pack(xpcall(fn, traces.handler, ctx, ...))
   if not results[1] then add_place(results[2], fn) end
@@ -102,9 +105,12 @@ local function within_wall(run, key, own_budget, wall, fn)
   heartbeat.limit(run, wall)
   local used = journal.scope_begins(run, key)
   local since = heartbeat.now(run)
-  budget.start_wall(own_budget, wall, function() return since and used + heartbeat.now(run) - since end)
-  local results = table.pack(pcall(M.body, run, key, { budget = own_budget, timeout = math.max(0, wall - used),
-    timeout_kind = "budget", what = "the wall-clock budget of " .. key }, fn))
+  budget.start_wall(own_budget, wall, function()
+    return since and used + heartbeat.now(run) - since
+  end)
+  local results = table.pack(pcall(M.body, run, key,
+    { budget = own_budget, timeout = math.max(0, wall - used), timeout_kind = "budget",
+      what = "the wall-clock budget of " .. key }, fn))
   journal.scope_ends(run, key, results[1])
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
@@ -126,14 +132,16 @@ function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
   record.check(options, { timeout = "duration", name = "string", budget = "table" }, "ctx:scope")
   if type(fn) ~= "function" then
-    record.refuse("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)")
+    record.refuse("ctx:scope needs a function",
+      "ctx:scope({ timeout = \"1m\" }, function(s) … end)")
   end
   local state = context.of(ctx)
   local name = options.name or "scope"
   local key = context.key(state, name)
   local timeout = options.timeout and duration.ms(options.timeout, "timeout")
   if options.budget then record.check(options.budget, budget.fields, "ctx:scope: budget") end
-  return M.limited(state.run, key, { around = state.budget, limits = options.budget, timeout = timeout }, fn)
+  return M.limited(state.run, key, { around = state.budget, limits = options.budget,
+    timeout = timeout }, fn)
 end
 
 local Handle = {}

@@ -7,7 +7,8 @@ local M = {}
 function M.tell(run, told, fn)
   if run.silent_told then return end
   run.silent_told = true
-  run.emit("warning", { text = ("%s (%s): write return, if %s"):format(told, core.text.place(fn) or "its function",
+  run.emit("warning",
+    { text = ("%s (%s): write return, if %s"):format(told, core.text.place(fn) or "its function",
     told:find "branch" and "their results matter" or "its result matters") })
 end
 

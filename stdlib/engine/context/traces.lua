@@ -4,8 +4,8 @@ local M = {}
 local most_frames, most_errors = 8, 64
 
 --- Lists the kinds of errors that scripts cause. Such an error names its line in the script.
-local placed = { invalid = true, denied = true, failed = true, timeout = true, quorum = true, rejected = true,
-  lost = true }
+local placed = { invalid = true, denied = true, failed = true, timeout = true, quorum = true,
+  rejected = true, lost = true }
 
 ---@class moonlet.Frame
 ---@field at string    file:line
@@ -33,7 +33,9 @@ local function add(frames, more)
   if ends_with(frames, more) then return end
   for _, frame in ipairs(more) do
     local last = frames[#frames]
-    if #frames < most_frames and not (last and last.at == frame.at) then frames[#frames + 1] = frame end
+    if #frames < most_frames and not (last and last.at == frame.at) then
+      frames[#frames + 1] = frame
+    end
   end
 end
 
@@ -41,7 +43,8 @@ end
 function M.handler(err)
   local stack = core.frames.stack()
   if not stack or not stack[1] then return err end
-  if type(err) == "table" and rawget(err, "at") == nil and placed[rawget(err, "kind") or "failed"] then
+  if type(err) == "table" and rawget(err, "at") == nil
+      and placed[rawget(err, "kind") or "failed"] then
     rawset(err, "at", stack[1].at)
   end
   local text = text_of(err)

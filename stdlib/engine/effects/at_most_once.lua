@@ -32,7 +32,8 @@ local function take_or_start(run, key, last, hash, call, start)
       state = "lost"
     end
     if state ~= "none" then
-      gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
+      gate.done_before(run, key, number, call.argv,
+        state == "lost" and "was ended with its host: " .. doubt
         or "reached its end")
     end
     if state == "none" and not last.spent then adoption.check_unknown(run) end
@@ -50,7 +51,9 @@ end
 function M.run(run, key, last, hash, call, start)
   start = start or run_child
   if not run.journal then return start(call) end
-  return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call, start) end)
+  return in_flight.during(run.step_keys[key], function()
+    return take_or_start(run, key, last, hash, call, start)
+  end)
 end
 
 --- Waits for the end of a command that was edited after an earlier host had started it, and warns.
@@ -64,7 +67,8 @@ function M.settle(run, key, earlier, argv, asks)
   if state == "none" then return end
   if state == "running" then adoption.take(key, id) end
   local how = "its input has changed since: " .. doubt
-  run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.attempt, how) })
+  run.emit("warning",
+    { step = key, text = ("attempt %d was started, and %s"):format(earlier.attempt, how) })
   if asks then gate.done_before(run, key, earlier.attempt, argv, how) end
 end
 

@@ -17,7 +17,8 @@ end
 --- A consent's hash includes the rights, because a preset may compute its needs.
 local function key(source, wanted)
   local hash = source.hash and source.hash()  -- source.hash is nil for a built-in preset
-  return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
+  return hash and core.text.sha256(hash .. nested.hash(source) .. "\n"
+    .. table.concat(grants.describe(wanted), "\n"))
 end
 
 local function is_recorded(name)
@@ -41,8 +42,12 @@ local function ask(source, wanted, question, preset)
   if not core.terminal.can_ask() then return false end
   local lines, out = {}, page.out(2)
   page.hang(lines, out, "preset ", ("%s (%s) asks to:"):format(source.name, source.origin), 2000)
-  for _, line in ipairs(grants.describe(wanted)) do page.hang(lines, out, "  ", line, longest_needs) end
-  for name in pairs(source.nested or {}) do page.hang(lines, out, "  ", "run the preset " .. name, 2000) end
+  for _, line in ipairs(grants.describe(wanted)) do
+    page.hang(lines, out, "  ", line, longest_needs)
+  end
+  for name in pairs(source.nested or {}) do
+    page.hang(lines, out, "  ", "run the preset " .. name, 2000)
+  end
   local limits = preset and budget.text_of(preset) or ""
   if limits ~= "" then page.hang(lines, out, "within ", limits, 2000) end
   local answer = core.terminal.ask(table.concat(lines, "\n") .. "\n" .. question)
@@ -64,7 +69,9 @@ function M.given(source, preset, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
   if name and is_recorded(name) then return true end
-  if not ask(source, wanted, "accept for this version of the preset? [y/N] ", preset) then return false end
+  if not ask(source, wanted, "accept for this version of the preset? [y/N] ", preset) then
+    return false
+  end
   if name then record(name, source, wanted) end
   return true
 end
@@ -109,7 +116,8 @@ function M.demand(source, preset, accepted, consent, no_agents)
     return wanted
   end
   error({ kind = "denied", usage = true,
-    message = ("preset %s asks for rights that were not given: %s"):format(preset.name, table.concat(lines, "; ")),
+    message = ("preset %s asks for rights that were not given: %s"):format(preset.name,
+      table.concat(lines, "; ")),
     hint = "read it, then pass --allow needs once for each version of its text" }, 0)
 end
 

@@ -60,7 +60,8 @@ local function starter(run, options)
     far.writable, far.network = core.json.array {}, options.network ~= false
   end
   return function(child)
-    return remote_steps.run(run, options.on, child, { ask = gate.unreachable, submission = gate.submission, far = far })
+    return remote_steps.run(run, options.on, child,
+      { ask = gate.unreachable, submission = gate.submission, far = far })
   end
 end
 
@@ -70,11 +71,13 @@ local function machine_of(run, options)
   if not options.on then return nil end
   local machine = remote_steps.check(run, options.on)
   if options.journal == false then
-    record.refuse("ctx:exec: a step on another machine is always recorded", "leave out journal = false")
+    record.refuse("ctx:exec: a step on another machine is always recorded",
+      "leave out journal = false")
   end
   if options.cwd and not options.cwd:find "^/" then
     record.refuse(("ctx:exec: cwd '%s' is relative, and %s has no work tree"):format(
-      core.text.printable(options.cwd, 80), options.on), "give an absolute path there, or leave it out")
+      core.text.printable(options.cwd, 80), options.on),
+      "give an absolute path there, or leave it out")
   end
   return machine
 end
@@ -87,8 +90,9 @@ end
 
 local function child_of(run, key, argv, options, cap, wall_ms, durable)
   return {
-    step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
-    stdin = options.stdin, cap = cap, wall_ms = wall_ms, durable = durable, confine = confinement_of(run, options),
+    step = key, argv = argv, env = run.child_environment(options.env),
+    cwd = run.resolve_cwd(options.cwd), stdin = options.stdin, cap = cap, wall_ms = wall_ms,
+    durable = durable, confine = confinement_of(run, options),
   }
 end
 
@@ -96,17 +100,20 @@ end
 local function result_of(exit, argv, wall_ms)
   -- "cancelled" means here that the keeper was killed: a cancelled step raises its error earlier.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
-    local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
+    local err = exit.error
+      or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
     error(err, 0)
   end
   if exit.why == "wall" then
-    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall_ms })),
+    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv),
+      exit_text.of(exit, { wall = wall_ms })),
       hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
   local lost = exit.stdout_write_error or exit.stderr_write_error
   if lost then
-    error({ kind = "lost", message = ("'%s' ended, but its output was lost: %s"):format(words.shown(argv), lost),
+    error({ kind = "lost",
+      message = ("'%s' ended, but its output was lost: %s"):format(words.shown(argv), lost),
       hint = "make room on that disk; moonlet resume runs the command again" }, 0)
   end
   return {
@@ -141,7 +148,8 @@ local function run_once(run, key, last, hash, call, clean, start)
     exit.stdout = files.read_left(run, out, call.cap + 4096) or ""
     exit.stderr = files.read_left(run, err, call.cap + 4096) or ""
   elseif not has_text(exit) then
-    run.emit("warning", { step = key, text = "its output is lost: its host was ended before it could be kept" })
+    run.emit("warning",
+      { step = key, text = "its output is lost: its host was ended before it could be kept" })
     exit.stdout_cut = true
   end
   return exit
@@ -156,7 +164,8 @@ local function private(clean, again)
       for name, field in pairs(value) do copy[name] = field end
       copy.stdout, copy.stderr = clean(value.stdout), clean(value.stderr)
       if type(copy.stdout) ~= "string" or type(copy.stderr) ~= "string" then
-        record.refuse("ctx:exec: clean gives no text", "clean = function(text) return text:gsub(…) end")
+        record.refuse("ctx:exec: clean gives no text",
+          "clean = function(text) return text:gsub(…) end")
       end
       return copy.stdout == value.stdout and copy.stderr == value.stderr and value or copy
     end,
@@ -170,8 +179,9 @@ local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" 
 local function finished(value, argv, options)
   if options.check and (value.code ~= 0 or value.signal) then
     local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)
-    error({ kind = "failed", message = ("'%s' %s%s"):format(words.shown(argv), exit_text.of_code(value),
-      tail ~= "" and ": " .. tail or ""), hint = "without check = true the exit code is data" }, 0)
+    error({ kind = "failed", message = ("'%s' %s%s"):format(words.shown(argv),
+      exit_text.of_code(value), tail ~= "" and ": " .. tail or ""),
+      hint = "without check = true the exit code is data" }, 0)
   end
   return closed.record(value, "the result of ctx:exec", result_fields)
 end
@@ -188,16 +198,21 @@ function M.exec(ctx, call)
     table.insert(run.checking.commands, words.shown(argv))
     return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
   end
-  if options.journal == false and run.forecast then run.forecast:command(state.path .. "/exec", argv, options) end
+  if options.journal == false and run.forecast then
+    run.forecast:command(state.path .. "/exec", argv, options)
+  end
   local approved = gate.before(ctx, argv, options)
   local wall_ms = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
     context.check_spent(state)
-    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall_ms) end)
+    return budget.with(state.budget, { processes = 1 }, function()
+      return result_of(fn(), argv, wall_ms)
+    end)
   end
   if options.journal == false and not approved then
     return finished(counted(function()
-      return infrastructure_error.run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall_ms, false))
+      return infrastructure_error.run_child(child_of(run, state.path .. "/exec", argv, options, cap,
+        wall_ms, false))
     end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
@@ -205,10 +220,13 @@ function M.exec(ctx, call)
   local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
-    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall_ms, false)), argv, wall_ms)
+    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall_ms, false)),
+      argv, wall_ms)
   end)
-  local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
-    settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local how = { private = kept, tells = not approved, once = approved and true or nil,
+    paid = approved and true or nil, settle = function(earlier)
+      at_most_once.settle(run, key, earlier, argv, approved ~= nil)
+    end }
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
       local child = child_of(run, key, argv, options, cap, wall_ms, true)

@@ -18,8 +18,10 @@ local task = core.task
 
 local M = {}
 
-local gate_fields = { action = "string!", why = "string", show = "string", timeout = "duration", name = "string" }
-local question_fields = { text = "string!", options = "list", show = "string", timeout = "duration", name = "string" }
+local gate_fields = { action = "string!", why = "string", show = "string", timeout = "duration",
+  name = "string" }
+local question_fields = { text = "string!", options = "list", show = "string", timeout = "duration",
+  name = "string" }
 local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
@@ -37,7 +39,8 @@ local function bind_shown(run, fields)
     shown = told == all and hash_of(all) or hash_of(told) .. "." .. keyed(),
     is = function(given)
       local hash, whole = tostring(given):match "^(%x+)%.?(%x*)$"
-      return hash ~= nil and (hash == hash_of(told) or hash == hash_of(all) or whole ~= "" and whole == keyed())
+      return hash ~= nil and (hash == hash_of(told) or hash == hash_of(all)
+        or whole ~= "" and whole == keyed())
     end,
   }
 end
@@ -46,8 +49,12 @@ local function print_shown(item)
   local lines, out = {}, page.out(2)
   page.hang(lines, out, item.kind .. " asks: ", item.text, 4000)
   if item.why then page.hang(lines, out, "why: ", item.why, 4000) end
-  if item.show then table.move(page.quote(item.show, out.columns), 1, show_cap, #lines + 1, lines) end
-  for i, option in ipairs(item.options or {}) do page.hang(lines, out, ("  %d. "):format(i), option, 400) end
+  if item.show then
+    table.move(page.quote(item.show, out.columns), 1, show_cap, #lines + 1, lines)
+  end
+  for i, option in ipairs(item.options or {}) do
+    page.hang(lines, out, ("  %d. "):format(i), option, 400)
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -93,7 +100,8 @@ local function ask_here(run, item)
   if not run.may_ask or not core.terminal.can_ask() then return nil end
   local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
   local wanted = item.kind == "gate" and "type y or n"
-    or item.options and #item.options > 0 and "type one of the options, or its number" or "type some text"
+    or item.options and #item.options > 0 and "type one of the options, or its number"
+      or "type some text"
   local before = print_shown(item)
   for _ = 1, 5 do
     local line = (run.ask or core.terminal.ask)(before .. prompt)
@@ -121,7 +129,8 @@ end
 local function park(run, item)
   check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
-  run.emit("warning", { step = item.key, reported = true, text = ("waits for a person: %s"):format(item.text) })
+  run.emit("warning", { step = item.key, reported = true,
+    text = ("waits for a person: %s"):format(item.text) })
   local ok, err = pcall(function()
     task.park()
     check_cancelled(run, item)
@@ -144,13 +153,15 @@ local function ask_or_park(run, item)
 end
 
 local function emit(run, item, state, answer)
-  run.emit(item.kind == "gate" and "gate" or "question", { step = item.key, state = state, text = item.text,
-    value = answer and answer.value, by = answer and answer.by, until_ms = item.until_ms })
+  run.emit(item.kind == "gate" and "gate" or "question",
+    { step = item.key, state = state, text = item.text, value = answer and answer.value,
+      by = answer and answer.by, until_ms = item.until_ms })
 end
 
 local function expired(run, item)
   emit(run, item, "expired")
-  error({ kind = "timeout", message = ("no answer came in time: %s"):format(item.text), at = item.key }, 0)
+  error({ kind = "timeout", message = ("no answer came in time: %s"):format(item.text),
+    at = item.key }, 0)
 end
 
 --- Reports whether the script has seen the gate expire, so that a later answer is rejected.
@@ -173,13 +184,17 @@ local function find_answer(run, item, timeout, bound)
   end
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
-  if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
+  if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then
+    given = nil
+  end
   if given and not timeout then return answered(given) end
-  local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown:match "^%x+" },
-    core.clock.wall)
+  local asked = journal.fact(run, item.key .. "/asked",
+    { verb = "asked", shown = item.shown:match "^%x+" }, core.clock.wall)
   item.until_ms = timeout and asked + timeout
   local function check_time(at_ms)
-    if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
+    if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then
+      return
+    end
     journal.fact(run, item.key .. "/expired", { verb = "expired", until_ms = item.until_ms },
       function() return item.until_ms end)
     expired(run, item)
@@ -193,18 +208,20 @@ local function find_answer(run, item, timeout, bound)
   local here = ask_or_park(run, item)
   local now = core.clock.wall()
   check_time(now)
-  journal.answer(run, { type = "answer", key = item.key, shown = item.shown, value = here.value, option = here.option,
-    by = here.by, at = core.clock.iso(now), at_ms = now })
-  return answered { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
+  journal.answer(run, { type = "answer", key = item.key, shown = item.shown, value = here.value,
+    option = here.option, by = here.by, at = core.clock.iso(now), at_ms = now })
+  return answered { value = here.value, option = here.option, by = here.by,
+    at = core.clock.iso(now) }
 end
 
 --- Returns the answer to a gate or question. Adds the answer and the displayed text to run.json.
 local function answer_of(run, item, timeout, bound)
   if run.dry then return dry_run.answer(run, item) end
   local given = find_answer(run, item, timeout, bound)
-  run.answers[#run.answers + 1] = { key = item.key, kind = item.kind, text = item.text, why = item.why,
-    show = item.show, value = given.value, by = core.text.printable(given.by, 100),
-    note = given.note and core.text.clean(given.note), at = given.at or core.clock.iso(core.clock.wall()) }
+  run.answers[#run.answers + 1] = { key = item.key, kind = item.kind, text = item.text,
+    why = item.why, show = item.show, value = given.value, by = core.text.printable(given.by, 100),
+    note = given.note and core.text.clean(given.note),
+    at = given.at or core.clock.iso(core.clock.wall()) }
   return given
 end
 
@@ -214,7 +231,8 @@ end
 function M.check_open(id, rec, given, before)
   local where = core.text.printable(given.key, 80)
   if before and before.shown == given.shown then
-    local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
+    local value, by = (core.secret.hide(tostring(before.value))),
+      (core.secret.hide(tostring(before.by)))
     record.refuse(("%s was answered at '%s' already: %s by %s"):format(id, where,
       core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet show " .. id)
   end
@@ -222,7 +240,8 @@ function M.check_open(id, rec, given, before)
     if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
         record.refuse(("%s: the time to answer '%s' was over at %s"):format(id, where,
-          core.clock.iso(item.until_ms)), ("moonlet resume %s continues without an answer"):format(id))
+          core.clock.iso(item.until_ms)),
+          ("moonlet resume %s continues without an answer"):format(id))
       end
       return
     end
@@ -239,7 +258,8 @@ end
 
 --- Ends the step of a gate or question. Raises the error `given` if `ok` is false.
 local function end_step(run, step, ok, given)
-  run.end_step(step, not ok and status_of(given) or run.dry and "prepared" or "ok", not ok and { error = given } or {})
+  run.end_step(step, not ok and status_of(given) or run.dry and "prepared" or "ok",
+    not ok and { error = given } or {})
   if not ok then error(given, 0) end
 end
 
@@ -255,10 +275,12 @@ function M.gate(ctx, call, bound)
   local item = { kind = "gate", key = context.key(state, call.name or "gate"), text = call.action,
     why = call.why, show = call.show, shown = bound.shown }
   local step = run.begin_step(item.key, "gate")
-  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
+  local ok, given = pcall(answer_of, run, item,
+    call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and given.value ~= "approve" then
     local why = given.note and ": " .. given.note or " by " .. given.by
-    ok, given = false, { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
+    ok, given = false,
+      { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
   end
   end_step(run, step, ok, given)
   return { by = given.by, note = given.note }
@@ -271,7 +293,8 @@ end
 
 local function excerpt(text, cap)
   if #text <= cap then return text end
-  return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
+  return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text,
+    core.text.sha256(text))
 end
 
 --- Formats a command for a person, with its folder, environment and standard input.
@@ -279,7 +302,9 @@ local function show_command(argv, beside)
   local words, lines = {}, {}
   for i, word in ipairs(argv) do words[i] = quoted(word) end
   lines[1] = excerpt(table.concat(words, " "), 16384)
-  if beside.cwd and beside.cwd ~= "" and beside.cwd ~= "." then lines[2] = "in: " .. excerpt(beside.cwd, 4096) end
+  if beside.cwd and beside.cwd ~= "" and beside.cwd ~= "." then
+    lines[2] = "in: " .. excerpt(beside.cwd, 4096)
+  end
   local names = {}
   for name in pairs(beside.env or {}) do names[#names + 1] = tostring(name) end
   table.sort(names)
@@ -296,7 +321,8 @@ local function show_command(argv, beside)
     lines[#lines + 1] = "with: " .. excerpt(table.concat(beside.env_names, ", "), 2000)
   end
   if beside.stdin then
-    lines[#lines + 1] = ("standard input: %d bytes, sha256 %s"):format(#beside.stdin, core.text.sha256(beside.stdin))
+    lines[#lines + 1] = ("standard input: %d bytes, sha256 %s"):format(#beside.stdin,
+      core.text.sha256(beside.stdin))
     lines[#lines + 1] = core.text.cut(beside.stdin, 4000)
   end
   return table.concat(lines, "\n")
@@ -321,7 +347,9 @@ local function ask_before(ctx, what, argv, beside)
   -- A person may see a shortened or redacted command, so hash the whole one with all its inputs.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
-  for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
+  for name, value in pairs(beside.env or {}) do
+    given[#given + 1] = tostring(name) .. "=" .. tostring(value)
+  end
   table.sort(given)
   table.move(given, 1, #given, #parts + 1, parts)
   for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
@@ -344,8 +372,10 @@ end
 --- Asks before a program runs as an agent. A prompt for a shell is checked as a command.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
-  local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
-  local beside = { cwd = job.call.cwd, env_names = job.call.env, stdin = made.stdin and prompt or nil, prose = true }
+  local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}",
+    out = "{out}" }
+  local beside = { cwd = job.call.cwd, env_names = job.call.env,
+    stdin = made.stdin and prompt or nil, prose = true }
   local what = irreversible.action(job.argv) or irreversible.action(made.argv, beside)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
@@ -361,14 +391,16 @@ function M.question(ctx, call, agent)
     if type(option) ~= "string" then record.refuse("ctx:question: options are texts") end
   end
   task.check()
-  local item = { kind = "question", key = context.key(state, call.name or "question"), text = call.text,
-    options = call.options, show = call.show, agent = agent }
+  local item = { kind = "question", key = context.key(state, call.name or "question"),
+    text = call.text, options = call.options, show = call.show, agent = agent }
   local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
   item.shown = bound.shown
   local step = run.begin_step(item.key, "question")
-  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
+  local ok, given = pcall(answer_of, run, item,
+    call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and not given.value then
-    ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
+    ok, given = false,
+      { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
   end_step(run, step, ok, given)
   -- Return the option from the script's call. In the recorded option, names may replace secrets.
@@ -378,12 +410,15 @@ end
 --- Asks before a step is repeated that was interrupted while it wrote in place.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
-  local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
-    why = "it would find what its first attempt changed", show = "since it began these changed:\n" .. changed,
+  local item = { kind = "gate", key = step.key .. "/again@" .. attempt,
+    text = "do it again: " .. text, why = "it would find what its first attempt changed",
+    show = "since it began these changed:\n" .. changed,
     -- The hash omits the changed files, so an approval stays valid if a person undoes some.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
-  if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
+  if given.value ~= "approve" then
+    error({ kind = "rejected", message = text .. " and is not done again" }, 0)
+  end
 end
 
 --- Asks for approval before merging a worktree in which an agent deleted most of the files.
@@ -391,12 +426,14 @@ end
 function M.mass_deletion(run, key, paths, total)
   local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
   local list = table.concat(paths, "\n")
-  local item = { kind = "gate", key = key .. "/deletes", text = text, show = core.text.cut(list, show_cap),
+  local item = { kind = "gate", key = key .. "/deletes", text = text,
+    show = core.text.cut(list, show_cap),
     why = "an agent that deletes most of the files may have made a mistake",
     shown = shown { "deletes", key, total, core.text.sha256(list) } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then
-    error({ kind = "rejected", at = key, message = ("step %s deletes %d of %d files, and that was rejected"):format(key,
+    error({ kind = "rejected", at = key,
+      message = ("step %s deletes %d of %d files, and that was rejected"):format(key,
       #paths, total) }, 0)
   end
 end
@@ -405,7 +442,8 @@ end
 --- answer a resume asks the machine again; after an approval the step is lost.
 function M.unreachable(run, key, on, text, hint)
   local item = { kind = "gate", key = key .. "/unreachable", text = text,
-    why = ("moonlet resume %s checks again; approve only if you know that the step no longer runs"):format(run.id),
+    why = ("moonlet resume %s checks again; approve only if you know that the step no "
+      .. "longer runs"):format(run.id),
     show = hint, shown = shown { "unreachable", key, on } }
   local given = answer_of(run, item)
   local is_gone = given.value == "approve"
@@ -419,8 +457,8 @@ end
 ---@param jobs integer   number of steps that wait for the answer
 function M.submission(run, on, where, jobs)
   local text = ("submit %s to %s"):format(counted(jobs, "job"), where)
-  local item = { kind = "gate", key = on .. "/submit", text = text, why = 'machines.slurm has submit = "ask"',
-    shown = shown { "submit", on, where, jobs } }
+  local item = { kind = "gate", key = on .. "/submit", text = text,
+    why = 'machines.slurm has submit = "ask"', shown = shown { "submit", on, where, jobs } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then
     error({ kind = "rejected", message = ("'%s' was rejected by %s"):format(text, given.by) }, 0)
@@ -432,7 +470,8 @@ end
 ---@param how string       what is known about that attempt
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
-    text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),
+    text = ("do it again: step %s was started before (attempt %d) and %s"):format(key,
+      attempt, how),
     why = "check whether it happened; approve to do it again, reject to end the run",
     shown = shown { "done before", key, attempt, argv } }
   local given = answer_of(run, item)

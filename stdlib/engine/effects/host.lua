@@ -36,7 +36,8 @@ end
 local function call(state, name, args)
   local run = state.run
   grants.check_host(run.grants, name)
-  local fault = args ~= nil and type(args) ~= "table" and "they are not a table" or record.fault(args, "its argument")
+  local fault = args ~= nil and type(args) ~= "table" and "they are not a table"
+    or record.fault(args, "its argument")
   if fault then
     record.refuse(("ctx.host.%s takes one table of arguments: %s"):format(name, fault),
       ("ctx.host.%s { text = \"…\" }"):format(name))
@@ -65,7 +66,8 @@ function M.view(state)
       if type(name) ~= "string" then record.refuse("ctx.host is a table of functions by name") end
       return core.frames.keep(function(args, ...)
         if select("#", ...) > 0 then
-          record.refuse(("ctx.host.%s got too many arguments"):format(name), "call it with a dot and one table")
+          record.refuse(("ctx.host.%s got too many arguments"):format(name),
+            "call it with a dot and one table")
         end
         if not state.open then context.refuse_ended() end
         return call(state, name, args)

@@ -27,10 +27,10 @@ local harmless = set [[
   install mktemp id whoami uname hostname codex claude gemini opencode aider llm ollama
 ]]
 local web_clients = set "curl wget http https xh"
-local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.pypi.org", "registry.npmjs.org",
-  "crates.io/api" }
-local sends = { "^%-%a*[dFT]", "^%-%-data", "^%-%-form", "^%-%-json", "^%-%-upload%-file", "^%-%-post%-",
-  "^%-%-body", "^P[OUA]", "^DELETE$" }
+local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.pypi.org",
+  "registry.npmjs.org", "crates.io/api" }
+local sends = { "^%-%a*[dFT]", "^%-%-data", "^%-%-form", "^%-%-json", "^%-%-upload%-file",
+  "^%-%-post%-", "^%-%-body", "^P[OUA]", "^DELETE$" }
 local apis = set "gh glab hub"
 local api_writes = { " %-[fF]", " %-%-field", " %-%-raw%-field", " %-%-input", " %-%-form" }
 
@@ -43,7 +43,8 @@ local function mentioned(text)
   local found = {}
   for _, one in ipairs { text, (text:gsub("\\\n", ""):gsub("[\\'\"]", "")) } do
     for word in one:gmatch("[%w_-]+") do
-      found[word], found[word:gsub("^%-+", "")], found[word:gsub("^%-[iv0]*%a", "")] = true, true, true
+      found[word], found[word:gsub("^%-+", "")],
+        found[word:gsub("^%-[iv0]*%a", "")] = true, true, true
     end
   end
   return found
@@ -56,7 +57,8 @@ local function web_action(argv, first)
   for _, host in ipairs(services) do known = known or text:find(host, 1, true) ~= nil end
   for i = first + 1, known and #argv or 0 do
     local word = argv[i]
-    local method = word:match("^%-%a*X(.*)") or word:match("^%-%-request=?(.*)") or word:match("^%-%-method=?(.*)")
+    local method = word:match("^%-%a*X(.*)") or word:match("^%-%-request=?(.*)")
+      or word:match("^%-%-method=?(.*)")
     if method == "" then method = argv[i + 1] end
     if method and not method:upper():find("^GET") and not method:upper():find("^HEAD")
       or any(word, sends) then
@@ -94,7 +96,8 @@ end
 local git_action
 
 --- Lists the words that may precede a command in a shell script, such as `then` and `sudo`.
-local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
+local before_command =
+  set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
 --- Returns the irreversible action in a script's text, or nil. Examines whole command lines.
 --- Single words would not show that git calls an alias, or that curl writes to a code host.
@@ -104,7 +107,8 @@ local function script_action(text)
     for word in piece:gmatch("%S+") do words[#words + 1] = word end
     for i, word in ipairs(words) do
       local before, program = words[i - 1], base(word)
-      local what = web_clients[program] and web_action(words, i) or apis[program] and api_action(words, i)
+      local what = web_clients[program] and web_action(words, i)
+        or apis[program] and api_action(words, i)
         or program == "git" and (not before or before_command[before] or before:find("=", 1, true))
         and git_action(words, i)
       if what then return what end
@@ -114,7 +118,9 @@ end
 
 local function mention(text)
   local words = mentioned(text)
-  if text:lower():find("alias%.") and (words.git or text:find("GIT_CONFIG", 1, true)) then return alias end
+  if text:lower():find("alias%.") and (words.git or text:find("GIT_CONFIG", 1, true)) then
+    return alias
+  end
   if words["git-tag"] or words.git and words.tag then return "git tag" end
   if words["git-push"] or text:find("%$[%w_{}@*]+[\"']*%s+push%f[%W]") then return "git push" end
   local found
@@ -134,8 +140,10 @@ end
 
 --- With an option of `tag_lists`, `git tag` only lists or verifies tags.
 --- Options of `tag_plain` do not change whether it creates a tag.
-local tag_lists = set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
-local tag_plain = set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
+local tag_lists =
+  set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
+local tag_plain =
+  set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
 
 --- Reports whether `git tag` with arguments from `first` on only lists or verifies tags.
 local function only_lists(argv, first)
@@ -154,7 +162,8 @@ local function only_lists(argv, first)
   return lists or not names
 end
 
-local git_values = set "-c -C --git-dir --work-tree --namespace --config-env --attr-source --super-prefix"
+local git_values =
+  set "-c -C --git-dir --work-tree --namespace --config-env --attr-source --super-prefix"
 
 function git_action(argv, first, stdin)
   local i = first + 1
@@ -176,7 +185,9 @@ function git_action(argv, first, stdin)
     or (name == "fetch" or name == "pull") and (rest .. " "):find(":refs/tags/[^%s*]*%s")
   if refs then return "git tag" end
   if not git_commands[name] then return "git with a command that is not git's own" end
-  if git_runs[name] or (" " .. rest):find(" %-O") or rest:find("--open-files", 1, true) then return mention(rest) end
+  if git_runs[name] or (" " .. rest):find(" %-O") or rest:find("--open-files", 1, true) then
+    return mention(rest)
+  end
 end
 
 local input_files = set "- -s /dev/stdin /dev/fd/0 /proc/self/fd/0"
@@ -193,7 +204,9 @@ local function reads_input(argv, first)
       end
       return names.stdin or names.source or false
     end
-    if word:sub(1, 1) ~= "-" and (i == first + 1 or argv[i - 1]:sub(1, 1) ~= "-") then return false end
+    if word:sub(1, 1) ~= "-" and (i == first + 1 or argv[i - 1]:sub(1, 1) ~= "-") then
+      return false
+    end
   end
   return true
 end
@@ -234,10 +247,13 @@ local function program_action(argv, first, beside)
   if web_clients[program] then return web_action(argv, first) end
   local what = apis[program] and api_action(argv, first)
   for _, one in ipairs(by_words[program] or {}) do
-    if follows(argv, first, one.words) and (not what or one.action < what) then what = one.action end
+    if follows(argv, first, one.words) and (not what or one.action < what) then
+      what = one.action
+    end
   end
   if what then return what end
-  if (program == "docker" or program == "podman") and table.concat(argv, " ", first):find(" --push", 1, true) then
+  if (program == "docker" or program == "podman")
+      and table.concat(argv, " ", first):find(" --push", 1, true) then
     return "release upload"
   end
   if reads_commands[program] and stdin then return mention(stdin) end
@@ -257,7 +273,9 @@ local installs = set "install add i remove uninstall search show info"
 function M.action(argv, beside)
   beside = beside or {}
   local names = {}
-  for name, value in pairs(beside.env or {}) do names[#names + 1] = value and tostring(name) or nil end
+  for name, value in pairs(beside.env or {}) do
+    names[#names + 1] = value and tostring(name) or nil
+  end
   table.sort(names)
   for _, name in ipairs(names) do
     local value = tostring(beside.env[name])
@@ -266,7 +284,9 @@ function M.action(argv, beside)
     if what then return what end
   end
   local program = base(argv[1] or "")
-  if harmless[program] or program == "command" and (argv[2] == "-v" or argv[2] == "-V") then return nil end
+  if harmless[program] or program == "command" and (argv[2] == "-v" or argv[2] == "-V") then
+    return nil
+  end
   local what = program_action(argv, 1, beside)
   if what or program == "git" then return what end
   local packages = by_words[program] and (installs[argv[2] or ""] or installs[argv[3] or ""])

@@ -19,7 +19,8 @@ local M = {}
 
 local minute = 60 * 1000
 local default_timeouts = {
-  typecheck = 3 * minute, lint = 3 * minute, test = 10 * minute, build = 10 * minute, custom = 5 * minute,
+  typecheck = 3 * minute, lint = 3 * minute, test = 10 * minute, build = 10 * minute,
+  custom = 5 * minute,
 }
 M.timeouts = default_timeouts
 local kinds = { "typecheck", "lint", "test", "build", "custom" }
@@ -64,7 +65,8 @@ function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
   -- A text that starts with `make:` or with the name of a program has no kind.
-  if kind and kind ~= "make" and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
+  if kind and kind ~= "make" and not core.system.find_program(kind .. ":"
+      .. (rest:match "^%S*" or "")) then
     local near = #kind > 3 and record.nearest(kind, kinds)
     record.refuse(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
       near and ("did you mean '%s:%s'?"):format(near, core.text.printable(rest, 60))
@@ -123,8 +125,8 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
 end
 
 local function run_there(run, on, child, cwd)
-  local exit = remote_steps.run(run, on, child, { ask = gate.unreachable, submission = gate.submission,
-    far = { cwd = cwd } })
+  local exit = remote_steps.run(run, on, child,
+    { ask = gate.unreachable, submission = gate.submission, far = { cwd = cwd } })
   return keep_logs(run, child, exit)
 end
 
@@ -162,21 +164,24 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
   local run = state.run
   if run.checking then
     table.insert(run.checking.commands, words.shown(argv))
-    return { kind = kind, command = words.shown(argv), status = "passed", exit_code = expected, duration_ms = 0,
-      stdout = "", stderr = "", dir = run.absolute(run.sidecar) }
+    return { kind = kind, command = words.shown(argv), status = "passed", exit_code = expected,
+      duration_ms = 0, stdout = "", stderr = "", dir = run.absolute(run.sidecar) }
   end
   local on = call.on or run.options.on
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
     artifacts = paths, on = on }
   if on then remote_steps.check(run, on) end
   local what = kind == "require" and "require" or "validate"
-  local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
-    settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local how = { again = did_not_pass, once = approved and true or nil,
+    paid = approved and true or nil, settle = function(earlier)
+      at_most_once.settle(run, key, earlier, argv, approved ~= nil)
+    end }
   local result, step = run.step(key, what, nil, input, how, function(last, hash)
     context.check_spent(state)
     local result = budget.with(state.budget, { processes = 1 }, function()
       return run_once(run, call, argv, text, key, kind, limit, function(child)
-        local start = on and function(far) return run_there(run, on, far, call.cwd) end or core.process.run
+        local start = on and function(far) return run_there(run, on, far, call.cwd) end
+          or core.process.run
         if approved then return at_most_once.run(run, key, last, hash, child, start) end
         child.attempt = on and hash or nil
         return on and taken_up(run, key, hash, child) or start(child)
@@ -193,12 +198,13 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     return result
   end)
   run.end_step(step, result.status == "passed" and "ok" or "failed", { exit_code = result.exit_code,
-    error = result.why and { kind = "failed", message = result.why, at = core.text.place() } or nil })
+    error = result.why and { kind = "failed", message = result.why, at = core.text.place() }
+      or nil })
   return result
 end
 
-local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout", "stderr", "dir",
-  "argv", "artifacts", "missing" }
+local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout",
+  "stderr", "dir", "argv", "artifacts", "missing" }
 
 ---@param verb string  caller's name in messages
 local function read(call, verb)
@@ -221,7 +227,8 @@ function M.plan(run, checks)
     for _, call in ipairs(checks) do
       local _, kind, _, argv = read(call, "ctx:plan: checks")
       if run.dry and not run.checking then
-        table.insert(run.worst.checks, { kind = kind, command = words.shown(argv), program = argv[1],
+        table.insert(run.worst.checks,
+          { kind = kind, command = words.shown(argv), program = argv[1],
           granted = grants.has_program(run.grants, argv[1]) })
       else
         grants.check_program(run.grants, argv[1])
@@ -278,7 +285,8 @@ function M.require(ctx, call)
     runs[i] = check(state, call, argv, call.command, own_key, "require", limit, expected, approved,
       i == repetitions and paths or nil)
     if runs[i].status ~= "passed" then
-      why = runs[i].missing or ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
+      why = runs[i].missing or ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i,
+        repetitions)
       break
     end
   end

@@ -23,13 +23,15 @@ local function check_program(argv, verb)
   local first = argv[1]
   if not first:find "%s" or core.system.find_program(first) then return end
   if first:find "[|&;<>`$]" then
-    record.refuse(("%s: '%s' needs a shell, and none is involved"):format(verb, core.text.printable(first, 200)),
+    record.refuse(("%s: '%s' needs a shell, and none is involved"):format(verb,
+      core.text.printable(first, 200)),
       ("say so: { \"sh\", \"-c\", %s }"):format(core.json.encode(first)))
   end
   local words = {}
   for word in first:gmatch "%S+" do words[#words + 1] = core.json.encode(word) end
   record.refuse(("%s: '%s' is not a program, and nothing splits it into words"):format(verb,
-    core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", ")))
+    core.text.printable(first, 200)),
+    ("give the words one by one: { %s }"):format(table.concat(words, ", ")))
 end
 
 --- Returns the words of a command as a list. Raises an error if the command cannot be started.

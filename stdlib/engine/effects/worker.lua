@@ -15,9 +15,11 @@ local starts_none = { mock = true, cassette = true }
 function M.check(runner)
   if not runner or starts_none[runner] or not M.is_one() then return end
   error({ kind = "denied", usage = true,
-    message = ("a worker may not start agents: MOONLET_WORKER is set, and the runner '%s' would start an agent")
+    message = ("a worker may not start agents: MOONLET_WORKER is set, and the runner '%s' would "
+      .. "start an agent")
       :format(core.text.printable(runner, 60)),
-    hint = "do the task yourself, or report what else is needed; mock and cassettes start no agent" }, 0)
+    hint = "do the task yourself, or report what else is needed; mock and cassettes start "
+      .. "no agent" }, 0)
 end
 
 --- Raises an error if a plan may start agents from within an agent.

@@ -8,7 +8,9 @@ M.version = 1
 ---@param list moonlet.RecordFiles
 function M.manifest(home, rec, list)
   local held = core.json.array {}
-  for i, file in ipairs(list.files) do held[i] = { path = file.name, bytes = file.bytes, sha256 = file.sha256 } end
+  for i, file in ipairs(list.files) do
+    held[i] = { path = file.name, bytes = file.bytes, sha256 = file.sha256 }
+  end
   -- Record the original path of the run's folder, because prompts contain this path.
   local from = type(rec.imported) == "table" and rec.imported.dir
   return core.json.encode({

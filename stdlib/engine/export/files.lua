@@ -36,11 +36,12 @@ end
 local function add(list, name, from, entry)
   local why = reason(entry, name)
   if not why then
-    list.files[#list.files + 1] = { name = name, from = from, bytes = entry.bytes, sha256 = entry.sha256 }
+    list.files[#list.files + 1] = { name = name, from = from, bytes = entry.bytes,
+      sha256 = entry.sha256 }
     return
   end
-  list.left[#list.left + 1] = { path = core.text.clean((core.secret.hide(name))), bytes = entry.bytes,
-    sha256 = entry.sha256, why = why }
+  list.left[#list.left + 1] = { path = core.text.clean((core.secret.hide(name))),
+    bytes = entry.bytes, sha256 = entry.sha256, why = why }
 end
 
 local function add_tree(list, root, folder, as)
@@ -63,7 +64,9 @@ function M.of(root, rec)
     if entry then add(list, name, folder .. "/" .. name, entry)
     elseif name ~= "keeper.log" or err.kind ~= "invalid" then error(err, 0) end
   end
-  if core.file.stat(root, folder .. "/values") then add_tree(list, root, folder .. "/values", "values/") end
+  if core.file.stat(root, folder .. "/values") then
+    add_tree(list, root, folder .. "/values", "values/")
+  end
   add_tree(list, root, rec.sidecar, own_folder)
   return list
 end
@@ -73,7 +76,8 @@ function M.is_known(path)
   for _, name in ipairs(run_files) do
     if path == name then return true end
   end
-  return path:find "^values/[%w_-][%w._-]*$" ~= nil or path:sub(1, #own_folder) == own_folder and #path > #own_folder
+  return path:find "^values/[%w_-][%w._-]*$" ~= nil or path:sub(1, #own_folder) == own_folder
+    and #path > #own_folder
 end
 
 return M

@@ -5,7 +5,8 @@ return {
   operation = { name = "gen_ai.operation.name", run = "invoke_workflow", agent = "invoke_agent",
     tool = "execute_tool" },
   --- Maps runners to their providers; any other runner keeps its own name.
-  provider = { name = "gen_ai.provider.name", codex = "openai", claude = "anthropic", gemini = "gcp.gemini" },
+  provider = { name = "gen_ai.provider.name", codex = "openai", claude = "anthropic",
+    gemini = "gcp.gemini" },
   agent_name = "gen_ai.agent.name",
   request_model = "gen_ai.request.model",
   response_model = "gen_ai.response.model",

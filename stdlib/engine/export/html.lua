@@ -14,9 +14,9 @@ local block = 512
 --- Orders the files of the page by importance, because files that do not fit are left out. run.json and
 --- the journal come first, because alterations are detected with them.
 local order = {
-  "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$", "^sidecar/[^/]+%.md$",
-  "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$", "/output%.md$", "%.patch$", "/prompt%.md$",
-  "/stderr%.log$", "^values/",
+  "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$",
+  "^sidecar/[^/]+%.md$", "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$",
+  "/output%.md$", "%.patch$", "/prompt%.md$", "/stderr%.log$", "^values/",
 }
 --- Lists the files that the exported page does not show.
 local unshown = { ["keeper.log"] = true }
@@ -51,7 +51,8 @@ end
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)
-    chosen.left[#chosen.left + 1] = { path = file.name, bytes = file.bytes, sha256 = file.sha256, why = why }
+    chosen.left[#chosen.left + 1] = { path = file.name, bytes = file.bytes,
+      sha256 = file.sha256, why = why }
   end
   for _, file in ipairs(sorted(list)) do
     local text = file.bytes <= most_of_file and core.file.read(root, file.from, most_of_file) or nil
@@ -78,14 +79,16 @@ local function escaped(text) return (core.text.printable(text, 200):gsub('[&<>"]
 
 --- Returns the hash of a script or style in the form that a Content-Security-Policy uses.
 local function source_hash(text)
-  local binary = core.text.sha256(text):gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
+  local binary = core.text.sha256(text):gsub("%x%x", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
   return "sha256-" .. core.text.base64(binary)
 end
 
 local function page(rec, packed)
   local css, js = linked.text "style", "\n" .. linked.script "app"
-  local values = { css = css, js = js, style = source_hash(css), script = source_hash(js), record = packed,
-    title = escaped(("%s %s: %s"):format(rec.id, rec.preset, rec.verdict)) }
+  local values = { css = css, js = js, style = source_hash(css), script = source_hash(js),
+    record = packed, title = escaped(("%s %s: %s"):format(rec.id, rec.preset, rec.verdict)) }
   return (linked.text("page"):gsub("{(%l+)}", values))
 end
 

@@ -21,10 +21,14 @@ end
 local function is_text(value) return type(value) == "string" and #value <= longest_text end
 
 local function entries(list, check)
-  if type(list) ~= "table" or list == null then refuse "the manifest of the archive has no list of files" end
+  if type(list) ~= "table" or list == null then
+    refuse "the manifest of the archive has no list of files"
+  end
   for i, entry in ipairs(list) do
     local is_entry = type(entry) == "table" and entry ~= null and is_text(entry.path)
-    if not is_entry or not check(entry) then refuse(("entry %d of the archive's manifest is damaged"):format(i)) end
+    if not is_entry or not check(entry) then
+      refuse(("entry %d of the archive's manifest is damaged"):format(i))
+    end
   end
   return list
 end
@@ -38,7 +42,8 @@ function M.parse(text)
   end
   if value.moonlet_record ~= archive.version then
     record.refuse(("the archive has the format %s, and this moonlet reads %d"):format(
-      core.text.printable(tostring(value.moonlet_record), 40), archive.version), "use the version of moonlet that "
+      core.text.printable(tostring(value.moonlet_record), 40), archive.version),
+      "use the version of moonlet that "
         .. "wrote it")
   end
   if not is_text(value.run) or not store.number(value.run) or not is_text(value.dir) then
@@ -46,15 +51,19 @@ function M.parse(text)
   end
   local seen = {}
   entries(value.files, function(entry)
-    local is_file = math.type(entry.bytes) == "integer" and entry.bytes >= 0 and is_text(entry.sha256)
+    local is_file = math.type(entry.bytes) == "integer" and entry.bytes >= 0
+      and is_text(entry.sha256)
       and entry.sha256:find "^%x+$" and #entry.sha256 == 64
     if is_file and not files.is_known(entry.path) then
-      refuse(("the archive contains '%s', which is not part of a record"):format(core.text.printable(entry.path, 200)))
+      refuse(("the archive contains '%s', which is not part of a record"):format(
+        core.text.printable(entry.path, 200)))
     end
     seen[entry.path] = true
     return is_file
   end)
-  if not seen["run.json"] or not seen["steps.jsonl"] then refuse "the archive holds no run.json or no journal" end
+  if not seen["run.json"] or not seen["steps.jsonl"] then
+    refuse "the archive holds no run.json or no journal"
+  end
   entries(value.left, function(entry) return is_text(entry.why) end)
   return value
 end
@@ -90,15 +99,17 @@ local function adopt(home, root, staged, rec, manifest, origin)
   for number = first, first + most_numbers do
     local id = ("R-%03d"):format(number)
     local text = core.json.encode_record(adopted(rec, id, manifest, origin), 2) .. "\n"
-    local body = core.json.encode_record { type = "imported", at = core.clock.iso(core.clock.wall()), run = id,
-      from = manifest.run, archive = origin.archive, record = core.text.sha256(text) }
+    local body = core.json.encode_record { type = "imported",
+      at = core.clock.iso(core.clock.wall()), run = id, from = manifest.run,
+      archive = origin.archive, record = core.text.sha256(text) }
     local done, err = core.archive.adopt(home.handle, staged, id, text, body)
     local line = done == nil and err.kind == "failed" and err.message:match "is damaged: (line .*)$"
     if line then refuse("the journal in the archive is damaged: " .. line) end
     if done == nil then error(err, 0) end
     if done then return id end
   end
-  error({ kind = "failed", message = "no free run id was found", hint = "remove the folders in .agent/runs whose names "
+  error({ kind = "failed", message = "no free run id was found",
+    hint = "remove the folders in .agent/runs whose names "
     .. "are far too high" }, 0)
 end
 
@@ -141,7 +152,8 @@ function M.read(home, root, dir, name)
   local ok, result = pcall(function()
     local into = assert(core.file.make_root(home.agent_path .. "/" .. staged))
     local rec, hash = unpack_into(into, dir, name, text, manifest)
-    return adopt(home, root, staged, rec, manifest, { archive = core.text.sha256(text), head = hash })
+    return adopt(home, root, staged, rec, manifest,
+      { archive = core.text.sha256(text), head = hash })
   end)
   if not ok then core.file.remove(root, staged) end
   core.file.unlock(lock)

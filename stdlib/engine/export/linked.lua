@@ -17,12 +17,14 @@ end
 
 local function wrapped(module)
   local names = {}
-  local text = ("\n" .. module.text):gsub('\nimport (%b{}) from "%./([%w_]+)%.js";', "\nconst %1 = modules.%2;")
+  local text = ("\n" .. module.text):gsub('\nimport (%b{}) from "%./([%w_]+)%.js";',
+    "\nconst %1 = modules.%2;")
   text = text:gsub("\nexport (%l[%l ]* ([%a_$][%w_$]*)[ (])", function(declaration, name)
     names[#names + 1] = name
     return "\n" .. declaration
   end)
-  return ("modules.%s = (() => {%sreturn { %s };\n})();\n"):format(module.name, text, table.concat(names, ", "))
+  return ("modules.%s = (() => {%sreturn { %s };\n})();\n"):format(module.name, text,
+    table.concat(names, ", "))
 end
 
 --- Returns one script that contains a module and all modules that it imports.

@@ -20,8 +20,10 @@ local content_cap = 1 << 20
 local function attribute(list, name, value)
   if value == nil or value == null or not name then return end
   local kind = math.type(value)
-  local typed = kind == "integer" and { intValue = tostring(value) } or kind == "float" and { doubleValue = value }
-    or type(value) == "boolean" and { boolValue = value } or { stringValue = core.text.clean(tostring(value)) }
+  local typed = kind == "integer" and { intValue = tostring(value) }
+    or kind == "float" and { doubleValue = value }
+    or type(value) == "boolean" and { boolValue = value }
+      or { stringValue = core.text.clean(tostring(value)) }
   list[#list + 1] = { key = name, value = typed }
 end
 
@@ -29,11 +31,13 @@ local function nanoseconds(ms) return ("%d000000"):format(ms) end
 
 local function messages(role, text)
   return core.json.encode(core.json.array { { role = role,
-    parts = core.json.array { { type = "text", content = core.text.cut(core.text.clean(text), content_cap) } } } })
+    parts = core.json.array { { type = "text",
+      content = core.text.cut(core.text.clean(text), content_cap) } } } })
 end
 
 local function read_model(root, folder)
-  local ok, model = pcall(core.json.decode_record, core.file.read(root, folder .. "/model.json", 4 << 20) or "")
+  local ok, model = pcall(core.json.decode_record,
+    core.file.read(root, folder .. "/model.json", 4 << 20) or "")
   return ok and type(model) == "table" and model ~= null and model or {}
 end
 
@@ -47,7 +51,8 @@ local function agent_attributes(list, root, rec, step, content)
   attribute(list, genai.request_model, type(model.model) == "string" and model.model or nil)
   local used = step.usage or type(model.usage) == "table" and model.usage or {}
   for field, name in pairs(genai.usage) do attribute(list, name, math.tointeger(used[field])) end
-  attribute(list, "moonlet.usage.cost_usd", type(used.cost_usd) == "number" and used.cost_usd or nil)
+  attribute(list, "moonlet.usage.cost_usd",
+    type(used.cost_usd) == "number" and used.cost_usd or nil)
   if not content then return end
   local prompt = core.file.read(root, folder .. "/prompt.md", content_cap)
   local answer = core.file.read(root, folder .. "/output.md", content_cap)
@@ -67,7 +72,8 @@ function M.spans(root, rec, options)
     return span, span.attributes
   end
   local function set_status(span, attributes, is_well, why, kind)
-    span.status = is_well and { code = status_ok } or { code = status_error, message = why and core.text.clean(why) }
+    span.status = is_well and { code = status_ok }
+      or { code = status_error, message = why and core.text.clean(why) }
     if not is_well then attribute(attributes, genai.error_type, kind or "failed") end
   end
   local whole, about = add(genai.operation.run .. " " .. rec.preset, internal, run.from, run.to,
@@ -79,10 +85,12 @@ function M.spans(root, rec, options)
   attribute(about, "moonlet.run.task_id", rec.task_id)
   local err = type(rec.error) == "table" and rec.error ~= null and rec.error or {}
   local is_well = rec.verdict == "ok" or rec.verdict == "findings"
-  set_status(whole, about, is_well, type(err.message) == "string" and err.message or rec.verdict, rec.verdict)
+  set_status(whole, about, is_well, type(err.message) == "string" and err.message or rec.verdict,
+    rec.verdict)
   local parents = { [0] = whole.spanId }
   for i, phase in ipairs(run.phases) do
-    parents[i] = add("phase " .. phase.name, internal, phase.from, phase.to, whole.spanId, "phase " .. i).spanId
+    parents[i] = add("phase " .. phase.name, internal, phase.from, phase.to, whole.spanId,
+      "phase " .. i).spanId
   end
   for number, step in ipairs(run.steps) do
     local is_agent, label = step.kind == "agent", step_files.label(step.key)
@@ -93,13 +101,15 @@ function M.spans(root, rec, options)
     attribute(attributes, "moonlet.step.attempts", step.attempts)
     attribute(attributes, "process.exit.code", step.exit_code)
     if is_agent then agent_attributes(attributes, root, rec, step, options.content) end
-    set_status(span, attributes, step.status == "ok", step.error or step.status, step.error_kind or step.status)
+    set_status(span, attributes, step.status == "ok", step.error or step.status,
+      step.error_kind or step.status)
     for i, tool in ipairs(step.tools) do
-      local used, of_tool = add(genai.operation.tool .. " " .. tool.name, internal, tool.from, tool.to, span.spanId,
-        ("tool %d %d"):format(number, i))
+      local used, of_tool = add(genai.operation.tool .. " " .. tool.name, internal, tool.from,
+        tool.to, span.spanId, ("tool %d %d"):format(number, i))
       attribute(of_tool, genai.operation.name, genai.operation.tool)
       attribute(of_tool, genai.tool_name, tool.name)
-      set_status(used, of_tool, tool.status == "ok" or tool.status == "running", tool.status, tool.status)
+      set_status(used, of_tool, tool.status == "ok" or tool.status == "running", tool.status,
+        tool.status)
     end
   end
   return list
@@ -111,7 +121,8 @@ function M.text(root, rec, options)
   attribute(resource, "service.version", core.system.version)
   local lines, list = {}, M.spans(root, rec, options)
   for first = 1, #list, spans_a_line do
-    local part = table.move(list, first, math.min(first + spans_a_line - 1, #list), 1, core.json.array {})
+    local part = table.move(list, first, math.min(first + spans_a_line - 1, #list), 1,
+      core.json.array {})
     local scoped = { scope = { name = genai.scope, version = genai.version }, spans = part }
     lines[#lines + 1] = core.json.encode_record { resourceSpans = core.json.array {
       { resource = { attributes = resource }, scopeSpans = core.json.array { scoped } } } }
@@ -134,8 +145,11 @@ function M.at_end(home, id, is_new)
   local written, err = pcall(function()
     local root = store.root(home)
     local rec = store.read(root, id)
-    if not rec or not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" then return end
-    local dir, name = place.of(("%s/%s-%s.otlp.jsonl"):format(folder, rec.task_id, id), "MOONLET_OTLP_DIR")
+    if not rec or not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" then
+      return
+    end
+    local dir, name = place.of(("%s/%s-%s.otlp.jsonl"):format(folder, rec.task_id, id),
+      "MOONLET_OTLP_DIR")
     if is_new or not core.file.stat(dir, name) then M.write(home, root, rec, dir, name, {}) end
   end)
   if written then return end

@@ -52,24 +52,30 @@ function M.events(rec, run)
     add { ph = "M", name = "thread_name", tid = lane, args = { name = name } }
     add { ph = "M", name = "thread_sort_index", tid = lane, args = { sort_index = lane } }
   end
-  add { ph = "M", name = "process_name", tid = 0, args = { name = ("%s %s"):format(rec.id, rec.preset) } }
+  add { ph = "M", name = "process_name", tid = 0,
+    args = { name = ("%s %s"):format(rec.id, rec.preset) } }
   local lanes, named = lanes_of(run.phases), {}
   local is_async = overlapping(run.steps, lanes)
   local first = run.steps[1]
-  if first and first.phase == 0 then name_lane(0, #run.phases == 0 and rec.preset or "before the first phase") end
+  if first and first.phase == 0 then
+    name_lane(0, #run.phases == 0 and rec.preset or "before the first phase")
+  end
   for i, phase in ipairs(run.phases) do
     local lane = lanes[i]
     if not named[lane] then name_lane(lane, phase.name) end
     named[lane] = true
-    add { ph = "X", name = phase.name, cat = "phase", tid = lane, ts = since(phase.from), dur = length(phase) }
+    add { ph = "X", name = phase.name, cat = "phase", tid = lane, ts = since(phase.from),
+      dur = length(phase) }
   end
   for number, step in ipairs(run.steps) do
     local name, lane, args = step_files.label(step.key), lanes[step.phase], args_of(step)
     if is_async[step] then
-      add { ph = "b", name = name, cat = step.kind, id = number, tid = lane, ts = since(step.from), args = args }
+      add { ph = "b", name = name, cat = step.kind, id = number, tid = lane, ts = since(step.from),
+        args = args }
       add { ph = "e", name = name, cat = step.kind, id = number, tid = lane, ts = since(step.to) }
     else
-      add { ph = "X", name = name, cat = step.kind, tid = lane, ts = since(step.from), dur = length(step), args = args }
+      add { ph = "X", name = name, cat = step.kind, tid = lane, ts = since(step.from),
+        dur = length(step), args = args }
     end
   end
   return list
@@ -80,8 +86,8 @@ function M.write(_, root, rec, dir, name)
   local run = spans.of(root, rec)
   assert(core.file.write(dir, name, core.json.encode_record {
     displayTimeUnit = "ms", traceEvents = M.events(rec, run),
-    otherData = { run = rec.id, preset = rec.preset, verdict = rec.verdict, started_at = rec.started_at,
-      moonlet = core.system.version } } .. "\n"))
+    otherData = { run = rec.id, preset = rec.preset, verdict = rec.verdict,
+      started_at = rec.started_at, moonlet = core.system.version } } .. "\n"))
   return {}
 end
 

@@ -80,8 +80,9 @@ function M.of(root, rec)
       -- The killed host did not record when its steps ended, so end them at their last event.
       for _, span in pairs(open) do close(span, span.seen) end
     elseif event.type == "step.started" and key then
-      local span = { key = key, kind = text_of(data.kind) or "step", status = "cut off", from = at, to = at, seen = at,
-        phase = #phases, runner = text_of(data.runner), tools = {}, open_tools = {} }
+      local span = { key = key, kind = text_of(data.kind) or "step", status = "cut off", from = at,
+        to = at, seen = at, phase = #phases, runner = text_of(data.runner), tools = {},
+        open_tools = {} }
       if open[key] then close(open[key], at) end
       steps[#steps + 1], open[key] = span, span
     elseif key and open[key] then

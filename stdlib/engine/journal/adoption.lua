@@ -30,11 +30,15 @@ end
 --- Waits for the exit of an adopted attempt. A forecast does not wait.
 ---@return table exit
 function M.take(key, id)
-  if M.observer then return (select(2, infrastructure_error.call(M.observer, key, id))) or { why = "lost" } end
+  if M.observer then
+    return (select(2, infrastructure_error.call(M.observer, key, id))) or { why = "lost" }
+  end
   return far("take", key, id) or infrastructure_error.call(core.process.take, key, id)
 end
 
-function M.stop(key, id) return far("stop", key, id) or infrastructure_error.call(core.process.stop, key, id) end
+function M.stop(key, id)
+  return far("stop", key, id) or infrastructure_error.call(core.process.stop, key, id)
+end
 
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
@@ -47,10 +51,13 @@ function M.check_unknown(run)
   local story = core.audit.story(home.handle, run.id)
   local gap = story and story.unlogged[1]
   if gap then
-    error(infrastructure_error.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
-      message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(
+    error(infrastructure_error.mark { kind = "failed",
+      at = run.absolute("runs/" .. run.id .. "/keeper.log"),
+      message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is "
+        .. "in the journal"):format(
         core.text.printable(gap.key, 120)),
-      hint = "restore the file from a backup, or start a new run; a resume might pay for a step twice" }, 0)
+      hint = "restore the file from a backup, or start a new run; a resume might pay for a "
+        .. "step twice" }, 0)
   end
   state.is_whole = true
 end

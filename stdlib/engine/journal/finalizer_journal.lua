@@ -57,7 +57,8 @@ function M.read(endings, item)
   if item.type ~= "fact" then return end
   local path, number = item.key:match("^(.*)#finally@(%d+)$")
   if not path then return end
-  endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
+  endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key,
+    how = item.result }
 end
 
 --- Marks recorded ends of failed bodies, and with `all` of all bodies, as outdated.
@@ -96,7 +97,10 @@ end
 
 local function settle(path, endings, key, found)
   local ending = endings[path]
-  if not ending or not ending.over or ending.settled or key:sub(1, #ending.key + 1) == ending.key .. "/" then return end
+  if not ending or not ending.over or ending.settled
+      or key:sub(1, #ending.key + 1) == ending.key .. "/" then
+    return
+  end
   ending.settled = true
   found[#found + 1] = ending.key
 end

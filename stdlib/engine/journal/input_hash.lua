@@ -68,7 +68,9 @@ function M.of(journal, input, first, second)
   local plain = shown ~= all and digest(all) or nil
   local old = shown ~= all and digest_of_old(input) or nil
   local function is_same(item)
-    if item.input_hash == hash or item.input_hash == plain or item.input_hash == old then return true end
+    if item.input_hash == hash or item.input_hash == plain or item.input_hash == old then
+      return true
+    end
     if shown ~= known and item.input_hash == digest(known) then return true end
     return item.raw ~= nil and item.raw == (keyed or values.keyed(all))
   end
@@ -104,7 +106,8 @@ function M.name(journal, name)
   if not own and told ~= name then
     own = stand_in(journal, told)
     names.on_record[keyed], names.taken[own] = own, true
-    infrastructure_error.call(core.journal.note, core.json.encode_record { type = "name", stand_in = own, raw = keyed })
+    infrastructure_error.call(core.journal.note,
+      core.json.encode_record { type = "name", stand_in = own, raw = keyed })
   end
   names.told[name] = own or name
   return names.told[name]
@@ -146,7 +149,8 @@ end
 function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
 
 local function is_on_record(journal, key)
-  return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
+  return (journal.ends[key] or journal.begins[key] or journal.facts[key]
+    or journal.answers[key]) ~= nil
 end
 
 --- Returns a step's recorded key, which may contain a text that has become a secret.
@@ -157,7 +161,8 @@ function M.key(journal, key)
 end
 
 function M.read_name(journal, item)
-  journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.stand_in] = item.stand_in, true
+  journal.stand_ins.on_record[item.raw],
+    journal.stand_ins.taken[item.stand_in] = item.stand_in, true
 end
 
 ---@param kept any         redacted value

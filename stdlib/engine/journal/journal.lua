@@ -37,7 +37,8 @@ local M = {}
 local function put_on_record(...) return infrastructure_error.call(core.journal.append, ...) end
 
 --- Lists the verdicts after which a resumed run retries failed steps.
-local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
+local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true,
+  quota = true }
 
 local longest_cancelled_ms = 10 * 1000
 
@@ -45,7 +46,8 @@ local paid = { agent = true }
 
 --- Lists the kinds of errors that come from the whole run, such as a spent budget, and not from the
 --- step that raises them.
-local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
+local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true,
+  quota = true }
 
 --- Marks journals in whose keys names are escaped (engine/context/context.lua).
 M.names = "escaped"
@@ -127,7 +129,9 @@ local apply = {
   end,
   scope = function(journal, item)
     local time = journal.scopes[item.key] or { used = 0 }
-    if item.status then time.used = time.used + math.max(0, item.driven_ms - (time.since or item.driven_ms)) end
+    if item.status then
+      time.used = time.used + math.max(0, item.driven_ms - (time.since or item.driven_ms))
+    end
     time.since = not item.status and (time.since or item.driven_ms) or nil
     journal.scopes[item.key] = item.status ~= "ok" and time or nil
   end,
@@ -164,7 +168,8 @@ local unsettled = { lost = true, cancelled = true, not_started = true }
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
-    if entry.number == last.attempt and entry.status ~= "ok" and entry.class ~= "lost" and not unsettled[entry.why] then
+    if entry.number == last.attempt and entry.status ~= "ok" and entry.class ~= "lost"
+        and not unsettled[entry.why] then
       return true
     end
   end
@@ -186,7 +191,8 @@ apply.attempt = function(journal, item)
   local last = list[#list]
   -- The outcome of an adopted attempt replaces the earlier one.
   local outcome = item.outcome
-  list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
+  list[last and outcome.taken_over and last.number == outcome.number and #list
+    or #list + 1] = outcome
 end
 apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
@@ -200,10 +206,11 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 ---@param keep boolean?   replay failures whatever the verdict was
 ---@return moonlet.Journal
 function M.open(fresh, ended, keep)
-  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, raws = {}, unkept = redactions.new(), stand_ins = input_hash.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = past_spend.new(), endings = {}, cleanups = {},
-    remotes = {}, remote_list = {} }
+  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {},
+    answers = {}, attempts = {}, scopes = {}, records = {}, raws = {}, unkept = redactions.new(),
+    stand_ins = input_hash.stand_ins(), ended = {}, failures = {}, frontier = 0,
+    fresh = fresh or false, history = past_spend.new(), endings = {},
+    cleanups = {}, remotes = {}, remote_list = {} }
   local records = journal_record.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -235,7 +242,8 @@ function M.note(item) core.journal.note(core.json.encode_record(item)) end
 
 --- Waits for the replay to reach a cancelled step's end, and normally to cancel it again.
 local function wait_cancelled(order)
-  local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
+  local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true,
+    what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
   task.wait_scope(shield)
   task.close_scope(shield)
@@ -253,8 +261,10 @@ end
 
 local function tell_changed(run, item)
   run.emit("log", { step = item.key, text = item.places
-    and "it contained a secret that is no longer in the environment: the recorded text is used, with the secret's name"
-    or "it changed since it was recorded, and what looks like a secret was redacted: the recorded text is used" })
+    and "it contained a secret that is no longer in the environment: the recorded text is used, "
+      .. "with the secret's name"
+    or "it changed since it was recorded, and what looks like a secret was redacted: the "
+      .. "recorded text is used" })
 end
 
 local function tell_lost(run, key, stored)
@@ -301,7 +311,8 @@ local function replayed(run, key, hash, private)
     local file = ("runs/%s/values/%s"):format(run.id, item.result["$value"])
     error(infrastructure_error.mark { kind = "failed", at = run.absolute(file),
       message = ("the answer of step %s is missing or damaged"):format(key),
-      hint = "restore the file from a backup, or start a new run; a resume would pay for it again" }, 0)
+      hint = "restore the file from a backup, or start a new run; a resume would pay for "
+        .. "it again" }, 0)
   end
   if value == nil then
     tell_lost(run, key, stored)
@@ -313,8 +324,11 @@ end
 
 local function tell_new_input(run, key, hash)
   local last, item = run.journal.begins[key], run.journal.ends[key]
-  if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then return end
-  run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
+  if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then
+    return
+  end
+  run.emit("log",
+    { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
 --- Lets `settle` finish an attempt that an earlier host started before the input changed: it may
@@ -367,11 +381,12 @@ function M.step(run, key, input, options, live)
   local ok, result = pcall(heartbeat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
-  local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
-    verb = input.verb, notes = notes }
+  local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash,
+    raw = journal.raws[hash], verb = input.verb, notes = notes }
   if ok then
     item.status, item.once = "ok", options.once
-    item.again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil
+    item.again = again or options.again and options.again(result)
+      or input.verb == "step" and refused(run) or nil
     put(journal, item, result, options.private, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
     return result, false
@@ -403,7 +418,8 @@ function M.paid_before(run, key, input_at)
   if not journal or journal.begins[key] then return key end
   for _, twin in ipairs(finalizer_journal.twins(journal, key)) do
     local begun, ended = journal.begins[twin], journal.ends[twin]
-    local is_open = not begun.spent and journal.ended[twin] ~= begun.attempt or is_kept(journal, twin)
+    local is_open = not begun.spent and journal.ended[twin] ~= begun.attempt
+      or is_kept(journal, twin)
     if not run.step_keys[twin] and (is_open or ended and ended.status == "ok") then
       local hash = input_hash.of(journal, input_at(twin), ended, begun)
       if hash == (ended and ended.status == "ok" and ended or begun).input_hash then return twin end
@@ -414,7 +430,8 @@ end
 
 --- Records that an attempt of a paid step is about to start, and waits for the sync to disk.
 function M.begin(run, key, attempt, hash, more)
-  local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt, input_hash = hash }
+  local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt,
+    input_hash = hash }
   item.raw = run.journal.raws[hash]
   for name, value in pairs(more or {}) do item[name] = value end
   note_begin(run.journal, item)
@@ -516,7 +533,8 @@ end
 --- Records the end of a scope with limited wall time. A repetition counts, too.
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
-  M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }
+  M.note { type = "scope", key = path, driven_ms = heartbeat.now(run),
+    status = ok and "ok" or "failed" }
 end
 
 return M

@@ -34,20 +34,22 @@ local kinds = { "agents", "processes", "tokens", "usd" }
 
 --- Lists the kinds of steps that run exactly one program: those of ctx:exec and ctx:require, and
 --- every kind of ctx:validate.
-local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
-  require = true }
+local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true,
+  custom = true, require = true }
 
 ---@return moonlet.History
 function M.new()
-  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {}, programs = {}, once = {},
-    told = {}, sums = {}, inner = {} }, History)
+  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {},
+    programs = {}, once = {}, told = {}, sums = {}, inner = {} }, History)
 end
 
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
     local amount = type(given) == "table" and given[kind]
-    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = math.min(amount, M.most) end
+    if math.type(amount) and amount >= 0 and amount < math.huge then
+      amounts[kind] = math.min(amount, M.most)
+    end
   end
   return amounts
 end
@@ -63,7 +65,9 @@ function M.each_around(key, fn, ...)
 end
 
 local function note_key(history, key)
-  if not history.charges[key] and not history.programs[key] then history.keys[#history.keys + 1] = key end
+  if not history.charges[key] and not history.programs[key] then
+    history.keys[#history.keys + 1] = key
+  end
 end
 
 local function note_program(history, key)
@@ -124,7 +128,9 @@ local readers = {
 }
 
 function History:read(item)
-  if math.type(item.driven_ms) == "integer" and item.driven_ms > self.driven then self.driven = item.driven_ms end
+  if math.type(item.driven_ms) == "integer" and item.driven_ms > self.driven then
+    self.driven = item.driven_ms
+  end
   local reader = readers[item.type]
   if reader then reader(self, item) end
 end

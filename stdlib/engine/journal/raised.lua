@@ -7,7 +7,9 @@ local M = {}
 local longest_text = 4096
 
 local function form(err)
-  if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_text) } end
+  if type(err) ~= "table" then
+    return { kind = "failed", message = core.text.cut(tostring(err), longest_text) }
+  end
   local kept = {}
   for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
     local value = rawget(err, key)
@@ -23,7 +25,9 @@ local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
   if value == core.json.null or core.lost.record(value) then return value end
-  if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
+  if kind == "number" then
+    return value == value and math.abs(value) < math.huge and value or nil
+  end
   if kind ~= "table" or depth > deepest_error then return nil end
   local is_list = core.json.is_array(value) or rawlen(value) > 0
   local copy = is_list and core.json.array {} or {}
@@ -36,7 +40,8 @@ local function plain_of(value, depth)
 end
 
 local function printing(value)
-  local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
+  local is_error = type(value) == "table" and type(value.kind) == "string"
+    and type(value.message) == "string"
   return is_error and task.as_error(value) or value
 end
 

@@ -6,18 +6,23 @@ local M = {}
 -- A name with `?` is optional. `result` and `raised` may be any JSON value.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
-  begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
-    ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
-    ["tree?"] = "string" },
-  alive = { ["key?"] = "string" }, scope = { key = "string", driven_ms = "integer", ["status?"] = "string" },
-  ["end"] = { key = "string", input_hash = "string", status = "string", ["whole?"] = "string", ["places?"] = "table",
-    ["raw?"] = "string", ["notes?"] = "table" },
-  fact = { key = "string", input_hash = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean",
+    ["once?"] = "boolean", ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string",
+    ["model?"] = "string", ["raw?"] = "string", ["tree?"] = "string" },
+  alive = { ["key?"] = "string" }, scope = { key = "string", driven_ms = "integer",
+    ["status?"] = "string" },
+  ["end"] = { key = "string", input_hash = "string", status = "string", ["whole?"] = "string",
+    ["places?"] = "table", ["raw?"] = "string", ["notes?"] = "table" },
+  fact = { key = "string", input_hash = "string", ["whole?"] = "string", ["places?"] = "table",
+    ["raw?"] = "string" },
   timeout = { key = "string", error = "table" },
-  answer = { key = "string", ["places?"] = "table" }, attempt = { key = "string", outcome = "table" },
-  remote = { key = "string", id = "string", nonce = "string", on = "string", ["queue_ms?"] = "integer" },
+  answer = { key = "string", ["places?"] = "table" },
+  attempt = { key = "string", outcome = "table" },
+  remote = { key = "string", id = "string", nonce = "string", on = "string",
+    ["queue_ms?"] = "integer" },
   cleared = { on = "string" },
-  spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
+  spent = { key = "string", ["repair?"] = "boolean" },
+  name = { stand_in = "string", raw = "string" },
 }
 
 -- Lists fields as { name, type, optional }; a list is checked faster than a map.
@@ -73,7 +78,8 @@ local function problem_of(item)
 end
 
 local function refusal(order, problem)
-  return { kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+  return { kind = "failed",
+    message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
     hint = "resume it with the version of moonlet that started it, or start a new run" }
 end
 

@@ -29,7 +29,9 @@ local function difference(line, kept)
   local first, last = 1, 0
   local shorter = math.min(#line, #kept)
   while first <= shorter and byte(line, first) == byte(kept, first) do first = first + 1 end
-  while last <= shorter - first and byte(line, #line - last) == byte(kept, #kept - last) do last = last + 1 end
+  while last <= shorter - first and byte(line, #line - last) == byte(kept, #kept - last) do
+    last = last + 1
+  end
   return sub(line, first, #line - last), sub(kept, first, #kept - last)
 end
 

@@ -12,7 +12,8 @@ local value_cap = 256 << 20
 local function is_plain(value) return type(value) ~= "table" or value == null end
 
 local function is_wrapper(value)
-  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil or value["$pairs"] ~= nil
+  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil
+    or value["$pairs"] ~= nil
     or value["$lost"] ~= nil or value["$infinite"] ~= nil
 end
 
@@ -98,7 +99,8 @@ function M.put(value, durable)
   local text, places = core.secret.hide(core.json.encode_record(packed))
   if #text <= inline_cap then return packed, places end
   if #text > value_cap then
-    error({ kind = "limit", message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
+    error({ kind = "limit",
+      message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
       value_cap >> 20), hint = "store such data in a file, and pass the name of the file" }, 0)
   end
   local name = core.text.sha256(text)

@@ -18,15 +18,17 @@ local default_budget = { tokens = 400000, agents = 8, wall = "15m" }
 ---@return moonlet.ClientRights
 function M.of(config)
   local given = config.mcp or {}
-  return { presets = given.presets or {}, sessions = given.sessions or {}, programs = given.programs or {},
-    budget = given.budget or default_budget, sandbox = given.sandbox or "read-only",
-    vanished = given.vanished or "continue" }
+  return { presets = given.presets or {}, sessions = given.sessions or {},
+    programs = given.programs or {}, budget = given.budget or default_budget,
+    sandbox = given.sandbox or "read-only", vanished = given.vanished or "continue" }
 end
 
 --- Returns the smaller of two limits of one kind; nil means no limit.
 function M.tighter(kind, one, other)
   if one == nil or other == nil then return one or other end
-  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  if kind == "wall" then
+    return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other
+  end
   return math.min(one, other)
 end
 
@@ -66,7 +68,8 @@ function M.check_packet(rights, packet, words_of, runner)
     M.check_program(rights, words_of(check.command, "the packet's check")[1])
   end
   if packet.auto_approve then
-    refuse("the packet approves its own run, and only a person may start it", "moonlet run " .. packet.id)
+    refuse("the packet approves its own run, and only a person may start it",
+      "moonlet run " .. packet.id)
   end
   if packet.runner and packet.runner ~= runner then
     refuse(("the packet names the runner %s, which is not the one of the config"):format(

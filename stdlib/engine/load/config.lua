@@ -82,7 +82,8 @@ local function line_of(text, path)
       local plain = key:gsub("%p", "%%%0")
       local from = at
       while true do
-        local s = text:find("%f[%w_]" .. plain .. "%f[^%w_]%s*=", from) or text:find("%[%s*[\"']" .. plain
+        local s = text:find("%f[%w_]" .. plain .. "%f[^%w_]%s*=", from)
+          or text:find("%[%s*[\"']" .. plain
           .. "[\"']%s*%]%s*=", from)
         if not s then break end
         -- Skip a key inside a comment.
@@ -104,18 +105,24 @@ end
 
 local function data(value, path, budget, fail)
   budget.count = budget.count + 1
-  if budget.count > most_values then fail(path, ("it holds more than %d values"):format(most_values)) end
+  if budget.count > most_values then
+    fail(path, ("it holds more than %d values"):format(most_values))
+  end
   local kind = type(value)
   if kind == "string" or kind == "boolean" then return value end
   if kind == "number" then
-    if value ~= value or value == math.huge or value == -math.huge then fail(path, "it is not a finite number") end
+    if value ~= value or value == math.huge or value == -math.huge then
+      fail(path, "it is not a finite number")
+    end
     return value
   end
   if kind ~= "table" then fail(path, ("a config holds only data, not a %s"):format(kind)) end
   if #path > deepest then fail(path, "it nests too deep") end
   local copy = {}
   for key, item in next, value do
-    if type(key) ~= "string" and math.type(key) ~= "integer" then fail(path, "its keys must be names") end
+    if type(key) ~= "string" and math.type(key) ~= "integer" then
+      fail(path, "its keys must be names")
+    end
     local below = { table.unpack(path) }
     below[#below + 1] = key
     copy[key] = data(item, below, budget, fail)
@@ -124,7 +131,8 @@ local function data(value, path, budget, fail)
 end
 
 local function empty()
-  return { runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
+  return { runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {},
+    precommit = {} }
 end
 
 --- The config that is being evaluated, for the error if this never ends.
@@ -149,14 +157,16 @@ function M.read(text, path)
   end)
   M.reading = nil
   if not ran then
-    local message = type(value) == "string" and value or (type(value) == "table" and rawget(value, "message"))
+    local message = type(value) == "string" and value
+      or (type(value) == "table" and rawget(value, "message"))
     message = type(message) == "string" and message or "it raised an error"
     record.refuse("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
       "a config is data: return { … }", at or path)
   end
   local problems = {}
   local function report(where, message, hint)
-    problems[#problems + 1] = { at = path .. ":" .. line_of(text, where), message = message, hint = hint }
+    problems[#problems + 1] = { at = path .. ":" .. line_of(text, where), message = message,
+      hint = hint }
   end
   local stop = {}
   local ok, config = pcall(data, value, {}, { count = 0 }, function(where, message)
@@ -180,7 +190,8 @@ function M.read(text, path)
     local lines = { problems[1].message }
     for i = 2, #problems do
       local problem = problems[i]
-      lines[i] = ("%s: %s%s"):format(problem.at, problem.message, problem.hint and " (" .. problem.hint .. ")" or "")
+      lines[i] = ("%s: %s%s"):format(problem.at, problem.message,
+        problem.hint and " (" .. problem.hint .. ")" or "")
     end
     local err = record.invalid(table.concat(lines, "\n"), problems[1].hint, problems[1].at)
     err.problems = problems

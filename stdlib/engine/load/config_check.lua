@@ -9,24 +9,26 @@ local M = {}
 
 M.source_cap = 1 << 20
 
-local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table", precommit = "table", mcp = "table", repositories = "table",
-  loop = "string", machines = "table" }
-local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
-  file = "string", private = "boolean", state = "list", instructions = "boolean" }
+local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table",
+  limits = "table", hooks = "table", prompts = "table", precommit = "table", mcp = "table",
+  repositories = "table", loop = "string", machines = "table" }
+local runner_fields = { program = "string", args = "list", env = "list", home = "string",
+  model = "string", file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The fields of `runners.command`, for every program of `--runner command:`.
 local command_fields = { state = "list" }
-local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
-  processes = "integer", parallel = "integer", retries = "integer", worktrees = "integer" }
-local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
-  stuck = "list", milestone = "list", blocked = "list", review = "list" }
+local limit_fields = { tokens = "integer", usd = "number", wall = "string|number",
+  agents = "integer", processes = "integer", parallel = "integer", retries = "integer",
+  worktrees = "integer" }
+local hook_fields = { started = "list", finished = "list", parked = "list", done = "list",
+  question = "list", stuck = "list", milestone = "list", blocked = "list", review = "list" }
 
-local mcp_fields = { presets = "list", sessions = "list", programs = "list", budget = "table", sandbox = "string",
-  vanished = "string" }
+local mcp_fields = { presets = "list", sessions = "list", programs = "list", budget = "table",
+  sandbox = "string", vanished = "string" }
 
 local worktree_fields = { keep = "list", setup = "list", state = "list", network = "boolean" }
-local machine_fields = { ssh = "string", dir = "string", slots = "integer", env = "list", patience = "string|number",
-  partitions = "list", account = "string", via = "string", submit = "string" }
+local machine_fields = { ssh = "string", dir = "string", slots = "integer", env = "list",
+  patience = "string|number", partitions = "list", account = "string", via = "string",
+  submit = "string" }
 
 --- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
@@ -75,8 +77,8 @@ function Check:fields_of(value, fields, path)
     local below = { table.unpack(path) }
     below[#below + 1] = key
     if not fields[key] then
-      self.report(below, ("%s has no key '%s'"):format(shown(path), core.text.printable(tostring(key), 60)),
-        record.suggest(tostring(key), names_of(fields)))
+      self.report(below, ("%s has no key '%s'"):format(shown(path),
+        core.text.printable(tostring(key), 60)), record.suggest(tostring(key), names_of(fields)))
       value[key] = nil
     else
       local ok, err = pcall(record.check, { [key] = item }, { [key] = fields[key] }, shown(path))
@@ -93,7 +95,8 @@ function Check:texts(list, path, pattern, what)
   local count = 0
   for key, item in pairs(list) do
     count = count + 1
-    if math.type(key) ~= "integer" or key > #list or type(item) ~= "string" or item:find("\0", 1, true)
+    if math.type(key) ~= "integer" or key > #list or type(item) ~= "string"
+        or item:find("\0", 1, true)
       or not item:find(pattern) then
       self.report(path, ("%s must be a list of %s"):format(shown(path), what))
       return false
@@ -130,14 +133,17 @@ end
 function Check:runner_entry(name, entry)
   if name ~= "command" and not entry.file and not runner_names.has(runner_names.programs, name) then
     self.report({ "runners", name }, ("there is no runner '%s'"):format(name),
-      record.suggest(name, runner_names.programs) .. "; a runner of your own needs file = \"NAME.lua\"")
+      record.suggest(name, runner_names.programs)
+        .. "; a runner of your own needs file = \"NAME.lua\"")
   end
   if entry.args then self:args(name, entry.args) end
   if entry.instructions and not entry.file and not runner_names.has(runner_names.agents, name) then
     self.report({ "runners", name, "instructions" },
       ("the runner '%s' reads no instruction file of the user"):format(name), "leave it out")
   end
-  if entry.env then self:texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
+  if entry.env then
+    self:texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables")
+  end
   for _, key in ipairs { "program", "home", "file", "model" } do
     if entry[key] and (entry[key] == "" or entry[key]:find("\0", 1, true)) then
       self.report({ "runners", name, key }, ("%s is empty"):format(shown { "runners", name, key }))
@@ -154,9 +160,11 @@ end
 function Check:runners(entries)
   for name, entry in pairs(entries) do
     local path = { "runners", name }
-    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route" or name == "rules"
+    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
+        or name == "rules"
       or name ~= "command" and runner_names.has(runner_names.internal, name) then
-      self.report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
+      self.report(path,
+        ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
         "use lower-case letters, digits, - and _, and none of rules, route, mock and cassette")
     elseif self:fields_of(entry, name == "command" and command_fields or runner_fields, path) then
       if entry.file then self.own[#self.own + 1] = name end
@@ -168,7 +176,8 @@ end
 function Check:runner_rest(name, word, path)
   if word ~= "command" and word ~= "cassette" then
     if name ~= word then
-      self.report(path, ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
+      self.report(path,
+        ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
         "its arguments belong in runners." .. word .. ".args")
     end
     return
@@ -177,7 +186,8 @@ function Check:runner_rest(name, word, path)
   if not ok then
     self.report(path, ("%s: %s"):format(shown(path), spec.message), spec.hint)
   elseif word == "command" and not spec.argv and path[1] == "routes" then
-    self.report(path, ("%s: '%s' names no program"):format(shown(path), name), "write command:PROGRAM ARG…")
+    self.report(path, ("%s: '%s' names no program"):format(shown(path), name),
+      "write command:PROGRAM ARG…")
   end
 end
 
@@ -187,7 +197,8 @@ function Check:runner(name, path)
     local is_default = path[1] == "runner"
     if is_default and word == name then return end
     self.report(path, is_default and "runner: 'route' takes nothing after a colon"
-      or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
+      or ("%s: a route leads to a runner, not to '%s'"):format(shown(path),
+        core.text.printable(name, 60)))
     return
   end
   local all = {}
@@ -195,14 +206,15 @@ function Check:runner(name, path)
     table.move(list, 1, #list, #all + 1, all)
   end
   if runner_names.has(all, word) then return self:runner_rest(name, word, path) end
-  self.report(path, ("%s: there is no runner '%s'"):format(shown(path), core.text.printable(name, 60)),
-    record.suggest(word, all))
+  self.report(path, ("%s: there is no runner '%s'"):format(shown(path),
+    core.text.printable(name, 60)), record.suggest(word, all))
 end
 
 function Check:route(type_name, route)
   for _, risk in ipairs { "low", "medium", "high" } do
     local below = route[risk]
-    if below and self:fields_of(below, route_table.risk_fields, { "routes", type_name, risk }) and below.runner then
+    if below and self:fields_of(below, route_table.risk_fields, { "routes", type_name, risk })
+        and below.runner then
       self:runner(below.runner, { "routes", type_name, risk, "runner" })
     end
   end
@@ -219,7 +231,8 @@ function Check:routes(routes)
     elseif normal == "" then
       self.report(path, ("'%s' cannot name a task type"):format(core.text.printable(type_name, 60)))
     elseif spelt[normal] then
-      self.report(path, ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] },
+      self.report(path,
+        ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] },
         shown(path), normal), "keep one of them")
     elseif self:fields_of(route, route_table.fields, path) then
       spelt[normal] = type_name
@@ -271,17 +284,26 @@ end
 
 function Check:mcp(mcp)
   if not self:fields_of(mcp, mcp_fields, { "mcp" }) then return end
-  if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end
-  if mcp.sessions then self:texts(mcp.sessions, { "mcp", "sessions" }, ".", "names or ids of sessions") end
-  if mcp.programs then self:texts(mcp.programs, { "mcp", "programs" }, "^%S+$", "names of programs") end
+  if mcp.presets then
+    self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets")
+  end
+  if mcp.sessions then
+    self:texts(mcp.sessions, { "mcp", "sessions" }, ".", "names or ids of sessions")
+  end
+  if mcp.programs then
+    self:texts(mcp.programs, { "mcp", "programs" }, "^%S+$", "names of programs")
+  end
   self:either(mcp.sandbox, { "mcp", "sandbox" }, "read-only", "workspace-write")
   self:either(mcp.vanished, { "mcp", "vanished" }, "continue", "cancel")
-  if not mcp.budget or not self:fields_of(mcp.budget, require("moonlet.engine.budget.budget").fields,
+  if not mcp.budget or not self:fields_of(mcp.budget,
+      require("moonlet.engine.budget.budget").fields,
     { "mcp", "budget" }) then return end
   for name, value in pairs(mcp.budget) do
     local is_time = name == "wall"
-    if is_time and not pcall(duration.ms, value, "mcp.budget.wall") or not is_time and value <= 0 then
-      self.report({ "mcp", "budget", name }, ("mcp.budget.%s cannot be %s"):format(name, tostring(value)))
+    if is_time and not pcall(duration.ms, value, "mcp.budget.wall")
+        or not is_time and value <= 0 then
+      self.report({ "mcp", "budget", name },
+        ("mcp.budget.%s cannot be %s"):format(name, tostring(value)))
     end
   end
 end
@@ -296,7 +318,8 @@ end
 function Check:worktree(worktree, path)
   local function below(key) return { path[1], path[2], path[3], key } end
   if not self:fields_of(worktree, worktree_fields, path) then return end
-  if worktree.setup and self:texts(worktree.setup, below "setup", "", "texts: a program and its arguments")
+  if worktree.setup and self:texts(worktree.setup, below "setup", "",
+      "texts: a program and its arguments")
     and #worktree.setup == 0 then
     self.report(below "setup", ("%s is empty"):format(shown(below "setup")))
   end
@@ -311,7 +334,8 @@ function Check:worktree(worktree, path)
   for i, item in ipairs(worktree.keep) do
     worktree.keep[i] = item:gsub("/+$", "")
     if not is_keepable(worktree.keep[i]) then
-      self.report(below "keep", ("%s cannot hold '%s'"):format(shown(below "keep"), core.text.printable(item, 60)),
+      self.report(below "keep", ("%s cannot hold '%s'"):format(shown(below "keep"),
+        core.text.printable(item, 60)),
         "name a folder relative to the top of the repository, without .., such as node_modules")
     end
   end
@@ -321,7 +345,8 @@ function Check:repositories(repositories)
   for path, entry in pairs(repositories) do
     local at = { "repositories", path }
     if type(path) ~= "string" or not path:find "^/" then
-      self.report(at, ("repositories: '%s' is not an absolute path"):format(core.text.printable(tostring(path), 60)),
+      self.report(at, ("repositories: '%s' is not an absolute path"):format(
+        core.text.printable(tostring(path), 60)),
         'write ["/home/me/app"] = { … }')
     elseif self:fields_of(entry, { worktree = "table" }, at) and entry.worktree then
       self:worktree(entry.worktree, { "repositories", path, "worktree" })
@@ -332,7 +357,8 @@ end
 function Check:machine(name, entry)
   local path = { "machines", name }
   local function wrong(key, message, hint)
-    self.report({ "machines", name, key }, ("%s: %s"):format(shown { "machines", name, key }, message), hint)
+    self.report({ "machines", name, key },
+      ("%s: %s"):format(shown { "machines", name, key }, message), hint)
   end
   -- Reject a name that ssh would parse as an option.
   if entry.ssh and not entry.ssh:find "^[%w_][%w_.@:%%/%[%]-]*$" then
@@ -342,21 +368,27 @@ function Check:machine(name, entry)
   if entry.dir and (not entry.dir:find "^~?/" or entry.dir:find "[%c]") then
     wrong("dir", "it must be an absolute path, or begin with ~/")
   end
-  if entry.slots and (entry.slots < 1 or entry.slots > 100000) then wrong("slots", "it must be 1 to 100000") end
-  if entry.env then self:texts(entry.env, { "machines", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
+  if entry.slots and (entry.slots < 1 or entry.slots > 100000) then
+    wrong("slots", "it must be 1 to 100000")
+  end
+  if entry.env then
+    self:texts(entry.env, { "machines", name, "env" }, "^[%a_][%w_]*$", "names of variables")
+  end
   local is_time = not entry.patience or pcall(duration.ms, entry.patience, "patience")
   if not is_time then wrong("patience", "it is not a time") end
   if entry.submit and (entry.submit ~= "ask" or name ~= "slurm") then
     wrong("submit", 'only machines.slurm can have it, and its value is "ask"', "leave it out")
   end
   if entry.partitions then
-    self:texts(entry.partitions, { "machines", name, "partitions" }, "^[%w_][%w_.-]*$", "names of partitions")
+    self:texts(entry.partitions, { "machines", name, "partitions" }, "^[%w_][%w_.-]*$",
+      "names of partitions")
   end
   if entry.account and not entry.account:find "^[%w_][%w_.-]*$" then
     wrong("account", "it is not the name of an account")
   end
   if name ~= "slurm" and not entry.ssh then
-    self.report(path, ("%s needs ssh"):format(shown(path)), 'add ssh = "HOST"; only machines.slurm works without it')
+    self.report(path, ("%s needs ssh"):format(shown(path)),
+      'add ssh = "HOST"; only machines.slurm works without it')
   end
 end
 
@@ -375,7 +407,8 @@ end
 function Check:hooks(hooks)
   if not self:fields_of(hooks, hook_fields, { "hooks" }) then return end
   for name, argv in pairs(hooks) do
-    if self:texts(argv, { "hooks", name }, "", "texts: a program and its arguments") and #argv == 0 then
+    if self:texts(argv, { "hooks", name }, "", "texts: a program and its arguments")
+        and #argv == 0 then
       self.report({ "hooks", name }, ("hooks.%s is empty"):format(name))
     end
   end
@@ -399,7 +432,8 @@ function M.check(config, report, folder)
   if config.repositories then self:repositories(config.repositories) end
   self:either(config.loop, { "loop" }, "warn", "end")
   local precommit = config.precommit
-  if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
+  if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" })
+      and precommit.runner then
     self:runner(precommit.runner, { "precommit", "runner" })
   end
 end

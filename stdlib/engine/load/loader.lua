@@ -77,7 +77,9 @@ local function gather(root, folder, files, tests)
     elseif entry.type == "file" then
       local text, _, cut = core.file.read(root, path, source_cap)
       files.count, files.bytes = files.count + 1, files.bytes + #(text or "")
-      if not text or cut or files.count > most_files or files.bytes > most_bytes then return false end
+      if not text or cut or files.count > most_files or files.bytes > most_bytes then
+        return false
+      end
       files.text[path] = text
     end
   end
@@ -100,7 +102,9 @@ local function embedded_hash(name)
 end
 
 --- Makes the error that goes with the text of a file, which is nil if there is none.
-local function no_file(file) return record.invalid("there is no file " .. core.text.printable(file, 80)) end
+local function no_file(file)
+  return record.invalid("there is no file " .. core.text.printable(file, 80))
+end
 
 --- Reads a preset's files once, so that nobody can change them after they were hashed.
 local function disk_files(root, folder, main, text)
@@ -108,7 +112,8 @@ local function disk_files(root, folder, main, text)
   local function read(file)
     if snapshot then return snapshot[file], no_file(file) end
     if not folder then
-      return nil, record.invalid(("a preset of one file has no others: move it to presets/%s/init.lua first"):format(
+      return nil, record.invalid(
+        ("a preset of one file has no others: move it to presets/%s/init.lua first"):format(
         main:gsub("%.lua$", "")))
     end
     return core.file.read(root, folder == "." and file or folder .. "/" .. file, source_cap)
@@ -138,8 +143,8 @@ local function disk_source(folder, name)
   local text, _, cut = assert(core.file.read(root, main, source_cap))
   if cut then record.refuse(folder.path .. "/" .. main .. " is larger than 1 MB") end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
-  local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false, text = text,
-    read = read,
+  local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false,
+    text = text, read = read,
     folder = inside and folder.path .. "/" .. inside or nil }
   function source.hash()
     local own = files()
@@ -155,8 +160,8 @@ end
 local function host_source(name)
   local files = core.host.presets()[name]
   if not files then return nil end
-  return { name = name, origin = name .. "/init.lua", named = true, builtin = false, text = files["init.lua"],
-    read = function(file) return files[file], no_file(file) end,
+  return { name = name, origin = name .. "/init.lua", named = true, builtin = false,
+    text = files["init.lua"], read = function(file) return files[file], no_file(file) end,
     hash = function() return hash_of(files) end }
 end
 
@@ -179,8 +184,8 @@ local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
   if type(source) ~= "table" then error(source, 0) end
-  return { name = name, origin = folder.label .. "/" .. name, named = true, builtin = false, text = "",
-    read = function() return nil, source end, unreadable = source }
+  return { name = name, origin = folder.label .. "/" .. name, named = true,
+    builtin = false, text = "", read = function() return nil, source end, unreadable = source }
 end
 
 --- Lists all presets by name. If a name occurs twice, the folder searched first wins.
@@ -240,7 +245,8 @@ function M.file(path)
   local folder, name = full:match("^(.*)/([^/]+)$")
   local text, err, cut = read_path(full, source_cap)
   if not text then
-    err.message = ("cannot read the script %s: %s"):format(path, err.message:gsub("^cannot read [^:]*: ", ""))
+    err.message = ("cannot read the script %s: %s"):format(path,
+      err.message:gsub("^cannot read [^:]*: ", ""))
     err.at = path
     error(err, 0)
   end
@@ -248,8 +254,8 @@ function M.file(path)
   local root = core.file.root(folder == "" and "/" or folder)
   local read, files = disk_files(root, ".", name, text)
   return {
-    name = as_folder and folder:match("[^/]*$") or name:gsub("%.lua$", ""), origin = path, builtin = false, text = text,
-    path = full, read = read,
+    name = as_folder and folder:match("[^/]*$") or name:gsub("%.lua$", ""), origin = path,
+    builtin = false, text = text, path = full, read = read,
     folder = name == "init.lua" and folder or nil,
     hash = function()
       local own = files()
@@ -296,12 +302,14 @@ local function own_module(source, name, globals)
       "modules are named by letters, digits, _ and .")
   end
   local file = name:gsub("%.", "/") .. ".lua"
-  local code = source.code and source.code(file, globals, globals_of.refuse_read, globals_of.refuse_write)
+  local code = source.code and source.code(file, globals, globals_of.refuse_read,
+    globals_of.refuse_write)
   if code then return code end
   local text, err = read_own(source, file)
   if not text then
     record.refuse(("there is no module '%s'"):format(name),
-      name:find "json$" and "m.json is there" or record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?"
+      name:find "json$" and "m.json is there" or record.nearest(name, { "moonlet" })
+        and "did you mean 'moonlet'?"
         or err and err.message)
   end
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
@@ -332,7 +340,8 @@ local function script_require(source, globals)
     local result = own_module(source, name, globals)(name)
     loading[name] = nil
     if result == nil then
-      record.refuse(("the module %s returns nothing"):format(name), "end it with return and what others use")
+      record.refuse(("the module %s returns nothing"):format(name),
+        "end it with return and what others use")
     end
     cache[name] = result
     return result
@@ -344,8 +353,8 @@ function M.load(origin, text, globals, on_missing)
   if text:byte(1) == 27 then record.refuse(origin .. " is bytecode; scripts are text") end
   text = text:gsub("^\xef\xbb\xbf", "")
   if text:sub(1, 1) == "#" then text = "--" .. text end
-  local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing or globals_of.refuse_read,
-    globals_of.refuse_write)
+  local chunk, message = core.script.load(text, "@" .. origin, globals,
+    on_missing or globals_of.refuse_read, globals_of.refuse_write)
   if chunk then return chunk end
   local line = message:match(":(%d+):")
   error({ kind = "invalid", message = "syntax error: " .. message:gsub("^.-:%d+:%s*", ""),
@@ -387,7 +396,8 @@ function M.name_warning(source, preset)
   if not preset or source.named or source.builtin then return nil end
   local file = source.path:match "([^/]+)/init%.lua$" or source.name
   if preset.name == file or preset.name == file:gsub("_", "-") then return nil end
-  return ("%s: the preset calls itself '%s', and cannot be found by that name: write name = \"%s\", or rename the file")
+  return ("%s: the preset calls itself '%s', and cannot be found by that name: write name = "
+    .. "\"%s\", or rename the file")
     :format(source.origin, preset.name, file)
 end
 
@@ -405,7 +415,8 @@ local function refuse_unreturned(source, value)
   end
   if not made then return end
   record.refuse(("the file makes the preset '%s' and returns %s"):format(made.name,
-    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin)
+    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }",
+    at or source.origin)
 end
 
 local function outside_of_run(at)
@@ -442,7 +453,8 @@ function M.open(source, args)
     if not current then core.coroutine.wait_outside() end
     return current
   end
-  local chunk = source.code and source.code("init.lua", globals, on_missing, globals_of.refuse_write)
+  local chunk = source.code and source.code("init.lua", globals, on_missing,
+    globals_of.refuse_write)
     or M.load(source.origin, source.text, globals, on_missing)
   preset_module.forget()
   local script = coroutine.create(function()
@@ -475,7 +487,9 @@ function M.open(source, args)
     if ended == "failed" then
       local err = type(result) == "table" and result or {}
       local kind = rawget(err, "kind")
-      if rawget(err, "at") == nil and (kind == "invalid" or kind == "denied") then rawset(err, "at", source.origin) end
+      if rawget(err, "at") == nil and (kind == "invalid" or kind == "denied") then
+        rawset(err, "at", source.origin)
+      end
       error(result, 0)
     end
     if ended == "yielded" then refuse_yield() end

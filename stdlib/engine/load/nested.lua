@@ -10,16 +10,20 @@ local function fail(source, message, hint) record.refuse(message, hint, source.o
 local function find(home, source, name)
   if not source.builtin then return loader.find(home, name, source) end
   return loader.built_in(name)
-    or fail(source, ("preset %s is built in, and '%s' is not"):format(source.name, core.text.printable(name, 60)),
+    or fail(source, ("preset %s is built in, and '%s' is not"):format(source.name,
+      core.text.printable(name, 60)),
       "a built-in preset runs only built-in presets: copy it under another name")
 end
 
 local function check_needs(source, preset, child)
-  local missing = grants.describe(grants.beyond(grants.from_needs(preset.needs), grants.from_needs(child.needs)))
-  if child.needs.repository and not preset.needs.repository then missing[#missing + 1] = "work in a git repository" end
+  local missing = grants.describe(grants.beyond(grants.from_needs(preset.needs),
+    grants.from_needs(child.needs)))
+  if child.needs.repository and not preset.needs.repository then
+    missing[#missing + 1] = "work in a git repository"
+  end
   if #missing == 0 then return end
-  fail(source, ("preset %s runs %s, which needs more than it does: %s"):format(preset.name, child.name,
-    table.concat(missing, "; ")), ("add that to the needs of %s"):format(preset.name))
+  fail(source, ("preset %s runs %s, which needs more than it does: %s"):format(preset.name,
+    child.name, table.concat(missing, "; ")), ("add that to the needs of %s"):format(preset.name))
 end
 
 --- Opens the presets that needs.presets names, and recursively the presets that those need.
@@ -36,8 +40,8 @@ function M.resolve(home, source, preset, above)
   for _, name in ipairs(names) do
     for _, earlier in ipairs(chain) do
       if earlier == name then
-        fail(source, ("the presets run each other: %s -> %s"):format(table.concat(chain, " -> "), name),
-          "a preset may not run itself")
+        fail(source, ("the presets run each other: %s -> %s"):format(table.concat(chain, " -> "),
+          name), "a preset may not run itself")
       end
     end
     local own = find(home, source, name)

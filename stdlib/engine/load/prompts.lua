@@ -15,7 +15,8 @@ local function check(text, origin)
     record.refuse(("the template %s is not UTF-8 text"):format(origin), nil, origin)
   end
   if not text:find "%S" then
-    record.refuse(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin)
+    record.refuse(("the template %s is empty"):format(origin),
+      "remove it to get the built-in one", origin)
   end
   return text
 end

@@ -2,7 +2,8 @@
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"
 
-local fields = { task_type = "string", risk = "string", force = "boolean", reason = "string", config = "table" }
+local fields = { task_type = "string", risk = "string", force = "boolean", reason = "string",
+  config = "table" }
 
 local function merged(base, over)
   local result = {}
@@ -31,7 +32,8 @@ return function(spec)
   local own = config.routes
   if own == nil then own = {} end
   if spec.config then route_table.check(own, "m.route.config.routes") end
-  local name = spec.task_type and spec.task_type:find("%S") and route_table.normal(spec.task_type) or nil
+  local name = spec.task_type and spec.task_type:find("%S")
+    and route_table.normal(spec.task_type) or nil
   if name then route_table.check_name(name, own) end
   local entry = name and own_entry(own, name)
   local at_risk = entry and entry[risk]
@@ -55,7 +57,8 @@ return function(spec)
     error({ kind = "denied", escalate = true, at = core.text.place(),
       message = ("escalate: %s"):format(escalate),
       hint = spec.force and "to force it, give a reason"
-        or 'do it yourself, or force it with a reason: --reason TEXT, or reason = "…" of the call' }, 0)
+        or 'do it yourself, or force it with a reason: --reason TEXT, or reason = "…" of the '
+          .. 'call' }, 0)
   end
   local why
   if escalate then

@@ -4,8 +4,8 @@ local record = require "moonlet.record"
 local M = {}
 
 M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
-M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
-  medium = "table", high = "table" }
+M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string",
+  low = "table", medium = "table", high = "table" }
 
 --- Defines the default sidecar, a fast agent for small tasks of low or medium risk.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
@@ -38,21 +38,23 @@ M.escalate = {
 }
 
 M.aliases = {
-  ["review"] = "first-pass-review", ["pre-review"] = "first-pass-review", ["code-review"] = "first-pass-review",
-  ["precommit"] = "path-classification", ["precommit-classification"] = "path-classification",
+  ["review"] = "first-pass-review", ["pre-review"] = "first-pass-review",
+  ["code-review"] = "first-pass-review", ["precommit"] = "path-classification",
+  ["precommit-classification"] = "path-classification",
   ["personalization"] = "personalization-scan", ["milestone"] = "milestone-proposal",
   ["consistency"] = "document-consistency", ["consistency-scan"] = "document-consistency",
-  ["doc-consistency"] = "document-consistency", ["test-gap"] = "test-gaps", ["test-gap-scan"] = "test-gaps",
-  ["experiment-log-triage"] = "experiment-logs", ["experiment-triage"] = "experiment-logs",
-  ["config-mismatch-inventory"] = "config-mismatch", ["evidence"] = "evidence-inventory",
-  ["reviewer-comment-clustering"] = "reviewer-comments", ["citation-scans"] = "citation-scan",
-  ["citations"] = "citation-scan", ["todo"] = "todo-scan", ["todos"] = "todo-scan",
-  ["core-algorithm-design"] = "algorithm-design", ["core-algorithm"] = "algorithm-design",
-  ["final-code-approval"] = "final-approval", ["merge-approval"] = "final-approval",
-  ["security-review"] = "security", ["privacy-review"] = "privacy", ["refactor"] = "large-refactor",
+  ["doc-consistency"] = "document-consistency", ["test-gap"] = "test-gaps",
+  ["test-gap-scan"] = "test-gaps", ["experiment-log-triage"] = "experiment-logs",
+  ["experiment-triage"] = "experiment-logs", ["config-mismatch-inventory"] = "config-mismatch",
+  ["evidence"] = "evidence-inventory", ["reviewer-comment-clustering"] = "reviewer-comments",
+  ["citation-scans"] = "citation-scan", ["citations"] = "citation-scan", ["todo"] = "todo-scan",
+  ["todos"] = "todo-scan", ["core-algorithm-design"] = "algorithm-design",
+  ["core-algorithm"] = "algorithm-design", ["final-code-approval"] = "final-approval",
+  ["merge-approval"] = "final-approval", ["security-review"] = "security",
+  ["privacy-review"] = "privacy", ["refactor"] = "large-refactor",
   ["refactoring"] = "large-refactor", ["large-refactoring"] = "large-refactor",
-  ["positioning"] = "paper-positioning", ["rebuttal-strategy"] = "rebuttal", ["submission-judgment"] = "submission",
-  ["submission-judgement"] = "submission",
+  ["positioning"] = "paper-positioning", ["rebuttal-strategy"] = "rebuttal",
+  ["submission-judgment"] = "submission", ["submission-judgement"] = "submission",
 }
 
 --- Normalizes a name: "First pass review" and "first_pass_review" are equal.
@@ -165,7 +167,8 @@ function M.check_name(name, own)
   local refused = refused_part(name)
   if refused then
     record.refuse(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
-      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused))
+      M.escalate[refused]),
+      ("name one: --task-type %s is refused unless a reason forces it"):format(refused))
   end
   if #name > 64 then return end
   -- Refused names have priority, then canonical names, then aliases.

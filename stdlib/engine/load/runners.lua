@@ -48,11 +48,14 @@ end
 function M.get(name, config)
   config = config_of(config)
   local entry = config.runners[name] or {}
-  if not entry.file and builtin.has(builtin.programs, name) then return load_builtin(name), entry end
+  if not entry.file and builtin.has(builtin.programs, name) then
+    return load_builtin(name), entry
+  end
   if entry.file then
     local loaded = user_runners[config] or {}
     user_runners[config] = loaded
-    loaded[name] = loaded[name] or require("moonlet.engine.load.user_runner").load(name, entry.file, load_builtin)
+    loaded[name] = loaded[name] or require("moonlet.engine.load.user_runner").load(name, entry.file,
+      load_builtin)
     return loaded[name], entry
   end
   local is_program = name:find("/", 1, true) or core.system.find_program(name)
@@ -127,11 +130,13 @@ end
 function M.no_runner(message, config)
   local name = M.installed_names(config)[1]
   local hint = name
-    and ("%s is installed: --runner %s asks it, and moonlet init --runner %s makes it the default"):format(name, name,
+    and ("%s is installed: --runner %s asks it, and moonlet init --runner %s makes it the "
+      .. "default"):format(name, name,
       name)
     or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'; "
       .. "moonlet init --runner codex makes one the default"
-  return { kind = "no-runner", message = message, hint = hint .. "; --runner mock makes answers up and costs nothing" }
+  return { kind = "no-runner", message = message,
+    hint = hint .. "; --runner mock makes answers up and costs nothing" }
 end
 
 return M

@@ -13,14 +13,15 @@ local startup_files = require "moonlet.engine.base.startup_files"
 local M = {}
 
 local fields = {
-  program = "string!", title = "string", events = "string", command = "callable!", parse = "callable",
-  finish = "callable", role = "string", instructions = "list", home_instructions = "list", refused_args = "list",
-  startup_files = "list", screen = "table",
+  program = "string!", title = "string", events = "string", command = "callable!",
+  parse = "callable", finish = "callable", role = "string", instructions = "list",
+  home_instructions = "list", refused_args = "list", startup_files = "list", screen = "table",
 }
-local screen_fields = { prompts = "list", working = "list", ready = "list", quota = "list", enter_pause_ms = "integer" }
+local screen_fields = { prompts = "list", working = "list", ready = "list", quota = "list",
+  enter_pause_ms = "integer" }
 local command_fields = {
-  argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
-  answer_file = "string", writable = "list", warnings = "list", reads = "list",
+  argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table",
+  state_dirs = "list", answer_file = "string", writable = "list", warnings = "list", reads = "list",
 }
 local source_cap = 256 * 1024
 
@@ -30,7 +31,9 @@ local function reason(err)
   return type(message) == "string" and message or "it raised an error that is not a text"
 end
 
-local function refuse(name, message, hint) record.refuse(("runner %s: %s"):format(name, message), hint) end
+local function refuse(name, message, hint)
+  record.refuse(("runner %s: %s"):format(name, message), hint)
+end
 
 local function plain(value, depth)
   if type(value) ~= "table" then
@@ -40,7 +43,9 @@ local function plain(value, depth)
   if (depth or 0) > 16 then return nil end
   local result = core.json.is_array(value) and core.json.array {} or {}
   for key, item in next, value do
-    if type(key) == "string" or math.type(key) == "integer" then result[key] = plain(item, (depth or 0) + 1) end
+    if type(key) == "string" or math.type(key) == "integer" then
+      result[key] = plain(item, (depth or 0) + 1)
+    end
   end
   return result
 end
@@ -49,13 +54,16 @@ end
 local function called(fn, ...)
   local co = coroutine.create(fn)
   local results = table.pack(coroutine.resume(co, ...))
-  if coroutine.status(co) == "suspended" then return false, "it yields, but a runner may not wait" end
+  if coroutine.status(co) == "suspended" then
+    return false, "it yields, but a runner may not wait"
+  end
   return table.unpack(results, 1, results.n)
 end
 
 local function texts(name, list, what, pattern)
   for _, item in ipairs(list) do
-    if type(item) ~= "string" or item:find("\0", 1, true) or (pattern and not item:find(pattern)) then
+    if type(item) ~= "string" or item:find("\0", 1, true)
+        or (pattern and not item:find(pattern)) then
       refuse(name, what .. " must be a list of texts")
     end
   end
@@ -72,11 +80,14 @@ end
 
 local function checked_command(name, call, made)
   if type(made) ~= "table" then refuse(name, "command() must give a table") end
-  made = record.check(plain(made), command_fields, ("runner %s: the result of command()"):format(name))
+  made = record.check(plain(made), command_fields,
+    ("runner %s: the result of command()"):format(name))
   texts(name, made.argv, "argv")
   if #made.argv == 0 then refuse(name, "argv is empty") end
   made.stdin = made.stdin or "none"
-  if made.stdin ~= "prompt" and made.stdin ~= "none" then refuse(name, "stdin must be \"prompt\" or \"none\"") end
+  if made.stdin ~= "prompt" and made.stdin ~= "none" then
+    refuse(name, "stdin must be \"prompt\" or \"none\"")
+  end
   local env = {}
   for key, value in pairs(made.env or {}) do
     if type(key) ~= "string" or not key:find("^[%a_][%w_]*$") or type(value) ~= "string"
@@ -97,10 +108,13 @@ local function checked_command(name, call, made)
   return { argv = made.argv, env = env,
     env_names = shared.env_names(texts(name, made.env_names or {}, "env_names", "^[%a_][%w_]*$"),
       call.config and call.config.env),
-    stdin = made.stdin, files = made.files or {}, state_dirs = texts(name, made.state_dirs or {}, "state_dirs", "^/"),
+    stdin = made.stdin, files = made.files or {},
+    state_dirs = texts(name, made.state_dirs or {}, "state_dirs", "^/"),
     answer_file = made.answer_file, sandbox = "host",
-    writable = made.writable and texts(name, made.writable, "writable", "^/") or shared.writable(call),
-    warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
+    writable = made.writable and texts(name, made.writable, "writable", "^/")
+      or shared.writable(call),
+    warnings = texts(name, made.warnings or {}, "warnings"),
+    reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
 local function checked_screen(name, screen)
@@ -169,7 +183,8 @@ end
 ---@param builtin fun(name: string): table   returns a built-in runner
 function M.make(name, spec, builtin)
   if type(spec) ~= "table" then
-    refuse(name, "its file must return a table", "end it with: return { program = …, command = function(call) … end }")
+    refuse(name, "its file must return a table",
+      "end it with: return { program = …, command = function(call) … end }")
   end
   local given = {}
   for key, value in next, spec do given[key] = value end
@@ -179,7 +194,8 @@ function M.make(name, spec, builtin)
       record.suggest(given.events, { "text", table.unpack(names.events) }))
   end
   if (given.events == nil) == (given.parse == nil) then
-    refuse(name, "it needs either events or parse", 'write events = "text" for a program that prints its answer')
+    refuse(name, "it needs either events or parse",
+      'write events = "text" for a program that prints its answer')
   end
   if given.role and given.role ~= "flag" and given.role ~= "prompt" then
     refuse(name, "role must be \"flag\" or \"prompt\"")
@@ -224,12 +240,14 @@ function M.make(name, spec, builtin)
   end
   local base = given.events and given.events ~= "text" and builtin(given.events) or nil
   runner.begin, runner.lines = base and base.begin or stream.begin, base and base.lines
-  runner.parse = base and base.parse or given.events == "text" and text_parser or own_parser(given.parse)
+  runner.parse = base and base.parse or given.events == "text" and text_parser
+    or own_parser(given.parse)
   local function finish(state, exit, answers)
     if given.events == "text" and exit.why == "exited" and exit.code == 0 then state.done = true end
     local result = outcome.conclude(runner.title, state, exit, answers, state.usage)
     if result.status ~= "ok" and not state.failure and state.own_error then
-      result.error.message = ("%s; parse() of the runner %s failed: %s"):format(result.error.message, name,
+      result.error.message = ("%s; parse() of the runner %s failed: %s"):format(
+        result.error.message, name,
         state.own_error)
       result.error.hint = "correct parse() in the runner's file; its input is in stdout.log"
     end
@@ -247,7 +265,9 @@ function M.load(name, path, builtin)
   if not text then
     record.refuse(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path)
   end
-  if cut then record.refuse(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path) end
+  if cut then
+    record.refuse(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path)
+  end
   local presets = require "moonlet.engine.load.loader"
   local freeze = require "moonlet.engine.load.readonly"
   local view = freeze.view(require "moonlet.engine.load.author_table", "m")

@@ -18,10 +18,12 @@ function M.add(home, entry)
   local arguments = core.json.encode(entry.arguments)
   local record = { at = core.clock.iso(core.clock.wall()), client = entry.client.name,
     version = entry.client.version, tool = core.text.printable(entry.tool, 100),
-    arguments = #arguments <= most_arguments and entry.arguments or core.text.cut(core.text.clean(arguments),
+    arguments = #arguments <= most_arguments and entry.arguments
+      or core.text.cut(core.text.clean(arguments),
       most_arguments),
     run = entry.run,
-    outcome = entry.error and (outcomes[entry.error.kind] or entry.error.kind or "failed") or "done",
+    outcome = entry.error and (outcomes[entry.error.kind] or entry.error.kind or "failed")
+      or "done",
     error = entry.error and core.text.printable(tostring(entry.error.message), 400) or nil }
   local line = (core.secret.hide(core.json.encode(record))) .. "\n"
   local ok, err = pcall(function()

@@ -47,7 +47,8 @@ end
 ---@return moonlet.McpClient?
 function M.of_request(params)
   local meta = protocol.is_object(params._meta) and params._meta or {}
-  local revision, capabilities = meta[prefix .. "protocolVersion"], meta[prefix .. "clientCapabilities"]
+  local revision, capabilities = meta[prefix .. "protocolVersion"],
+    meta[prefix .. "clientCapabilities"]
   if revision == nil then return nil end
   if type(revision) ~= "string" then protocol.fail("params", "_meta: protocolVersion is a text") end
   if revision ~= protocol.stateless then

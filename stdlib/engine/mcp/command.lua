@@ -28,7 +28,8 @@ local function decoded(line)
   end
   local err = envelope.error
   if type(err) ~= "table" or err == core.json.null then return envelope end
-  error({ kind = err.kind, message = err.message, hint = err.hint ~= core.json.null and err.hint or nil,
+  error({ kind = err.kind, message = err.message,
+    hint = err.hint ~= core.json.null and err.hint or nil,
     at = err.at ~= core.json.null and err.at or nil }, 0)
 end
 

@@ -15,7 +15,9 @@ local function line_of(event)
   if event.type == "step.started" then return ("%s: started"):format(step) end
   if event.type == "step.retried" then return ("%s: tried again"):format(step) end
   if event.type == "step.finished" then return ("%s: %s"):format(step, tostring(data.status)) end
-  if event.type == "agent.tool" then return ("%s: %s %s"):format(step, tostring(data.name), data.detail or "") end
+  if event.type == "agent.tool" then
+    return ("%s: %s %s"):format(step, tostring(data.name), data.detail or "")
+  end
   if event.type == "gate" or event.type == "question" then
     return ("%s %s: %s"):format(event.type, tostring(data.state), tostring(data.text))
   end

@@ -21,7 +21,8 @@ end
 
 --- Builds the form of a gate or question; nil if it is too long for a form.
 local function form_of(id, rec, item, revision)
-  local lines = { ("moonlet, run %s (%s): %s"):format(id, core.text.printable(rec.preset, 60), item.text) }
+  local lines = { ("moonlet, run %s (%s): %s"):format(id, core.text.printable(rec.preset, 60),
+    item.text) }
   if item.why then lines[#lines + 1] = "why: " .. item.why end
   if item.show then lines[#lines + 1] = "\n" .. item.show end
   local message = core.text.strip(table.concat(lines, "\n"))
@@ -30,12 +31,14 @@ local function form_of(id, rec, item, revision)
   if item.kind == "gate" then
     field = { type = "string", title = "Decision", enum = core.json.array { "approve", "reject" } }
   elseif item.options and #item.options > 0 then
-    field = { type = "string", title = "Answer", enum = core.json.array { table.unpack(item.options) } }
+    field = { type = "string", title = "Answer",
+      enum = core.json.array { table.unpack(item.options) } }
   else
     field = { type = "string", title = "Answer", minLength = 1 }
   end
   return { mode = revision ~= "2025-06-18" and "form" or nil, message = message,
-    requestedSchema = { type = "object", properties = { answer = field }, required = core.json.array { "answer" } } }
+    requestedSchema = { type = "object", properties = { answer = field },
+      required = core.json.array { "answer" } } }
 end
 
 --- Returns the answer that a person gave in a form.
@@ -43,7 +46,9 @@ end
 local function value_of(item, result)
   local content = protocol.is_object(result) and result.action == "accept" and result.content
   local value = protocol.is_object(content) and content.answer
-  if type(value) ~= "string" or not value:find "%S" or not core.text.is_utf8(value) then return nil end
+  if type(value) ~= "string" or not value:find "%S" or not core.text.is_utf8(value) then
+    return nil
+  end
   if item.kind == "gate" and value ~= "approve" and value ~= "reject" then return nil end
   return value
 end
@@ -55,7 +60,8 @@ local function apply(call, id, item, value)
   for _, open in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if open.key == item.key and open.shown == item.shown then
       local by = ("%s (through %s)"):format(person.name(), call.request.client.name)
-      command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--sha",
+      command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key",
+        item.key, "--sha",
         item.shown, "--by", by, "--", value }
       return true
     end
@@ -74,7 +80,8 @@ local function begin(call, id, item, form)
     local ok, done = pcall(function() return value ~= nil and apply(call, id, item, value) end)
     pending.state = ok and done and "answered" or "open"
     if not ok then
-      core.system.print(2, ("moonlet mcp: %s: %s\n"):format(id, core.text.printable(tostring(done.message), 400)))
+      core.system.print(2, ("moonlet mcp: %s: %s\n"):format(id,
+        core.text.printable(tostring(done.message), 400)))
     end
   end)
   return pending

@@ -55,12 +55,15 @@ local function beneath(top, path) return path == top or path:sub(1, #top + 1) ==
 function Places:find(path)
   local home = self.homes[1]
   if not home then
-    error({ kind = "invalid", message = "the server has no folder to work in", hint = "start it in a repository" }, 0)
+    error({ kind = "invalid", message = "the server has no folder to work in",
+      hint = "start it in a repository" }, 0)
   end
   if path == nil then return home end
   local real = core.system.real_path(path)
   for _, candidate in ipairs(real and self.homes or {}) do
-    if beneath(core.system.real_path(candidate.top) or candidate.top, real) then return candidate end
+    if beneath(core.system.real_path(candidate.top) or candidate.top, real) then
+      return candidate
+    end
   end
   local tops = {}
   for i, candidate in ipairs(self.homes) do tops[i] = candidate.top end

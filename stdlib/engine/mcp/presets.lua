@@ -13,7 +13,8 @@ local abouts = { path = "a path of the repository", paths = "paths of the reposi
 local function schema_of(arg)
   local about = abouts[arg.type]
   local help = type(arg.help) == "string" and arg.help or nil
-  local schema = { description = help and about and ("%s (%s)"):format(help, about) or help or about }
+  local schema = { description = help and about and ("%s (%s)"):format(help, about)
+    or help or about }
   if arg.default ~= nil and arg.default ~= core.json.null then schema.default = arg.default end
   local choices = type(arg.choices) == "table" and arg.choices or nil
   if lists[arg.type] then
@@ -51,7 +52,8 @@ function M.words(arguments)
       words[#words + 1] = (value and "--" or "--no-") .. option
     else
       for _, item in ipairs(type(value) == "table" and value or { value }) do
-        words[#words + 1] = ("--%s=%s"):format(option, math.type(item) == "float" and ("%.14g"):format(item)
+        words[#words + 1] = ("--%s=%s"):format(option,
+          math.type(item) == "float" and ("%.14g"):format(item)
           or tostring(item))
       end
     end
@@ -65,12 +67,14 @@ function M.check(home, name, arguments)
   local preset, err = M.describe(home, name)
   if not preset then error(err, 0) end
   local properties, required = arguments_of(preset)
-  local wrong = core.json.validate({ type = "object", properties = properties, required = core.json.array(required),
-    additionalProperties = false }, arguments)
+  local wrong = core.json.validate({ type = "object", properties = properties,
+    required = core.json.array(required), additionalProperties = false }, arguments)
   if wrong then
     wrong = wrong:gsub("^%- ", "")
-    error({ kind = "invalid", message = ("arguments of %s: %s"):format(name, core.text.printable(wrong, 400)),
-      hint = "it takes " .. (next(properties) and table.concat(sorted_keys(properties), ", ") or "none") }, 0)
+    error({ kind = "invalid", message = ("arguments of %s: %s"):format(name,
+      core.text.printable(wrong, 400)),
+      hint = "it takes " .. (next(properties) and table.concat(sorted_keys(properties), ", ")
+        or "none") }, 0)
   end
   return preset
 end
@@ -86,7 +90,8 @@ function M.tool(server, name)
   if not preset then return nil end
   local properties, required = arguments_of(preset)
   return { name = M.tool_name(name), title = name,
-    description = ("%s Answers within a minute, with the result or with the run's id for run_wait."):format(
+    description = ("%s Answers within a minute, with the result or with the run's id for "
+      .. "run_wait."):format(
       preset.summary), properties = properties, required = #required > 0 and required or nil,
     run = function(call)
       local arguments = {}

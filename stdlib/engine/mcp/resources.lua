@@ -9,10 +9,12 @@ local M = {}
 local page_size, most_runs = 50, 50
 local read_cap = 1 << 20
 
-local types = { md = "text/markdown", json = "application/json", patch = "text/x-diff", log = "text/plain",
-  jsonl = "application/x-ndjson" }
+local types = { md = "text/markdown", json = "application/json", patch = "text/x-diff",
+  log = "text/plain", jsonl = "application/x-ndjson" }
 
-local function is_own(request, rec) return require("moonlet.engine.mcp.runs").is_own(request.client, rec) end
+local function is_own(request, rec)
+  return require("moonlet.engine.mcp.runs").is_own(request.client, rec)
+end
 
 local function type_of(path) return types[path:match "%.(%l+)$"] or "text/plain" end
 
@@ -20,8 +22,9 @@ local function add_files(list, root, id, rec)
   for _, entry in ipairs(core.file.list(root, rec.sidecar) or {}) do
     if entry.type == "file" then
       local stat = core.file.stat(root, rec.sidecar .. "/" .. entry.name)
-      list[#list + 1] = { uri = ("moonlet://runs/%s/%s"):format(id, entry.name), name = id .. " " .. entry.name,
-        mimeType = type_of(entry.name), size = stat and stat.size or nil }
+      list[#list + 1] = { uri = ("moonlet://runs/%s/%s"):format(id, entry.name),
+        name = id .. " " .. entry.name, mimeType = type_of(entry.name),
+        size = stat and stat.size or nil }
     end
   end
 end
@@ -40,8 +43,9 @@ function M.list(server, request)
 end
 
 function M.templates()
-  return { resourceTemplates = core.json.array { { uriTemplate = "moonlet://runs/{run}/{file}", name = "artifact",
-    title = "A file of a run", description = "findings.md, output.md, changes.patch and others, of a run of yours" } } }
+  return { resourceTemplates = core.json.array { { uriTemplate = "moonlet://runs/{run}/{file}",
+    name = "artifact", title = "A file of a run",
+    description = "findings.md, output.md, changes.patch and others, of a run of yours" } } }
 end
 
 local function missing(request, uri)
@@ -57,16 +61,19 @@ function M.read(server, request)
   local id, path = uri:match "^moonlet://runs/(R%-%d+)/([%w][%w._/-]*)$"
   local home = server.places:find()
   local root = store.root(home)
-  if not id or path:find("..", 1, true) or not store.number(id) or not root then missing(request, uri) end
+  if not id or path:find("..", 1, true) or not store.number(id) or not root then
+    missing(request, uri)
+  end
   local rec = store.look(root, id)
   if not rec or not is_own(request, rec) then missing(request, uri) end
   local text, _, cut, size = core.file.read(root, rec.sidecar .. "/" .. path, read_cap)
   if not text then missing(request, uri) end
   if cut then
-    text = ("%s\n… cut at %d of %d bytes: %s/%s/%s\n"):format(text, read_cap, size or 0, home.agent_path, rec.sidecar,
-      path)
+    text = ("%s\n… cut at %d of %d bytes: %s/%s/%s\n"):format(text, read_cap, size or 0,
+      home.agent_path, rec.sidecar, path)
   end
-  return { contents = core.json.array { { uri = uri, mimeType = type_of(path), text = core.text.clean(text) } } }
+  return { contents = core.json.array { { uri = uri, mimeType = type_of(path),
+    text = core.text.clean(text) } } }
 end
 
 return M

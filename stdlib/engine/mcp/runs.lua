@@ -23,7 +23,9 @@ local run_schema = { type = "string", description = "the run: R-007" }
 local wait_schema = { type = "integer", minimum = 0, maximum = longest_wait_s,
   description = ("seconds to wait for its end (default %d)"):format(longest_wait_s) }
 
-local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
+local function refuse(message, hint)
+  error({ kind = "denied", message = message, hint = hint }, 0)
+end
 
 --- Returns the client, the tool and the server of a call as JSON. run.json records them as the
 --- origin of the run.
@@ -65,7 +67,8 @@ local function teller(call)
   return function(count, line)
     if call.request.cancelled or count <= last then return end
     last = count
-    server.notify("notifications/progress", { progressToken = token, progress = count, message = line })
+    server.notify("notifications/progress",
+      { progressToken = token, progress = count, message = line })
   end
 end
 
@@ -73,11 +76,13 @@ end
 function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
   local deadline = call.began + seconds * 1000
-  local is_ours = M.is_own(call.request.client, select(2, store.find(call.home, id))) and not call.server.is_worker
+  local is_ours = M.is_own(call.request.client, select(2, store.find(call.home, id)))
+    and not call.server.is_worker
   local rec, how, asked
   repeat
     rec, how = follow.wait(call.home, id, deadline, is_ours, teller(call))
-    asked = is_ours and how == "ended" and rec.verdict == "needs-human" and gates.ask(call, id, rec, deadline)
+    asked = is_ours and how == "ended" and rec.verdict == "needs-human"
+      and gates.ask(call, id, rec, deadline)
     if type(asked) == "table" then return asked end
   until asked ~= "answered"
   return answers.of_run(call.home, id, rec)
@@ -94,7 +99,8 @@ local function budget_words(rights, budget)
       refuse(("the budget allows %s %s, not %s"):format(kind, tostring(most), tostring(value)),
         "the user sets it in the config: mcp = { budget = { … } }")
     end
-    parts[#parts + 1] = ("%s=%s"):format(kind, math.type(value) == "float" and ("%.14g"):format(value)
+    parts[#parts + 1] = ("%s=%s"):format(kind,
+      math.type(value) == "float" and ("%.14g"):format(value)
       or tostring(value))
   end
   return #parts > 0 and { "--budget", table.concat(parts, ",") } or {}
@@ -135,7 +141,8 @@ function M.start(call, name, given)
   local rights = call.server.rights
   client_rights.check_preset(rights, name)
   if given.sandbox == "workspace-write" and rights.sandbox ~= "workspace-write" then
-    refuse("agents may not write here", 'the user allows it in the config: mcp = { sandbox = "workspace-write" }')
+    refuse("agents may not write here",
+      'the user allows it in the config: mcp = { sandbox = "workspace-write" }')
   end
   local preset = presets.check(call.home, name, given.args)
   local words = { name }
@@ -155,20 +162,23 @@ end
 
 local function run_preset(call)
   local given = call.arguments
-  return M.start(call, given.preset, { args = given.args or {}, inputs = given.inputs, title = given.title,
+  return M.start(call, given.preset,
+    { args = given.args or {}, inputs = given.inputs, title = given.title,
     budget = given.budget, sandbox = given.sandbox })
 end
 
 local function recent(call)
   local root, rows, lines = store.root(call.home), {}, {}
   local ids = root and store.ids(root) or {}
-  local page, cursor = require("moonlet.engine.mcp.tools").page(ids, { cursor = call.arguments.cursor }, listed)
+  local page, cursor = require("moonlet.engine.mcp.tools").page(ids,
+    { cursor = call.arguments.cursor }, listed)
   for _, id in ipairs(page) do
     local rec = store.look(root, id)
     if rec then
       rows[#rows + 1] = { id = id, state = state.of(call.home, id, rec), preset = rec.preset,
         own = M.is_own(call.request.client, rec) }
-      lines[#lines + 1] = ("%s  %s  %s"):format(id, rows[#rows].state, core.text.printable(rec.preset, 60))
+      lines[#lines + 1] = ("%s  %s  %s"):format(id, rows[#rows].state,
+        core.text.printable(rec.preset, 60))
     end
   end
   if cursor then lines[#lines + 1] = "more: cursor " .. cursor end
@@ -215,10 +225,12 @@ local function question_of(id, rec, key)
     error({ kind = "invalid", message = #open == 0 and id .. " does not wait for an answer"
       or key and ("%s does not wait at '%s'"):format(id, core.text.printable(key, 80))
       or ("%s waits at %d points"):format(id, #open),
-      hint = #open > 0 and "keys: " .. core.text.printable(table.concat(keys, ", "), 400) or nil }, 0)
+      hint = #open > 0 and "keys: " .. core.text.printable(table.concat(keys, ", "), 400) or nil },
+      0)
   end
   if found.kind == "gate" or found.agent ~= true then
-    refuse(found.kind == "gate" and "only a person approves or rejects a gate" or "the preset asks a person this",
+    refuse(found.kind == "gate" and "only a person approves or rejects a gate"
+      or "the preset asks a person this",
       "ask the user to run: " .. state.answers(id, { found }, #open > 1)[1])
   end
   return found
@@ -227,7 +239,8 @@ end
 local function answer(call)
   local id, rec = own(call)
   local item = question_of(id, rec, call.arguments.key)
-  command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--sha", item.shown,
+  command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key,
+    "--sha", item.shown,
     "--by", ("%s (MCP client)"):format(call.request.client.name), "--", call.arguments.text }
   call.server.runs[id] = call.home
   return M.wait(call, id)
@@ -235,36 +248,45 @@ end
 
 local budget_schema = { type = "object", additionalProperties = false,
   description = "smaller limits than the user's: tokens, agents, usd, wall",
-  properties = { tokens = { type = "integer", minimum = 1 }, agents = { type = "integer", minimum = 1 },
-    usd = { type = "number" }, wall = { type = "string" } } }
+  properties = { tokens = { type = "integer", minimum = 1 },
+    agents = { type = "integer", minimum = 1 }, usd = { type = "number" },
+    wall = { type = "string" } } }
 
 ---@type moonlet.McpTool[]
 M.tools = {
   { name = "run_preset", title = "Run a preset", run = run_preset, required = { "preset" },
-    description = "Starts a preset that the user's config allows, in a process of its own. Answers within a minute, "
+    description = "Starts a preset that the user's config allows, in a process of its own. "
+      .. "Answers within a minute, "
       .. "with the result or with the run's id and state; then call run_wait.",
     properties = { preset = { type = "string", description = "its name" },
       args = { type = "object", description = "its arguments by name" },
       inputs = { type = "array", items = { type = "string" }, maxItems = 100,
         description = "what may be read: file:PATH, glob:PATTERN, diff:" },
       title = { type = "string", maxLength = 200, description = "a title for the record" },
-      budget = budget_schema, sandbox = { type = "string", enum = { "read-only", "workspace-write" },
-        description = "what agents may write, within the config's limits" }, wait_s = wait_schema } },
+      budget = budget_schema, sandbox = { type = "string",
+        enum = { "read-only", "workspace-write" },
+        description = "what agents may write, within the config's limits" },
+        wait_s = wait_schema } },
   { name = "run_status", title = "State of a run", run = run_status, reads = true,
     description = "The state, open questions and result of a run; without one the newest runs.",
-    properties = { run = run_schema, cursor = { type = "string", description = "of the answer before" } } },
+    properties = { run = run_schema,
+      cursor = { type = "string", description = "of the answer before" } } },
   { name = "run_wait", title = "Wait for a run", run = run_wait, reads = true, required = { "run" },
-    description = "Waits for the end of a run, under a minute. Call it again while the run continues.",
+    description = "Waits for the end of a run, under a minute. Call it again while the run "
+      .. "continues.",
     properties = { run = run_schema, wait_s = wait_schema } },
   { name = "run_resume", title = "Resume a run", run = run_resume, required = { "run" },
     description = "Continues a run of yours that failed or was interrupted; nothing is paid twice.",
     properties = { run = run_schema, wait_s = wait_schema } },
   { name = "run_cancel", title = "Cancel a run", run = run_cancel, required = { "run" },
-    description = "Ends a run of yours and every process that it started.", properties = { run = run_schema } },
+    description = "Ends a run of yours and every process that it started.",
+    properties = { run = run_schema } },
   { name = "answer", title = "Answer an agent", run = answer, required = { "run", "text" },
-    description = "Answers the question of an agent in a run of yours. Gates are for a person: this tool refuses them.",
+    description = "Answers the question of an agent in a run of yours. Gates are for a person: "
+      .. "this tool refuses them.",
     properties = { run = run_schema, text = { type = "string", minLength = 1, maxLength = 20000 },
-      key = { type = "string", description = "which question, where there are several" }, wait_s = wait_schema } },
+      key = { type = "string", description = "which question, where there are several" },
+      wait_s = wait_schema } },
 }
 
 return M

@@ -106,12 +106,14 @@ Delegate work that is bounded and that you can check; keep decisions, integratio
   call run_wait until the run has ended.
 - A run parks at a gate (a person decides; no tool here approves) or at a question of its agent, which you may
   answer with the tool `answer` if you know the answer. Tell the user how to continue where the result says so.
-- Findings are claims: check them before you act. Long results are files; the answer names their path.]]
+- Findings are claims: check them before you act. Long results are files; the answer names their
+  path.]]
 
 local function capabilities() return { tools = {}, resources = {} } end
 
-local methods = { ["tools/list"] = tools.list, ["tools/call"] = tools.call, ["resources/list"] = resources.list,
-  ["resources/templates/list"] = resources.templates, ["resources/read"] = resources.read }
+local methods = { ["tools/list"] = tools.list, ["tools/call"] = tools.call,
+  ["resources/list"] = resources.list, ["resources/templates/list"] = resources.templates,
+  ["resources/read"] = resources.read }
 
 methods["initialize"] = function(server, request)
   if server.client then protocol.fail("request", "the server is initialized already") end
@@ -133,7 +135,8 @@ local at_once = { ["initialize"] = true, ["ping"] = true, ["server/discover"] = 
   ["resources/templates/list"] = true }
 
 local function no_method(request)
-  protocol.fail("method", ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
+  protocol.fail("method",
+    ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
 end
 
 --- Lists methods that the newest protocol revision no longer has.
@@ -149,7 +152,8 @@ local function identify(server, request)
   if request.method == "server/discover" then
     protocol.fail("params", "server/discover: _meta names no protocolVersion")
   end
-  protocol.fail("request", "the session begins with initialize, or each request has its revision in _meta")
+  protocol.fail("request",
+    "the session begins with initialize, or each request has its revision in _meta")
 end
 
 local function answer(server, request)
@@ -166,7 +170,8 @@ function Server:serve(request)
   self.open[request.id] = nil
   self.count = self.count - 1
   if request.cancelled then return end
-  print_message { id = request.id, result = ok and result or nil, error = not ok and error_of(result) or nil }
+  print_message { id = request.id, result = ok and result or nil,
+    error = not ok and error_of(result) or nil }
 end
 
 function Server:take_request(message)
@@ -177,16 +182,21 @@ function Server:take_request(message)
     return self:refuse { code = protocol.codes.busy, id = message.id,
       message = ("%d requests are under way; ask again later"):format(self.count) }
   end
-  local request = { server = self, id = message.id, method = message.method, params = message.params }
+  local request = { server = self, id = message.id, method = message.method,
+    params = message.params }
   self.open[message.id], self.count = request, self.count + 1
   if at_once[message.method] or not methods[message.method] then return self:serve(request) end
   task.spawn(self.scope, function()
     request.scope = task.open_scope {}
-    if request.cancelled then task.cancel_scope(request.scope, { kind = "cancelled", message = "cancelled" }) end
+    if request.cancelled then
+      task.cancel_scope(request.scope, { kind = "cancelled", message = "cancelled" })
+    end
     local ok, err = pcall(self.serve, self, request)
     task.close_scope(request.scope)
     if request.cancelled and request.after_cancel then pcall(request.after_cancel) end
-    if not ok then core.system.print(2, ("moonlet mcp: %s\n"):format(core.text.printable(tostring(err), 400))) end
+    if not ok then
+      core.system.print(2, ("moonlet mcp: %s\n"):format(core.text.printable(tostring(err), 400)))
+    end
   end)
 end
 
@@ -223,7 +233,8 @@ end
 --- Closes the server after the client has disconnected or a signal has arrived. Ends the open requests.
 --- Runs of the client continue, unless the config contains `vanished = "cancel"`.
 function Server:close()
-  local shield = task.open_scope { shield = true, timeout = close_ms, what = "the end of the server" }
+  local shield = task.open_scope { shield = true, timeout = close_ms,
+    what = "the end of the server" }
   if self.rights.vanished == "cancel" then
     local command = require "moonlet.engine.mcp.command"
     for id, home in pairs(self.runs) do
@@ -255,8 +266,9 @@ end
 ---@param rights moonlet.ClientRights
 ---@param is_worker boolean
 function M.serve(rights, is_worker)
-  local server = setmetatable({ rights = rights, is_worker = is_worker, places = places.of_cwd(), open = {}, count = 0,
-    asked = {}, forms = {}, runs = {}, token = core.clock.random_hex(8) }, Server)
+  local server = setmetatable({ rights = rights, is_worker = is_worker, places = places.of_cwd(),
+    open = {}, count = 0, asked = {}, forms = {}, runs = {}, token = core.clock.random_hex(8) },
+    Server)
   server.scope = task.open_scope {}
   local ok, err = pcall(server.read_all, server)
   server:close()

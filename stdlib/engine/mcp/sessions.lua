@@ -11,12 +11,15 @@ local step_s, longest_wait_s = 2, 50
 --- Lists the kinds of prompts that ask for a decision, so that only a person answers them.
 local for_a_person = { trust = true, approval = true, menu = true, ["y/n"] = true, password = true }
 
-local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
+local function refuse(message, hint)
+  error({ kind = "denied", message = message, hint = hint }, 0)
+end
 
 local function rows_of(call)
   local rows, allowed = {}, {}
   for _, name in ipairs(call.server.rights.sessions) do allowed[name] = true end
-  for _, row in ipairs(command.run({ "session", "list", "--all", "--repo", call.home.top }).result.sessions) do
+  for _, row in ipairs(command.run({ "session", "list", "--all", "--repo",
+      call.home.top }).result.sessions) do
     if allowed[row.id] or allowed[row.name] then rows[#rows + 1] = row end
   end
   return rows
@@ -37,14 +40,15 @@ local function line_of(row)
 end
 
 local function told(row)
-  return { id = row.id, name = row.name, state = row.state, waits = row.waits, waits_for = row.waits_for,
-    exit_code = row.exit_code }
+  return { id = row.id, name = row.name, state = row.state, waits = row.waits,
+    waits_for = row.waits_for, exit_code = row.exit_code }
 end
 
 local function list(call)
   local rows, lines = rows_of(call), {}
   for i, row in ipairs(rows) do rows[i], lines[i] = told(row), line_of(row) end
-  return answers.result(#lines > 0 and table.concat(lines, "\n") or "none of the allowed sessions is there",
+  return answers.result(#lines > 0 and table.concat(lines, "\n")
+    or "none of the allowed sessions is there",
     { sessions = core.json.array(rows) })
 end
 
@@ -52,13 +56,15 @@ local function log(call)
   local row = find(call)
   local found = command.run({ "session", "log", row.id, "--repo", call.home.top, "--tail",
     tostring(call.arguments.tail or tail_bytes) }).result
-  return answers.result(found.text, { id = row.id, text = found.text, offset = found.offset, next = found.next })
+  return answers.result(found.text, { id = row.id, text = found.text, offset = found.offset,
+    next = found.next })
 end
 
 local function submit(call)
   local row = find(call)
   if for_a_person[row.waits] then
-    refuse(("%s asks a person: %s"):format(row.id, core.text.printable(tostring(row.waits_for), 200)),
+    refuse(("%s asks a person: %s"):format(row.id,
+      core.text.printable(tostring(row.waits_for), 200)),
       "ask the user to answer: moonlet session attach " .. row.id)
   end
   command.run { "session", "submit", row.id, "--repo", call.home.top, "--", call.arguments.text }
@@ -70,7 +76,8 @@ local function wait(call)
   local row = find(call)
   local deadline = core.clock.monotonic() + (call.arguments.wait_s or longest_wait_s) * 1000
   repeat
-    local ok, err = pcall(command.run, { "session", "wait", row.id, "--repo", call.home.top, "--until",
+    local ok, err = pcall(command.run,
+      { "session", "wait", row.id, "--repo", call.home.top, "--until",
       call.arguments["until"] or "exit", "--timeout", step_s .. "s" })
     row = find(call)
     local goes_on = not ok and err.kind == "timeout"
@@ -83,18 +90,23 @@ local session = { type = "string", description = "its name or id" }
 
 ---@type moonlet.McpTool[]
 M.tools = {
-  { name = "session_list", title = "List sessions", run = list, reads = true, needs = "sessions", properties = {},
+  { name = "session_list", title = "List sessions", run = list, reads = true, needs = "sessions",
+    properties = {},
     description = "The sessions that the user's config allows, and what each waits for." },
   { name = "session_log", title = "Read a session", run = log, reads = true, needs = "sessions",
     required = { "session" }, description = "The last bytes that a session printed.",
-    properties = { session = session, tail = { type = "integer", minimum = 1, maximum = most_tail_bytes } } },
+    properties = { session = session,
+      tail = { type = "integer", minimum = 1, maximum = most_tail_bytes } } },
   { name = "session_submit", title = "Type into a session", run = submit, needs = "sessions",
     required = { "session", "text" },
-    description = "Types a text and Enter. Refused where the session asks for a decision: that is a person's.",
+    description = "Types a text and Enter. Refused where the session asks for a decision: that "
+      .. "is a person's.",
     properties = { session = session, text = { type = "string", maxLength = 20000 } } },
-  { name = "session_wait", title = "Wait for a session", run = wait, reads = true, needs = "sessions",
-    required = { "session" }, description = "Waits for the end of a session, a prompt or a marker, under a minute.",
-    properties = { session = session, ["until"] = { type = "string", enum = { "exit", "quiet", "prompt", "marker" } },
+  { name = "session_wait", title = "Wait for a session", run = wait, reads = true,
+    needs = "sessions", required = { "session" },
+    description = "Waits for the end of a session, a prompt or a marker, under a minute.",
+    properties = { session = session,
+      ["until"] = { type = "string", enum = { "exit", "quiet", "prompt", "marker" } },
       wait_s = { type = "integer", minimum = 0, maximum = longest_wait_s } } },
 }
 

@@ -28,7 +28,8 @@ local page_size = 40
 ---@field began integer  time on the monotonic clock
 ---@field run string?   run that the call concerns, for the log
 
-local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
+local repo_schema = { type = "string",
+  description = "a folder of the work tree, where the server serves several" }
 
 local function is_offered(server, tool)
   if server.is_worker and not tool.reads then return false end
@@ -54,7 +55,8 @@ local function schema_of(tool, with_repo)
   local properties = {}
   for name, schema in pairs(tool.properties) do properties[name] = schema end
   if with_repo then properties.repo = repo_schema end
-  return { type = "object", properties = properties, required = tool.required and core.json.array(tool.required) or nil,
+  return { type = "object", properties = properties,
+    required = tool.required and core.json.array(tool.required) or nil,
     additionalProperties = false }
 end
 
@@ -74,11 +76,15 @@ end
 function M.page(list, params, size)
   local first = 1
   if params.cursor ~= nil then
-    first = type(params.cursor) == "string" and #params.cursor < 10 and math.tointeger(tonumber(params.cursor)) or 0
-    if first < 2 or first > #list then protocol.fail("params", "the cursor does not belong to this list") end
+    first = type(params.cursor) == "string" and #params.cursor < 10
+      and math.tointeger(tonumber(params.cursor)) or 0
+    if first < 2 or first > #list then
+      protocol.fail("params", "the cursor does not belong to this list")
+    end
   end
   local last = math.min(first + size - 1, #list)
-  return core.json.array(table.move(list, first, last, 1, {})), last < #list and tostring(last + 1) or nil
+  return core.json.array(table.move(list, first, last, 1, {})),
+    last < #list and tostring(last + 1) or nil
 end
 
 function M.list(server, request)
@@ -113,13 +119,14 @@ end
 local function run(call)
   local tool, hint = find(call.server, call.tool)
   if not tool then
-    protocol.fail("params", ("there is no tool '%s'; %s"):format(core.text.printable(call.tool, 60), hint))
+    protocol.fail("params",
+      ("there is no tool '%s'; %s"):format(core.text.printable(call.tool, 60), hint))
   end
   local wrong = core.json.validate(schema_of(tool, true), call.arguments)
   if wrong then
     wrong = wrong:gsub("^%- ", "")
-    error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable(wrong, 400)),
-      hint = "its input schema says what it takes" }, 0)
+    error({ kind = "invalid", message = ("%s: %s"):format(tool.name,
+      core.text.printable(wrong, 400)), hint = "its input schema says what it takes" }, 0)
   end
   call.home = call.server.places:find(call.arguments.repo)
   return tool.run(call)
@@ -134,17 +141,22 @@ function M.call(server, request)
   local params = request.params
   if type(params.name) ~= "string" then protocol.fail("params", "tools/call: name is a text") end
   local arguments = params.arguments == nil and {} or params.arguments
-  if not protocol.is_object(arguments) then protocol.fail("params", "tools/call: arguments is an object") end
+  if not protocol.is_object(arguments) then
+    protocol.fail("params", "tools/call: arguments is an object")
+  end
   server:await_roots()
   local call = { server = server, request = request, tool = params.name, arguments = arguments,
     home = server.places:find(), began = core.clock.monotonic() }
   local ok, result = pcall(run, call)
-  local err = request.cancelled and { kind = "cancelled", message = "the client cancelled the call" }
+  local err = request.cancelled and { kind = "cancelled",
+    message = "the client cancelled the call" }
     or not ok and result or ok and error_in(result) or nil
   if type(err) == "string" then err = { kind = "failed", message = err } end
-  call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments, run = call.run,
-    error = err })
-  if not ok and type(result) == "table" and rawget(result, "kind") == "protocol" then error(result, 0) end
+  call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments,
+    run = call.run, error = err })
+  if not ok and type(result) == "table" and rawget(result, "kind") == "protocol" then
+    error(result, 0)
+  end
   return ok and result or answers.failure(result)
 end
 

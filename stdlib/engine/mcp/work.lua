@@ -24,16 +24,22 @@ local function check_word(rights, text)
 end
 
 local function task_create(call)
-  local given, words = call.arguments, { "task", "create", "--repo", call.home.top, "--status", "draft" }
+  local given, words = call.arguments,
+    { "task", "create", "--repo", call.home.top, "--status", "draft" }
   for _, name in ipairs { "title", "summary", "goal", "preset" } do
     if given[name] then words[#words + 1] = ("--%s=%s"):format(name, given[name]) end
   end
   if given.preset then client_rights.check_preset(call.server.rights, given.preset) end
-  for _, spec in ipairs(given.inputs or {}) do words[#words + 1] = "--input=" .. runs.input_word(spec) end
+  for _, spec in ipairs(given.inputs or {}) do
+    words[#words + 1] = "--input=" .. runs.input_word(spec)
+  end
   for _, id in ipairs(given.depends_on or {}) do words[#words + 1] = "--depends-on=" .. id end
-  for _, text in ipairs(given.checks or {}) do words[#words + 1] = check_word(call.server.rights, text) end
+  for _, text in ipairs(given.checks or {}) do
+    words[#words + 1] = check_word(call.server.rights, text)
+  end
   local packet = command.run(words).result
-  return answers.result(("%s is a draft: %s\nThe user may edit it; task_start runs it."):format(packet.id, packet.file),
+  return answers.result(("%s is a draft: %s\nThe user may edit it; task_start runs it."):format(
+    packet.id, packet.file),
     { task = { id = packet.id, title = packet.title, status = packet.status, file = packet.file } })
 end
 
@@ -49,11 +55,14 @@ local function task_start(call)
 end
 
 local function review_list(call)
-  local reviews, lines = command.run({ "review", "list", "--repo", call.home.top }).result.reviews, {}
+  local reviews, lines = command.run({ "review", "list", "--repo", call.home.top }).result.reviews,
+    {}
   for i, row in ipairs(reviews) do
-    lines[i] = ("%s  %s  %s"):format(row.run, tostring(row.task), core.text.printable(tostring(row.title), 80))
+    lines[i] = ("%s  %s  %s"):format(row.run, tostring(row.task),
+      core.text.printable(tostring(row.title), 80))
   end
-  return answers.result(#lines > 0 and table.concat(lines, "\n") or "nothing waits for a review", { reviews = reviews })
+  return answers.result(#lines > 0 and table.concat(lines, "\n") or "nothing waits for a review",
+    { reviews = reviews })
 end
 
 local function review(call)
@@ -66,18 +75,24 @@ local function review(call)
   local file = run.dir .. "/changes.patch"
   local lines = { ("%s review %s"):format(id, found.state) }
   for _, item in ipairs(run.validation) do
-    lines[#lines + 1] = ("%s %s: %s"):format(item.status, item.kind, core.text.printable(item.command, 200))
+    lines[#lines + 1] = ("%s %s: %s"):format(item.status, item.kind,
+      core.text.printable(item.command, 200))
   end
-  for _, path in ipairs(run.files_changed) do lines[#lines + 1] = "changed " .. core.text.printable(path, 400) end
+  for _, path in ipairs(run.files_changed) do
+    lines[#lines + 1] = "changed " .. core.text.printable(path, 400)
+  end
   if type(found.sha256) == "string" then lines[#lines + 1] = "hash: " .. found.sha256 end
   if patch then lines[#lines + 1] = "\n" .. core.text.cut(patch, patch_cap) end
   if is_long then lines[#lines + 1] = "all of it: " .. file end
   local next_step = found.state == "pending"
-    and ("a person decides; ask the user to run in %s: moonlet review show %s"):format(call.home.top, id) or nil
+    and ("a person decides; ask the user to run in %s: moonlet review show %s"):format(
+      call.home.top, id) or nil
   if next_step then lines[#lines + 1] = "next: " .. next_step end
-  return answers.result(table.concat(lines, "\n"), { run = id, state = found.state, sha256 = found.sha256,
-    validation = run.validation, files_changed = run.files_changed, patch_file = patch and file or nil,
-    patch = patch and core.text.cut(patch, patch_cap) or nil, next = next_step })
+  return answers.result(table.concat(lines, "\n"),
+    { run = id, state = found.state, sha256 = found.sha256, validation = run.validation,
+      files_changed = run.files_changed,
+    patch_file = patch and file or nil, patch = patch and core.text.cut(patch, patch_cap) or nil,
+    next = next_step })
 end
 
 local text = { type = "string", minLength = 1, maxLength = 20000 }
@@ -93,17 +108,22 @@ end
 M.tools = {
   { name = "task_create", title = "Make a task packet", run = task_create, required = { "title" },
     description = "Makes a packet of work as a draft, for task_start or for the user.",
-    properties = { title = about(text, "what it is, in one line"), summary = about(text, "what is to be done"),
-      goal = about(text, "what a good result is"), preset = about(text, "the preset that runs it (default task)"),
+    properties = { title = about(text, "what it is, in one line"),
+      summary = about(text, "what is to be done"), goal = about(text, "what a good result is"),
+      preset = about(text, "the preset that runs it (default task)"),
       inputs = about(texts, "what the agent is given: file:, glob:, diff:"),
       depends_on = about(texts, "packets that must be done before: T-001"),
-      checks = about(texts, "KIND:COMMAND of a program that the config names, as in test:npm test") } },
+      checks = about(texts,
+        "KIND:COMMAND of a program that the config names, as in test:npm test") } },
   { name = "task_start", title = "Start a task packet", run = task_start, required = { "task" },
-    description = "Runs a packet, where the config allows its preset. What it changes waits for a person's review.",
+    description = "Runs a packet, where the config allows its preset. What it changes waits for "
+      .. "a person's review.",
     properties = { task = { type = "string", description = "T-001" },
-      wait_s = { type = "integer", minimum = 0, maximum = 50, description = "seconds to wait for its end" } } },
+      wait_s = { type = "integer", minimum = 0, maximum = 50,
+        description = "seconds to wait for its end" } } },
   { name = "review", title = "Look at a review", run = review, reads = true,
-    description = "Changes, checks and hash of a run that waits for a review; without a run the list. Merges nothing.",
+    description = "Changes, checks and hash of a run that waits for a review; without a run the "
+      .. "list. Merges nothing.",
     properties = { run = { type = "string", description = "the run: R-007" } } },
 }
 

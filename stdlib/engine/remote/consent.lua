@@ -41,7 +41,9 @@ end
 local function wait_for_answer(consent)
   core.task.stop_clock()
   local ok, err = pcall(function()
-    while consent.state == "gathering" or consent.state == "asking" do core.task.watch_sleep(pause_ms) end
+    while consent.state == "gathering" or consent.state == "asking" do
+      core.task.watch_sleep(pause_ms)
+    end
   end)
   core.task.start_clock()
   if not ok then error(err, 0) end

@@ -17,7 +17,8 @@ local function program()
   local path = (core.system.real_path(moonlet) or moonlet):match "^(.*)/[^/]+$" .. "/moonlet-keeper"
   local text = files.read_path(path, program_cap)
   if not text then
-    error({ kind = "failed", message = ("there is no %s, which steps on other machines need"):format(path),
+    error({ kind = "failed",
+      message = ("there is no %s, which steps on other machines need"):format(path),
       hint = "build the target moonlet-keeper (Linux, with MOONLET_STATIC)" }, 0)
   end
   own = { text = text, hash = core.text.sha256(text):sub(1, 16) }
@@ -52,7 +53,8 @@ end
 function M.place_words(machine, tests)
   local write = ' && head -c %d /dev/zero >"$2"; code=$?; rm -f "$2"; exit $code'
   local test = tests and write:format(#program().text) or ""
-  return { "sh", "-c", 'exec 2>&1; echo "moonlet $(uname -sm)" && umask 077 && mkdir -p "$1/bin"' .. test, "sh",
+  return { "sh", "-c",
+    'exec 2>&1; echo "moonlet $(uname -sm)" && umask 077 && mkdir -p "$1/bin"' .. test, "sh",
     machine.dir, machine.dir .. "/bin/test." .. core.clock.random_hex(4) }
 end
 
@@ -65,15 +67,19 @@ function M.refusal(machine, code, out)
   local wanted = (here and here.out or ""):match "^%S+ %S+"
   if there and noise ~= "" then
     return { kind = "failed", final = true,
-      message = ("%s: its shell prints on standard output: %s"):format(machine.on, links.printed(noise, 60)),
+      message = ("%s: its shell prints on standard output: %s"):format(machine.on,
+        links.printed(noise, 60)),
       hint = "its .bashrc must print nothing by itself for a command" }
   end
   if there and there ~= wanted then
-    return { kind = "denied", final = true, message = ("%s is %s, and this moonlet brings a keeper for %s"):format(
-      machine.on, core.text.printable(there, 60), tostring(wanted)), hint = "name a machine of the same architecture" }
+    return { kind = "denied", final = true,
+      message = ("%s is %s, and this moonlet brings a keeper for %s"):format(
+      machine.on, core.text.printable(there, 60), tostring(wanted)),
+      hint = "name a machine of the same architecture" }
   end
   if there and code == 0 then return nil end
-  return { kind = "failed", final = true, message = ("%s: the keeper cannot be copied to %s: %s"):format(machine.on,
+  return { kind = "failed", final = true,
+    message = ("%s: the keeper cannot be copied to %s: %s"):format(machine.on,
     machine.dir, links.printed(rest or out, 300)),
     hint = "check dir of this machine in the config, and its free space" }
 end
@@ -90,7 +96,8 @@ local function install(keeper)
     if [ -d "$2" ]; then fail "$1" "$2 is a folder"; fi
     cat >"$1" || fail "$1" "there may be no space left"
     [ "$(wc -c <"$1")" -eq "$3" ] || fail "$1" "the copy is incomplete; its .bashrc must not read standard input"
-    chmod 700 "$1" && mv "$1" "$2"]], "sh", draft, keeper.path, tostring(#program().text) }, program().text)
+    chmod 700 "$1" && mv "$1" "$2"]],
+    "sh", draft, keeper.path, tostring(#program().text) }, program().text)
   if exit.code ~= 0 then error(M.refusal(keeper, exit.code, exit.stderr), 0) end
 end
 
@@ -117,7 +124,9 @@ end
 ---@return string
 function FarKeeper:call(command, request)
   local text = core.json.encode(request)
-  local function run() return pcall(self.link.exec, self.link, { self.path, command, self.dir }, text) end
+  local function run()
+    return pcall(self.link.exec, self.link, { self.path, command, self.dir }, text)
+  end
   local ok, exit = run()
   if type(exit) == "table" and needs_copy(self, ok, exit) then
     install(self)
@@ -132,7 +141,8 @@ function FarKeeper:call(command, request)
   end
   if not ok then error(exit, 0) end
   if exit.code == 0 then return exit.stdout end
-  error({ kind = "failed", final = is_absent, message = ("%s: the keeper there failed (%d): %s"):format(self.on,
+  error({ kind = "failed", final = is_absent,
+    message = ("%s: the keeper there failed (%d): %s"):format(self.on,
     exit.code, links.printed(exit.stderr, 400)) }, 0)
 end
 
@@ -158,7 +168,9 @@ function FarKeeper:lines(command, request)
 end
 
 --- Accepts only sizes up to 1 TiB, because sums of larger sizes could overflow.
-local function is_count(value) return math.type(value) == "integer" and value >= 0 and value <= 1 << 40 end
+local function is_count(value)
+  return math.type(value) == "integer" and value >= 0 and value <= 1 << 40
+end
 
 --- Polls attempts. Calls fn(nonce, report, stdout, stderr) for each attempt in the answer.
 function FarKeeper:look(request, fn)
@@ -166,7 +178,8 @@ function FarKeeper:look(request, fn)
   while at <= #text do
     local stop = text:find("\n", at, true)
     local report = decoded(self.on, text:sub(at, (stop or #text + 1) - 1))
-    if not stop or type(report.nonce) ~= "string" or not is_count(report.out) or not is_count(report.err)
+    if not stop or type(report.nonce) ~= "string" or not is_count(report.out)
+        or not is_count(report.err)
       or stop + report.out + report.err > #text then
       error({ kind = "unreachable", message = ("%s: its answer is cut off"):format(self.on) }, 0)
     end

@@ -28,8 +28,9 @@ end
 
 local function options_of(socket, master)
   local words = { "ssh", "-T", "-S", socket, "-o", "ControlMaster=" .. (master and "yes" or "no"),
-    "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
-    "-o", "ForwardAgent=no", "-o", "ForwardX11=no", "-o", "PermitLocalCommand=no" }
+    "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o",
+    "ServerAliveCountMax=3", "-o", "ForwardAgent=no", "-o", "ForwardX11=no", "-o",
+    "PermitLocalCommand=no" }
   return words
 end
 
@@ -51,11 +52,14 @@ local function unreachable(machine, text)
   local changed = text:find("HOST IDENTIFICATION HAS CHANGED", 1, true)
     or text:find("Host key verification failed", 1, true)
   local locked = text:find("Permission denied", 1, true)
-  return { kind = "unreachable", message = ("%s cannot be reached: %s"):format(machine.on, why ~= "" and why
+  return { kind = "unreachable", message = ("%s cannot be reached: %s"):format(machine.on,
+    why ~= "" and why
     or "ssh ended without a message"), final = (changed or locked) and true or nil,
     is_silent = why == "" or nil,
-    hint = changed and ("check the machine's key; when it is right: ssh-keygen -R %s, then connect once by hand")
-      :format(machine.host) or locked and "add a key that needs no password: ssh-copy-id; moonlet types no password"
+    hint = changed and (
+      "check the machine's key; when it is right: ssh-keygen -R %s, then connect once by hand")
+      :format(machine.host) or locked
+        and "add a key that needs no password: ssh-copy-id; moonlet types no password"
       or ("try: ssh %s"):format(machine.host) }
 end
 
@@ -75,7 +79,8 @@ function M.query_words(machine, argv)
   local base, name = temporary_dir.path(), "moonlet-" .. core.clock.random_hex(8)
   local words, parts = options_of("none", false), {}
   for i, word in ipairs(argv) do parts[i] = M.quote(word) end
-  for _, word in ipairs { "-n", "-E", base .. "/" .. name, "--", machine.host, "exec " .. table.concat(parts, " ") } do
+  for _, word in ipairs { "-n", "-E", base .. "/" .. name, "--", machine.host,
+      "exec " .. table.concat(parts, " ") } do
     words[#words + 1] = word
   end
   return words, function()
@@ -93,9 +98,12 @@ local function folder_of(link)
   local base = temporary_dir.path()
   if #base + #name > socket_limit then base = "/tmp" end
   core.run.make_dirs(("runs/%s/temporary"):format(run.id), true)
-  run.write_artifact(("runs/%s/temporary/%s"):format(run.id, name), base .. "/" .. name .. "\n", true)
+  run.write_artifact(("runs/%s/temporary/%s"):format(run.id, name),
+    base .. "/" .. name .. "\n", true)
   local made, err = core.file.make_new(base .. "/" .. name)
-  if not made then error(err or { kind = "failed", message = "cannot make " .. base .. "/" .. name }, 0) end
+  if not made then
+    error(err or { kind = "failed", message = "cannot make " .. base .. "/" .. name }, 0)
+  end
   link.folder = base .. "/" .. name
   return link.folder
 end
@@ -116,11 +124,13 @@ local function connect(link)
   local words = options_of(folder .. "/s", true)
   -- Run `true` on the machine instead of using -N, so that ssh exits even if it cannot become the
   -- master connection.
-  for _, word in ipairs { "-n", "-o", "ControlPersist=" .. persist_s, "-E", folder .. "/log", "--", machine.host,
+  for _, word in ipairs { "-n", "-o", "ControlPersist=" .. persist_s, "-E", folder .. "/log", "--",
+      machine.host,
     "true" } do
     words[#words + 1] = word
   end
-  local ok, answer, err = pcall(core.process.query, { argv = words, env = environment.list(), cap = 1 << 16 })
+  local ok, answer, err = pcall(core.process.query,
+    { argv = words, env = environment.list(), cap = 1 << 16 })
   link.connecting = false
   if not ok then error(answer, 0) end
   if not answer or answer.code ~= 0 then
@@ -140,8 +150,8 @@ end
 local function disconnect(link, generation)
   local root = link.generation == generation and core.file.root(link.folder)
   if not root or not core.file.stat(root, "s") then return end
-  core.process.query { argv = { "ssh", "-S", link.folder .. "/s", "-O", "exit", "--", link.machine.host },
-    env = environment.list(), cap = 4096 }
+  core.process.query { argv = { "ssh", "-S", link.folder .. "/s", "-O", "exit", "--",
+    link.machine.host }, env = environment.list(), cap = 4096 }
   core.file.remove(root, "s")
 end
 
@@ -154,8 +164,9 @@ local function exec_over_ssh(link, argv, stdin, options)
   words[#words + 1] = "--"
   words[#words + 1] = link.machine.host
   words[#words + 1] = "exec " .. table.concat(parts, " ")
-  local exit = core.process.run { step = "remote/" .. link.machine.name, argv = words, env = environment.list(),
-    stdin = stdin, stdin_file = options.stdin_file, stdout_file = options.stdout_file, cap = options.cap or answer_cap,
+  local exit = core.process.run { step = "remote/" .. link.machine.name, argv = words,
+    env = environment.list(), stdin = stdin, stdin_file = options.stdin_file,
+    stdout_file = options.stdout_file, cap = options.cap or answer_cap,
     wall_ms = options.wall_ms or call_ms }
   -- ssh itself ends with 255 if it fails. The programs that moonlet runs through ssh never use this
   -- code.
@@ -179,11 +190,13 @@ function Link:exec(argv, stdin, options)
   for i, word in ipairs(argv) do
     words[i] = word:sub(1, 2) == "~/" and (core.system.env "HOME" or "") .. word:sub(2) or word
   end
-  local exit = core.process.run { step = "remote/" .. self.machine.name, argv = words, env = environment.list(),
-    stdin = stdin, stdin_file = options.stdin_file, stdout_file = options.stdout_file, cap = options.cap or answer_cap,
+  local exit = core.process.run { step = "remote/" .. self.machine.name, argv = words,
+    env = environment.list(), stdin = stdin, stdin_file = options.stdin_file,
+    stdout_file = options.stdout_file, cap = options.cap or answer_cap,
     wall_ms = options.wall_ms or call_ms }
   if exit.why == "not_started" then
-    return { code = 127, stdout = "", stderr = exit.error and exit.error.message or "it cannot be started" }
+    return { code = 127, stdout = "",
+      stderr = exit.error and exit.error.message or "it cannot be started" }
   end
   if exit.why ~= "exited" then
     local why = exit.error and exit.error.message or exit.why

@@ -40,7 +40,8 @@ local function partition_of(on, entry, given)
   for _, name in ipairs(list) do
     if name == given then return given end
   end
-  refuse(on, ("the config allows no submission to the partition '%s'"):format(core.text.printable(given, 60)),
+  refuse(on, ("the config allows no submission to the partition '%s'"):format(
+    core.text.printable(given, 60)),
     #list > 0 and record.suggest(given, list) or "name it in machines.slurm.partitions")
 end
 
@@ -51,18 +52,21 @@ function M.of(config, on)
   if kind == "ssh" then
     local entry = entry_of(config, on, name)
     if not entry.ssh then refuse(on, "machines." .. name .. " has no ssh", "add ssh = \"HOST\"") end
-    return { on = on, kind = "ssh", name = name, host = entry.ssh, dir = entry.dir or "~/.moonlet-remote",
-      slots = entry.slots or default_slots, env = entry.env or {},
-      patience_ms = entry.patience and duration.ms(entry.patience, "patience") or default_patience_ms }
+    return { on = on, kind = "ssh", name = name, host = entry.ssh,
+      dir = entry.dir or "~/.moonlet-remote", slots = entry.slots or default_slots,
+      env = entry.env or {},
+      patience_ms = entry.patience and duration.ms(entry.patience, "patience")
+        or default_patience_ms }
   end
   if kind == "slurm" or on == "slurm" then
     local entry = entry_of(config, on, "slurm")
     local via = entry.via and M.of(config, entry.via)
-    return { on = on, kind = "slurm", name = "slurm", host = via and via.host, dir = entry.dir or "~/.moonlet-remote",
-      slots = entry.slots or math.maxinteger, env = entry.env or {}, account = entry.account,
-      asks = entry.submit == "ask" or nil,
+    return { on = on, kind = "slurm", name = "slurm", host = via and via.host,
+      dir = entry.dir or "~/.moonlet-remote", slots = entry.slots or math.maxinteger,
+      env = entry.env or {}, account = entry.account, asks = entry.submit == "ask" or nil,
       partition = partition_of(on, entry, name),
-      patience_ms = entry.patience and duration.ms(entry.patience, "patience") or default_patience_ms }
+      patience_ms = entry.patience and duration.ms(entry.patience, "patience")
+        or default_patience_ms }
   end
   refuse(on, "it names no machine", 'write "ssh:NAME" or "slurm[:PARTITION]"')
 end

@@ -59,9 +59,9 @@ Office.__index = Office
 ---@param transport moonlet.Transport
 function M.new(run, machine, transport)
   local link = links.new(run, machine)
-  return setmetatable({ run = run, machine = machine, link = link, keeper = far_keeper.new(link, machine),
-    transport = transport, queue = {}, items = {}, wait_ms = first_look_ms, next_try = 0, backoff = backoff_ms,
-    busy = {} }, Office)
+  return setmetatable({ run = run, machine = machine, link = link,
+    keeper = far_keeper.new(link, machine), transport = transport, queue = {}, items = {},
+    wait_ms = first_look_ms, next_try = 0, backoff = backoff_ms, busy = {} }, Office)
 end
 
 function Office:running()
@@ -77,7 +77,8 @@ local function gathers(office)
   local gather_ms = office.transport.gather_ms
   if not gather_ms then return false end
   local now = core.clock.monotonic()
-  return now - office.queued_at < gather_ms and now - office.gathering_since < office.transport.longest_gather_ms
+  return now - office.queued_at < gather_ms
+    and now - office.gathering_since < office.transport.longest_gather_ms
 end
 
 local function send(office)
@@ -101,16 +102,20 @@ local function send(office)
     if not item.sent then
       office.items[item.nonce] = nil
       table.insert(office.queue, 1, item)
-      error({ kind = "unreachable", message = ("%s did not answer for attempt %d"):format(office.machine.on, i) }, 0)
+      error({ kind = "unreachable",
+        message = ("%s did not answer for attempt %d"):format(office.machine.on, i) }, 0)
     end
-    office.run.emit("log", { step = item.key, on = office.machine.on, text = "sent to " .. office.machine.on })
+    office.run.emit("log", { step = item.key, on = office.machine.on,
+      text = "sent to " .. office.machine.on })
   end
   return true
 end
 
 local function take_logs(item, out, err)
   for stream, bytes in ipairs { out, err } do
-    if #bytes > 0 and item.seen[stream] + #bytes <= kept_cap then table.insert(item.parts[stream], bytes) end
+    if #bytes > 0 and item.seen[stream] + #bytes <= kept_cap then
+      table.insert(item.parts[stream], bytes)
+    end
     item.seen[stream] = item.seen[stream] + #bytes
   end
   if item.on_news and (#out > 0 or #err > 0) then item.on_news(item, out, err) end
@@ -166,8 +171,8 @@ local function look(office)
   end
   if not attempts[1] then return false end
   local had_news = false
-  office.keeper:look({ attempts = attempts, wait_ms = office.wait_ms, elsewhere = office.transport.elsewhere },
-    function(nonce, report, out, err)
+  office.keeper:look({ attempts = attempts, wait_ms = office.wait_ms,
+    elsewhere = office.transport.elsewhere }, function(nonce, report, out, err)
       local item = by_nonce[nonce]
       if not item then return end
       unreported[nonce] = nil
@@ -184,12 +189,15 @@ local function look(office)
   return true
 end
 
-local function recover(office) office.trouble, office.trouble_since, office.backoff = nil, nil, backoff_ms end
+local function recover(office)
+  office.trouble, office.trouble_since, office.backoff = nil, nil, backoff_ms
+end
 
 local function trouble(office, err)
   local now = core.clock.monotonic()
   office.trouble, office.trouble_since = err, office.trouble_since or now
-  office.next_try, office.backoff = now + office.backoff, math.min(longest_backoff_ms, office.backoff * 2)
+  office.next_try, office.backoff = now + office.backoff,
+    math.min(longest_backoff_ms, office.backoff * 2)
 end
 
 --- Runs `fn`, which does one part of the work, unless another task is doing that part.
@@ -206,7 +214,9 @@ local function work(office, part, fn)
     return true
   end
   local kind = type(err) == "table" and rawget(err, "kind")
-  if core.task.pending_error() ~= nil or kind ~= "unreachable" and kind ~= "failed" then error(err, 0) end
+  if core.task.pending_error() ~= nil or kind ~= "unreachable" and kind ~= "failed" then
+    error(err, 0)
+  end
   trouble(office, err)
   return false
 end
@@ -228,7 +238,8 @@ function Office:insist(fn, give_up)
         recover(self)
         return result
       end
-      if core.task.pending_error() ~= nil or type(result) ~= "table" or rawget(result, "kind") ~= "unreachable" then
+      if core.task.pending_error() ~= nil or type(result) ~= "table"
+          or rawget(result, "kind") ~= "unreachable" then
         error(result, 0)
       end
       trouble(self, result)
@@ -287,8 +298,8 @@ end
 function Office:survey(nonces)
   local attempts, found = core.json.array {}, {}
   for i, nonce in ipairs(nonces) do attempts[i] = { nonce = nonce, out = 0, err = 0 } end
-  self.keeper:look({ attempts = attempts, wait_ms = 0, fence = true, elsewhere = self.transport.elsewhere },
-    function(nonce, report, out, err)
+  self.keeper:look({ attempts = attempts, wait_ms = 0, fence = true,
+    elsewhere = self.transport.elsewhere }, function(nonce, report, out, err)
       report.logs = { out, err }
       found[nonce] = report
     end)
@@ -318,8 +329,10 @@ function Office:remove(nonces)
         running[#running + 1] = line.nonce
       elseif line.state ~= "removed" then
         is_all = false
-        self.run.emit("warning", { text = ("%s: the attempt %s was not removed there: %s"):format(self.machine.on,
-          core.text.printable(tostring(line.nonce), 70), core.text.printable(tostring(line.state), 40)) })
+        self.run.emit("warning",
+          { text = ("%s: the attempt %s was not removed there: %s"):format(self.machine.on,
+          core.text.printable(tostring(line.nonce), 70),
+          core.text.printable(tostring(line.state), 40)) })
       end
     end
     nonces = running

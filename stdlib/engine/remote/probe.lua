@@ -7,15 +7,19 @@ local M = {}
 
 --- Reports whether the machine's answer to `probe` has all required fields.
 local function is_answer(value)
-  return type(value) == "table" and type(value.version) == "string" and type(value.machine) == "string"
-    and type(value.system) == "string" and type(value.arch) == "string" and math.type(value.processors) == "integer"
-    and type(value.root) == "string" and type(value.programs) == "table" and type(value.attempts) == "table"
+  return type(value) == "table" and type(value.version) == "string"
+    and type(value.machine) == "string"
+    and type(value.system) == "string" and type(value.arch) == "string"
+      and math.type(value.processors) == "integer"
+    and type(value.root) == "string" and type(value.programs) == "table"
+      and type(value.attempts) == "table"
     and (value.free_bytes == nil or math.type(value.free_bytes) == "integer")
 end
 
 local function query(machine, argv)
   local words, log = links.query_words(machine, argv)
-  local answer, err = core.process.query { argv = words, env = plain_environment.list(), cap = 8 << 20 }
+  local answer, err = core.process.query { argv = words, env = plain_environment.list(),
+    cap = 8 << 20 }
   return answer, err, log()
 end
 
@@ -29,7 +33,8 @@ end
 
 --- Returns the reason why Slurm would refuse every job, or nil if it would not.
 local function slurm_error(machine)
-  local argv = { "sh", "-c", 'exec 2>&1; sinfo -h -o %P ${1:+-p "$1"}', "sh", machine.partition or "" }
+  local argv = { "sh", "-c", 'exec 2>&1; sinfo -h -o %P ${1:+-p "$1"}', "sh",
+    machine.partition or "" }
   local answer, err, log = query(machine, argv)
   if not answer then return err end
   if machine.host and answer.code == 255 then return links.unreachable(machine, log) end
@@ -49,7 +54,8 @@ function M.of(machine)
   if refusal then return nil, refusal end
   local answer, err, log = query(machine, { far_keeper.path(machine), "probe", machine.dir })
   if not answer and machine.host then return nil, err end
-  if not answer or answer.out == "" and not log:find "%S" or answer.code == 126 or answer.code == 127 then
+  if not answer or answer.out == "" and not log:find "%S" or answer.code == 126
+      or answer.code == 127 then
     refusal = place_error(machine)
     return not refusal and {} or nil, refusal
   end

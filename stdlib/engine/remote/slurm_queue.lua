@@ -14,12 +14,13 @@ local lookup_pause_ms = 2000
 local margin_minutes = 2 -- Slurm's limit is this much longer than the keeper's own limit
 local default_array_size = 1001
 --- Lists the states of Slurm jobs that run or may start later.
-local open_states = { PENDING = true, RUNNING = true, COMPLETING = true, CONFIGURING = true, SUSPENDED = true,
-  STOPPED = true, SIGNALING = true, STAGE_OUT = true, RESIZING = true, REQUEUED = true, REQUEUE_HOLD = true,
-  SPECIAL_EXIT = true }
-local words = { NODE_FAIL = "its node failed", BOOT_FAIL = "its node failed", PREEMPTED = "it was preempted",
-  OUT_OF_MEMORY = "it ran out of memory", TIMEOUT = "Slurm ended it at a time limit",
-  DEADLINE = "Slurm ended it at a deadline", CANCELLED = "its job was cancelled" }
+local open_states = { PENDING = true, RUNNING = true, COMPLETING = true, CONFIGURING = true,
+  SUSPENDED = true, STOPPED = true, SIGNALING = true, STAGE_OUT = true, RESIZING = true,
+  REQUEUED = true, REQUEUE_HOLD = true, SPECIAL_EXIT = true }
+local words = { NODE_FAIL = "its node failed", BOOT_FAIL = "its node failed",
+  PREEMPTED = "it was preempted", OUT_OF_MEMORY = "it ran out of memory",
+  TIMEOUT = "Slurm ended it at a time limit", DEADLINE = "Slurm ended it at a deadline",
+  CANCELLED = "its job was cancelled" }
 
 local function name_of(map) return "moonlet-" .. map end
 
@@ -27,7 +28,8 @@ local function name_of(map) return "moonlet-" .. map end
 local function array_size(office)
   if office.array_size then return office.array_size end
   local exit = office.link:exec { "scontrol", "show", "config" }
-  local most = exit.code == 0 and math.tointeger(tonumber(exit.stdout:match "MaxArraySize%s*=%s*(%d+)"))
+  local most = exit.code == 0
+    and math.tointeger(tonumber(exit.stdout:match "MaxArraySize%s*=%s*(%d+)"))
   office.array_size = most and math.max(1, most - 1) or default_array_size - 1
   return office.array_size
 end
@@ -57,7 +59,8 @@ local function was_accepted(office, map)
   for try = 1, 2 do
     local found = jobs(office, name_of(map))
     if not found then
-      error({ kind = "unreachable", message = ("%s: squeue does not answer"):format(office.machine.on) }, 0)
+      error({ kind = "unreachable",
+        message = ("%s: squeue does not answer"):format(office.machine.on) }, 0)
     end
     if found[name_of(map)] then return true end
     if try == 1 then core.task.sleep(lookup_pause_ms) end
@@ -76,8 +79,8 @@ end
 ---@param prepared {map: string, environment: string}  files on the machine
 local function command_of(office, prepared, items, map)
   local machine, keeper = office.machine, office.keeper
-  local argv = { "sbatch", "--parsable", "--no-requeue", "-J", name_of(map), "--comment=" .. map, "-o", "/dev/null",
-    "-e", "/dev/null", "-D", "/", "--export-file=" .. prepared.environment }
+  local argv = { "sbatch", "--parsable", "--no-requeue", "-J", name_of(map), "--comment=" .. map,
+    "-o", "/dev/null", "-e", "/dev/null", "-D", "/", "--export-file=" .. prepared.environment }
   local function add(...) table.move({ ... }, 1, select("#", ...), #argv + 1, argv) end
   local minutes = minutes_of(items)
   if minutes then add("-t", tostring(minutes)) end
@@ -93,9 +96,10 @@ end
 local function is_final(exit)
   if exit.code == 127 then return true end
   local text = exit.stderr:lower()
-  for _, part in ipairs { "invalid partition", "invalid account", "invalid qos", "time limit is invalid",
-    "configuration is not available", "not permitted to use", "access/permission denied", "configuration source",
-    "unrecognized option" } do
+  for _, part in ipairs { "invalid partition", "invalid account", "invalid qos",
+      "time limit is invalid",
+    "configuration is not available", "not permitted to use", "access/permission denied",
+    "configuration source", "unrecognized option" } do
     if text:find(part, 1, true) then return true end
   end
   return false
@@ -134,7 +138,9 @@ local function submit_array(office, items)
     end
     return
   end
-  if exit.code == 0 and exit.stdout:find "^%d+" or was_accepted(office, map) then return mark_sent(items) end
+  if exit.code == 0 and exit.stdout:find "^%d+" or was_accepted(office, map) then
+    return mark_sent(items)
+  end
   error(refusal(office, exit), 0)
 end
 
@@ -147,26 +153,32 @@ end
 
 --- Returns the state that Slurm's accounting reports for a job that squeue no longer lists, or nil.
 local function accounted(office, item)
-  local ok, exit = pcall(office.link.exec, office.link, { "sacct", "-n", "-X", "-P", "--name", name_of(item.map),
+  local ok, exit = pcall(office.link.exec, office.link,
+    { "sacct", "-n", "-X", "-P", "--name", name_of(item.map),
     "-o", "JobID,State" }, nil, { wall_ms = 20000 })
   if not ok or exit.code ~= 0 then return nil end
   for line in exit.stdout:gmatch "[^\n]+" do
     local id, state = line:match "^([%d_]+)|(%u[%u_]*)"
-    if state and (math.tointeger(tonumber(id:match "_(%d+)$" or "0")) == item.index) then return state end
+    if state and (math.tointeger(tonumber(id:match "_(%d+)$" or "0")) == item.index) then
+      return state
+    end
   end
 end
 
 local function lost(office, item, state)
   local exit = exits.gone(office.machine.on)
   if state == "TIMEOUT" then exit.why, exit.error = "wall", nil end
-  if exit.error and words[state] then exit.error.message = ("%s on %s"):format(words[state], office.machine.on) end
+  if exit.error and words[state] then
+    exit.error.message = ("%s on %s"):format(words[state], office.machine.on)
+  end
   item.exit = exit
 end
 
 --- Fences an attempt, so that no job can start it later. Returns true if no job has started it
 --- before.
 local function fence(office, nonce)
-  local line = office.keeper:lines("end", { nonces = core.json.array { nonce }, elsewhere = true })[1]
+  local line = office.keeper:lines("end",
+    { nonces = core.json.array { nonce }, elsewhere = true })[1]
   return line ~= nil and line.never == true
 end
 
@@ -181,7 +193,9 @@ function M.survey(office, found)
       known = known or jobs(office)
       if not known then return end
       local state = (known[name_of(map)] or {})[math.tointeger(tonumber(index))]
-      if not (state and open_states[state]) and fence(office, nonce) then found[nonce] = { state = "none" } end
+      if not (state and open_states[state]) and fence(office, nonce) then
+        found[nonce] = { state = "none" }
+      end
     end
   end
 end
@@ -192,7 +206,8 @@ end
 local function give_up(office, item, state)
   if fence(office, item.nonce) then
     item.exit = exits.gone(office.machine.on)
-    item.exit.why, item.exit.error.message = "not_started", ("its job is gone on %s, and it never started"):format(
+    item.exit.why, item.exit.error.message = "not_started",
+      ("its job is gone on %s, and it never started"):format(
       office.machine.on)
     item.exit.error.kind = "lost"
   else
@@ -221,7 +236,9 @@ function M.watch(office, by_nonce)
       item.missing_since = nil
     else
       item.missing_since = item.missing_since or now
-      if now - item.missing_since >= math.min(gone_ms, office.machine.patience_ms) then give_up(office, item, state) end
+      if now - item.missing_since >= math.min(gone_ms, office.machine.patience_ms) then
+        give_up(office, item, state)
+      end
     end
   end
 end
@@ -239,7 +256,9 @@ function M.cancel(office, items)
     for _ in pairs(found[name_of(map)] or {}) do tasks = tasks + 1 end
     -- Call scancel only if all jobs of the array are cancelled. In other arrays, a cancelled job
     -- ends at its start, because it finds its attempt claimed.
-    if tasks == count then office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" } end
+    if tasks == count then
+      office.link:exec { "scancel", "-Q", "--me", "-n", name_of(map), "-t", "PENDING" }
+    end
   end
 end
 

@@ -16,7 +16,9 @@ function M.submit(office, items)
     earlier[item] = office.keeper.sent[item.nonce] == "start"
   end
   local by_nonce = {}
-  for _, line in ipairs(office.keeper:lines("start", { attempts = attempts })) do by_nonce[line.nonce or ""] = line end
+  for _, line in ipairs(office.keeper:lines("start", { attempts = attempts })) do
+    by_nonce[line.nonce or ""] = line
+  end
   for _, item in ipairs(items) do
     local line = by_nonce[item.nonce]
     if line then item.sent = true end

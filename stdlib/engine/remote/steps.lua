@@ -55,7 +55,8 @@ end
 local function secrets_of(env)
   local secrets = {}
   for name, value in pairs(env) do
-    if #value >= 8 and name:upper():find "KEY" or name:upper():find "TOKEN" or name:upper():find "SECRET"
+    if #value >= 8 and name:upper():find "KEY" or name:upper():find "TOKEN"
+        or name:upper():find "SECRET"
       or name:upper():find "PASSWORD" then
       secrets[name] = value
     end
@@ -66,13 +67,15 @@ end
 --- Builds the description of a child process for the machine. Fields of `far` replace those of `child`.
 local function describe(machine, nonce, child, far)
   local env = environment_of(machine, child.env)
-  local spec = { nonce = nonce, step = child.step, argv = core.json.array { table.unpack(child.argv) }, env = env,
+  local spec = { nonce = nonce, step = child.step,
+    argv = core.json.array { table.unpack(child.argv) }, env = env,
     wall_ms = child.wall_ms, idle_ms = child.idle_ms, cap = child.cap, stderr_cap = child.cap,
     secrets = child.redact and secrets_of(env) or nil }
   if child.stdin then
     spec.files, spec.stdin_file = { stdin = child.stdin }, "stdin"
     if core.json.encode(child.stdin):find("\u{FFFD}", 1, true) then
-      error({ kind = "invalid", message = "the standard input of a step on another machine must be UTF-8",
+      error({ kind = "invalid",
+        message = "the standard input of a step on another machine must be UTF-8",
         hint = "let the program there read a file" }, 0)
     end
   end
@@ -88,7 +91,8 @@ end
 
 --- Returns true only if it is certain that the machine was never asked to start this attempt.
 local function is_unsent(office, item)
-  return item ~= nil and item.spec ~= nil and not item.submission and office.keeper.sent[item.nonce] ~= "start"
+  return item ~= nil and item.spec ~= nil and not item.submission
+    and office.keeper.sent[item.nonce] ~= "start"
 end
 
 --- Returns the function that handles a machine that is unreachable for too long. It parks the run, or
@@ -98,22 +102,26 @@ local function unreachable(run, on, key, ask, item)
   return function(err)
     if is_unsent(office_of(run, on), item) then
       if err.final or err.kind == "failed" then
-        error(infrastructure_error.mark { kind = "failed", message = err.message, hint = err.hint }, 0)
+        error(infrastructure_error.mark { kind = "failed", message = err.message, hint = err.hint },
+          0)
       end
-      local text = err.message:gsub(" cannot be reached: ", " cannot be reached, and nothing was sent to it: ", 1)
+      local text = err.message:gsub(" cannot be reached: ",
+        " cannot be reached, and nothing was sent to it: ", 1)
       ask(run, key, on, text, err.hint)
     end
-    local text = ("step %s runs on %s, and it is not known whether it still runs: %s"):format(key, on, err.message)
+    local text = ("step %s runs on %s, and it is not known whether it still runs: %s"):format(key,
+      on, err.message)
     ask(run, key, on, text, err.hint)
   end
 end
 
 --- Records how long the attempt waited in a scheduler's queue.
 local function started(run, office, item)
-  journal.remote_start(run, { type = "remote", key = item.key, id = item.id, nonce = item.nonce, on = office.machine.on,
-    at = core.clock.wall(), queue_ms = item.queue_ms })
+  journal.remote_start(run, { type = "remote", key = item.key, id = item.id, nonce = item.nonce,
+    on = office.machine.on, at = core.clock.wall(), queue_ms = item.queue_ms })
   run.emit("log", { step = item.key, on = office.machine.on, queue_ms = item.queue_ms,
-    text = ("runs on %s after %s in the queue"):format(office.machine.on, duration.text(item.queue_ms)) })
+    text = ("runs on %s after %s in the queue"):format(office.machine.on,
+      duration.text(item.queue_ms)) })
 end
 
 --- Waits until an attempt has ended, and returns its result. If this task is cancelled, ends the
@@ -123,14 +131,18 @@ local function follow(run, office, item, ask)
   item.on_start = function() started(run, office, item) end
   local report = not item.spec and (state_of(run).reports or {})[item.nonce]
   if report then office:take(item, report) end
-  local ok, result = pcall(office.wait, office, item, unreachable(run, office.machine.on, item.key, ask, item))
+  local ok, result = pcall(office.wait, office, item,
+    unreachable(run, office.machine.on, item.key, ask, item))
   if ok then return result end
   local kind = type(result) == "table" and rawget(result, "kind")
   if kind == "parked" or core.task.pending_error() == nil then error(result, 0) end
-  local ended, why = scope.shielded("the end of " .. item.key, function() office:cancel(item) end, cancel_ms)
+  local ended, why = scope.shielded("the end of " .. item.key, function()
+    office:cancel(item)
+  end, cancel_ms)
   item.over = ended and not item.exit
   if not ended then
-    run.emit("warning", { step = item.key, text = ("it may still run on %s: %s"):format(office.machine.on,
+    run.emit("warning",
+      { step = item.key, text = ("it may still run on %s: %s"):format(office.machine.on,
       tostring(type(why) == "table" and why.message or why)) })
   end
   error(result, 0)
@@ -152,8 +164,8 @@ end
 function M.run(run, on, child, options)
   local office = office_of(run, on)
   consent.ask(run, office.machine, options.submission)
-  local intent = { type = "remote", key = child.step, id = child.attempt, nonce = core.clock.random_hex(12), on = on,
-    at = core.clock.wall() }
+  local intent = { type = "remote", key = child.step, id = child.attempt,
+    nonce = core.clock.random_hex(12), on = on, at = core.clock.wall() }
   local far = options.far
   if type(far) == "function" then far = far(intent.nonce) end
   local spec = describe(office.machine, intent.nonce, child, far)
@@ -161,11 +173,13 @@ function M.run(run, on, child, options)
   state_of(run).own[intent.nonce] = true
   if options.before then
     office.keeper.sent[intent.nonce] = "files"
-    office:insist(function() options.before(office, intent.nonce) end, unreachable(run, on, child.step, options.ask,
+    office:insist(function()
+      options.before(office, intent.nonce)
+    end, unreachable(run, on, child.step, options.ask,
       { nonce = intent.nonce, spec = spec }))
   end
-  return follow(run, office, { nonce = intent.nonce, key = child.step, id = child.attempt, spec = spec,
-    seen = { 0, 0 }, parts = { {}, {} }, on_news = options.on_news }, options.ask)
+  return follow(run, office, { nonce = intent.nonce, key = child.step, id = child.attempt,
+    spec = spec, seen = { 0, 0 }, parts = { {}, {} }, on_news = options.on_news }, options.ask)
 end
 
 --- Sends each machine one query about the unfinished attempts that earlier hosts started there.
@@ -265,7 +279,8 @@ function M.end_left(run)
     if not ended then
       local text = ("%d of its attempts may still run on %s: %s"):format(#items, on,
         tostring(type(why) == "table" and why.message or why))
-      core.system.print(2, ("moonlet: %s\nmoonlet: moonlet doctor --on %s lists what is left there\n"):format(
+      core.system.print(2,
+        ("moonlet: %s\nmoonlet: moonlet doctor --on %s lists what is left there\n"):format(
         core.text.printable(text, 600), on))
     end
   end
@@ -284,7 +299,9 @@ end
 ---@param ask function  parks the run
 function M.insist(run, key, id, ask, fn)
   local office, nonce = M.place(run, key, id)
-  return office:insist(function() return fn(office, nonce) end, unreachable(run, office.machine.on, key, ask))
+  return office:insist(function()
+    return fn(office, nonce)
+  end, unreachable(run, office.machine.on, key, ask))
 end
 
 --- Returns the remote attempts that this host follows, by nonce, for the live view.
@@ -297,9 +314,12 @@ local empty = { lost = true, cancelled = true, not_started = true }
 --- A fetched result that is not in the journal yet is still needed, because a resume fetches it again.
 local function is_over(run, state, intent)
   local item = state.items[intent.nonce]
-  if run.journal.ends[intent.key] or item and (item.over or item.exit and empty[item.exit.why]) then return true end
+  if run.journal.ends[intent.key] or item and (item.over or item.exit and empty[item.exit.why]) then
+    return true
+  end
   local step = run.step_keys[intent.key]
-  return step ~= nil and (step.status == "ok" or step.status == "failed" and not infrastructure_error.is(step.error))
+  return step ~= nil and (step.status == "ok" or step.status == "failed"
+    and not infrastructure_error.is(step.error))
 end
 
 --- Lists, for each machine, the attempts whose files may be removed. `is_all` is false if the files
@@ -310,7 +330,11 @@ local function removable(run, state)
     if not intent.removed then
       local list = by_machine[intent.on] or { nonces = core.json.array {}, is_all = true }
       by_machine[intent.on] = list
-      if is_over(run, state, intent) then table.insert(list.nonces, intent.nonce) else list.is_all = false end
+      if is_over(run, state, intent) then
+        table.insert(list.nonces, intent.nonce)
+      else
+        list.is_all = false
+      end
     end
   end
   return by_machine
@@ -327,7 +351,8 @@ function M.close(run)
         if not list.nonces[1] then return end
         local office, sent = office_of(run, on), core.json.array {}
         for _, nonce in ipairs(list.nonces) do
-          local is_sent = office.link.is_reached and office.keeper.sent[nonce] or not state.own[nonce]
+          local is_sent = office.link.is_reached and office.keeper.sent[nonce]
+            or not state.own[nonce]
           if is_sent then sent[#sent + 1] = nonce end
         end
         local removed = not sent[1] or office:insist(function() return office:remove(sent) end,
@@ -335,7 +360,8 @@ function M.close(run)
         if removed and list.is_all then journal.cleared(run, on) end
       end)
       if not ok then
-        run.emit("warning", { text = ("%s keeps files of this run: %s; moonlet doctor --on %s lists them"):format(on,
+        run.emit("warning",
+          { text = ("%s keeps files of this run: %s; moonlet doctor --on %s lists them"):format(on,
           tostring(type(err) == "table" and err.message or err), on) })
       end
     end

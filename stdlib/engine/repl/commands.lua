@@ -26,7 +26,9 @@ local function steps_text(run, wanted)
     if not wanted or step.key == wanted or step.key:find("/" .. wanted, 1, true) then
       lines[#lines + 1] = ("  %-10s %-9s %s%s"):format(step.status, step.kind, step.key,
         step.cached and " (from the journal)" or "")
-      if step.status == "failed" and step.dir then lines[#lines + 1] = "             " .. run.absolute(step.dir) end
+      if step.status == "failed" and step.dir then
+        lines[#lines + 1] = "             " .. run.absolute(step.dir)
+      end
     end
   end
   return #lines > 0 and table.concat(lines, "\n") or "no step yet"
@@ -61,7 +63,9 @@ end
 local function running_text(session)
   local lines = {}
   for _, step in ipairs(session.run.steps) do
-    if step.status == "running" then lines[#lines + 1] = ("  %-9s %s"):format(step.kind, step.key) end
+    if step.status == "running" then
+      lines[#lines + 1] = ("  %-9s %s"):format(step.kind, step.key)
+    end
   end
   return #lines > 0 and table.concat(lines, "\n") or "nothing is running"
 end
@@ -102,7 +106,9 @@ M.all = {
   runs = function(session, _, say) say(session.runs_text()) end,
   doc = function(session, rest, say) say(session.doc_text(rest)) end,
   bg = function(session, rest, say)
-    if rest == "" then return say(":bg needs an expression, such as :bg ctx:agent { prompt = \"…\" }") end
+    if rest == "" then
+      return say(":bg needs an expression, such as :bg ctx:agent { prompt = \"…\" }")
+    end
     local number = 1
     while rawget(session.environment, "job" .. number) ~= nil do number = number + 1 end
     local name = input.without_local(rest):match("^%s*([%a_][%w_]*)%s*=[^=]")
@@ -112,7 +118,8 @@ M.all = {
   end,
   time = function(_, rest, say)
     if rest == "" then return say(":time needs an expression") end
-    return ("(function() local began = ctx:now() local value = %s print((\"%%d ms\"):format(ctx:now() - began)) "
+    return ("(function() local began = ctx:now() local value = %s print((\"%%d "
+      .. "ms\"):format(ctx:now() - began)) "
       .. "return value end)()"):format(rest)
   end,
   edit = function(session, _, say)
@@ -121,7 +128,11 @@ M.all = {
     return text
   end,
   reload = function(session, rest, say)
-    if session.forget_module(rest) then say(rest .. " is read again by the next require") else say("no such module") end
+    if session.forget_module(rest) then
+      say(rest .. " is read again by the next require")
+    else
+      say("no such module")
+    end
   end,
   save = function(session, rest, say) say(save.write(session, rest)) end,
 }
@@ -133,11 +144,16 @@ M.all = {
 function M.run(session, word, rest, say)
   local command = M.all[word:sub(2)]
   local function tell(text) say(session, text) end
-  if not command then return tell(("there is no command %s\n%s"):format(core.text.printable(word, 40), help_text)) end
+  if not command then
+    return tell(("there is no command %s\n%s"):format(core.text.printable(word, 40), help_text))
+  end
   local ok, line, leave = pcall(command, session, rest, tell)
   if not ok then
-    tell("error: " .. core.text.printable(type(line) == "table" and line.message or tostring(line), 2000))
-    if type(line) == "table" and line.hint then tell("  " .. core.text.printable(line.hint, 2000)) end
+    tell("error: " .. core.text.printable(type(line) == "table" and line.message
+      or tostring(line), 2000))
+    if type(line) == "table" and line.hint then
+      tell("  " .. core.text.printable(line.hint, 2000))
+    end
     return nil
   end
   return line, leave

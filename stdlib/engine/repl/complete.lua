@@ -12,8 +12,8 @@ local function matching(names, word)
   return found
 end
 
-local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local",
-  "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
+local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if",
+  "in", "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
 
 local function names_in(session, value, path, sign)
   local names, known = {}, session.known_names(path, sign)
@@ -52,7 +52,8 @@ local function in_text(session, before)
   local folder, start = word:match("^(.*/)([^/]*)$")
   folder, start = folder or "", start or word
   local names = {}
-  for _, entry in ipairs(core.file.list(session.run.home.root, folder == "" and "." or folder:sub(1, -2)) or {}) do
+  for _, entry in ipairs(core.file.list(session.run.home.root,
+      folder == "" and "." or folder:sub(1, -2)) or {}) do
     names[#names + 1] = entry.name .. (entry.type == "directory" and "/" or "")
   end
   local found = matching(names, start)
@@ -91,7 +92,9 @@ function M.words(session, before)
   local from, found = in_text(session, before)
   if from then return from, found end
   local path, sign, word = before:match("([%a_][%w_.]*)([.:])([%a_]?[%w_]*)$")
-  if path then return #before - #word, matching(names_in(session, value_at(session, path), path, sign), word) end
+  if path then
+    return #before - #word, matching(names_in(session, value_at(session, path), path, sign), word)
+  end
   word = before:match("([%a_][%w_]*)$") or ""
   local options = options_at(session, before)
   if options and before:match("[{,]%s*[%w_]*$") then

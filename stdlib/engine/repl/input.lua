@@ -69,7 +69,9 @@ end
 ---@return string? excerpt   faulty row with a mark below the fault
 function M.load(environment, text, name)
   if #text > longest then return nil, "a line has at most 64 KB", false end
-  local function as_value(part) return core.script.load_in(environment, "return " .. part, "@" .. name) end
+  local function as_value(part)
+    return core.script.load_in(environment, "return " .. part, "@" .. name)
+  end
   local function as_statements(part) return core.script.load_in(environment, part, "@" .. name) end
   local chunk, no_value = as_value(text)
   if chunk then return chunk end
@@ -80,7 +82,8 @@ function M.load(environment, text, name)
   if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
   -- The text parses neither as an expression nor as statements, so report the error that is further
   -- to the right.
-  local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
+  local in_value, in_statements = bad_byte(as_value, text, no_value),
+    bad_byte(as_statements, statements, message)
   local excerpt
   if in_value > in_statements + #text - #statements then
     message, excerpt = with_place(no_value, text, in_value)

@@ -13,7 +13,8 @@ local function with_names(text, count)
   return (text:gsub("(ctx:(%a+)%s*%(?%s*{)(%s*)([^}]*)", function(call, verb, space, rest)
     if not named_verbs[verb] or rest:find("%f[%w]name%s*=") then return nil end
     count[verb] = (count[verb] or 0) + 1
-    return ("%s name = \"%s-%d\",%s%s"):format(call, verb, count[verb], space == "" and " " or space, rest)
+    return ("%s name = \"%s-%d\",%s%s"):format(call, verb, count[verb],
+      space == "" and " " or space, rest)
   end))
 end
 
@@ -39,7 +40,9 @@ local function needs_text(session)
   local function add(field, kind, name_of)
     local names = {}
     for name in pairs(used[kind]) do names[name_of and name_of(name) or name] = true end
-    if next(names) then parts[#parts + 1] = ("%s = %s"):format(field, list_text(sorted_keys(names))) end
+    if next(names) then
+      parts[#parts + 1] = ("%s = %s"):format(field, list_text(sorted_keys(names)))
+    end
   end
   add("programs", "run", function(name) return name:match("[^/]+$") end)
   if next(used.agents) then parts[#parts + 1] = "agents = true" end
@@ -67,13 +70,17 @@ end
 local function statement_text(session, line, text)
   local value = text:match("^%s*return%f[^%w_]%s*(.*)$") or text
   if input.is_expression(session.environment, value) then
-    local is_call = (value:find("%)%s*$") or value:find("}%s*$")) and value:match("^[%a_][%w_.:]*[%s]*[%({]")
+    local is_call = (value:find("%)%s*$") or value:find("}%s*$"))
+      and value:match("^[%a_][%w_.:]*[%s]*[%({]")
     return is_call and value or nil
   end
   text = input.without_local(text)
-  if line.results.n == 0 and not input.ends_in_return(session.environment, text) then return text end
+  if line.results.n == 0 and not input.ends_in_return(session.environment, text) then
+    return text
+  end
   -- The line returns a value, and a `return` here would end the preset, so wrap it in a function.
-  return ("local function line_%d()\n  %s\nend\nline_%d()"):format(line.number, text:gsub("\n", "\n  "), line.number)
+  return ("local function line_%d()\n  %s\nend\nline_%d()"):format(line.number,
+    text:gsub("\n", "\n  "), line.number)
 end
 
 local function body_text(session)
@@ -95,7 +102,9 @@ local function body_text(session)
     else
       text = input.without_local(text)
       lines[#lines + 1] = text
-      if not input.ends_in_return(session.environment, text) then lines[#lines + 1] = result_text(session, names) end
+      if not input.ends_in_return(session.environment, text) then
+        lines[#lines + 1] = result_text(session, names)
+      end
     end
   end
   if #names > 0 then table.insert(lines, 1, "local " .. table.concat(names, ", ")) end
@@ -111,9 +120,10 @@ function M.write(session, words)
     record.refuse(":save needs a name of small letters, digits and -", ":save panel")
   end
   local body = body_text(session)
-  local text = ('local m = require "moonlet"\n\nreturn m.preset {\n  name = "%s",\n  summary = "Tried in %s.",\n%s\n'
-    .. "  run = function(ctx)\n    %s\n  end,\n}\n"):format(name, session.run.id, needs_text(session),
-    body:gsub("\n", "\n    "))
+  local text = ('local m = require "moonlet"\n\n'
+    .. 'return m.preset {\n  name = "%s",\n  summary = "Tried in %s.",\n%s\n'
+    .. "  run = function(ctx)\n    %s\n  end,\n}\n"):format(name, session.run.id,
+    needs_text(session), body:gsub("\n", "\n    "))
   local path = "presets/" .. name .. ".lua"
   local root = session.run.home.root
   if core.file.stat(root, path) and not force then

@@ -65,7 +65,8 @@ local function error_of(session, err)
   end
   for i = #session.run.steps, 1, -1 do
     local step = session.run.steps[i]
-    local is_it = step.status == "failed" and step.dir and step.error and step.error.message == told.message
+    local is_it = step.status == "failed" and step.dir and step.error
+      and step.error.message == told.message
     if is_it then return table.concat(lines, "\n") .. "\n  " .. session.run.absolute(step.dir) end
   end
   return table.concat(lines, "\n")
@@ -79,13 +80,16 @@ end
 
 local function present(session, line)
   if session.json then
-    core.system.print(1, core.json.encode_record { ok = line.ok, command = "repl", run = core.json.null,
-      result = line.ok and line.results.n > 0 and line.results[1] ~= nil and json_value(line.results[1])
+    core.system.print(1, core.json.encode_record { ok = line.ok, command = "repl",
+      run = core.json.null, result = line.ok and line.results.n > 0 and line.results[1] ~= nil
+        and json_value(line.results[1])
         or core.json.null,
       error = line.ok and core.json.null or manifest.error(line.results[1]) } .. "\n")
     return
   end
-  if not line.ok then return core.system.print(2, core.text.strip(error_of(session, line.results[1])) .. "\n") end
+  if not line.ok then
+    return core.system.print(2, core.text.strip(error_of(session, line.results[1])) .. "\n")
+  end
   for i = 1, line.results.n do
     if i > 1 or line.results[1] ~= nil then say(session, show.text(line.results[i])) end
   end
@@ -93,7 +97,9 @@ end
 
 --- Shows the running agents while a line runs, and hides them while a person answers.
 local function watch_line(session, on)
-  if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
+  if session.prompts and not session.json then
+    core.event.display(on and session.shown and "prompt" or "messages")
+  end
 end
 
 local function says_yes(answer) return answer ~= nil and answer:lower():find("^%s*y") ~= nil end
@@ -152,7 +158,8 @@ local function read_line(session, prompt, initial)
   local how, text, cursor = core.line.read(session.prompt, prompt, initial)
   while how == "complete" do
     local ok, from, words = pcall(complete.words, session, text:sub(1, cursor))
-    how, text, cursor = core.line.complete(session.prompt, ok and from or cursor, ok and words or {})
+    how, text, cursor = core.line.complete(session.prompt, ok and from or cursor,
+      ok and words or {})
   end
   if how == "line" then return text end
   session.interrupted = nil
@@ -191,7 +198,9 @@ end
 local function note_stopped(session, line, err)
   if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
   line.stopped = true
-  journal.fact(session.run, ("stopped %d"):format(line.number), sources, function() return err.message end)
+  journal.fact(session.run, ("stopped %d"):format(line.number), sources, function()
+    return err.message
+  end)
 end
 
 local function announce(session, line, ok, err)
@@ -267,14 +276,19 @@ local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end
   local stopped = run.journal.facts[("stopped %d"):format(number)]
-  if stopped then return journal.fact(run, ("stopped %d"):format(number), sources, function() return "stopped" end) end
+  if stopped then
+    return journal.fact(run, ("stopped %d"):format(number), sources, function()
+      return "stopped"
+    end)
+  end
   local key = ("again %d"):format(number)
   local ended = number == session.recorded and run.sealed and run.sealed.error
   local ended_prompt = type(ended) == "table" and ended.kind == "limit"
   if not ended_prompt and not run.journal.facts[key] then return nil end
   local again = journal.fact(run, key, sources, function()
     if not session.prompts then return false end
-    say(session, ("line %d ended the prompt: %s\n  %s"):format(number, core.text.printable(ended.message, 400),
+    say(session, ("line %d ended the prompt: %s\n  %s"):format(number,
+      core.text.printable(ended.message, 400),
       core.text.printable(session.lines[number].text, 200)))
     return says_yes(read_answer(session, "evaluate it again? [y/N] "))
   end)
@@ -283,7 +297,8 @@ end
 
 local function evaluate(session, text, replayed)
   local number = #session.lines + 1
-  local line = { number = number, text = text, job = text:match("^(job%d+) = ctx:spawn"), rights = {} }
+  local line = { number = number, text = text, job = text:match("^(job%d+) = ctx:spawn"),
+    rights = {} }
   grants.used[session.run.grants] = line.rights
   session.lines[number] = line
   forget_earlier(session.run)
@@ -302,7 +317,8 @@ local function evaluate(session, text, replayed)
     session.running = nil
   else
     line.ok, line.ended = false, true
-    line.results = table.pack { kind = "invalid", message = message, at = "line " .. number, excerpt = excerpt }
+    line.results = table.pack { kind = "invalid", message = message, at = "line " .. number,
+      excerpt = excerpt }
   end
   if not replayed and not skipped then present(session, line) end
   return line
@@ -355,7 +371,9 @@ end
 
 local function count_recorded(run)
   local count = 0
-  while run.journal and run.journal.facts[count == 0 and "line" or "line#" .. count + 1] do count = count + 1 end
+  while run.journal and run.journal.facts[count == 0 and "line" or "line#" .. count + 1] do
+    count = count + 1
+  end
   return count
 end
 
@@ -384,10 +402,11 @@ local function tell_replayed(session, recorded)
     end
   end
   local count = recorded - skipped
-  say(session, ("%s: %d %s evaluated again; recorded steps cost nothing"):format(session.run.id, count,
-    count == 1 and "line" or "lines"))
+  say(session, ("%s: %d %s evaluated again; recorded steps cost nothing"):format(session.run.id,
+    count, count == 1 and "line" or "lines"))
   if #failed > 0 then
-    say(session, "these lines had failed and were not evaluated again:\n" .. table.concat(failed, "\n"))
+    say(session, "these lines had failed and were not evaluated again:\n"
+      .. table.concat(failed, "\n"))
   end
 end
 
@@ -409,8 +428,8 @@ end
 function M.body(source)
   return function(ctx)
     local state = context.of(ctx)
-    local session = setmetatable({ run = state.run, root = ctx, ctx = ctx, state = state, lines = {}, background = 0,
-      json = source.json }, { __index = source.words })
+    local session = setmetatable({ run = state.run, root = ctx, ctx = ctx, state = state,
+      lines = {}, background = 0, json = source.json }, { __index = source.words })
     source.words.home = state.run.home
     state.run.prompt = state
     session.environment = environment_of(session, source)
@@ -424,7 +443,9 @@ function M.body(source)
       session.prompt, _, session.prompts = core.line.open(source.history or "")
     end)
     if not opened then
-      if not session.json then core.system.print(2, core.text.strip(error_of(session, why)) .. "\n") end
+      if not session.json then
+        core.system.print(2, core.text.strip(error_of(session, why)) .. "\n")
+      end
       error(why, 0)
     end
     if not session.prompt then
@@ -441,8 +462,10 @@ function M.body(source)
       end
     end)
     if session.prompts and recorded == 0 then
-      say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D quits."):format(core.system.version,
-        session.run.id, session.run.runner_name and "runner " .. session.run.runner_name or "no runner"))
+      say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D quits."):format(
+        core.system.version,
+        session.run.id, session.run.runner_name and "runner " .. session.run.runner_name
+          or "no runner"))
     end
     local last
     local ok, err = pcall(function()

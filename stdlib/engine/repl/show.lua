@@ -43,7 +43,8 @@ local function agent_line(value)
   local parts = { "-- an agent's answer", duration.text(ms) }
   if #attempts > 1 then parts[#parts + 1] = ("%d attempts"):format(#attempts) end
   local total, cost = usage.total_tokens, usage.cost_usd
-  parts[#parts + 1] = total and total ~= core.json.null and ("%s tokens"):format(total) or "tokens unknown"
+  parts[#parts + 1] = total and total ~= core.json.null and ("%s tokens"):format(total)
+    or "tokens unknown"
   if cost and cost ~= core.json.null then parts[#parts + 1] = ("$%s"):format(cost) end
   return table.concat(parts, ", ") .. "\n-- " .. dir
 end
@@ -62,11 +63,14 @@ local function shown(value, indent, depth, seen)
   seen[value] = true
   local inner = indent .. "  "
   local lines, count = {}, rawlen(value)
-  for i = 1, math.min(count, most_items) do lines[#lines + 1] = shown(value[i], inner, depth + 1, seen) end
+  for i = 1, math.min(count, most_items) do
+    lines[#lines + 1] = shown(value[i], inner, depth + 1, seen)
+  end
   if count > most_items then lines[#lines + 1] = ("… %d more"):format(count - most_items) end
   local keys = keys_of(value)
   for i = 1, math.min(#keys, most_items) do
-    lines[#lines + 1] = ("%s = %s"):format(key_text(keys[i]), shown(value[keys[i]], inner, depth + 1, seen))
+    lines[#lines + 1] = ("%s = %s"):format(key_text(keys[i]),
+      shown(value[keys[i]], inner, depth + 1, seen))
   end
   if #keys > most_items then lines[#lines + 1] = ("… %d more"):format(#keys - most_items) end
   seen[value] = nil
@@ -88,7 +92,8 @@ function M.text(value)
   if not note then return core.text.cut(shown(value, "", 1, {}), most_bytes) end
   -- Print only the data or text of an answer; the user can ask for its other fields.
   local data = rawget(value, "data")
-  return ("%s\n%s"):format(M.text(data ~= nil and data ~= core.json.null and data or rawget(value, "text")), note)
+  return ("%s\n%s"):format(M.text(data ~= nil and data ~= core.json.null and data
+    or rawget(value, "text")), note)
 end
 
 return M

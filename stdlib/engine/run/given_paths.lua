@@ -31,7 +31,9 @@ local function normal(path)
   return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
 end
 
-local function folder_of(home) return beneath(home, core.system.real_path(home.from) or home.from) or "" end
+local function folder_of(home)
+  return beneath(home, core.system.real_path(home.from) or home.from) or ""
+end
 
 --- Returns "." for the top of the work tree, and nil outside of it.
 local function from_top(home, text)
@@ -58,10 +60,12 @@ local function place(home, declared, text, option)
   local path = from_top(home, text)
   if declared.words and not (path and is_there(home, path)) or text == "" then return text end
   if not path then
-    refuse(option, ("%s lies outside of the repository"):format(shown(text)), "name a path inside " .. home.top)
+    refuse(option, ("%s lies outside of the repository"):format(shown(text)),
+      "name a path inside " .. home.top)
   end
   if declared.exists and not is_there(home, path) then
-    refuse(option, ("there is no %s"):format(shown(text)), "name a file or folder" .. from_here(home))
+    refuse(option, ("there is no %s"):format(shown(text)),
+      "name a file or folder" .. from_here(home))
   end
   return path
 end
@@ -106,7 +110,8 @@ local function is_target_path(home, path)
   local is_glob = glob.is_glob(path)
   if not home.git then return is_glob and next((M.matches(home, path))) ~= nil end
   local spec = (":(top,%s)%s"):format(is_glob and "glob" or "literal", path)
-  local code, listed = ask_git(home, { "ls-files", "--cached", "--others", "--exclude-standard", "--", spec })
+  local code, listed = ask_git(home, { "ls-files", "--cached", "--others", "--exclude-standard",
+    "--", spec })
   if code ~= 0 or listed ~= "" then return true end
   return not is_glob and ask_git(home, { "rev-parse", "--quiet", "--verify", "HEAD:" .. path }) ~= 1
 end
@@ -127,17 +132,24 @@ local function target(home, text, option)
   if whole_targets[text] or text == "HEAD" and not home.git then return text end
   local from, to = ends_of(text)
   local is_range = home.git and from and is_commit(home, from) and is_commit(home, to)
-  if is_range or home.git and not from and not text:find "^%.?%.?/" and is_commit(home, text) then return text end
+  if is_range or home.git and not from and not text:find "^%.?%.?/" and is_commit(home, text) then
+    return text
+  end
   local path = from_top(home, text)
   if path and is_target_path(home, path) then
     -- Mark a path with "./", because a commit could have the same name.
     return path == text:gsub("^%./", "") and text or "./" .. path
   end
-  if not path then refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways) end
+  if not path then
+    refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways)
+  end
   local missing = home.git and from and (is_commit(home, from) and to or from)
-  if text == "HEAD" or missing == "HEAD" then refuse(option, "the repository has no commit yet", ways) end
+  if text == "HEAD" or missing == "HEAD" then
+    refuse(option, "the repository has no commit yet", ways)
+  end
   if missing and core.file.stat(home.root, ".git/shallow") then
-    ways = "the history is cut short here: git fetch --unshallow, or fetch-depth: 0 in GitHub Actions"
+    ways = "the history is cut short here: git fetch --unshallow, or fetch-depth: 0 in GitHub "
+      .. "Actions"
   end
   refuse(option, missing and ("there is no commit %s"):format(shown(missing))
     or ("%s is neither a commit nor a file"):format(shown(text)), ways)
@@ -164,7 +176,8 @@ function M.check_defaults(home, args, given, values)
     local value = declared.exists and given[name] == nil and values[name] or {}
     for _, path in ipairs(type(value) == "table" and value or { value }) do
       if path ~= "" and not is_there(home, path) then
-        refuse(name:gsub("_", "-"), ("its default %s is not there"):format(shown(path)), "name a file or folder")
+        refuse(name:gsub("_", "-"), ("its default %s is not there"):format(shown(path)),
+          "name a file or folder")
       end
     end
   end
@@ -174,7 +187,9 @@ end
 function M.input(home, spec)
   if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"
-  if kind == "file" or kind == "glob" then return ("%s:%s"):format(kind, from_top(home, rest) or rest) end
+  if kind == "file" or kind == "glob" then
+    return ("%s:%s"):format(kind, from_top(home, rest) or rest)
+  end
   local path = kind ~= "cmd" and kind ~= "diff" and spec ~= "" and from_top(home, spec)
   if not path then return spec end
   local is_glob = path ~= spec and glob.is_glob(spec) and not spec:find "%s"

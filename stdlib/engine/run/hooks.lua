@@ -19,7 +19,11 @@ function M.fire(run, name)
       MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
   })
   local why
-  if ok then why = complaint(exit) else why = type(exit) == "table" and exit.message or tostring(exit) end
+  if ok then
+    why = complaint(exit)
+  else
+    why = type(exit) == "table" and exit.message or tostring(exit)
+  end
   if why then run.emit("warning", { text = hook_text.failed(name, argv, why) }) end
 end
 

@@ -11,12 +11,15 @@ local text_cap = 128 * 1024
 local match_limit = 500
 local stdin_cap, stdin_ms = 8 << 20, 600000
 
-local function refuse(spec, message, hint) record.refuse(("--input %s: %s"):format(spec, message), hint, spec) end
+local function refuse(spec, message, hint)
+  record.refuse(("--input %s: %s"):format(spec, message), hint, spec)
+end
 
 local function read_file(home, spec, path, strict)
   local info = core.file.stat(home.root, path)
   if info and info.type ~= "file" and info.type ~= "link" then
-    refuse(spec, ("%s is a %s, not a file"):format(path, info.type), "name a file, or a glob such as " .. path .. "/**")
+    refuse(spec, ("%s is a %s, not a file"):format(path, info.type),
+      "name a file, or a glob such as " .. path .. "/**")
   end
   -- load() follows a link inside the repository; stat() does not follow links.
   local input, why = core.file.load(home.root, path, text_cap)
@@ -24,7 +27,8 @@ local function read_file(home, spec, path, strict)
     refuse(spec, why, "name a text file of the repository, as it is spelled there")
   end
   if input.binary and strict then
-    refuse(spec, path .. " is binary; agents are given text", "convert it first, by cmd: for instance")
+    refuse(spec, path .. " is binary; agents are given text",
+      "convert it first, by cmd: for instance")
   end
   input.spec, input.kind, input.path = spec, "file", path
   return input
@@ -39,7 +43,8 @@ local function expand_glob(home, spec, pattern)
     refuse(spec, "the glob walks through too many files", "begin it with a folder")
   end
   if #found > match_limit then
-    refuse(spec, ("%d files match; at most %d are allowed"):format(#found, match_limit), "write a narrower glob")
+    refuse(spec, ("%d files match; at most %d are allowed"):format(#found, match_limit),
+      "write a narrower glob")
   end
   return found
 end
@@ -51,13 +56,15 @@ local function read_standard_input(spec)
     local text, why = core.terminal.read(stdin_cap, stdin_ms)
     if not text then
       refuse(spec, why == "limit" and ("standard input has more than %d MB"):format(stdin_cap >> 20)
-        or "standard input did not end within 10 minutes", "write it to a file, and give --input file:NAME")
+        or "standard input did not end within 10 minutes",
+        "write it to a file, and give --input file:NAME")
     end
     standard_input = text
   end
   local input = core.file.take(standard_input, text_cap)
   if input.binary or input.bytes == 0 then
-    refuse(spec, "standard input is " .. (input.binary and "binary; agents are given text" or "empty"),
+    refuse(spec, "standard input is " .. (input.binary and "binary; agents are given text"
+      or "empty"),
       "pipe a text into it: git diff | moonlet run … --input -")
   end
   input.spec, input.kind, input.path = spec, "stdin", "standard input"
@@ -108,7 +115,8 @@ function M.prepare(home, specs)
       local argv = command.split(rest)
       if kind == "diff" then
         for _, word in ipairs(argv) do
-          if word:sub(1, 1) == "-" and word ~= "--" and word ~= "--staged" and word ~= "--cached" then
+          if word:sub(1, 1) == "-" and word ~= "--" and word ~= "--staged"
+              and word ~= "--cached" then
             refuse(spec, ("diff: takes revisions and paths, not the option %s"):format(word))
           end
         end
@@ -136,10 +144,12 @@ function M.complete(run, inputs)
         cap = 8 << 20, wall_ms = 60000,
       }
       if exit.why ~= "exited" then
-        error(exit.error or { kind = "failed", message = ("--input %s %s"):format(input.spec, exit_text.of(exit)) }, 0)
+        error(exit.error or { kind = "failed",
+          message = ("--input %s %s"):format(input.spec, exit_text.of(exit)) }, 0)
       end
       if exit.code ~= 0 then
-        error({ kind = "failed", at = input.spec, message = ("--input %s ended with exit code %d: %s"):format(
+        error({ kind = "failed", at = input.spec,
+          message = ("--input %s ended with exit code %d: %s"):format(
           input.spec, exit.code, core.text.printable(exit.stderr, 300)) }, 0)
       end
       for key, value in pairs(core.file.take(exit.stdout, text_cap)) do input[key] = value end
@@ -164,7 +174,8 @@ end
 function M.without_secrets(inputs)
   local list, changed = {}, false
   for i, input in ipairs(inputs) do
-    local text = input.text and require("moonlet.facts").shown(input.text, input.kind == "file" and input.path or nil)
+    local text = input.text and require("moonlet.facts").shown(input.text,
+      input.kind == "file" and input.path or nil)
     list[i] = input
     if text ~= input.text then
       local copy = {}

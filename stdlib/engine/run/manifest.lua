@@ -39,7 +39,8 @@ function M.error(err)
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
     local of_data = message and message:find("(field 'data')", 1, true)
     err = traces.pass({ kind = "failed", message = message or tostring(err), at = at, hint = of_data
-      and "an answer has data only where its call has a schema; text is the raw answer" or nil }, err)
+      and "an answer has data only where its call has a schema; text is the raw answer" or nil },
+      err)
   end
   -- A script may raise any table, so drop fields that are not text.
   local function text(key, otherwise)
@@ -69,7 +70,9 @@ end
 
 local function step_records(run, with_model)
   local list, intents = {}, {}
-  for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do intents[intent.key] = intent end
+  for _, intent in ipairs(run.journal and run.journal.remote_list or {}) do
+    intents[intent.key] = intent
+  end
   for i, step in ipairs(run.steps) do
     local intent = intents[step.key] or {}
     list[i] = {
@@ -126,19 +129,21 @@ end
 ---@param review table?  field `review` of a run or of its record
 function M.review(review)
   if type(review) ~= "table" or review == null then review = { state = "none" } end
-  return { state = review.state, reviewed_by = or_null(review.reviewed_by), note = or_null(review.note) }
+  return { state = review.state, reviewed_by = or_null(review.reviewed_by),
+    note = or_null(review.note) }
 end
 
 function M.envelope(run)
   return {
     id = run.id, task_id = run.task_id, preset = run.preset_name, runner = or_null(run.runner_name),
     offline = run.offline or nil,
-    model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
-    exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
-    started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
-    dir = run.absolute(run.sidecar), parent_run_id = or_null(run.parent), replay_reason = or_null(run.options.reason),
-    replayed_as = core.json.array {},
-    steps = step_records(run),
+    model = M.model(run.model, run.runner_name, run.config and run.config.runners),
+    verdict = or_null(run.verdict), exit_code = run.verdict and M.exit_code(run.verdict,
+      run.error) or null,
+    started_at = run.started_at or core.clock.iso(run.started_wall),
+    duration_ms = or_null(run.duration_ms), dir = run.absolute(run.sidecar),
+    parent_run_id = or_null(run.parent), replay_reason = or_null(run.options.reason),
+    replayed_as = core.json.array {}, steps = step_records(run),
     usage = total_usage(run),
     validation = validation_records(run), review = M.review(run.review),
     files_changed = paths_of(run, "files_changed"), held_back = paths_of(run, "held_back"),
@@ -161,17 +166,17 @@ function M.text(run)
     path = or_null(run.source.path), top = run.top, linked = repository.is_linked(run.home) or nil,
     preset_sha256 = or_null(run.source.opened),
     args = run.args, runner = or_null(run.runner_spec), model = or_null(run.model),
-    options = run.options, runner_name = or_null(run.runner_name), route = or_null(run.routed.record),
-    budget = run.budget, limit = run.limit, grants = run.grants,
+    options = run.options, runner_name = or_null(run.runner_name),
+    route = or_null(run.routed.record), budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
     prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
     traceparent = run.traceparent,
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = or_null(run.parent),
-    packet = or_null(run.packet), review = or_null(run.review), reviewing = not run.verdict and run.reviewing or nil,
-    parked = core.json.array(run.parked), answers = core.json.array(run.answers),
-    degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
-    spent = run.own_budget and run.own_budget.spent or null,
+    packet = or_null(run.packet), review = or_null(run.review),
+    reviewing = not run.verdict and run.reviewing or nil, parked = core.json.array(run.parked),
+    answers = core.json.array(run.answers), degraded = core.json.array(run.degraded),
+    ended = run.verdict ~= nil, spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
     exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
@@ -182,7 +187,8 @@ function M.text(run)
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null,
     attempts = run.verdict and core.json.array(unreplayed_steps.attempts(run)) or null,
-    files = or_null(run.files), files_fold = run.files_fold, altered = run.altered, keeper_log = run.keeper_log,
+    files = or_null(run.files), files_fold = run.files_fold, altered = run.altered,
+    keeper_log = run.keeper_log,
   }
   rec.places = input_hash.places(rec, given)
   for _, name in ipairs(given) do

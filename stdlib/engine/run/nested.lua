@@ -25,7 +25,8 @@ local function declared_in(run, name)
   if not there then
     record.refuse(missing.message, near and ("did you mean '%s'?"):format(near) or missing.hint)
   end
-  error({ kind = "denied", at = core.text.place(), message = ("not declared: the preset '%s'"):format(shown),
+  error({ kind = "denied", at = core.text.place(),
+    message = ("not declared: the preset '%s'"):format(shown),
     hint = run.preset and ("declare it: needs = { presets = { \"%s\" } }"):format(shown)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
@@ -35,7 +36,8 @@ local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end
   if type(value) == "table" and value.message then
-    value.message = ("preset %s: %s"):format(preset.name, (value.message:gsub("^%-%-", "argument ")))
+    value.message = ("preset %s: %s"):format(preset.name,
+      (value.message:gsub("^%-%-", "argument ")))
   end
   error(value, 0)
 end
@@ -79,8 +81,8 @@ function M.of(run, name, given)
     input = { verb = "preset", preset = name, text = found.source.opened, args = args },
     part = function(key)
       local artifacts = run.step_directory(key)
-      return class.part(run, { source = found.source, preset = preset, grants = own, artifacts = artifacts,
-        prompt_tokens = prompt_tokens })
+      return class.part(run, { source = found.source, preset = preset, grants = own,
+        artifacts = artifacts, prompt_tokens = prompt_tokens })
     end,
     body = function(ctx)
       local without_agent = run.runner.none and preset.offline

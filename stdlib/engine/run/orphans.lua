@@ -15,7 +15,8 @@ local M = {}
 --- Warns on standard error, too, because a person who cancels a run sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
-  core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
+  core.system.print(2,
+    ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
 local function end_merged(run, key, last)
@@ -28,7 +29,8 @@ end
 
 local function find_left(run, key, last, state)
   local seen = baseline.kept(last.seen)
-  local found = state == "lost" and (not seen or seen.in_place) and workspace_lease.found(run, key, last)
+  local found = state == "lost" and (not seen or seen.in_place)
+    and workspace_lease.found(run, key, last)
   if found and #found.touched > 0 then return found.touched end
   local touched, changed = workspace_lease.left(run, seen, found or nil)
   return touched, changed
@@ -47,8 +49,8 @@ local function tell_left(run, key, last, state)
     or workspace_lease.ended_text(changed)
   tell(run, key, text)
   changed = changed and core.json.array(changed)
-  journal.attempt(run, key, { number = last.attempt, status = "failed", class = "cancelled", why = "cancelled",
-    error = text, outside = touched,
+  journal.attempt(run, key, { number = last.attempt, status = "failed", class = "cancelled",
+    why = "cancelled", error = text, outside = touched,
     changed = changed, taken_over = true })
   if run.step_keys[key] then run.step_keys[key].files_changed = changed end
 end
@@ -60,7 +62,8 @@ local function tell_cancelled(run)
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
-        tell(run, key, "its changes could not be inspected: " .. tostring(type(err) == "table" and err.message or err))
+        tell(run, key, "its changes could not be inspected: "
+          .. tostring(type(err) == "table" and err.message or err))
       end
     end
   end
@@ -86,19 +89,23 @@ local function settle(run, ok, err)
   local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
     local id, step = adoption.id(key, last.attempt), run.step_keys[key]
-    local state = not last.spent and (not step or infrastructure_error.is(step.error)) and adoption.state(key, id)
+    local state = not last.spent and (not step or infrastructure_error.is(step.error))
+      and adoption.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
-      run.emit("log", { step = key, text = "it still runs since an earlier host started it: waiting for it" })
+      run.emit("log",
+        { step = key, text = "it still runs since an earlier host started it: waiting for it" })
       adoption.take(key, id)
     elseif ok and state == "running" then
       adoption.stop(key, id)
     end
-    if ok and not cut_off and state and state ~= "none" and not unreplayed_steps.is_told(run, key) then
-      local text = ("the script does not contain this step any more: its attempt %d is given up"):format(last.attempt)
+    if ok and not cut_off and state and state ~= "none"
+        and not unreplayed_steps.is_told(run, key) then
+      local text = ("the script does not contain this step any more: its attempt %d is "
+        .. "given up"):format(last.attempt)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
-      journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,
-        changed = changed and core.json.array(changed) or nil })
+      journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned",
+        error = text, changed = changed and core.json.array(changed) or nil })
       journal.spent(run, key)
     end
   end
@@ -127,7 +134,8 @@ function M.settle_cleanups(run, keys)
       local last = run.journal.begins[key]
       local id = not last.spent and adoption.id(key, last.attempt)
       if id and adoption.state(key, id) == "running" then
-        run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
+        run.emit("log",
+          { step = key, text = "it still runs from a clean-up before: waiting for it" })
         adoption.take(key, id)
       end
     end

@@ -53,7 +53,8 @@ local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = sidecar.last_of(step.attempts).cut
     if bytes and step.status == "ok" then
-      lines[#lines + 1] = ("  cut: of the %d bytes that %s answered the head and the tail are kept"):format(bytes,
+      lines[#lines + 1] =
+        ("  cut: of the %d bytes that %s answered the head and the tail are kept"):format(bytes,
         step.key)
     end
   end
@@ -72,9 +73,12 @@ local function summary(run, used)
   local text = total < 2 and whom or ("%s, %d of %d answered"):format(whom, answered, total)
   local tokens, cost = used.total_tokens, used.cost_usd
   if tokens ~= null then
-    text = text .. (tokens < 10000 and (", %d tokens"):format(tokens) or (", %.1fk tokens"):format(tokens / 1000))
+    text = text .. (tokens < 10000 and (", %d tokens"):format(tokens)
+      or (", %.1fk tokens"):format(tokens / 1000))
   end
-  if cost ~= null then text = text .. (", %s$%.2f"):format(used.cost_is == "estimate" and "~" or "", cost) end
+  if cost ~= null then
+    text = text .. (", %s$%.2f"):format(used.cost_is == "estimate" and "~" or "", cost)
+  end
   return text
 end
 
@@ -94,9 +98,12 @@ local function notes(run, lines)
   add_cut(run, lines)
   for _, line in ipairs(prompt_cuts.lines(run)) do lines[#lines + 1] = line end
   if run.verdict == "degraded" then
-    if run.mocked then lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked" end
+    if run.mocked then
+      lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked"
+    end
     for _, item in ipairs(run.degraded) do
-      lines[#lines + 1] = "  degraded: " .. (item.changed and verdict.beside_text(item.at, item.changed)
+      lines[#lines + 1] = "  degraded: "
+        .. (item.changed and verdict.beside_text(item.at, item.changed)
         or ("%s: %d of %d succeeded"):format(item.at, item.succeeded, item.total))
     end
   end
@@ -124,10 +131,10 @@ local function facts_of(run, envelope)
     return root and core.file.stat(root, at) and run.absolute(at)
   end
   return { id = run.id, name = run.preset_name, title = run.options.title,
-    state = run.verdict or "prepared", summary = summary(run, envelope.run.usage), took_ms = run.duration_ms,
-    result = envelope.result, findings = run.findings, error = envelope.error, steps = run.steps,
-    origin = run.source.origin, degraded = run.degraded, parked = run.parked, files = run.absolute(run.sidecar),
-    folder = folder,
+    state = run.verdict or "prepared", summary = summary(run, envelope.run.usage),
+    took_ms = run.duration_ms, result = envelope.result, findings = run.findings,
+    error = envelope.error, steps = run.steps, origin = run.source.origin, degraded = run.degraded,
+    parked = run.parked, files = run.absolute(run.sidecar), folder = folder,
     tail = function(step)
       local log = run.directory_of(step.key) .. "/stderr.log"
       return root and step_files.tail(root, log, 3, step.runner)
@@ -143,10 +150,14 @@ local function prepared_lines(run, out)
   end
   for i, path in ipairs(run.worst.prompts) do
     path = run.absolute(run.sidecar .. "/" .. path)
-    if i <= most_prompts then lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path) end
+    if i <= most_prompts then
+      lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path)
+    end
   end
   local more = #run.worst.prompts - most_prompts
-  if more > 0 then lines[#lines + 1] = ("and %s more in %s"):format(more, run.absolute(run.sidecar)) end
+  if more > 0 then
+    lines[#lines + 1] = ("and %s more in %s"):format(more, run.absolute(run.sidecar))
+  end
   local spec = run.runner
   local is_program = not (spec.none or spec.argv or spec.name == "mock" or spec.name == "cassette")
   local located, err = pcall(runners.locate, is_program and spec.name, run.config)
@@ -159,7 +170,8 @@ local function answer_of(run, envelope)
   if run.findings and run.findings ~= "" then return (run.findings:gsub("\n*$", "\n")) end
   local result = envelope.result
   if result == null then return "" end
-  return type(result) == "string" and result:gsub("\n*$", "\n") or core.json.encode_record(result, 2) .. "\n"
+  return type(result) == "string" and result:gsub("\n*$", "\n")
+    or core.json.encode_record(result, 2) .. "\n"
 end
 
 local function wrapped(lines, out)
@@ -181,7 +193,8 @@ function M.text(run, envelope)
   local facts, lines = facts_of(run, envelope), held_back(run)
   local last_line
   if run.verdict then
-    last_line = state.last_line(run.id, run.verdict, run.error, run.parked, run.steps, run.source.origin)
+    last_line = state.last_line(run.id, run.verdict, run.error, run.parked, run.steps,
+      run.source.origin)
   else
     last_line = "Go on: " .. state.start_prepared(run.home, select(2, store.find(run.home, run.id)))
   end
@@ -191,12 +204,13 @@ function M.text(run, envelope)
     if not run.verdict then facts.lines = wrapped(prepared_lines(run, out), out) end
     return screen.text(facts, out) .. (run.verdict and "" or last_line .. "\n"), { is_whole = true }
   end
-  lines[#lines + 1] = ("%s %s: %s (%s%s)"):format(run.id, run.preset_name, run.verdict or "prepared", by_whom(run),
-    duration.text(run.duration_ms))
+  lines[#lines + 1] = ("%s %s: %s (%s%s)"):format(run.id, run.preset_name,
+    run.verdict or "prepared", by_whom(run), duration.text(run.duration_ms))
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
   lines[#lines + 1] = last_line
-  return answer_of(run, envelope), { status = screen.failures(facts) .. table.concat(lines, "\n") .. "\n" }
+  return answer_of(run, envelope),
+    { status = screen.failures(facts) .. table.concat(lines, "\n") .. "\n" }
 end
 
 return M

@@ -7,7 +7,8 @@ local M = {}
 function M.folder(repo)
   local cwd = core.system.cwd()
   if repo == "" then
-    local err = record.invalid("--repo is empty", "name a folder, or leave --repo out for the working directory")
+    local err = record.invalid("--repo is empty",
+      "name a folder, or leave --repo out for the working directory")
     err.usage = true
     error(err, 0)
   end
@@ -45,7 +46,9 @@ end
 --- Converts a recorded path in a run's work tree, which may have moved since.
 function M.moved(home, rec, path)
   local top = rec.top
-  if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end
+  if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then
+    return path
+  end
   return home.top .. path:sub(#top + 1)
 end
 

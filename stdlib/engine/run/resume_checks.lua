@@ -10,15 +10,19 @@ local M = {}
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)
-  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
-  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
+  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then
+    return
+  end
+  error({ kind = "failed",
+    message = ("run.json of %s was changed after it was written"):format(run.id),
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
 local function check_prepared(run, root)
   local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
-  record.refuse(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+  record.refuse(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(
+    run.task_id,
     run.id), "moonlet show " .. run.id)
 end
 
@@ -26,7 +30,8 @@ local function check_journal(run)
   -- The journal's first record is on the disk before run.json, so a run always has journal records.
   if run.journal.resumed then return end
   error({ kind = "failed",
-    message = ("the journal of %s is empty or missing: what was done and paid is not known"):format(run.id),
+    message = ("the journal of %s is empty or missing: what was done and paid is not known"):format(
+      run.id),
     at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
     hint = "restore the file from a backup, or start a new run" }, 0)
 end
@@ -34,8 +39,10 @@ end
 local function check_key(run, root)
   if not run.journal.is_keyed or seal.key(root, run.id) then return end
   error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
-    message = ("the key of %s is missing or damaged: results that depend on a secret cannot be recognized"):format(
-      run.id), hint = "restore the file from a backup, or start a new run; a resume might pay again" }, 0)
+    message = ("the key of %s is missing or damaged: results that depend on a secret cannot be "
+      .. "recognized"):format(
+      run.id), hint =
+        "restore the file from a backup, or start a new run; a resume might pay again" }, 0)
 end
 
 --- Checks again that the question is open, because the plan was made without the lock.

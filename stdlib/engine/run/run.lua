@@ -72,7 +72,8 @@ local function add_paths(run)
   end
 
   function run.directory_of(key)
-    return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
+    return key == run.root_key and run.sidecar
+      or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
   --- Creates a call's directory. With `kept`, for a replay, its files are not this host's.
@@ -133,7 +134,8 @@ end
 
 local function of_sibling(err)
   if type(err) ~= "table" or rawget(err, "kind") == "cancelled" then return nil end
-  return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
+  return { kind = "cancelled",
+    message = "ended with the steps beside it: " .. tostring(err.message) }
 end
 
 --- Returns how many ms a step's last attempt waited in a scheduler's queue, or nil.
@@ -153,7 +155,8 @@ local function add_steps(run)
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
       is_live = true
       step.on = input.on
-      core.event.emit("step.started", key, { kind = kind, runner = runner, on = input.on, asked = asks(kind, runner) })
+      core.event.emit("step.started", key,
+        { kind = kind, runner = runner, on = input.on, asked = asks(kind, runner) })
       return live(last, hash, step)
     end)
     run.journal.history:tell(key)
@@ -166,7 +169,8 @@ local function add_steps(run)
     end
     step.cached = cached
     -- `moonlet run replay` copies steps of other runs. `from` names the run that executed the step.
-    step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
+    step.from = cached and run.journal and run.journal.ends[key]
+      and run.journal.ends[key].from or nil
     return value, step
   end
 
@@ -189,11 +193,12 @@ local function add_steps(run)
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
       error = type(step.error) == "table" and step.error.message or step.error,
-      error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil, runner = step.runner,
-      usage = step.usage, attempts = step.attempts and #step.attempts,
+      error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil,
+      runner = step.runner, usage = step.usage, attempts = step.attempts and #step.attempts,
       on = step.on, queue_ms = queue_ms(run, step),
       taken_over = was_taken_over(step), asked = asks(step.kind, step.runner),
-      paid = asks(step.kind, step.runner) and not step.cached and step.runner ~= "cassette" or nil })
+      paid = asks(step.kind, step.runner) and not step.cached
+        and step.runner ~= "cassette" or nil })
     tell_budget(run)
   end
 
@@ -202,7 +207,8 @@ local function add_steps(run)
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
-      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
+      message = ("%d %s for a person"):format(#run.parked,
+        #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
     -- Cancel running clean-ups, too, so that their gates and questions are on record.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
@@ -260,7 +266,8 @@ end
 --- Raises the error and leaves the run unfinished and its processes alive, as a killed host would.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
-    local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s takes their results")
+    local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s "
+      .. "takes their results")
       :format(run.id)
     err.hint = err.hint and err.hint .. "; " .. still or still
   end
@@ -274,15 +281,18 @@ function M.create(plan)
   local run = class.new {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
-    runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name, runner_spec = plan.runner_spec,
-    config = plan.config,
-    model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
-    prompt_tokens = prompt_budget.of_run(plan.options, plan.packet, plan.preset),
-    limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
-    reviewing = plan.review,
-    offline = plan.options.offline, may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
-    cancels = plan.cancels, traceparent = require("moonlet.engine.run.trace").given(plan.before and plan.before.record),
+    runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name,
+    runner_spec = plan.runner_spec, config = plan.config,
+    model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants,
+    budget = plan.budget, prompt_tokens = prompt_budget.of_run(plan.options, plan.packet,
+      plan.preset),
+    limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs,
+    resume = plan.resume, packet = plan.packet, holds = plan.holds, after = plan.after,
+    parent = plan.parent, reviewing = plan.review,
+    offline = plan.options.offline, may_ask = plan.may_ask, asks_again = plan.asks_again,
+    parked = {}, answers = {}, cancels = plan.cancels,
+    traceparent = require("moonlet.engine.run.trace").given(plan.before
+      and plan.before.record),
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -326,13 +336,15 @@ function M.create(plan)
     task_id = run.task_id, dir = run.absolute(run.sidecar),
     unconfined = sandbox.absence_at_start(run) })
   if type(run.journal.decided) == "string" then
-    core.event.emit("warning", nil, { text = ("decision.md ('%s') is about an earlier result: run `moonlet decide %s` "
+    core.event.emit("warning", nil,
+      { text = ("decision.md ('%s') is about an earlier result: run `moonlet decide %s` "
       .. "again"):format(core.text.printable(run.journal.decided, 40), run.id) })
   end
   local unindexed = removed.warning()
   if unindexed then core.event.emit("warning", nil, { text = unindexed }) end
   for _, name in ipairs(plan.lost or {}) do
-    core.event.emit("warning", nil, { text = ("%s of the run contained a secret that is no longer in the "
+    core.event.emit("warning", nil,
+      { text = ("%s of the run contained a secret that is no longer in the "
       .. "environment: its name is used instead"):format(name) })
   end
   local model = manifest.model(run.model, run.runner_name, run.config.runners)
@@ -346,7 +358,8 @@ end
 --- Replaces the status `prepared` of a dry run's model.json, unless an agent call overwrote it.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
-  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  local ok, model = pcall(core.json.decode,
+    run.prepared and run.read_artifact(path, model_cap) or "")
   if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
   model.status = run.verdict
   run.write_artifact(path, core.json.encode(model, 2) .. "\n")
@@ -354,7 +367,9 @@ end
 
 local function points_of(parked)
   local list = core.json.array {}
-  for i, item in ipairs(parked) do list[i] = { key = item.key, kind = item.kind, text = item.text } end
+  for i, item in ipairs(parked) do
+    list[i] = { key = item.key, kind = item.kind, text = item.text }
+  end
   return list
 end
 
@@ -394,19 +409,23 @@ local function finish(run, ok, result)
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     local point = run.parked[1]
-    run.error = { kind = "parked", message = "waits for a person" .. (point and ": " .. point.text or ""),
+    run.error = { kind = "parked",
+      message = "waits for a person" .. (point and ": " .. point.text or ""),
       hint = ("moonlet show %s shows all that it asks"):format(run.id) }
   end
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet wait %s continues by itself at that time, moonlet resume %s asks again at once")
+    run.error.hint =
+      ("moonlet wait %s continues by itself at that time, moonlet resume %s asks again at once")
       :format(run.id, run.id)
   end
   end_prepared(run)
   core.run.begin_sync()
   local sealed = seal.seal(run)
-  for _, name in ipairs { "files", "files_fold", "altered", "keeper_log" } do run[name] = sealed[name] end
+  for _, name in ipairs { "files", "files_fold", "altered", "keeper_log" } do
+    run[name] = sealed[name]
+  end
   core.run.sync()
   run.record = manifest.text(run)
   journal.append { type = "over", driven_ms = run.duration_ms, verdict = run.verdict,
@@ -417,16 +436,19 @@ local function finish(run, ok, result)
     core.event.emit("run.parked", nil, { reason = run.verdict == "quota" and "quota" or "person",
       points = points_of(run.parked), until_ms = run.until_ms })
   end
-  local code, message = manifest.exit_code(run.verdict, run.error), run.error and manifest.error(run.error).message
-  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = code, duration_ms = run.duration_ms,
+  local code, message = manifest.exit_code(run.verdict, run.error),
+    run.error and manifest.error(run.error).message
+  core.event.emit("run.finished", nil,
+    { verdict = run.verdict, exit_code = code, duration_ms = run.duration_ms,
     error = message, message = message })
   hooks.ended(run)
   core.run.end_children()
   core.run.finish()
   M.current = nil
   return {
-    ok = run.verdict == "ok" or run.verdict == "prepared", command = "run", run = manifest.envelope(run),
-    result = run.result == nil and null or run.result, error = manifest.error(run.error),
+    ok = run.verdict == "ok" or run.verdict == "prepared", command = "run",
+    run = manifest.envelope(run), result = run.result == nil and null or run.result,
+    error = manifest.error(run.error),
   }, code
 end
 
@@ -445,7 +467,8 @@ local function observed_inputs(run)
   if not private then return recorded end
   live = live or read()
   for _, name in ipairs(inputs.changed(recorded, live)) do
-    core.event.emit("warning", nil, { text = ("the input %s has changed since the run was started"):format(
+    core.event.emit("warning", nil,
+      { text = ("the input %s has changed since the run was started"):format(
       core.text.printable(name, 200)) })
   end
   return live
@@ -458,8 +481,12 @@ local function run_body(run)
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
   end
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
-    history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
-  budget.start_wall(run.own_budget, wall and wall + run.driven_before, function() return heartbeat.now(run) end)
+    history = run.journal.history, tell = function(text)
+      core.event.emit("warning", nil, { text = text })
+    end })
+  budget.start_wall(run.own_budget, wall and wall + run.driven_before, function()
+    return heartbeat.now(run)
+  end)
   run.own_budget.on_agent = function() tell_budget(run) end
   run.wall = wall
   heartbeat.limit(run, wall)
@@ -473,8 +500,11 @@ local function run_body(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
     local args = run.preset and closed.args(run.args, run.preset.args)
     local body = args and (run.offline and run.preset.offline or run.preset.run)
-    local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
-    if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
+    local result = args and table.pack(scope.with_place(body, ctx, args))
+      or table.pack(run.resume(ctx))
+    if args and not run.findings then
+      silent.check(run, "preset " .. run.preset.name, "", body, result)
+    end
     -- Raise a quota error that the script caught, so that the run parks.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
@@ -529,8 +559,9 @@ end
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {},
-    checks = core.json.array {}, prompts = core.json.array {}, steps = {} }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0,
+    uncounted = core.json.array {}, checks = core.json.array {}, prompts = core.json.array {},
+    steps = {} }
   local ok, result = listed_beside(run, run_body)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
@@ -541,15 +572,16 @@ function M.dry_run(run)
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
-    task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name or null,
-    model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
+    task_type = run.routed.task_type or null, route = run.routed.record or null,
+    runner = run.runner_name or null, model = run.model or null, status = "prepared",
+    prompts = run.worst.prompts }, 2) .. "\n")
   core.event.emit("log", nil, { reported = true, text = table.concat(worst_case.lines(run), " ") })
   local worst = run.worst
   local forecast = require("moonlet.engine.run.forecast.forecast").of_prepared(run)
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
-    result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
-      beyond = worst_case.beyond(run), prompts = worst.prompts, uncounted = worst.uncounted, checks = worst.checks,
-      forecast = forecast,
+    result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned,
+      limits = run.budget, beyond = worst_case.beyond(run), prompts = worst.prompts,
+      uncounted = worst.uncounted, checks = worst.checks, forecast = forecast,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()

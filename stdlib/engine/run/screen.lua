@@ -56,7 +56,8 @@ local function gap(lines) if lines[#lines] ~= "" then lines[#lines + 1] = "" end
 
 local function add_head(lines, out, facts)
   local mark = marks[facts.state] or marks.failed
-  local verdict = page.paint(out, mark[3], (out.unicode and mark[1] or mark[2]) .. " " .. plain(facts.state, 40))
+  local verdict = page.paint(out, mark[3],
+    (out.unicode and mark[1] or mark[2]) .. " " .. plain(facts.state, 40))
   local parts = { verdict, plain(facts.title or facts.name, 80), facts.id }
   if facts.summary and facts.summary ~= "" then parts[#parts + 1] = plain(facts.summary, 200) end
   if facts.took_ms then parts[#parts + 1] = duration.text(facts.took_ms) end
@@ -78,7 +79,8 @@ local function findings_of(result)
   local list = type(result) == "table" and result ~= null and rawget(result, "findings")
   if type(list) ~= "table" or list == null or #list == 0 then return nil end
   for _, item in ipairs(list) do
-    local is_known = type(item) == "table" and item ~= null and type(rawget(item, "claim")) == "string"
+    local is_known = type(item) == "table" and item ~= null
+      and type(rawget(item, "claim")) == "string"
       and type(rawget(item, "severity")) == "string"
     if not is_known then return nil end
   end
@@ -86,7 +88,8 @@ local function findings_of(result)
 end
 
 local function add_finding(lines, out, item)
-  local severity, file, at = plain(item.severity, 10), some(rawget(item, "file")), math.tointeger(rawget(item, "line"))
+  local severity, file, at = plain(item.severity, 10), some(rawget(item, "file")),
+    math.tointeger(rawget(item, "line"))
   local indent = 10
   local place = file and plain(file, 400) .. (at and ":" .. at or "") or ""
   local room, taken = out.columns - indent, core.text.width(place) + 1
@@ -106,7 +109,8 @@ local function add_finding(lines, out, item)
   local fix = some(rawget(item, "fix"))
   if fix and fix ~= "" then
     for i, line in ipairs(page.wrap(plain(fix), out.columns - indent - 2)) do
-      lines[#lines + 1] = (" "):rep(indent) .. (i == 1 and (out.unicode and "→ " or "> ") or "  ") .. line
+      lines[#lines + 1] = (" "):rep(indent) .. (i == 1 and (out.unicode and "→ " or "> ")
+        or "  ") .. line
     end
   end
 end
@@ -138,7 +142,8 @@ local function add_result(lines, out, facts)
       if i <= most_findings then add_finding(lines, out, item) end
     end
     if #list > most_findings then
-      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, facts.id)
+      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings,
+        facts.id)
     end
     if rest:find "%S" then
       gap(lines)
@@ -152,7 +157,9 @@ local function add_result(lines, out, facts)
     text = facts.result
     if type(text) ~= "string" then
       gap(lines)
-      for line in core.text.strip(core.json.encode_record(text, 2)):gmatch "[^\n]+" do lines[#lines + 1] = line end
+      for line in core.text.strip(core.json.encode_record(text, 2)):gmatch "[^\n]+" do
+        lines[#lines + 1] = line
+      end
       return
     end
   end
@@ -203,7 +210,8 @@ local function add_group(lines, out, facts, group, err)
     local shown = plain(line, 400)
     local is_quoted = (": " .. group.message):find(": " .. shown:match "^%s*(.-)%s*$", 1, true)
     if not is_quoted then
-      lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ") .. core.text.fit(shown, out.columns - 6)
+      lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ")
+        .. core.text.fit(shown, out.columns - 6)
     end
   end
   local folder = facts.folder(group.step)
@@ -229,7 +237,9 @@ local function add_failures(lines, out, facts)
     gap(lines)
     add_group(lines, out, facts, groups[i], is_own and err or nil)
   end
-  if #groups > most_failures then lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures) end
+  if #groups > most_failures then
+    lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures)
+  end
   if not is_own then add_hint() end
 end
 
@@ -240,7 +250,9 @@ function M.failures(facts)
   for i = 1, math.min(#groups, most_failures) do
     add_group(lines, out, facts, groups[i], err)
   end
-  if #groups > most_failures then lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures) end
+  if #groups > most_failures then
+    lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures)
+  end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
 end
 
@@ -248,9 +260,12 @@ local function add_parked(lines, out, facts)
   if facts.state ~= "needs-human" then return end
   for _, item in ipairs(facts.parked) do
     gap(lines)
-    add_wrapped(lines, out, 2, ("%s %s"):format(item.kind == "gate" and "Approve?" or "Question:", plain(item.text)))
+    add_wrapped(lines, out, 2, ("%s %s"):format(item.kind == "gate" and "Approve?" or "Question:",
+      plain(item.text)))
     if some(item.why) then add_wrapped(lines, out, 2, "why: " .. plain(item.why)) end
-    for _, line in ipairs(some(item.show) and page.quote(item.show, out.columns) or {}) do lines[#lines + 1] = line end
+    for _, line in ipairs(some(item.show) and page.quote(item.show, out.columns) or {}) do
+      lines[#lines + 1] = line
+    end
     for i, option in ipairs(item.options or {}) do
       add_wrapped(lines, out, 4, ("%d. %s"):format(i, plain(option, 400)))
     end
@@ -263,8 +278,8 @@ local function add_end(lines, facts)
     lines[#lines + 1] = "Artifacts: " .. M.near(facts.files)
     if facts.head then lines[#lines + 1] = "Record head: " .. facts.head end
   end
-  lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
-    facts.origin)
+  lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked,
+    facts.steps, facts.origin)
 end
 
 function M.text(facts, out)

@@ -32,7 +32,9 @@ function M.tree(root, sidecar, fold, bytes)
 end
 
 --- Returns nil if the run had no keeper.
-function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
+function M.keeper_log(root, id)
+  return core.audit.beginning(root, "runs/" .. id .. "/keeper.log")
+end
 
 --- Reads the key for a run's keyed hashes. Returns nil if the key is missing or damaged.
 function M.key(root, id)
@@ -90,7 +92,9 @@ end
 
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
-    if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
+    if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then
+      tree.files[path] = was
+    end
   end
 end
 
@@ -102,7 +106,8 @@ function M.altered(rec, tree, is_ours)
     paths[#paths + 1], known[path] = path, true
   end
   -- If there are many files, folders are hashed as a whole, so single files cannot be compared.
-  local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
+  local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table"
+    and rec.files or {}
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     local is = tree.files[path]
@@ -138,7 +143,8 @@ function M.seal(run)
   M.name_files(tree.files, values.keyed)
   local altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
   if altered then
-    run.emit("warning", { text = ("%d of its files were changed or removed while no process drove it, the first "
+    run.emit("warning",
+      { text = ("%d of its files were changed or removed while no process drove it, the first "
       .. "of them: "
       .. "%s"):format(#altered, core.text.printable(altered[1], 200)) })
   end
@@ -160,7 +166,8 @@ function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) e
 ---@return boolean done   false if a host drives the run or has changed it; then read run.json again
 ---@return table? err     why nothing was written, or why the damaged journal lacks the record
 function M.change(home, id, was, item, path, text)
-  local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)
+  local done, err = core.audit.record(home.handle, id, core.json.encode_record(item),
+    was, path, text)
   if done == nil then error(err, 0) end
   return done, err
 end

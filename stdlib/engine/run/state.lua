@@ -25,7 +25,9 @@ function M.start_prepared(home, rec)
     is_answered and "" or " --runner R")
 end
 
-function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec)) end
+function M.prepared(home, rec)
+  return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec))
+end
 
 function M.runner(rec)
   if type(rec.runner_name) == "string" then return rec.runner_name end
@@ -44,7 +46,9 @@ function M.of(home, id, rec)
   return M.open(home, id, rec.options and rec.options.dry_run)
 end
 
-function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
+function M.took(rec)
+  return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-"
+end
 
 --- Returns the answers to a question as command-line words: a long option's is its number.
 local function option_words(options)
@@ -60,11 +64,14 @@ end
 function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
-    local which = with_key and " --key " .. core.text.printable(command_line.quoted(item.key), 400) or ""
+    local which = with_key and " --key " .. core.text.printable(command_line.quoted(item.key), 400)
+      or ""
     local words = item.kind == "gate" and { "approve", "reject" } or option_words(item.options)
     local others = table.concat(words, ", ", 2)
     if item.kind == "gate" and item.key:find "/unreachable$" then
-      list[#list + 1] = ("moonlet resume %s   # or, if the step no longer runs: moonlet answer %s approve%s"):format(id,
+      list[#list + 1] =
+        ("moonlet resume %s   # or, if the step no longer runs: moonlet answer %s "
+          .. "approve%s"):format(id,
         id, which)
     else
       list[#list + 1] = ("moonlet answer %s %s%s%s"):format(id, words[1], which,
@@ -107,14 +114,16 @@ function M.remedy(state, err)
 end
 
 --- Matches messages that Lua itself raises, not error() calls of the script.
-local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
-  "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
+local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ",
+  "has no integer representation$", "^stack overflow", "^table index is ",
+  "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 
 --- Returns the place of an error that is a mistake in the author's own Lua, otherwise nil.
 local function mistake_at(state, err, origin)
   local at = type(err) == "table" and rawget(err, "at")
   if type(err) == "string" then at, err = err:match "^([^\n]-:%d+): (.*)$" end
-  local is_own = state == "failed" and origin ~= "built in" and type(at) == "string" and at:find "%.lua:%d+$"
+  local is_own = state == "failed" and origin ~= "built in" and type(at) == "string"
+    and at:find "%.lua:%d+$"
   if not is_own then return nil end
   local kind = type(err) == "table" and rawget(err, "kind") or "failed"
   local message = type(err) == "table" and rawget(err, "message") or err
@@ -132,7 +141,9 @@ end
 function M.go_on(id, state, err, parked, steps)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
   if is_rejected(state, err) or is_done(state, steps) then return nil end
-  if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
+  if state == "ok" or state == "findings" or state == "prepared" or state == "running" then
+    return nil
+  end
   if state == "needs-human" then
     if not parked or not parked[1] then return "moonlet answer " .. id end
     return table.concat(M.answers(id, parked, #parked > 1), "\n       ")
@@ -149,7 +160,9 @@ end
 function M.last_line(id, state, err, parked, steps, origin)
   local command = M.go_on(id, state, err, parked, steps)
   local mistake = command and mistake_at(state, err, origin)
-  if mistake then return ("Go on: edit %s, then %s"):format(core.text.printable(mistake, 400), command) end
+  if mistake then
+    return ("Go on: edit %s, then %s"):format(core.text.printable(mistake, 400), command)
+  end
   if command then return "Go on: " .. command end
   local starts_over = is_rejected(state, err) or is_done(state, steps)
   return starts_over and ("Again: moonlet run replay " .. id) or nil

@@ -44,7 +44,8 @@ end
 
 function M.events(root, rec)
   local list = {}
-  for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap) or ""):gmatch "[^\n]+" do
+  for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap)
+      or ""):gmatch "[^\n]+" do
     local ok, event = pcall(core.json.decode_record, line)
     if ok and type(event) == "table" then list[#list + 1] = event end
   end
@@ -69,8 +70,10 @@ function M.so_far(root, rec)
         step = { key = key }
         by_key[key], list[#list + 1] = step, step
       end
-      step.kind, step.status, step.cached, step.exit_code = data.kind, data.status, data.cached, data.exit_code
-      step.duration_ms, step.error = data.duration_ms, data.error and { message = data.error } or null
+      step.kind, step.status, step.cached, step.exit_code = data.kind, data.status, data.cached,
+        data.exit_code
+      step.duration_ms, step.error = data.duration_ms,
+        data.error and { message = data.error } or null
     elseif event.type == "progress" and data.doing and by_key[key] then
       by_key[key].doing = data.doing
     end
@@ -78,7 +81,9 @@ function M.so_far(root, rec)
   return list
 end
 
-function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
+function M.of(root, rec)
+  return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec)
+end
 
 --- Finds the step that a word names by its key, its name, or the end of either.
 function M.find(steps, word)
@@ -87,12 +92,15 @@ function M.find(steps, word)
     local name = M.name(step.key)
     names[#names + 1] = name
     if step.key == word or name == word then return step end
-    if name:sub(-#word - 1) == "/" .. word or step.key:sub(-#word - 1) == "/" .. word then ends[#ends + 1] = step end
+    if name:sub(-#word - 1) == "/" .. word or step.key:sub(-#word - 1) == "/" .. word then
+      ends[#ends + 1] = step
+    end
   end
   if #ends == 1 then return ends[1] end
   local said = core.text.printable(word, 80)
   if #ends > 1 then
-    record.refuse(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
+    record.refuse(("%d steps are called '%s'"):format(#ends, said),
+      "say which: " .. M.name(ends[1].key)
       .. ", " .. M.name(ends[2].key))
   end
   record.refuse(("there is no step '%s'"):format(said), record.suggest(word, names))

@@ -39,7 +39,8 @@ function M.check_unchanged(root, id, was)
   local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text and err.kind ~= "invalid" then error(err, 0) end
   if not was or text and core.text.sha256(text) == was then return end
-  error({ kind = "failed", stale = true, message = ("another process has changed %s in the meantime"):format(id),
+  error({ kind = "failed", stale = true,
+    message = ("another process has changed %s in the meantime"):format(id),
     hint = "moonlet show " .. id }, 0)
 end
 
@@ -90,16 +91,18 @@ function M.envelope(home, rec)
   return {
     id = rec.id, task_id = rec.task_id, preset = rec.preset,
     runner = type(rec.runner_name) == "string" and rec.runner_name or rec.runner,
-    model = manifest.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
+    model = manifest.model(rec.model, rec.runner_name,
+      type(rec.config) == "table" and rec.config.runners or nil),
     verdict = value "verdict",
-    exit_code = rec.exit_code or manifest.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
-    duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
-    parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
-    replayed_as = core.json.array {},
+    exit_code = rec.exit_code or manifest.exit_codes[rec.verdict] or core.json.null,
+    started_at = rec.started_at, duration_ms = value "duration_ms",
+    dir = home.agent_path .. "/" .. rec.sidecar, parent_run_id = value "parent_run_id",
+    replay_reason = rec.options.reason or core.json.null, replayed_as = core.json.array {},
     steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = value "usage",
     validation = rec.validation or core.json.array {},
     review = manifest.review(rec.review),
-    files_changed = rec.files_changed or core.json.array {}, held_back = rec.held_back or core.json.array {},
+    files_changed = rec.files_changed or core.json.array {},
+    held_back = rec.held_back or core.json.array {},
   }
 end
 
@@ -118,9 +121,11 @@ function M.result(home, rec)
   if value == nil and path then
     local is_gone = not why or why.kind == "invalid"
     error({ kind = is_gone and "lost" or why.kind, at = home.agent_path .. "/" .. path,
-      message = ("the result of %s %s"):format(rec.id, is_gone and (why and "is gone: its file is missing"
+      message = ("the result of %s %s"):format(rec.id,
+        is_gone and (why and "is gone: its file is missing"
         or "is gone: its file was changed") or "cannot be read: " .. why.message),
-      hint = is_gone and ("restore the file from a backup; the run itself ended with: %s"):format(rec.verdict)
+      hint = is_gone and ("restore the file from a backup; the run itself ended with: %s"):format(
+        rec.verdict)
         or why.hint }, 0)
   end
   return value == nil and core.json.null or value
@@ -139,12 +144,16 @@ function M.as_given(home, rec)
         if not seen[label] then names[#names + 1] = label end
         seen[label] = true
       end
-      record.refuse(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
-        ("give the environment the %s that it had when the run was started"):format(table.concat(names, ", ")),
+      record.refuse(("the path of the script of %s has a secret that is not known any more"):format(
+        rec.id),
+        ("give the environment the %s that it had when the run was started"):format(
+          table.concat(names, ", ")),
         rec.path)
     end
   end
-  for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do whole[name] = values.unpacked(packed) end
+  for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do
+    whole[name] = values.unpacked(packed)
+  end
   return whole, lost
 end
 
@@ -178,7 +187,8 @@ local function find_task(home, root, task)
   local named = task:match "^T%-%d+%-(R%-%d+)$"
   local own = named and M.number(named) and M.look(root, named)
   if own and own.task_id == task then return named, own end
-  local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
+  local indexed = core.ledger.present(home.handle)
+    and core.ledger.list(home.handle, { task = task }, 1)
   local newest = indexed and indexed[1]
   local value = newest and M.look(root, newest.id)
   if value and is_of(value, task) then return newest.id, value end
@@ -218,7 +228,8 @@ function M.find(home, text)
     if value then return id, value end
     if core.file.stat(root, "runs/" .. id) then
       record.refuse(("run %s has no run.json that can be read"):format(id),
-        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id)
+        "it was ended before it began, or it is damaged: moonlet run verify",
+        home.agent_path .. "/runs/" .. id)
     end
   end
   local packet = text:match "^[Tt]%-0*(%d+)$"
@@ -241,7 +252,8 @@ end
 
 --- Detects the record of an interactive run, which may continue after any verdict.
 function M.is_prompt(rec)
-  return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
+  return rec.target == "repl" and rec.script == true
+    and (rec.path == nil or rec.path == core.json.null)
 end
 
 return M

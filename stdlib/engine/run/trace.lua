@@ -10,7 +10,8 @@ local M = {}
 function M.parse(text)
   if type(text) ~= "string" or text:find "%u" then return nil end
   local trace, parent = text:match "^00%-(%x+)%-(%x+)%-%x%x$"
-  local is_valid = trace and #trace == 32 and #parent == 16 and trace:find "[^0]" and parent:find "[^0]"
+  local is_valid = trace and #trace == 32 and #parent == 16 and trace:find "[^0]"
+    and parent:find "[^0]"
   if is_valid then return trace, parent end
 end
 
@@ -22,7 +23,8 @@ function M.given(rec)
 end
 
 function M.id(run, text, digits)
-  return core.text.sha256(table.concat({ run.id, run.task_id, run.started_at, text }, "\0")):sub(1, digits)
+  return core.text.sha256(table.concat({ run.id, run.task_id, run.started_at, text }, "\0")):sub(1,
+    digits)
 end
 
 ---@return moonlet.TraceContext

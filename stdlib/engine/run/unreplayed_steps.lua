@@ -21,7 +21,9 @@ local function lies_in_cached(by_key, key)
 end
 
 --- Reports whether the script may still contain a step: one in a replayed function or a clean-up.
-function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
+function M.is_told(run, key)
+  return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key)
+end
 
 local function usages_of(charges)
   local list = {}
@@ -35,7 +37,8 @@ end
 --- Derives a step's status from its attempts. A step without an end was cancelled or lost.
 local function status_of(charges, ended)
   if ended then
-    local is_late = ended.status == "cancelled" and type(ended.error) == "table" and ended.error.kind == "timeout"
+    local is_late = ended.status == "cancelled" and type(ended.error) == "table"
+      and ended.error.kind == "timeout"
     return is_late and "failed" or ended.status
   end
   local entry = charges[#charges].entry
@@ -63,12 +66,13 @@ local function step_of(run, key, charges)
     ms = ms + (charge.entry and math.tointeger(charge.entry.duration_ms) or 0)
   end
   local told = usage.model_of { last.entry }
-  local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = told or last.model,
-    files_changed = changed_of(run, key, ended),
+  local step = { key = key, kind = "agent", runner = last.runner or run.runner_name,
+    model = told or last.model, files_changed = changed_of(run, key, ended),
     cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
     gone = not lies_in_cached(run.step_keys, key) }
   if step.status == "failed" then
-    step.error = ended and ended.error or { kind = "failed", message = tostring(last.entry and last.entry.error) }
+    step.error = ended and ended.error
+      or { kind = "failed", message = tostring(last.entry and last.entry.error) }
   end
   return step
 end
@@ -76,7 +80,9 @@ end
 --- Adds to `run.steps` the paid steps that the script did not reach, and usage of unfinished ones.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
-    if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
+    if step.kind == "agent" and not step.usage then
+      step.usage = usage.of_attempts(run.journal.attempts[step.key])
+    end
   end
   local keys = {}
   for key, charges in pairs(run.journal.history.charges) do
@@ -103,7 +109,9 @@ local function begun_of(run, key)
     local told = entry and entry.usage
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
-  for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
+  for _, charge in ipairs(run.journal.history.charges[key] or {}) do
+    note(charge.number, charge, charge.entry)
+  end
   -- Add this host's attempts, which `charges` lacks. Their runner is in the begin record.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
@@ -125,7 +133,8 @@ end
 --- Lists every agent attempt that was started for the run: { step, number, runner, model, usage, on }.
 function M.attempts(run)
   local seen, keys, list = {}, {}, {}
-  for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts, run.journal.begins } do
+  for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts,
+      run.journal.begins } do
     for key in pairs(by_key) do
       if not seen[key] then keys[#keys + 1] = key end
       seen[key] = true

@@ -61,12 +61,14 @@ end
 
 function verbs:verdict(call, ...)
   local state = context.of(self)
-  no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
+  no_more("ctx:verdict",
+    'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
   record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
   -- The runner `mock` makes up its verdicts, so do not record them.
   if state.run.mocked then return end
-  state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
-    status = call.pass and "passed" or "failed" }, true)
+  state.run.note_validation(context.key(state, "verdict"),
+    { kind = "verdict", command = call.by, why = call.why,
+      status = call.pass and "passed" or "failed" }, true)
 end
 
 local function once(state, key, kind, input, fn, body)
@@ -78,7 +80,8 @@ local function once(state, key, kind, input, fn, body)
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
     local fault = record.fault(value, ("the value of ctx:%s"):format(input.verb))
     if fault then
-      record.refuse(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn)))
+      record.refuse(fault, ("a %s returns one JSON value"):format(input.verb),
+        (core.text.place(fn)))
     end
     return values.copy(value)
   end)
@@ -94,8 +97,10 @@ function verbs:step(name, options, fn)
     record.refuse("ctx:step needs a name and a function",
       'ctx:step("plan", { input = facts }, function(c) … end)')
   end
-  return once(state, context.key(state, name), "function", { verb = "step", input = options.input }, fn,
-    function(key) return scope.body(state.run, key, { budget = state.budget }, fn) end)
+  return once(state, context.key(state, name), "function",
+    { verb = "step", input = options.input }, fn, function(key)
+      return scope.body(state.run, key, { budget = state.budget }, fn)
+    end)
 end
 
 function verbs:preset(name, args, ...)
@@ -103,7 +108,8 @@ function verbs:preset(name, args, ...)
   local state = context.of(self)
   local call = require("moonlet.engine.run.nested").of(state.run, name, args)
   return once(state, context.key(state, name), "preset", call.input, call.preset.run, function(key)
-    return scope.limited(call.part(key), key, { around = state.budget, limits = call.preset.budget }, call.body)
+    return scope.limited(call.part(key), key,
+      { around = state.budget, limits = call.preset.budget }, call.body)
   end)
 end
 
@@ -111,7 +117,8 @@ function verbs:phase(name, planned, ...)
   local state = context.of(self)
   no_more("ctx:phase", "ctx:phase(name, planned)", ...)
   if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
-    record.refuse("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)')
+    record.refuse("ctx:phase needs a name, and may have a whole number",
+      'ctx:phase("review", #files)')
   end
   state.run.emit("phase", { name = name, planned = planned })
 end
@@ -125,7 +132,8 @@ local function check_steps(steps, at)
   end
   for i, step in ipairs(steps) do
     if type(step) ~= "string" or not step:find "%S" or step:find "\n" or #step > 120 then
-      record.refuse(("ctx:plan: step %d is not a short sentence"):format(i), "a line of at most 120 bytes")
+      record.refuse(("ctx:plan: step %d is not a short sentence"):format(i),
+        "a line of at most 120 bytes")
     end
   end
   if at < 1 or at > #steps + 1 then
@@ -136,13 +144,18 @@ end
 
 function verbs:plan(call, ...)
   local run = context.of(self).run
-  no_more("ctx:plan", 'put everything into one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
+  no_more("ctx:plan",
+    'put everything into one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }',
+    ...)
   record.check(call, plan_fields, "ctx:plan")
-  if call.calls and run.dry then run.worst.planned = (run.worst.planned or 0) + math.max(0, call.calls) end
+  if call.calls and run.dry then
+    run.worst.planned = (run.worst.planned or 0) + math.max(0, call.calls)
+  end
   if call.checks then require("moonlet.engine.effects.validation").plan(run, call.checks) end
   if not call.steps then
     if call.at or not (call.calls or call.checks) then
-      record.refuse("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }')
+      record.refuse("ctx:plan needs 'steps'",
+        'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }')
     end
     return
   end
@@ -151,7 +164,8 @@ function verbs:plan(call, ...)
   for i, text in ipairs(call.steps) do
     local status = i < at and "done" or i == at and "in_progress" or "pending"
     steps[i] = { step = text, status = status }
-    lines[i] = ("- [%s] %s\n"):format(status == "done" and "x" or status == "in_progress" and ">" or " ", text)
+    lines[i] = ("- [%s] %s\n"):format(status == "done" and "x" or status == "in_progress" and ">"
+      or " ", text)
   end
   run.write_artifact(run.sidecar .. "/plan.md", "# Plan\n\n" .. table.concat(lines), true)
   run.emit("plan", { steps = steps })
@@ -194,7 +208,9 @@ end
 function verbs:now() return observe(self, "now", {}, core.clock.wall) end
 
 function verbs:random(low, high)
-  local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
+  local bits = observe(self, "random", {}, function()
+    return tonumber(core.clock.random_hex(7), 16) >> 3
+  end)
   if low == nil then return bits / (1 << 53) end
   if high == nil then low, high = 1, low end
   if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
@@ -207,7 +223,8 @@ end
 local function refuse_missing(err, options, hint)
   if not err or options.missing == "nil" then return end
   error({ kind = "invalid", message = err.message, at = core.text.place(),
-    hint = hint or (err.hint and err.hint .. ", or " or "") .. 'take nil for it: { missing = "nil" }' }, 0)
+    hint = hint or (err.hint and err.hint .. ", or " or "")
+      .. 'take nil for it: { missing = "nil" }' }, 0)
 end
 
 local function check_look(verb, path, options, fields, ...)
@@ -230,7 +247,9 @@ function verbs:read(path, options, ...)
   local cap = options.cap or 1 << 20
   local seen = observe(self, "read", { path = path, cap = cap }, function()
     local text, err, cut = core.file.read(run.home.root, path, cap)
-    if not text and run.checking and run.checking.made_up[path] then return { text = "an example\n" } end
+    if not text and run.checking and run.checking.made_up[path] then
+      return { text = "an example\n" }
+    end
     return { text = text, err = err and plain_error(err), cut = cut }
   end, function(value)
     local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
@@ -248,7 +267,8 @@ function verbs:list(path, options, ...)
     local entries, err = core.file.list(run.home.root, path)
     return { entries = entries and core.json.array(entries), err = err and plain_error(err) }
   end)
-  refuse_missing(seen.err, options, path:find "[*?]" and "ctx:list takes a folder and no pattern: go over its entries,"
+  refuse_missing(seen.err, options,
+    path:find "[*?]" and "ctx:list takes a folder and no pattern: go over its entries,"
     .. " or have the files listed with --input 'glob:…', as ctx.inputs" or nil)
   return seen.entries, seen.err
 end
@@ -268,7 +288,8 @@ function verbs:write(name, text, ...)
   if type(name) ~= "string" or type(text) ~= "string" then
     local wrong = type(name) ~= "string" and "the name" or "the text"
     record.refuse(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
-      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))")
+      type(type(name) ~= "string" and name or text)),
+      "for a table: ctx:write(\"x.json\", m.json.encode(value))")
   end
   if not name:match("^[%w_][%w_.-]*$") or host_files[name] or name:find "^attempt%-%d" then
     record.refuse(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),

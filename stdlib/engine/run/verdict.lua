@@ -26,11 +26,13 @@ function M.blocked_error(run)
   local item = M.first_blocked(run.validation)
   if item.kind == "verdict" then
     local why = item.why and ": " .. core.text.printable(item.why, 400) or ""
-    return { kind = "failed", message = ("the verifier '%s' does not pass the work%s"):format(item.command, why),
+    return { kind = "failed",
+      message = ("the verifier '%s' does not pass the work%s"):format(item.command, why),
       hint = "moonlet show " .. run.id }
   end
   local step = run.step_keys[item.at]
-  return { kind = "failed", at = step and step.error and step.error.at, hint = context.log_of(run, item.at),
+  return { kind = "failed", at = step and step.error and step.error.at,
+    hint = context.log_of(run, item.at),
     message = ("the %s validation failed: '%s' %s"):format(item.kind, item.command, item.why) }
 end
 
@@ -42,7 +44,8 @@ end
 --- Returns the quota error that left an agent without an answer, even if the script caught it.
 function M.unasked(run)
   for _, step in ipairs(run.steps) do
-    if is_lost_agent(step) and type(step.error) == "table" and rawget(step.error, "kind") == "quota" then
+    if is_lost_agent(step) and type(step.error) == "table"
+        and rawget(step.error, "kind") == "quota" then
       return step.error
     end
   end
@@ -71,7 +74,9 @@ local function reaches(result, severity)
   if type(list) ~= "table" then return false end
   for _, item in ipairs(list) do
     local is_open = type(item) == "table" and rawget(item, "status") ~= "refuted"
-    if is_open and severities.rank(rawget(item, "severity")) >= severities.rank(severity) then return true end
+    if is_open and severities.rank(rawget(item, "severity")) >= severities.rank(severity) then
+      return true
+    end
   end
   return false
 end
@@ -94,8 +99,11 @@ function M.of(run, ok, err)
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
   if run.quota_error and kind ~= "cancelled" then return "quota" end
-  if type(err) == "table" and rawget(err, "blocked") == "agent" and not refused then return "blocked" end
-  if type(err) == "table" and rawget(err, "blocked") == true and not refused and M.first_blocked(run.validation) then
+  if type(err) == "table" and rawget(err, "blocked") == "agent" and not refused then
+    return "blocked"
+  end
+  if type(err) == "table" and rawget(err, "blocked") == true and not refused
+      and M.first_blocked(run.validation) then
     return "blocked"
   end
   if kind == "cancelled" or kind == "quota" or scope.is_spent(err) then return kind end
@@ -107,7 +115,9 @@ local function is_unrunnable(run, err)
   if type(err) ~= "table" then return false end
   if rawget(err, "kind") == "no-runner" then return true end
   local message = rawget(err, "message")
-  if run.unrunnable and type(message) == "string" and message:find(run.unrunnable, 1, true) then return true end
+  if run.unrunnable and type(message) == "string" and message:find(run.unrunnable, 1, true) then
+    return true
+  end
   return is_unrunnable(run, rawget(err, "cause"))
 end
 
@@ -115,11 +125,15 @@ end
 function M.error_of(run, err)
   if err == nil then
     local frames = traces.of(err) or {}
-    return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
-      hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
+    return { kind = "failed", message = "nil was raised as an error",
+      at = frames[1] and frames[1].at,
+      hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what "
+        .. "to do\" }" }
   end
   -- In a built-in preset, `invalid` is the user's mistake, so its place in the code does not help.
-  if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then rawset(err, "at", nil) end
+  if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then
+    rawset(err, "at", nil)
+  end
   if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
     if step.kind ~= "function" then return err end
@@ -132,11 +146,14 @@ local function return_line(run)
   local fn, text = run.preset and run.preset.run, run.source.text
   local file, first, last
   if fn then file, first, last = core.frames.lines(fn) end
-  if fn and file ~= run.source.origin then return file and first and ("%s:%d"):format(file, first) end
+  if fn and file ~= run.source.origin then
+    return file and first and ("%s:%d"):format(file, first)
+  end
   local number, found = 0, first
   for line in (text .. "\n"):gmatch "([^\n]*)\n" do
     number = number + 1
-    if number >= (first or 1) and number <= (last or math.huge) and line:find "%f[%w_]return%f[^%w_]" then
+    if number >= (first or 1) and number <= (last or math.huge)
+        and line:find "%f[%w_]return%f[^%w_]" then
       found = number
     end
   end
@@ -146,8 +163,10 @@ end
 ---@param err table  error of the JSON encoder
 function M.unrecordable(run, result, err)
   local fault = record.fault(result, "result")
-  return record.invalid("the result cannot be recorded: " .. (fault or err.message), fault and fault:find "is nil$"
-    and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
+  return record.invalid("the result cannot be recorded: " .. (fault or err.message),
+    fault and fault:find "is nil$"
+    and "a list has no gaps: leave the item out, put m.null there, or use texts as keys"
+      or err.hint, return_line(run))
 end
 
 function M.beside_text(key, paths)
@@ -175,10 +194,12 @@ function M.add(run)
   function run.note_recorded(key, notes)
     for _, name in ipairs { "validation", "degraded" } do
       for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
-        note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
+        note(run, name, item,
+          type(item) == "table" and type(item.at) == "string" and item.at or key)
       end
     end
-    local text = notes.findings == true and run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
+    local text = notes.findings == true and run.read_artifact(run.sidecar .. "/findings.md",
+      findings_cap)
     if text then run.note_findings(key, text) end
   end
 
@@ -190,8 +211,10 @@ function M.add(run)
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
-    core.event.emit("validation", key, { kind = result.kind, command = (core.secret.hide(result.command)),
-      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
+    core.event.emit("validation", key,
+      { kind = result.kind, command = (core.secret.hide(result.command)),
+      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
+      required = required })
   end
 
   --- Records failed branches; `failure` is the fan-out's error if none succeeded.
@@ -200,8 +223,10 @@ function M.add(run)
     for i, item in ipairs(lost) do
       names[i] = { key = item.key, error = manifest.error(item.error) }
     end
-    note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names),
-      failure = failure and { kind = failure.kind, message = failure.message, blocked = failure.blocked } or nil,
+    note(run, "degraded", { at = path, succeeded = succeeded, total = total,
+      lost = core.json.array(names),
+      failure = failure and { kind = failure.kind, message = failure.message,
+        blocked = failure.blocked } or nil,
     }, path)
     core.event.emit("warning", nil, { reported = true,
       text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
@@ -209,7 +234,8 @@ function M.add(run)
 
   --- Records files that changed while no sandbox confined an agent; their author is unknown.
   function run.note_beside(key, paths)
-    note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {}, changed = paths }, key)
+    note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {},
+      changed = paths }, key)
     core.event.emit("warning", nil, { reported = true, text = M.beside_text(key, paths) })
   end
 
@@ -228,7 +254,8 @@ function M.within(run, key)
     local failed_before = step.kind == "function" and step.cached and run.journal.failures[step.key]
     again = again or failed_before or is_lost_agent(step)
   end
-  local findings = run.findings_at and (run.findings_at .. "/"):sub(1, #key + 1) == key .. "/" or nil
+  local findings = run.findings_at and (run.findings_at .. "/"):sub(1, #key + 1) == key
+    .. "/" or nil
   if #validation == 0 and #degraded == 0 and not findings then return nil, again end
   return { validation = validation, degraded = degraded, findings = findings }, again
 end

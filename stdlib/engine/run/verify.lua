@@ -40,22 +40,25 @@ end
 
 local function check_journal(story, path, problem, note)
   if story.records == 0 and not story.why then
-    problem("the journal is empty or missing: what was done and paid is not known", path .. "/steps.jsonl",
-      "restore the file from a backup, or start a new run")
+    problem("the journal is empty or missing: what was done and paid is not known",
+      path .. "/steps.jsonl", "restore the file from a backup, or start a new run")
   end
   if story.other_format then
-    problem("the journal cannot be read: " .. story.why, path .. "/steps.jsonl", "use the version of moonlet that "
+    problem("the journal cannot be read: " .. story.why, path .. "/steps.jsonl",
+      "use the version of moonlet that "
       .. "started the run")
   elseif story.why then
     problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
       ("%s/steps.jsonl:%d"):format(path, story.line))
   end
   if story.torn_bytes > 0 then
-    note(("the last write of the journal is incomplete: %d bytes are ignored; its host was ended"):format(
+    note(("the last write of the journal is incomplete: %d bytes are ignored; its host "
+      .. "was ended"):format(
       story.torn_bytes), path .. "/steps.jsonl")
   end
   if story.fenced > 0 then
-    note(("%s of the journal %s of a host that had been taken over"):format(counted(story.fenced, "line"),
+    note(("%s of the journal %s of a host that had been taken over"):format(
+      counted(story.fenced, "line"),
       story.fenced == 1 and "is" or "are"),
       path .. "/steps.jsonl")
   end
@@ -74,7 +77,8 @@ local function check_values(story, result, path, problem, note)
       if name == result then
         problem("the result of the run " .. is_what, at)
       else
-        problem(("a value of the journal %s"):format(is_what), at, restore .. "; a resume cannot replay its step")
+        problem(("a value of the journal %s"):format(is_what), at,
+          restore .. "; a resume cannot replay its step")
       end
     end
   end
@@ -96,8 +100,11 @@ local function is_of_cassette(rec, root, key, number)
   end
   if rec.runner_name == "cassette" then return true end
   for _, dir in ipairs { rec.sidecar .. "/steps/" .. core.run.step_name(key), rec.sidecar } do
-    local ok, model = pcall(core.json.decode, core.file.read(root, dir .. "/model.json", model_cap) or "")
-    if ok and type(model) == "table" and model.step == key and model.runner == "cassette" then return true end
+    local ok, model = pcall(core.json.decode,
+      core.file.read(root, dir .. "/model.json", model_cap) or "")
+    if ok and type(model) == "table" and model.step == key and model.runner == "cassette" then
+      return true
+    end
   end
   return false
 end
@@ -107,7 +114,8 @@ end
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
-      problem(("the journal has step '%s' from a cassette, and nothing else of the run does"):format(
+      problem(("the journal has step '%s' from a cassette, and nothing else of the "
+        .. "run does"):format(
         core.text.printable(item.key, 120)), path .. "/steps.jsonl",
         "check the step's artifacts before you rely on it; the journal was changed")
     end
@@ -122,13 +130,15 @@ end
 --- Compares keeper.log with the journal and with its hash in run.json.
 local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.unlogged) do
-    problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
+    problem(("the journal has a result of step '%s', but keeper.log no start of its "
+      .. "attempt %d"):format(
       core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
       "check the step's artifacts before you rely on it; keeper.log was changed or lost")
   end
   if not story.why and story.records > 0 then
     for _, name in ipairs(story.unbegun) do
-      problem(("keeper.log has a start of '%s', which the journal does not know: the journal was cut off"):format(
+      problem(("keeper.log has a start of '%s', which the journal does not know: the journal "
+        .. "was cut off"):format(
         core.text.printable(name, 120)), path .. "/steps.jsonl",
         "restore the file from a backup; a resume would pay for it again")
     end
@@ -160,7 +170,8 @@ local function check_record(story, rec, text, path, problem, note)
     end
   elseif not at then
     problem(rec.ended and story.marks[last].type ~= "over"
-      and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
+      and "run.json says that the run has ended, the journal does not: one of them was changed "
+        .. "or cut off"
       or "run.json was changed after it was written", place)
   elseif at ~= last then
     note("run.json is older than the journal: its host was ended before it could write; "
@@ -171,7 +182,9 @@ end
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
-    if type(was.named) == "string" then names[was.named], key = path, key or seal.key(root, rec.id) end
+    if type(was.named) == "string" then
+      names[was.named], key = path, key or seal.key(root, rec.id)
+    end
   end
   if not key then return end
   local found = {}
@@ -195,7 +208,9 @@ local function check_files(root, rec, problem, note)
   local events = rec.files[seal.grows]
   local tree, err = seal.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
   if not tree then
-    if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
+    if core.file.stat(root, rec.sidecar) then
+      problem("the artifacts cannot be read: " .. err.message, rec.sidecar)
+    end
     return
   end
   name_files(root, rec, tree.files)
@@ -205,7 +220,8 @@ local function check_files(root, rec, problem, note)
     if was.unhashed then unhashed = unhashed + 1 end
     local is, at = tree.files[path], rec.sidecar .. "/" .. path
     if not is and left[path] then
-      note("an artifact stayed where the run was made: " .. core.text.printable(left[path], 200), at)
+      note("an artifact stayed where the run was made: "
+        .. core.text.printable(left[path], 200), at)
     elseif was.error then
       note("an artifact could not be read when the run ended: " .. was.error, at)
     elseif not is then
@@ -225,15 +241,16 @@ local function check_files(root, rec, problem, note)
   end
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
     problem(("it was %s after it had been written, and before the run continued"):format(
-      tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path, "do not rely on this file")
+      tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path,
+      "do not rely on this file")
   end
   if unhashed > 0 then
     note(("%d %s too large for a hash: only the size is on record"):format(unhashed,
       unhashed == 1 and "artifact is" or "artifacts are"), rec.sidecar)
   end
   if extra > 0 then
-    note(("%d %s beside the artifacts, the first of them: %s"):format(extra, extra == 1 and "file lies" or "files lie",
-      core.text.printable(first, 120)), rec.sidecar)
+    note(("%d %s beside the artifacts, the first of them: %s"):format(extra,
+      extra == 1 and "file lies" or "files lie", core.text.printable(first, 120)), rec.sidecar)
   end
 end
 
@@ -257,7 +274,8 @@ end
 --- Compares the answers that people read in the sidecar with those that a replay uses.
 local function check_answers(story, rec, root, path, problem)
   if #story.answers == 0 or story.why then return end
-  local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
+  local ok, model = pcall(core.json.decode,
+    core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
   local first = ok and type(model) == "table" and model.step or nil
   local sealed = rec.ended and type(rec.files) == "table" and rec.files or {}
   for _, item in ipairs(story.answers) do
@@ -289,7 +307,8 @@ local function check_decision(root, rec, story, problem, note)
     end
   end
   local made_as = type(rec.imported) == "table" and rec.imported.run or rec.id
-  local form = sidecar.decision_form { id = made_as, task_id = rec.task_id, preset_name = rec.preset }
+  local form = sidecar.decision_form { id = made_as, task_id = rec.task_id,
+    preset_name = rec.preset }
   if not last then
     if text and text ~= form and not story.why then
       note("decision.md was written by hand: moonlet decide records it", at)
@@ -300,7 +319,8 @@ local function check_decision(root, rec, story, problem, note)
     elseif known or text == form then
       note("the last decision is incomplete: record it again with moonlet decide", at)
     else
-      problem("decision.md was changed after the decision", at, "record it again with moonlet decide")
+      problem("decision.md was changed after the decision", at,
+        "record it again with moonlet decide")
     end
   elseif is_old then
     note("the run has continued since the decision: record it again with moonlet decide", at)
@@ -312,7 +332,8 @@ local function check_ledger(home, id, text, problem)
   if not places then
     problem("the ledger cannot be read: " .. err.message, "ledger.db", rebuild)
   elseif #places > 0 then
-    problem("the ledger differs from run.json: " .. table.concat(places, ", "), "ledger.db", rebuild)
+    problem("the ledger differs from run.json: " .. table.concat(places, ", "),
+      "ledger.db", rebuild)
   end
 end
 
@@ -332,7 +353,8 @@ local function check(home, root, id, with_ledger)
     problem(why.message, path .. "/run.json", why.hint)
     return report
   end
-  report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
+  report.state = core.runs.holder(home.handle, id) and "running"
+    or rec and (rec.ended and rec.verdict or "interrupted")
     or null
   local begun = has_begun(story, root, path, text)
   if begun then check_journal(story, path, problem, note) end
@@ -353,13 +375,17 @@ local function check(home, root, id, with_ledger)
   check_answers(story, rec, root, path, problem)
   local is_imported = type(rec.imported) == "table" and rec.imported ~= null
   if is_imported then
-    note(("it was imported: it is %s of another machine"):format(core.text.printable(rec.imported.run, 40)), path)
+    note(("it was imported: it is %s of another machine"):format(
+      core.text.printable(rec.imported.run, 40)), path)
   end
   if story.keyed and not is_imported and not seal.key(root, id) then
-    problem("the key of the run is missing or damaged: results that depend on a secret may not be recognized",
+    problem("the key of the run is missing or damaged: results that depend on a secret may not "
+      .. "be recognized",
       path .. "/key", "restore the file from a backup")
   end
-  if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
+  if not core.file.stat(root, rec.sidecar) then
+    problem("the artifacts are missing", rec.sidecar)
+  end
   if rec.ended then
     check_files(root, rec, problem, note)
     check_decision(root, rec, story, problem, note)

@@ -19,13 +19,15 @@ local M = {}
 local file_cap = 64 << 20
 local slow_ms = 300
 
-local faults = { "429", "quota", "auth", "network", "hang", "truncated", "crash", "slow", "invalid", "cancel" }
+local faults = { "429", "quota", "auth", "network", "hang", "truncated", "crash", "slow",
+  "invalid", "cancel" }
 
 local function parse_fault(text)
   local kind, count, step = text:match("^([%w]+)(%*?[%d%*]*)@?(.*)$")
   local hint = record.suggest(kind or "", faults)
   for _, known in ipairs(faults) do
-    local times = kind == known and (count == "" and 1 or count == "**" and math.huge or tonumber(count:sub(2)))
+    local times = kind == known and (count == "" and 1 or count == "**" and math.huge
+      or tonumber(count:sub(2)))
     if times then return { kind = kind, times = times, step = step, text = text } end
     if kind == known then hint = "write fault=429, fault=429*2, fault=429** or fault=429@step" end
   end
@@ -92,13 +94,14 @@ function M.check(spec, home)
   end
   local root, err = core.file.root(spec.dir)
   if root then return end
-  record.refuse(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
-    "record it with --record DIR")
+  record.refuse(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400),
+    err.message), "record it with --record DIR")
 end
 
 --- Removes instruction files and absolute paths from a prompt, because they differ between runs.
 local function neutral_prompt(text, sidecar, top)
-  return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
+  return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top,
+    "<repository>")
 end
 
 local function prompt_of(job, attempt)
@@ -185,8 +188,9 @@ function M.keep(job, attempt, exit, text)
   assert(core.file.make_root(folder .. "/" .. beside))
   local prompt = prompt_of(job, attempt)
   put("call.json", core.json.encode({ version = 1, key = job.key, attempt = attempt.number,
-    runner = text and "command" or job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
-    task = run.task_id, run = run.id, prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
+    runner = text and "command" or job.runner.name, events = job.call.events, model = job.model,
+    sandbox = job.sandbox, task = run.task_id, run = run.id, prompt = prompt,
+    prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
   for _, file in ipairs { "stdout.log", "stderr.log" } do
     put(file, run.read_artifact(job.dir .. "/" .. file, file_cap) or "")
   end
@@ -196,10 +200,13 @@ function M.keep(job, attempt, exit, text)
   if kept and changed then put(cassette_changes.file, changed) end
   if not kept or left_out[1] then
     run.emit("warning", { step = job.key, text = "the cassette lacks some of the agent's changes: "
-      .. core.text.printable(kept and table.concat(left_out, ", ") or tostring(changed.message or changed), 300) })
+      .. core.text.printable(kept and table.concat(left_out, ", ")
+        or tostring(changed.message or changed), 300) })
   end
-  local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message, hint = exit.error.hint }
-  put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
+  local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message,
+    hint = exit.error.hint }
+  put("exit.json",
+    core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
     late = exit.late, duration_ms = exit.duration_ms, error = not_started }, 2) .. "\n")
   replace(base, beside, attempt.number, kept_before(job))
 end
@@ -215,8 +222,8 @@ local function read_json(root, path)
   return ok and type(value) == "table" and not core.json.is_array(value) and value or nil
 end
 
-local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
-  lost = true, not_started = true }
+local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true,
+  finished = true, lost = true, not_started = true }
 
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
@@ -232,7 +239,8 @@ local function read_call(root, dir, path)
     end
   end
   if call.runner == "cassette" then
-    miss(dir, ("holds %s/call.json of the runner cassette, which has nothing to record"):format(path))
+    miss(dir, ("holds %s/call.json of the runner cassette, which has nothing to record"):format(
+      path))
   end
   return call
 end
@@ -252,7 +260,8 @@ local function read_exit(root, dir, path)
   end
   local err = type(exit.error) == "table" and exit.error ~= core.json.null and exit.error
   local function text(key) return type(err[key]) == "string" and err[key] or nil end
-  exit.error = err and { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" } or nil
+  exit.error = err and { kind = text "kind" or "failed", message = text "message" or "",
+    hint = text "hint" } or nil
   return exit
 end
 
@@ -274,7 +283,8 @@ local function fits(recorded, line)
     if not from then
       return pos > 1 and #line - #piece + 1 >= at and line:sub(#line - #piece + 1) == piece
     end
-    local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
+    local found = pos == 1 and (line:sub(1, #piece) == piece and 1)
+      or pos > 1 and line:find(piece, at, true)
     if not found then return false end
     -- A secret has at least one character, so `[redacted:…]` matches at least one character.
     at, pos = found + #piece + 1, to + 1
@@ -313,7 +323,8 @@ local function find(root, dir, key, number)
   each_step(root, function(call)
     if #keys < 20 then keys[#keys + 1] = core.text.printable(context.plain(call.key), 100) end
   end)
-  miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
+  miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)),
+    "it has: " .. table.concat(keys, ", "))
 end
 
 --- Returns a function that masks the task and run ids of both runs in a text.
@@ -343,7 +354,9 @@ local function different(call, now, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
     -- Old recordings contain <task> and <run> in place of ids. Let these two words match any text.
-    if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
+    if not call.task then
+      return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new)
+    end
     return fits(neutral(old), neutral(new))
   end
   local old, new = lines.of(recorded), lines.of(now)
@@ -356,7 +369,9 @@ end
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
-  local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
+  local function shown(line)
+    return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing"
+  end
   local lengths = #old ~= #new and (" (%d lines were, %d are)"):format(#old, #new) or ""
   miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s%s")
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
@@ -391,11 +406,14 @@ function M.idle_faults(spec, steps)
   for _, fault in ipairs(spec.faults or {}) do
     local befell = false
     for _, step in ipairs(steps) do
-      befell = befell or step.kind == "agent" and context.plain(step.key):find(fault.step, 1, true) ~= nil
+      befell = befell or step.kind == "agent"
+        and context.plain(step.key):find(fault.step, 1, true) ~= nil
     end
     if not befell then
-      idle[#idle + 1] = ("the fault '%s' hit no step%s"):format(core.text.printable(fault.text, 100),
-        fault.step ~= "" and (": none has '%s' in its key"):format(core.text.printable(fault.step, 60)) or "")
+      idle[#idle + 1] = ("the fault '%s' hit no step%s"):format(
+        core.text.printable(fault.text, 100),
+        fault.step ~= ""
+          and (": none has '%s' in its key"):format(core.text.printable(fault.step, 60)) or "")
     end
   end
   return idle
@@ -440,26 +458,32 @@ local function change(job, tape)
     problem = "a run keeps only what was changed in a worktree"
   end
   if not problem then return end
-  job.run.emit("warning", { step = job.key, text = "the agent's changes are not played: " .. problem })
+  job.run.emit("warning",
+    { step = job.key, text = "the agent's changes are not played: " .. problem })
 end
 
 local function recording_of(spec, job, attempt, prompt)
   local dir, run, key = spec.dir, job.run, job.key
   local root = core.file.root(dir)
   if not root then miss(dir, "is not there") end
-  job.recorded_key = job.recorded_key or attempt.repairs and key or find_ending(root, key, prompt, run)
+  job.recorded_key = job.recorded_key or attempt.repairs and key
+    or find_ending(root, key, prompt, run)
   local path, call, first = find(root, dir, job.recorded_key, attempt.number)
   if not (attempt.repairs and first) then check_prompt(dir, key, call, prompt, run) end
-  return call, { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
-    stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md"),
+  return call, { exit = read_exit(root, dir, path),
+    stdout = read_part(root, dir, path .. "/stdout.log", true),
+    stderr = read_part(root, dir, path .. "/stderr.log") or "",
+    answer = read_part(root, dir, path .. "/output.md"),
     changes = read_part(root, dir, path .. "/" .. cassette_changes.file) }
 end
 
 local function recording_of_run(spec, job, prompt)
   local run, key = job.run, job.key
-  local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key, neutral_prompt)
+  local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key,
+    neutral_prompt)
   if not found then
-    miss(spec.run, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. keys)
+    miss(spec.run, ("has no recording of the step '%s'"):format(context.plain(key)),
+      "it has: " .. keys)
   end
   found.call.events = job.call.events
   check_prompt(spec.run, key, found.call, prompt, run)
@@ -485,10 +509,11 @@ function M.play(spec, job, attempt)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
   if not kind or kind == "slow" or kind == "invalid" then change(job, tape) end
   local printed = #tape.stdout
-  local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
-    cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = printed, stdout_kept = printed,
-    stdout_in_time = printed, late = tape.exit.late, stdout_cut = false, stderr_total = #tape.stderr,
-    stderr_kept = #tape.stderr, stderr_cut = false, error = tape.exit.error }
+  local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0,
+    duration_ms = 0, cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0,
+    stdout_total = printed, stdout_kept = printed, stdout_in_time = printed, late = tape.exit.late,
+    stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false,
+    error = tape.exit.error }
   return exit, call, kind and told[kind] and told[kind]() or nil
 end
 

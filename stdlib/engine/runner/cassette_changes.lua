@@ -9,8 +9,10 @@ M.file = "changes.json"
 
 --- Reports whether a path is inside a work tree, but not in a folder of git or of moonlet.
 local function is_safe(path)
-  return type(path) == "string" and path ~= "" and path:sub(1, 1) ~= "/" and not path:find("\0", 1, true)
-    and not ("/" .. path .. "/"):find("/%.%.?/") and not ("/" .. path:lower() .. "/"):find("/%.git/")
+  return type(path) == "string" and path ~= "" and path:sub(1, 1) ~= "/"
+    and not path:find("\0", 1, true)
+    and not ("/" .. path .. "/"):find("/%.%.?/")
+      and not ("/" .. path:lower() .. "/"):find("/%.git/")
     and path:sub(1, 7) ~= ".agent/"
 end
 
@@ -20,7 +22,8 @@ local function entry_of(root, path)
   if info.type ~= "file" then return nil end
   local text, _, cut = core.file.read(root, path, file_cap)
   if not text or cut then return nil end
-  return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
+  return { path = path, text = core.run.redact(text),
+    executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
 --- Returns changes.json, or nil without changes, and the changed paths that cannot be recorded.
@@ -33,7 +36,11 @@ function M.text_of(place)
   for _, path in ipairs(root and place.recorded() or {}) do
     local entry = is_safe(path) and entry_of(root, path)
     bytes = bytes + (entry and #(entry.text or "") or 0)
-    if entry and bytes <= whole_cap then list[#list + 1] = entry else left_out[#left_out + 1] = path end
+    if entry and bytes <= whole_cap then
+      list[#list + 1] = entry
+    else
+      left_out[#left_out + 1] = path
+    end
   end
   return #list > 0 and values.text { version = 1, changes = list } or nil, left_out
 end
@@ -56,7 +63,8 @@ function M.apply(place, text)
   local root = core.file.root(place.root)
   if not root then return "there is no place for its changes" end
   for _, entry in ipairs(list) do
-    local is_entry = type(entry) == "table" and is_safe(entry.path) and (entry.deleted or type(entry.text) == "string")
+    local is_entry = type(entry) == "table" and is_safe(entry.path)
+      and (entry.deleted or type(entry.text) == "string")
     if not is_entry or place.allows and not place.allows(entry.path) then
       return "it changed a file that this step may not write"
     end

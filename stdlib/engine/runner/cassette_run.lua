@@ -28,20 +28,26 @@ local function refuse(message, hint) record.refuse(message, hint) end
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
   local rec = read_json(agent, "runs/" .. id .. "/run.json")
-  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet list shows the runs") end
+  if not rec then
+    refuse(("there is no run %s to play"):format(id), "moonlet list shows the runs")
+  end
   local is_parked = rec.verdict == "needs-human" or rec.verdict == "quota"
   if rec.ended ~= true or is_parked or type(rec.sidecar) ~= "string" then
-    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet show " .. id)
+    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id),
+      "moonlet show " .. id)
   end
   local dir = home.agent_path .. "/" .. rec.sidecar
   local root = core.file.root(dir)
-  if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR") end
+  if not root then
+    refuse(("the files of %s are gone: %s"):format(id, dir), "record it again with --record DIR")
+  end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
   -- The prompts of an imported run name the sidecar folder of the machine on which it ran.
   local from = type(rec.imported) == "table" and rec.imported.dir
   local named = type(from) == "string" and from or dir
-  return { root = root, dir = dir, named = named, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
+  return { root = root, dir = dir, named = named, top = rec.top, root_key = root_key, id = id,
+    task = rec.task_id }
 end
 
 local function folder_of(tape, key)
@@ -66,8 +72,8 @@ local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then return { why = "exited", code = model.status == "ok" and 0 or 1 } end
   local function number(key) return math.tointeger(exit[key]) end
-  return { why = type(exit.why) == "string" and exit.why or "exited", code = number "code", signal = number "signal",
-    late = exit.late == true or nil,
+  return { why = type(exit.why) == "string" and exit.why or "exited", code = number "code",
+    signal = number "signal", late = exit.late == true or nil,
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 
@@ -77,7 +83,9 @@ local function patch_of(tape, folder, model)
   local number = last and math.tointeger(last.number)
   local asked = model.status == "ok" and number and ("attempt-%d-changes.patch"):format(number)
   for _, name in ipairs { "changes.patch", asked or nil } do
-    if core.file.stat(tape.root, folder .. name) then return ("%s/%s%s"):format(tape.dir, folder, name) end
+    if core.file.stat(tape.root, folder .. name) then
+      return ("%s/%s%s"):format(tape.dir, folder, name)
+    end
   end
 end
 
@@ -93,7 +101,8 @@ function M.recording(tape, key, neutral)
   local prompt = neutral(text "prompt.md" or "", tape.named, tostring(tape.top))
   local repaired = prompt:find(repair_mark, 1, true)
   if model.runner == "cassette" then
-    error({ kind = "failed", class = "refused", message = ("the run %s played a cassette itself"):format(tape.id),
+    error({ kind = "failed", class = "refused",
+      message = ("the run %s played a cassette itself"):format(tape.id),
       hint = "play the cassette that it played" }, 0)
   end
   local made = model.runner == "mock"
@@ -101,7 +110,8 @@ function M.recording(tape, key, neutral)
   return {
     call = { runner = made and "command" or model.runner, task = tape.task, run = tape.id,
       prompt = repaired and prompt:sub(1, repaired - 1) or prompt },
-    tape = { exit = exit_of(tape, folder, model), stdout = stdout or "", stderr = text "stderr.log" or "",
+    tape = { exit = exit_of(tape, folder, model), stdout = stdout or "",
+      stderr = text "stderr.log" or "",
       answer = text "out/output.md" or not stdout and text "output.md" or nil },
     patch = patch_of(tape, folder, model),
   }

@@ -11,8 +11,10 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", program = "claude", title = "Claude", role = "flag",
   limits_turns = true }
 
-M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
-  "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
+M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr",
+  "--session-id",
+  "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode",
+  "--output-format",
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
 --- Reports whether a word of joined short options, such as -pc, contains a refused option.
@@ -21,8 +23,9 @@ function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
-M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN",
-  "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
+M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
+  "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK",
+  "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
 local function home_of(config)
@@ -50,7 +53,8 @@ M.screen = {
     { kind = "trust", all = { "Quick safety check", "❯ ?1%. Yes, I trust this folder" },
       approve = { keys = { "enter" } }, deny = { keys = { "escape" } } },
     { kind = "approval", all = { "Do you want to ", "❯ ?%d%. ", "Esc to cancel" },
-      shows = { "^%s*%S+ command$", "^   %S" }, approve = { text = "1" }, deny = { keys = { "escape" } } },
+      shows = { "^%s*%S+ command$", "^   %S" }, approve = { text = "1" },
+      deny = { keys = { "escape" } } },
     { kind = "menu", all = { "❯ ?%d%. ", "Esc to cancel" }, deny = { keys = { "escape" } } },
     { kind = "menu", all = { "❯ ?%d%. ", "Enter to confirm" }, deny = { keys = { "escape" } } },
   },
@@ -61,7 +65,8 @@ M.screen = {
     id = "claude %-%-resume ([%x%-]+)",
     by_id = function(id) return { "--resume", id } end,
     last = { "--continue" },
-    valued = { ["--model"] = true, ["--settings"] = true, ["--permission-mode"] = true, ["--mcp-config"] = true,
+    valued = { ["--model"] = true, ["--settings"] = true, ["--permission-mode"] = true,
+      ["--mcp-config"] = true,
       ["--allowedTools"] = true, ["--disallowedTools"] = true, ["--append-system-prompt"] = true },
     said = { "^❯ (.+)", "^● (.+)" },
     unsaid = { "^%s*%d%. ", "^Try \"", "/effort$" },
@@ -87,10 +92,12 @@ local function native_places(real)
   local beside = package and shared.parent(package)
   if not beside or not package:find("/claude%-code$") then return {} end
   local places = { package .. "/bin/claude.exe" }
-  for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
+  for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl",
+      "darwin-arm64",
     "darwin-x64" } do
     places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
-    places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
+    places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform
+      .. "/claude"
   end
   return places
 end
@@ -122,11 +129,15 @@ function M.command(call)
   end
   -- Join options to their values by "=", because some options would consume the words after them.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
-    "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
-    "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
+    "--no-session-persistence", "--strict-mcp-config", "--setting-sources=",
+    "--disable-slash-commands", "--no-chrome",
+    "--permission-mode", writes and "acceptEdits" or "dontAsk",
+    "--tools=" .. table.concat(tools, ","),
     "--allowedTools=" .. table.concat(allowed, ",") }
   if writes then
-    for _, path in ipairs { call.out, table.unpack(call.writable or {}) } do argv[#argv + 1] = "--add-dir=" .. path end
+    for _, path in ipairs { call.out, table.unpack(call.writable or {}) } do
+      argv[#argv + 1] = "--add-dir=" .. path
+    end
   end
   if call.turns then argv[#argv + 1] = "--max-turns=" .. call.turns end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
@@ -138,37 +149,43 @@ function M.command(call)
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
-      warnings[#warnings + 1] = "the schema is only in the prompt: it is too long for the command line"
+      warnings[#warnings + 1] =
+        "the schema is only in the prompt: it is too long for the command line"
     end
   end
   shared.add_words(argv, call, "--model=")
   shared.check_argv(M.title, argv)
 
-  local env = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = "1", DISABLE_AUTOUPDATER = "1", DISABLE_TELEMETRY = "1",
-    DISABLE_ERROR_REPORTING = "1", CLAUDE_CODE_SAFE_MODE = "1", CLAUDE_CODE_MAX_RETRIES = tostring(shared.retries) }
+  local env = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = "1", DISABLE_AUTOUPDATER = "1",
+    DISABLE_TELEMETRY = "1", DISABLE_ERROR_REPORTING = "1", CLAUDE_CODE_SAFE_MODE = "1",
+    CLAUDE_CODE_MAX_RETRIES = tostring(shared.retries) }
   local state_dirs
   if call.private then
     env.CLAUDE_CONFIG_DIR = call.scratch .. "/claude"
     if not (shared.has(config, "ANTHROPIC_API_KEY") or shared.has(config, "ANTHROPIC_AUTH_TOKEN")
       or shared.has(config, "CLAUDE_CODE_OAUTH_TOKEN")) then
-      warnings[#warnings + 1] = "a private CLAUDE_CONFIG_DIR has no login: set ANTHROPIC_API_KEY or "
+      warnings[#warnings + 1] =
+        "a private CLAUDE_CONFIG_DIR has no login: set ANTHROPIC_API_KEY or "
         .. "CLAUDE_CODE_OAUTH_TOKEN"
     end
     state_dirs = { env.CLAUDE_CONFIG_DIR }
   else
     if config.home then env.CLAUDE_CONFIG_DIR = shared.home_path(config.home) end
     local home = env.CLAUDE_CONFIG_DIR or core.system.env "CLAUDE_CONFIG_DIR"
-    state_dirs = home and { home } or { shared.home_path "~/.claude", shared.home_path "~/.claude.json" }
+    state_dirs = home and { home }
+      or { shared.home_path "~/.claude", shared.home_path "~/.claude.json" }
   end
-  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env),
+    stdin = "prompt", files = {}, state_dirs = state_dirs, sandbox = "host",
+    writable = shared.writable(call), warnings = warnings }
 end
 
 --- Unwraps an answer whose schema had to be wrapped in an object.
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
 local function detail_of(input)
-  for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
+  for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query",
+      "description" } do
     local value = stream.str(stream.at(input, name))
     if value then return value end
   end
@@ -201,14 +218,17 @@ local function so_far(state, events, message)
     if i > 500 then break end
     bytes = bytes + size_of(block)
   end
-  local now = { input_tokens = reported.input_tokens, cached_input_tokens = reported.cached_input_tokens,
+  local now = { input_tokens = reported.input_tokens,
+    cached_input_tokens = reported.cached_input_tokens,
     output_tokens = math.max(reported.output_tokens or 0, bytes // usage.bytes_a_token) }
   if not before then
     messages.count = messages.count + 1
     stream.report_answer(state, now.input_tokens)
   end
   local sum = state.so_far or { estimated = true }
-  for name, value in pairs(now) do sum[name] = (sum[name] or 0) + value - (before and before[name] or 0) end
+  for name, value in pairs(now) do
+    sum[name] = (sum[name] or 0) + value - (before and before[name] or 0)
+  end
   sum.total_tokens, now.bytes = sum.input_tokens + sum.output_tokens, bytes
   messages.of[id], state.messages, state.so_far = now, messages, sum
   events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total_tokens } }
@@ -239,9 +259,11 @@ local function assistant(state, events, event)
     elseif kind == "tool_use" and stream.str(block.name) then
       if is_main then stream.begin_again(state) end
       stream.open_tool(state, block.id, { name = block.name, path = writers[block.name]
-        and stream.str(stream.at(block.input, "file_path") or stream.at(block.input, "notebook_path")),
+        and stream.str(stream.at(block.input, "file_path")
+          or stream.at(block.input, "notebook_path")),
         about = core.json.encode(block.input) })
-      stream.tool(state, events, { name = block.name, detail = detail_of(block.input), status = "running" })
+      stream.tool(state, events, { name = block.name, detail = detail_of(block.input),
+        status = "running" })
     end
   end
 end
@@ -249,7 +271,9 @@ end
 local function shown_by(content)
   if type(content) == "string" then return content end
   local texts = {}
-  for i, part in ipairs(stream.tbl(content) or {}) do texts[i] = stream.str(stream.at(part, "text")) or "" end
+  for i, part in ipairs(stream.tbl(content) or {}) do
+    texts[i] = stream.str(stream.at(part, "text")) or ""
+  end
   return table.concat(texts, "\n")
 end
 
@@ -262,8 +286,9 @@ local function tool_results(state, events, event)
       if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
       local content = stream.str(block.content) or stream.str(stream.at(block.content, 1, "text"))
       stream.saw(state, tool and tool.about, shown_by(block.content))
-      stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and content or nil,
-        call = tool and tool.about, result = shown_by(block.content), status = failed and "failed" or "ok" })
+      stream.tool(state, events, { name = tool and tool.name or "tool",
+        detail = failed and content or nil, call = tool and tool.about,
+        result = shown_by(block.content), status = failed and "failed" or "ok" })
     end
   end
 end
@@ -277,14 +302,17 @@ local function usage_of(event)
     local output = stream.count(stream.at(item, "outputTokens"))
     local read = stream.count(stream.at(item, "cacheReadInputTokens")) or 0
     local made = stream.count(stream.at(item, "cacheCreationInputTokens")) or 0
-    unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input, unknown.output_tokens or not output
-    sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-      cache_write_tokens = made > 0 and made or nil, output_tokens = output,
-      cost_usd = stream.amount(stream.at(item, "costUSD")) })
+    unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input,
+      unknown.output_tokens or not output
+    sum = usage.add(sum, usage.of { input_tokens = input and input + read + made,
+      cached_input_tokens = input and read, cache_write_tokens = made > 0 and made or nil,
+      output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
     -- If a count is missing for one model, the sum over all models is unknown.
-    if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
+    if unknown.input_tokens then
+      sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil
+    end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
   else
@@ -340,7 +368,8 @@ local function result(state, events, event)
   if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
   for i, denial in ipairs(stream.tbl(event.permission_denials) or {}) do
     if i > 100 then break end
-    stream.deny(state, stream.str(stream.at(denial, "tool_name")) or "tool", detail_of(stream.at(denial, "tool_input")))
+    stream.deny(state, stream.str(stream.at(denial, "tool_name")) or "tool",
+      detail_of(stream.at(denial, "tool_input")))
   end
   local text, subtype = stream.said(state, events, event.result), stream.str(event.subtype)
   local class, message
@@ -353,13 +382,16 @@ local function result(state, events, event)
     end
   else
     class, message = failure_class(event, subtype)
-    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype or "no reason given"
+    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype
+      or "no reason given"
   end
   state.done = false
-  state.failure = { message = core.text.cut(message, 8000), status = stream.count(event.api_error_status),
+  state.failure = { message = core.text.cut(message, 8000),
+    status = stream.count(event.api_error_status),
     code = state.last_error and state.last_error.code, class = class }
   if state.limit and (state.failure.status == 429 or not state.failure.status) then
-    state.failure.retry_after_ms, state.failure.reset_at = state.limit.retry_after_ms, state.limit.reset_at
+    state.failure.retry_after_ms, state.failure.reset_at = state.limit.retry_after_ms,
+      state.limit.reset_at
     state.failure.class = class or "quota"
   end
   stream.fail(events, state.failure, true)
@@ -369,16 +401,17 @@ local function system(state, events, event)
   local subtype = stream.str(event.subtype)
   if subtype == "init" then
     stream.begin_again(state)
-    state.model, state.session = stream.str(event.model) or state.model, stream.str(event.session_id)
+    state.model, state.session = stream.str(event.model) or state.model,
+      stream.str(event.session_id)
     stream.begin_session(state, events)
   elseif subtype == "api_retry" then
     local status = stream.count(event.error_status)
     local delay = stream.amount(event.retry_delay_ms)
     local code = stream.str(event.error)
-    state.retry = { message = ("%s%s"):format(code or "the request failed", status and " (" .. status .. ")" or ""),
-      status = status, code = code }
-    events[#events + 1] = { type = "retry", attempt = stream.count(event.attempt), delay_ms = delay and delay // 1 | 0,
-      text = stream.printable(state.retry.message, 300) }
+    state.retry = { message = ("%s%s"):format(code or "the request failed",
+      status and " (" .. status .. ")" or ""), status = status, code = code }
+    events[#events + 1] = { type = "retry", attempt = stream.count(event.attempt),
+      delay_ms = delay and delay // 1 | 0, text = stream.printable(state.retry.message, 300) }
   end
 end
 
@@ -395,7 +428,8 @@ local function parse(state, events, event, kind)
     local info = stream.tbl(event.rate_limit_info) or {}
     if stream.str(info.status) == "rejected" then
       state.limit = quota_reset.moment(info.resetsAt, core.clock.wall()) or {}
-      stream.warn(state, events, "the provider's limit is reached: " .. (stream.str(info.rateLimitType) or "unnamed"))
+      stream.warn(state, events,
+        "the provider's limit is reached: " .. (stream.str(info.rateLimitType) or "unnamed"))
     end
   end
 end
@@ -403,6 +437,8 @@ end
 M.lines, M.shows_tools, M.reports_cost = "object", true, true
 stream.make_reader(M, parse, own_tokens, true)
 
-function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
+function M.finish(state, exit, answers)
+  return outcome.conclude(M.title, state, exit, answers, state.usage)
+end
 
 return M

@@ -12,12 +12,14 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 
-M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
-  "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
+M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox",
+  "--dangerously-bypass-approvals-and-sandbox",
+  "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C",
+  "--cd", "--worktree",
   "--add-dir" }
 -- Lists settings of Codex that have the same effect as a refused argument.
-local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
-  permissions = true, approval_policy = true }
+local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true,
+  default_permissions = true, permissions = true, approval_policy = true }
 
 --- Reports whether an argument such as `-c NAME=…` changes a refused setting.
 function M.refuses_word(word)
@@ -30,15 +32,16 @@ end
 local longest_prompt = 1048576
 --- These variables have the provider's keys, so Codex hides them from its tools.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
-M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
-  "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
+M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION",
+  "OPENAI_PROJECT", "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
 --- Lists the names of the project's instruction file; the first existing one is used.
 M.instructions = { "AGENTS.md" }
 local own_instructions = { "AGENTS.override.md", "AGENTS.md" }
 
 local function home_of(config)
-  return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
+  return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME"
+    or shared.home_path "~/.codex"
 end
 
 function M.home_instructions(config)
@@ -59,26 +62,31 @@ M.screen = {
     { kind = "trust", all = { "Trust this folder%?", "^%s*› ?%d%. ", "Trust and continue" },
       approve = { keys = { "enter" } }, deny = { keys = { "ctrl-c" } } },
     { kind = "approval", all = { "^%s*Would you like to ", "1%. Yes, ", "esc to cancel" },
-      shows = { "^%s*%$ ", "^%s*Reason: " }, approve = { text = "y" }, deny = { keys = { "escape" } } },
-    { kind = "menu", all = { "^%s*› ?%d%. ", "[Pp]ress enter to " }, deny = { keys = { "escape" } } },
+      shows = { "^%s*%$ ", "^%s*Reason: " }, approve = { text = "y" },
+      deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "^%s*› ?%d%. ", "[Pp]ress enter to " },
+      deny = { keys = { "escape" } } },
   },
   working = { "[Ee]sc to interrupt", "^%s*[◦•]+ Working" },
   ready = { "^› " },
-  quota = { "You've hit your usage limit", "[Uu]sage limit reached", "[Rr]ate limit reached", "try again at %d" },
+  quota = { "You've hit your usage limit", "[Uu]sage limit reached", "[Rr]ate limit reached",
+    "try again at %d" },
   resume = {
     id = "codex resume ([%x%-]+)",
     by_id = function(id) return { "resume", id } end,
     last = { "resume", "--last" },
-    valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
-      ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
-      ["--profile"] = true },
+    valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true,
+      ["-s"] = true, ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true,
+      ["--cd"] = true,
+      ["-p"] = true, ["--profile"] = true },
     -- `said` matches a message by the mark in front of it. `unsaid` matches texts that the start-up
     -- screen shows after the same mark.
     said = { "^› (.+)", "^• (.+)" },
-    unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
-      "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
-      "^Write tests for @filename", "^Improve documentation in @filename",
-      "^Run /review on my current changes", "^Use /skills to list" },
+    unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working",
+      "^Explain this codebase", "^Summarize recent commits", "^Implement {feature}",
+      "^Find and fix a bug in @filename", "^Write tests for @filename",
+      "^Improve documentation in @filename", "^Run /review on my current changes",
+      "^Use /skills to list" },
     transcript = {
       variable = "CODEX_HOME", folder = ".codex", beneath = "sessions",
       message = function(entry)
@@ -93,7 +101,8 @@ M.screen = {
 }
 
 local platforms = {
-  { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
+  { "codex-linux-x64", "x86_64-unknown-linux-musl" },
+  { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
@@ -102,7 +111,8 @@ local function native_places(wrapper)
   local beside = package and shared.parent(package)           -- …/@openai
   local places = {}
   for _, platform in ipairs(beside and platforms or {}) do
-    for _, folder in ipairs { package .. "/node_modules/@openai/" .. platform[1], beside .. "/" .. platform[1],
+    for _, folder in ipairs { package .. "/node_modules/@openai/" .. platform[1],
+        beside .. "/" .. platform[1],
       package } do
       for _, file in ipairs { "/bin/codex", "/codex/codex" } do
         places[#places + 1] = folder .. "/vendor/" .. platform[2] .. file
@@ -138,16 +148,18 @@ end
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do
-    local value = word:match("^%-%-config=(.*)$") or ((args[i - 1] == "-c" or args[i - 1] == "--config") and word)
+    local value = word:match("^%-%-config=(.*)$")
+      or ((args[i - 1] == "-c" or args[i - 1] == "--config") and word)
     name = value and value:match('^model_provider%s*=%s*"?([%w_-]+)"?$') or name
   end
   return name
 end
 
 local always = {
-  "features.plugins=false", "features.apps=false", "features.hooks=false", "features.shell_snapshot=false",
-  "features.multi_agent=false", "features.goals=false", "features.unbounded_connection_retries=false",
-  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
+  "features.plugins=false", "features.apps=false", "features.hooks=false",
+  "features.shell_snapshot=false", "features.multi_agent=false", "features.goals=false",
+  "features.unbounded_connection_retries=false", "check_for_update_on_startup=false",
+  "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
 }
 
 function M.command(call)
@@ -156,7 +168,8 @@ function M.command(call)
   local host = call.confine == "host"
   local writes = call.sandbox == "workspace-write"
   local warnings, files = {}, {}
-  local argv = { call.program or M.program, "exec", "--json", "--color", "never", "--ephemeral", "--ignore-user-config",
+  local argv = { call.program or M.program, "exec", "--json", "--color", "never", "--ephemeral",
+    "--ignore-user-config",
     "--ignore-rules", "--skip-git-repo-check", "-C", call.cwd,
     "-s", host and "danger-full-access" or writes and "workspace-write" or "read-only" }
   local function set(value)
@@ -209,7 +222,8 @@ function M.command(call)
     warnings[#warnings + 1] = not shared.has(config, "CODEX_API_KEY") and not provider
       and "a private CODEX_HOME has no login: set CODEX_API_KEY" or nil
   else
-    env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
+    env.CODEX_HOME, links = shared.without(home, own_instructions,
+      call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
   -- npm's wrapper, which is skipped, would add the folder of Codex's bundled tools to PATH.
@@ -217,8 +231,8 @@ function M.command(call)
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
   end
-  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
-    files = files, links = links, state_dirs = { home, links and env.CODEX_HOME },
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env),
+    stdin = "prompt", files = files, links = links, state_dirs = { home, links and env.CODEX_HOME },
     answer_file = call.out .. "/output.md",
     sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
 end
@@ -226,11 +240,13 @@ end
 --- Removes the nulls that strict mode added to an answer.
 function M.normalise(data, shape) return schema.normalise(data, shape) end
 
-local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
+local tool_status = { completed = "ok", failed = "failed", declined = "denied",
+  in_progress = "running" }
 
 local function item_event(state, events, kind, item)
   local id, type_of = item.id, stream.str(item.type)
-  local status = tool_status[stream.str(item.status) or ""] or (kind == "item.started" and "running") or "ok"
+  local status = tool_status[stream.str(item.status) or ""]
+    or (kind == "item.started" and "running") or "ok"
   if type_of == "agent_message" then
     local text = stream.said(state, events, item.text)
     if text and kind == "item.completed" then
@@ -277,8 +293,10 @@ local function item_event(state, events, kind, item)
     stream.close_tool(state, id)
   end
   if status == "denied" then stream.deny(state, name, detail) end
-  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code),
-    call = detail, result = stream.str(item.aggregated_output) or item.result ~= nil and core.json.encode(item.result)
+  stream.tool(state, events, { name = name, detail = detail, status = status,
+    exit_code = stream.int(item.exit_code), call = detail,
+    result = stream.str(item.aggregated_output)
+      or item.result ~= nil and core.json.encode(item.result)
       or nil })
 end
 
@@ -313,7 +331,8 @@ local function parse(state, events, event, kind)
     local attempt = message:match("^Reconnecting%.%.%. (%d+)/%d+")
     if attempt or message:find("^Reconnecting%.%.%.") then
       state.retry = { message = message:match("^Reconnecting%.%.%. [%d/]*%s*(.*)$"):sub(1, 8000) }
-      events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
+      events[#events + 1] = { type = "retry", text = stream.printable(message, 300),
+        attempt = tonumber(attempt) }
     else
       stream.note_error(state, { message = core.text.cut(message, 8000) })
       stream.fail(events, state.last_error)
@@ -331,18 +350,23 @@ M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 function M.log(state, line)
   local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
   if not said then return end
-  local function count(name) return stream.count(tonumber(said:match(" " .. name .. "_token_count=(%d+)"))) end
+  local function count(name)
+    return stream.count(tonumber(said:match(" " .. name .. "_token_count=(%d+)")))
+  end
   if said:find('^codex_otel.trace_safe: event.name="codex.conversation_starts"') then
     state.reports = true
-  elseif said:find('^codex_otel.trace_safe: event.name="codex.sse_event" event.kind=response.completed ') then
+  elseif said:find(
+      '^codex_otel.trace_safe: event.name="codex.sse_event" event.kind=response.completed ') then
     local input = count "input"
     if not input then return end
-    state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
+    state.so_far = usage.add(state.so_far,
+      usage.of { input_tokens = input, cached_input_tokens = count "cached",
       output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
     stream.report_answer(state, input)
     -- An unreadable item belongs to the answer that ends here, so do not count it for the next one.
     state.lost_item, state.unread_item = state.unread_item, nil
-  elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
+  elseif said == "codex_api::sse::responses: failed to parse ResponseItem from "
+    .. "output_item.done" then
     state.unread_item = true
   end
 end
@@ -352,7 +376,8 @@ local function note_hidden_refusal(state, answers)
   local said = answers and answers.file or stream.text(state) or ""
   if not (state.done and state.lost_item) or said:find("%S") then return end
   state.done, state.failure = false, { class = "refused",
-    message = "its model's last answer holds no text, but an item that Codex cannot read, as a refusal is" }
+    message = "its model's last answer holds no text, but an item that Codex cannot read, as a "
+      .. "refusal is" }
 end
 
 function M.finish(state, exit, answers)
@@ -360,11 +385,13 @@ function M.finish(state, exit, answers)
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end
-  exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
+  exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) },
+    { __index = exit })
   note_hidden_refusal(state, answers)
   -- Without --json, the answer is on standard output, and a token count ends standard error.
   local tail = exit.stderr_tail
-  if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
+  if state.events == 0 and exit.code == 0 and answers and answers.stdout
+      and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then
     state.done = true
     stream.keep_text(state, (answers.stdout:gsub("\n$", "")))

@@ -63,7 +63,8 @@ end
 --- Suggests `runners.command.state` if standard error says "Permission denied".
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
-  return refused and outcome.read_log .. "; if the sandbox refused it, add the folder to runners.command.state in your "
+  return refused and outcome.read_log
+    .. "; if the sandbox refused it, add the folder to runners.command.state in your "
     .. "config, or pass --sandbox workspace-write" or outcome.read_log
 end
 
@@ -79,10 +80,13 @@ function M.finish(exit, output, limits)
   local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
   local tail = lines.last(exit.stderr_tail or "")
   local message = "the agent " .. exit_text.of(exit, limits)
-  if exit.error and exit.error.message ~= "" then message = message .. ": " .. exit.error.message end
+  if exit.error and exit.error.message ~= "" then
+    message = message .. ": " .. exit.error.message
+  end
   if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end
   return { status = "failed", text = output.text, cut = output.cut,
-    error = { kind = exit.error and exit.why ~= "lost" and exit.error.kind or kinds[exit.why] or "failed",
+    error = { kind = exit.error and exit.why ~= "lost" and exit.error.kind or kinds[exit.why]
+      or "failed",
       message = message, hint = exit.error and exit.error.hint or hint_of(exit) } }
 end
 

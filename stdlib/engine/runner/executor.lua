@@ -8,13 +8,15 @@ local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 
-local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor", role = "prompt",
-  resumes = true, limits_turns = true, begin = stream.begin }
+local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor",
+  role = "prompt", resumes = true, limits_turns = true, begin = stream.begin }
 
-M.refused_args = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" }
+M.refused_args = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only",
+  "--network", "--wall" }
 
 M.secrets = { "OPENAI_API_KEY" }
-M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT", "MAX_ITERS" }
+M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT",
+  "MAX_ITERS" }
 local prompt_limits = { bytes = 8 << 20 }
 local longest_id = 64
 
@@ -66,14 +68,21 @@ function M.command(call)
   shared.check_prompt(M.title, call.prompt, prompt_limits)
   local id = session_id(call)
   local branches = call.continues and not has_begun(state_dir(call), id)
-  local argv = { call.program or M.program, branches and call.continues or id, "-", "--no-plan", "--json" }
+  local argv = { call.program or M.program, branches and call.continues or id, "-",
+    "--no-plan", "--json" }
   local function add(...) for _, word in ipairs { ... } do argv[#argv + 1] = word end end
   if branches then add("--fork", id) end
   if call.sandbox ~= "workspace-write" then add "--read-only" end
   if call.network then add "--network" end
   if call.startup_files then add "--startup-files" end
-  if call.confine == "none" then add "--unconfined" elseif not core.process.confinement() then add "--no-bash" end
-  if call.timeout_ms and call.timeout_ms > 0 then add("--wall", ("%dms"):format(call.timeout_ms)) end
+  if call.confine == "none" then
+    add "--unconfined"
+  elseif not core.process.confinement() then
+    add "--no-bash"
+  end
+  if call.timeout_ms and call.timeout_ms > 0 then
+    add("--wall", ("%dms"):format(call.timeout_ms))
+  end
   add(table.unpack(config.args or {}))
   shared.check_argv(M.title, argv)
   local warnings = {}
@@ -82,8 +91,9 @@ function M.command(call)
   local model = call.model or config.model
   if model then env.OPENAI_MODEL = model end
   if call.turns then env.MAX_ITERS = tostring(call.turns) end
-  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = { state_dir(call) }, sandbox = "host", writable = shared.writable(call), warnings = warnings,
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env),
+    stdin = "prompt", files = {}, state_dirs = { state_dir(call) }, sandbox = "host",
+    writable = shared.writable(call), warnings = warnings,
     reads = { call.cwd .. "/CLAUDE.md", call.cwd .. "/AGENTS.md" } }
 end
 
@@ -92,7 +102,9 @@ local function question_text(event)
   local lines = { "[QUESTION] " .. (stream.str(event.text) or "") }
   local options = stream.tbl(event.options) or {}
   if #options > 0 then lines[#lines + 1] = "Options:" end
-  for i, option in ipairs(options) do lines[#lines + 1] = ("%d. %s"):format(i, stream.str(option) or "") end
+  for i, option in ipairs(options) do
+    lines[#lines + 1] = ("%d. %s"):format(i, stream.str(option) or "")
+  end
   return table.concat(lines, "\n")
 end
 

@@ -11,18 +11,19 @@ local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", limits_turns = true,
-  takes_camel_case = true }
+local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt",
+  limits_turns = true, takes_camel_case = true }
 
-M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
+M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo",
+  "--approval-mode", "-o",
   "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
 local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
-  "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
-  "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
+  "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL",
+  "GOOGLE_APPLICATION_CREDENTIALS", "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
 --- Gemini silently truncates a prompt that is longer than this.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
@@ -30,7 +31,8 @@ local object_cap = 4 << 20
 local settings_cap = 1 << 20
 
 local function home_of(config)
-  return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
+  return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME"
+    or shared.home_path "~"
 end
 
 M.instructions = { "GEMINI.md", "AGENTS.md" }
@@ -78,7 +80,8 @@ local function settings_of_user(home, warnings)
   if not text then return {} end
   local ok, found = pcall(core.json.decode, without_comments(text))
   if ok and type(found) == "table" then return found end
-  warnings[#warnings + 1] = path .. " cannot be read: the login and the model that it names are not used"
+  warnings[#warnings + 1] = path
+    .. " cannot be read: the login and the model that it names are not used"
   return {}
 end
 
@@ -114,8 +117,9 @@ local function settings(call, key, user)
     -- Only the host retries: after a retry by Gemini, the output still has the broken answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
-    privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
-    hooksConfig = { enabled = false }, skills = { enabled = false },
+    privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false },
+    advanced = { ignoreLocalEnv = true }, hooksConfig = { enabled = false },
+    skills = { enabled = false },
     tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
   }, 2) .. "\n"
 end
@@ -125,11 +129,15 @@ local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
     settings(call, key, from and settings_of_user(from, warnings) or {}) }
-  for _, name in ipairs(from and { "oauth_creds.json", "gemini-credentials.json", "google_accounts.json" } or {}) do
+  for _, name in ipairs(from and { "oauth_creds.json", "gemini-credentials.json",
+      "google_accounts.json" } or {}) do
     files[home .. "/.gemini/" .. name] = read_file(from .. "/.gemini/" .. name)
   end
-  if call.sandbox == "workspace-write" then files[home .. "/.gemini/policies/moonlet.toml"] = allow_all end
-  files[home .. "/.env"] = from and (read_file(from .. "/.gemini/.env") or read_file(from .. "/.env")) or nil
+  if call.sandbox == "workspace-write" then
+    files[home .. "/.gemini/policies/moonlet.toml"] = allow_all
+  end
+  files[home .. "/.env"] = from and (read_file(from .. "/.gemini/.env")
+    or read_file(from .. "/.env")) or nil
   return files
 end
 
@@ -138,11 +146,13 @@ function M.command(call)
   shared.check_prompt(M.title, call.prompt, prompt_limits)
   local writes = call.sandbox == "workspace-write"
   local warnings = {}
-  local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default", "-e", "none",
-    "--allowed-mcp-server-names=none" }
+  local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default",
+    "-e", "none", "--allowed-mcp-server-names=none" }
   shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: Gemini CLI takes none" end
+  if call.schema then
+    warnings[#warnings + 1] = "the schema is only in the prompt: Gemini CLI takes none"
+  end
   if not call.network and writes then
     warnings[#warnings + 1] = "Gemini's shell commands have the user's access to the network"
   end
@@ -156,17 +166,19 @@ function M.command(call)
   end
   local home = (call.scratch or call.out) .. "/gemini"
   -- Prevent Gemini from relaunching itself, because the second process would allocate more memory.
-  local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
-  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
-    files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
-    writable = shared.writable(call), warnings = warnings }
+  local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false",
+    GEMINI_CLI_NO_RELAUNCH = "1" }
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env),
+    stdin = "prompt", files = home_files(call, home, key, warnings), state_dirs = { home },
+    sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
 --- Gemini's input tokens include cached tokens, and its output tokens exclude thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
-  local thoughts = input and output and total and total >= input + output and total - input - output or nil
+  local thoughts = input and output and total and total >= input + output
+    and total - input - output or nil
   return usage.of { input_tokens = input, cached_input_tokens = stream.count(stats.cached),
     output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
 end
@@ -177,8 +189,8 @@ local function usage_of_models(models)
     local tokens = stream.tbl(stream.at(item, "tokens")) or {}
     local output, thoughts = stream.count(tokens.candidates), stream.count(tokens.thoughts)
     sum = usage.add(sum, usage.of { input_tokens = stream.count(tokens.prompt),
-      cached_input_tokens = stream.count(tokens.cached), output_tokens = output and output + (thoughts or 0),
-      reasoning_output_tokens = thoughts })
+      cached_input_tokens = stream.count(tokens.cached),
+      output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts })
   end
   return sum
 end
@@ -202,7 +214,9 @@ end
 local function note_stop(state, events, event)
   local message = stream.str(event.message) or "an error without a message"
   local class, gives_up = class_of(message)
-  if event.severity == "warning" and not gives_up then return stream.warn(state, events, message) end
+  if event.severity == "warning" and not gives_up then
+    return stream.warn(state, events, message)
+  end
   local stop = { message = core.text.cut(message, 8000), class = class }
   stream.note_error(state, stop)
   state.stop = stop
@@ -213,7 +227,8 @@ local function fail(state, events, err)
   local message = stream.str(stream.at(err, "message"))
   local kind = stream.str(stream.at(err, "type"))
   state.done = false
-  state.failure = not message and state.stop or { message = core.text.cut(message or "no reason given", 8000),
+  state.failure = not message and state.stop
+    or { message = core.text.cut(message or "no reason given", 8000),
     code = kind ~= "unknown" and kind or nil, class = class_of(message or ""),
     status = outcome.status_in(message or "") }
   stream.fail(events, state.failure, true)
@@ -302,7 +317,8 @@ local function parse(state, line, events)
     state.fresh = true
     local name = stream.str(event.tool_name) or "tool"
     local parameters = stream.tbl(event.parameters) or {}
-    local detail = stream.str(parameters.command) or stream.str(parameters.file_path) or stream.str(parameters.path)
+    local detail = stream.str(parameters.command) or stream.str(parameters.file_path)
+      or stream.str(parameters.path)
     stream.open_tool(state, event.tool_id,
       { name = name, path = tool_writes[name] and stream.str(parameters.file_path),
         about = core.json.encode(parameters) })
@@ -316,8 +332,9 @@ local function parse(state, line, events)
     local denied = what == "tool_not_registered" or what == "policy_violation"
     if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
     if denied then stream.deny(state, tool and tool.name or "tool", said) end
-    stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and said or nil,
-      call = tool and tool.about, result = said, status = denied and "denied" or failed and "failed" or "ok" })
+    stream.tool(state, events, { name = tool and tool.name or "tool",
+      detail = failed and said or nil, call = tool and tool.about, result = said,
+      status = denied and "denied" or failed and "failed" or "ok" })
   elseif kind == "error" then
     note_stop(state, events, event)
   elseif kind == "result" then
@@ -362,12 +379,13 @@ function M.transcript(state, line)
   known[id] = true
   state.answer_ids = known
   local tokens = stream.tbl(message.tokens) or {}
-  local input, output, thoughts = stream.count(tokens.input), stream.count(tokens.output), stream.count(tokens.thoughts)
+  local input, output, thoughts = stream.count(tokens.input), stream.count(tokens.output),
+    stream.count(tokens.thoughts)
   state.unpaid_answer = input == nil
   if not input then return end
   state.so_far = usage.add(state.so_far, usage.of { input_tokens = input,
-    cached_input_tokens = stream.count(tokens.cached), output_tokens = output and output + (thoughts or 0),
-    reasoning_output_tokens = thoughts })
+    cached_input_tokens = stream.count(tokens.cached),
+    output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts })
   stream.report_answer(state, input)
 end
 
@@ -375,7 +393,8 @@ end
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
-      return { class = "refused", message = ("Gemini skipped moonlet's settings %s: %s"):format(path, why) }
+      return { class = "refused",
+        message = ("Gemini skipped moonlet's settings %s: %s"):format(path, why) }
     end
   end
 end
@@ -389,14 +408,16 @@ local function note_half_answer(state)
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",
-    message = "its provider's stream broke off in its last answer, for which no tokens were counted" }
+    message = "its provider's stream broke off in its last answer, for which no tokens were "
+      .. "counted" }
   if state.usage then state.usage.partial = true end
 end
 
 --- Sets the status 429 if standard error names a quota error, which Gemini raises only for 429.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
-  local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "
+  local name = tail:match "%f[%a](Retryable)QuotaError: "
+    or tail:match "%f[%a](Terminal)QuotaError: "
   if not failure or failure.status or not name then return end
   failure.status = 429
   local delay = stream.amount(tonumber(tail:match "\n  retryDelayMs: ([%d.]+)"))
@@ -409,7 +430,8 @@ local function note_status(state, exit)
 end
 
 --- Gemini exits with 41 (login), 42 (request), 44 (sandbox), 52 (settings) or 53 (too many turns).
-local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
+local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused",
+  [53] = "limit" }
 
 function M.finish(state, exit, answers)
   local left_out = skipped(exit)

@@ -24,7 +24,8 @@ function M.section(file)
   local where = file.at and ", as it stands at the base of this change" or ""
   return table.concat { first_line:format(file.owner, file.path), where,
     ". Follow it where it applies; where the task below says otherwise, the task holds.",
-    file.differs and " The work tree has another version, which is part of the change: do not follow that one." or "",
+    file.differs and " The work tree has another version, which is part of the change: do not "
+      .. "follow that one." or "",
     "\n\n", fence, "text\n", file.text, file.text:sub(-1) == "\n" and "" or "\n",
     file.cut and ("[cut here: %d of %d bytes]\n"):format(file.kept, file.bytes) or "", fence, "\n" }
 end
@@ -40,7 +41,8 @@ end
 
 --- Returns the last position of the instruction section at `at`; nil if none starts there.
 local function end_of(prompt, at)
-  local _, stop, fence = prompt:find("^# Instructions of the %l+\n\nThe file [^\n]*\n\n(```+)text\n", at)
+  local _, stop, fence =
+    prompt:find("^# Instructions of the %l+\n\nThe file [^\n]*\n\n(```+)text\n", at)
   if not stop then return nil end
   local _, last = prompt:find("\n" .. fence .. "\n", stop, true)
   return last

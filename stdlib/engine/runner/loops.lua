@@ -54,14 +54,17 @@ function Tracker:see(event)
   self.told = true
   local among = 0
   for _, times in pairs(self.known) do among = among + (times > 1 and 1 or 0) end
-  return { name = event.name, detail = event.call, count = self.known[id], bytes = #event.result, among = among }
+  return { name = event.name, detail = event.call, count = self.known[id], bytes = #event.result,
+    among = among }
 end
 
 ---@param loop moonlet.Loop
 function M.text(loop)
-  local call = loop.detail and loop.detail ~= "" and ("%s %s"):format(loop.name, loop.detail) or loop.name
-  return ("the same call %d times with the same %d bytes of result: %s%s"):format(loop.count, loop.bytes,
-    core.text.printable(call, longest_shown), loop.among > 1 and (", in a loop of %d calls"):format(loop.among) or "")
+  local call = loop.detail and loop.detail ~= "" and ("%s %s"):format(loop.name, loop.detail)
+    or loop.name
+  return ("the same call %d times with the same %d bytes of result: %s%s"):format(loop.count,
+    loop.bytes, core.text.printable(call, longest_shown),
+    loop.among > 1 and (", in a loop of %d calls"):format(loop.among) or "")
 end
 
 --- Returns a handler of tool events that warns about a loop. If the option `loop` is "end", the

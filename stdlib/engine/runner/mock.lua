@@ -13,8 +13,9 @@ local deep = 6
 local too_deep = 40
 
 local samples = { ["date-time"] = "2026-01-01T00:00:00Z", date = "2026-01-01", time = "00:00:00Z",
-  email = "mock@example.com", uri = "https://example.com/mock", uuid = "00000000-0000-4000-8000-000000000000",
-  ipv4 = "192.0.2.1", ipv6 = "2001:db8::1", regex = "mock" }
+  email = "mock@example.com", uri = "https://example.com/mock",
+  uuid = "00000000-0000-4000-8000-000000000000", ipv4 = "192.0.2.1", ipv6 = "2001:db8::1",
+  regex = "mock" }
 
 --- Returns a deterministic source of numbers, seeded with a text.
 local function numbers_of(seed)
@@ -68,7 +69,8 @@ end
 local function make_list(schema, at, name)
   local items, result = schema.items, core.json.array {}
   local tuple = type(items) == "table" and #items > 0 and items or nil
-  local count = math.max(schema.minItems or 0, at.depth < deep and (tuple and #tuple or 1 + at.pick(2)) or 0)
+  local count = math.max(schema.minItems or 0,
+    at.depth < deep and (tuple and #tuple or 1 + at.pick(2)) or 0)
   if schema.contains then count = math.max(count, 1) end
   count = math.min(count, schema.maxItems or count)
   for i = 1, count do
@@ -111,7 +113,8 @@ local function merged(parts)
         for name, one in pairs(value) do both[name] = one end
         all.properties = both
       elseif key == "required" and all.required then
-        all.required = table.move(value, 1, #value, #all.required + 1, { table.unpack(all.required) })
+        all.required = table.move(value, 1, #value, #all.required + 1,
+          { table.unpack(all.required) })
       else
         all[key] = value
       end
@@ -159,7 +162,8 @@ end
 ---@return {text: string, data: any}
 function M.answer(schema, key)
   if not schema then
-    return { text = ("[mock] no agent was asked: this stands for the answer of '%s'"):format(context.plain(key)) }
+    return { text = ("[mock] no agent was asked: this stands for the answer of '%s'"):format(
+      context.plain(key)) }
   end
   local problems
   for i = 1, tries do

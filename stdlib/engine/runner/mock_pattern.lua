@@ -2,8 +2,8 @@
 --- Only common parts of RE2's syntax are supported, so the caller must check that the text matches.
 local M = {}
 
-local classes = { d = "017", w = "mo1", s = " ", D = "m", W = "-", S = "m", n = "\n", t = "\t", r = "\r",
-  b = "", A = "", z = "" }
+local classes = { d = "017", w = "mo1", s = " ", D = "m", W = "-", S = "m", n = "\n",
+  t = "\t", r = "\r", b = "", A = "", z = "" }
 local longest = 200
 
 --- Parses a character class "[…]". Returns some of its characters and the position after it.
@@ -50,7 +50,9 @@ function M.text(pattern, pick)
       local least, stop = pattern:match("^{(%d+),?%d*}()", after)
       least = least and tonumber(least) or pattern:find("^%?", after) and 0 or 1
       stop = stop or pattern:match("^[*+?]()", after) or after
-      for i = 1, math.min(least, longest) do made[#made + 1] = i == 1 and text or (make_part(at)) end
+      for i = 1, math.min(least, longest) do
+        made[#made + 1] = i == 1 and text or (make_part(at))
+      end
       -- A lazy repeat matches the same texts as a greedy one.
       at = stop > after and pattern:match("^%??()", stop) or stop
     end

@@ -29,7 +29,8 @@ classes.budget = nil
 local function failure_of(event)
   local wait = {}
   if stream.count(event.retry_after_ms) then
-    wait = { retry_after_ms = event.retry_after_ms, reset_at = core.clock.wall() + event.retry_after_ms }
+    wait = { retry_after_ms = event.retry_after_ms,
+      reset_at = core.clock.wall() + event.retry_after_ms }
   elseif event.reset_at ~= nil then
     wait = quota_reset.moment(event.reset_at, core.clock.wall()) or {}
   end
@@ -69,8 +70,8 @@ function M.apply(state, events, event)
     end
     if status == "denied" then stream.deny(state, name, detail) end
     stream.tool(state, events,
-      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code), call = detail,
-        result = stream.str(event.result) })
+      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code),
+        call = detail, result = stream.str(event.result) })
   elseif kind == "file" then
     stream.changed_file(state, event.path)
   elseif kind == "usage" then
@@ -83,7 +84,8 @@ function M.apply(state, events, event)
     state.last_input = input and math.max(0, input - before) or nil
     if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
   elseif kind == "retry" then
-    state.retry = { message = core.text.cut(message or "it tries again", 8000), status = stream.count(event.status) }
+    state.retry = { message = core.text.cut(message or "it tries again", 8000),
+      status = stream.count(event.status) }
     events[#events + 1] = { type = "retry", text = stream.printable(state.retry.message, 300),
       attempt = stream.count(event.attempt), delay_ms = stream.count(event.delay_ms) }
   elseif kind == "warning" and message then
@@ -101,7 +103,8 @@ function M.apply(state, events, event)
       stream.succeed(state, events)
     else
       state.done = false
-      state.failure = (message or event.class ~= nil) and failure_of(event) or state.last_error or failure_of(event)
+      state.failure = (message or event.class ~= nil) and failure_of(event) or state.last_error
+        or failure_of(event)
       events[#events + 1] = { type = "done", status = "failed" }
     end
   end

@@ -13,14 +13,16 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt",
   takes_camel_case = true }
 
-M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
+M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i",
+  "--interactive",
   "--auto", "--share" }
 
 local own_tokens = 7700
 
 --- The keys of other providers are in variables that the user's config names.
 M.secrets = { "OPENCODE_API_KEY" }
-M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
+M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR",
+  "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
 M.instructions = { "AGENTS.md" }
@@ -38,7 +40,8 @@ function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
 function M.login_files(config)
-  local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
+  local data = config.home and shared.home_path(config.home) .. "/data"
+    or core.system.env "XDG_DATA_HOME"
     or shared.home_path "~/.local/share"
   return { data .. "/opencode/auth.json" }
 end
@@ -47,7 +50,8 @@ local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
   local places = {}
-  for _, platform in ipairs(beside and { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } or {}) do
+  for _, platform in ipairs(beside and { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" }
+      or {}) do
     places[#places + 1] = beside .. "/opencode-" .. platform .. "/bin/opencode"
     places[#places + 1] = package .. "/node_modules/opencode-" .. platform .. "/bin/opencode"
   end
@@ -62,29 +66,34 @@ local function permissions(call)
   local bash = "allow"
   if not writes then
     -- The last matching rule wins. "*" comes first, because keys are encoded in byte order.
-    bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
-      ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
+    bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow",
+      ["git show*"] = "allow", ["git status*"] = "allow", ["git blame*"] = "allow",
+      ["git ls-files*"] = "allow" }
   end
-  return { edit = writes and "allow" or "deny", bash = bash, webfetch = web, websearch = web, codesearch = web,
-    external_directory = "deny", question = "deny", doom_loop = "deny", task = "deny", skill = "deny" }
+  return { edit = writes and "allow" or "deny", bash = bash, webfetch = web, websearch = web,
+    codesearch = web, external_directory = "deny", question = "deny", doom_loop = "deny",
+    task = "deny", skill = "deny" }
 end
 
 function M.command(call)
   local config = call.config or {}
   shared.check_prompt(M.title, call.prompt, prompt_limits)
   local warnings = {}
-  local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet",
+  local argv = { call.program or M.program, "run", "--format", "json", "--pure",
+    "--title", "moonlet",
     "--print-logs", "--log-level", "INFO" }
   shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: opencode takes none" end
+  if call.schema then
+    warnings[#warnings + 1] = "the schema is only in the prompt: opencode takes none"
+  end
   if not call.network and call.sandbox == "workspace-write" then
     warnings[#warnings + 1] = "opencode's shell commands have the user's access to the network"
   end
   local env = { OPENCODE_DISABLE_AUTOUPDATE = "1", OPENCODE_DISABLE_MODELS_FETCH = "1",
     OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
-    OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
-      instructions = core.json.array {} } }
+    OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled",
+      autoupdate = false, instructions = core.json.array {} } }
   -- With these variables opencode ignores Claude's and the project's settings and instructions.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
   local state_dirs, folders, links = {}, {}, nil
@@ -110,12 +119,14 @@ function M.command(call)
     env.OPENCODE_CONFIG_DIR = core.system.state_dir() .. "/opencode"
     folders[#folders + 1] = env.OPENCODE_CONFIG_DIR
   end
-  if call.private and not (config.env and #config.env > 0) and not shared.has(config, "OPENCODE_CONFIG") then
-    warnings[#warnings + 1] = "a private opencode has no login and no config: grant it a key with env in the config"
+  if call.private and not (config.env and #config.env > 0)
+      and not shared.has(config, "OPENCODE_CONFIG") then
+    warnings[#warnings + 1] =
+      "a private opencode has no login and no config: grant it a key with env in the config"
   end
-  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = state_dirs, folders = folders, links = links, sandbox = "host", writable = shared.writable(call),
-    warnings = warnings }
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env),
+    stdin = "prompt", files = {}, state_dirs = state_dirs, folders = folders, links = links,
+    sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
 --- opencode's input tokens exclude cached tokens, and its output tokens exclude reasoning.
@@ -126,9 +137,9 @@ local function usage_of(part)
   local made = stream.count(stream.at(tokens, "cache", "write")) or 0
   local reasoned = stream.count(tokens.reasoning)
   local cost = stream.amount(part.cost)
-  return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-    cache_write_tokens = made > 0 and made or nil, output_tokens = output and output + (reasoned or 0),
-    reasoning_output_tokens = reasoned,
+  return usage.of { input_tokens = input and input + read + made,
+    cached_input_tokens = input and read, cache_write_tokens = made > 0 and made or nil,
+    output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
     -- A cost of 0 may mean that opencode does not know the model's price.
     cost_usd = cost and cost > 0 and cost or nil }
 end
@@ -144,19 +155,24 @@ local function tool(state, events, part)
   local detail = stream.str(input.command) or stream.str(input.filePath) or stream.str(input.path)
     or stream.str(input.pattern) or stream.str(now.title)
   if denied then
-    stream.deny(state, name == "invalid" and stream.str(input.tool) or name, stream.str(input.error) or said or detail)
+    stream.deny(state, name == "invalid" and stream.str(input.tool) or name,
+      stream.str(input.error) or said or detail)
   end
-  if status == "completed" and (name == "edit" or name == "write" or name == "patch" or name == "multiedit") then
+  if status == "completed" and (name == "edit" or name == "write" or name == "patch"
+      or name == "multiedit") then
     stream.changed_file(state, input.filePath)
   end
   if status == "completed" or status == "error" then stream.saw(state, detail, said) end
-  stream.tool(state, events, { name = name, detail = detail, exit_code = stream.int(stream.at(now, "metadata", "exit")),
-    call = core.json.encode(input), result = said,
-    status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
+  stream.tool(state, events, { name = name, detail = detail,
+    exit_code = stream.int(stream.at(now, "metadata", "exit")), call = core.json.encode(input),
+    result = said, status = denied and "denied" or status == "completed" and "ok"
+      or status == "error" and "failed"
+      or "running" })
 end
 
 local function is_broken(message)
-  return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
+  return message:find("^JSON parsing failed: ") ~= nil
+    or message:find("^Type validation failed: ") ~= nil
 end
 
 local function parse(state, events, event, kind)
@@ -199,7 +215,8 @@ local function parse(state, events, event, kind)
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
       state.failure = { message = "the step ended with: " .. reason,
-        class = reason == "length" and "invalid-output" or reason == "content-filter" and "refused" or nil }
+        class = reason == "length" and "invalid-output"
+          or reason == "content-filter" and "refused" or nil }
     end
   elseif kind == "error" then
     local data = stream.tbl(stream.at(event, "error", "data")) or {}
@@ -209,13 +226,17 @@ local function parse(state, events, event, kind)
     local now = core.clock.wall()
     local ms = stream.str(headers["retry-after-ms"])
     local wait = ms and ms:match("^%d+$") and #ms < 13
-      and { retry_after_ms = math.tointeger(tonumber(ms)), reset_at = now + math.tointeger(tonumber(ms)) }
+      and { retry_after_ms = math.tointeger(tonumber(ms)),
+        reset_at = now + math.tointeger(tonumber(ms)) }
       or quota_reset.header(headers["retry-after"], now) or {}
     state.done = false
-    state.failure = { message = core.text.cut(message, 8000), status = stream.count(data.statusCode), code = name,
-      retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at,
-      class = name == "ProviderAuthError" and "auth" or name == "MessageOutputLengthError" and "invalid-output"
-        or name == "MessageAbortedError" and "interrupted" or name == "ContextOverflowError" and "context"
+    state.failure = { message = core.text.cut(message, 8000),
+      status = stream.count(data.statusCode), code = name, retry_after_ms = wait.retry_after_ms,
+      reset_at = wait.reset_at,
+      class = name == "ProviderAuthError" and "auth" or name == "MessageOutputLengthError"
+        and "invalid-output"
+        or name == "MessageAbortedError" and "interrupted"
+          or name == "ContextOverflowError" and "context"
         or is_broken(message) and "network" or nil }
     if name == "ContextOverflowError" then state.overflow = state.failure end
     stream.fail(events, state.failure, true)
@@ -253,7 +274,8 @@ function M.log(state, line)
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
     -- A stream error in the log comes from the provider. opencode reports other errors as events.
-    state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
+    state.waiting = { message = core.text.cut(said, 8000),
+      class = classify.classify(said) or "network" }
   end
 end
 
@@ -270,9 +292,11 @@ function M.finish(state, exit, answers)
   local own = setmetatable({ stderr_tail = rest }, { __index = exit })
   if state.done and state.overflow and exit.code ~= 0 then state.failure = state.overflow end
   local result = outcome.conclude(M.title, state, own, answers, state.usage)
-  if result.status ~= "ok" and state.events == 0 and exit.why == "exited" and is_late_migration(rest) then
+  if result.status ~= "ok" and state.events == 0 and exit.why == "exited"
+      and is_late_migration(rest) then
     result.class = "crashed"
-    result.error = outcome.error("crashed", "opencode failed to make its database beside another one that did",
+    result.error = outcome.error("crashed",
+      "opencode failed to make its database beside another one that did",
       { retryable = true })
   end
   return result

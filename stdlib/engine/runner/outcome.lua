@@ -32,12 +32,13 @@ local M = {}
 --- In a hint, this text is later replaced by the command that shows the step's log.
 M.read_log = "read its log"
 
-M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
-  "crashed", "limit", "budget", "timeout", "lost", "failed" }
+M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted",
+  "invalid-output", "killed", "crashed", "limit", "budget", "timeout", "lost", "failed" }
 
 local retryable = { rate = true, network = true }
 local stops_others = { quota = true, auth = true }
-local kinds = { quota = "quota", timeout = "timeout", lost = "lost", limit = "budget", budget = "budget" }
+local kinds = { quota = "quota", timeout = "timeout", lost = "lost", limit = "budget",
+  budget = "budget" }
 local hints = {
   quota = "wait for the reset, or name another runner or model",
   rate = "moonlet asks again by itself; --limit lowers how many agents run at once",
@@ -51,34 +52,40 @@ local hints = {
   crashed = M.read_log,
   limit = "raise the limit of the call, or give it less to do",
 }
-local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
-local local_hint = "free space on this machine's disk, or raise the user's disk quota, then resume the run"
+local node_hint =
+  "its program needs a newer Node.js than the one that started it: see node --version"
+local local_hint =
+  "free space on this machine's disk, or raise the user's disk quota, then resume the run"
 
 local function hint_of(said)
   if not said then return nil end
-  return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
+  return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true)
+    and node_hint or nil
 end
 
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
-  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many agents run at once",
+  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many "
+    .. "agents run at once",
   network = hints.network .. "; moonlet resume asks again",
 }
 
-local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized", "invalid value",
-  "cannot be used", "must be provided", "requires --", "not inside a trusted directory", "no prompt provided",
-  "failed to read output schema", "is already in use", "no conversation found", "no rollout found", "error loading",
+local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized",
+  "invalid value", "cannot be used", "must be provided", "requires --",
+  "not inside a trusted directory", "no prompt provided", "failed to read output schema",
+  "is already in use", "no conversation found", "no rollout found", "error loading",
   "usage:", "config", "model provider", "invalid type" }
-local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap out of memory", "fatal error:",
-  "bun has crashed", "unhandled", "uncaught", "stack overflow", "assertion", "aborted" }
+local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap out of memory",
+  "fatal error:", "bun has crashed", "unhandled", "uncaught", "stack overflow",
+  "assertion", "aborted" }
 
 M.status_in, M.classify = classify.status_in, classify.classify
 local any = classify.any
 
 --- Matches lines of standard error that do not describe a failure.
-local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
-  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
-  "^Bun v%d" }
+local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin",
+  "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ", "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$",
+  "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is", "^Bun v%d" }
 
 local function last_line(text)
   local last
@@ -115,22 +122,25 @@ local function moment_of(text, now)
   return found
 end
 
-local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] = "ABRT", [7] = "BUS", [8] = "FPE",
-  [9] = "KILL", [11] = "SEGV", [13] = "PIPE", [14] = "ALRM", [15] = "TERM", [24] = "XCPU", [25] = "XFSZ", [31] = "SYS" }
+local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] = "ABRT",
+  [7] = "BUS", [8] = "FPE", [9] = "KILL", [11] = "SEGV", [13] = "PIPE", [14] = "ALRM",
+  [15] = "TERM", [24] = "XCPU", [25] = "XFSZ", [31] = "SYS" }
 
 --- Any other signal means that the agent crashed.
-local signal_classes = { [1] = "interrupted", [2] = "interrupted", [3] = "interrupted", [9] = "killed",
-  [14] = "killed", [15] = "killed", [24] = "killed", [25] = "killed" }
+local signal_classes = { [1] = "interrupted", [2] = "interrupted", [3] = "interrupted",
+  [9] = "killed", [14] = "killed", [15] = "killed", [24] = "killed", [25] = "killed" }
 
 --- Maps the exit codes with which a shell reports a signal.
-local shell_signals = { [129] = 1, [130] = 2, [131] = 3, [134] = 6, [137] = 9, [139] = 11, [143] = 15 }
+local shell_signals = { [129] = 1, [130] = 2, [131] = 3, [134] = 6, [137] = 9, [139] = 11,
+  [143] = 15 }
 
 --- Builds the error of an attempt, with the kind, the hint and the flags of its class.
 ---@param extra table?  more fields: retry_after_ms, reset_at, cause, hint
 function M.error(class, message, extra)
-  local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
-    retryable = retryable[class] or false,
-    stops_others = stops_others[class] and not (class == "auth" and classify.is_setup(message)) or false }
+  local err = { kind = kinds[class] or "failed", class = class, message = message,
+    hint = hints[class], retryable = retryable[class] or false,
+    stops_others = stops_others[class] and not (class == "auth" and classify.is_setup(message))
+      or false }
   for key, value in pairs(extra or {}) do err[key] = value end
   return err
 end
@@ -140,8 +150,10 @@ local function told(name, told_failure, now)
   local said = told_failure.message or ""
   local message = stream.message(told_failure.message or "no reason given")
   local wait = told_failure.retry_after_ms
-    and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
-  local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
+    and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at }
+      or moment_of(said, now) or {}
+  local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code,
+    wait.retry_after_ms)
   -- An HTTP body without a status means that the provider refused the request.
   class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
@@ -158,7 +170,8 @@ local function stuck_in(state, exit, now)
   if stuck and stuck.message then
     local wait = moment_of(stuck.message, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
-      stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+      stuck.class or M.classify(stuck.message, stuck.status, stuck.code,
+        wait and wait.retry_after_ms), true, wait
   end
   -- Some CLIs retry without printing an event, and report the error only on standard error.
   local said = stderr_message(exit)
@@ -174,17 +187,21 @@ local function time_error(name, state, exit, limits, now)
   -- Some CLIs wait silently until the provider's reset time, but only the host should wait.
   if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
     wait = (retryable[cause] or cause == "quota") and wait or {}
-    return M.error(cause, message, { retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at })
+    return M.error(cause, message, { retry_after_ms = wait.retry_after_ms,
+      reset_at = wait.reset_at })
   end
-  return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
-    hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
+  return M.error("timeout", message,
+    { cause = cause, stops_others = stops_others[cause or ""] or false,
+    hint = stuck_hints[cause or ""] or hints[cause or ""]
+      or idle and not state.pieces and state.tools == 0
       and "it may have waited for its provider in silence: moonlet resume asks again"
       or "give it more time with timeout, or less to do" })
 end
 
 --- Builds the error of an attempt that the host ended because the agent seemed to be done.
 local function finished_error(name, state)
-  return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
+  return M.error("interrupted",
+    name .. (state.begun_again and " said that it was done, began something else and was"
     .. " ended" or " was ended by its host before it was done"))
 end
 
@@ -213,12 +230,15 @@ local function exit_error(name, state, exit, now)
   if code == 0 then
     if state.events > 0 then
       local cut = state.malformed > 0 and "; the last of its output cannot be read" or ""
-      local again = state.begun_again and ", began something else and ended without saying that it was done with that"
+      local again = state.begun_again
+        and ", began something else and ended without saying that it was done with that"
         or " ended without saying that it was done"
-      return M.error("interrupted", (state.begun_again and name .. " said that it was done" or name) .. again .. cut)
+      return M.error("interrupted", (state.begun_again and name .. " said that it was done"
+        or name) .. again .. cut)
     end
     if state.plain + state.malformed + state.skipped > 0 then
-      return M.error("invalid-output", name .. " ended with exit code 0, but printed no event that can be read",
+      return M.error("invalid-output",
+        name .. " ended with exit code 0, but printed no event that can be read",
         { hint = "its command line must ask for events: read stdout.log" })
     end
     return M.error("interrupted", name .. " ended with exit code 0 and printed nothing" .. shown)
@@ -263,10 +283,11 @@ function M.conclude(name, state, exit, answers, usage)
   local files = {}
   for path in pairs(state.files) do files[#files + 1] = path end
   table.sort(files)
-  local result = { status = "failed", text = text or "", cut = cut, usage = usage, model = state.model,
-    files_changed = core.json.array(files), denied = core.json.array(state.denied),
-    warnings = core.json.array(state.warnings) }
-  local ended_well = exit.why == "exited" and exit.code == 0 or state.done and ended_by_host[exit.why]
+  local result = { status = "failed", text = text or "", cut = cut, usage = usage,
+    model = state.model, files_changed = core.json.array(files),
+    denied = core.json.array(state.denied), warnings = core.json.array(state.warnings) }
+  local ended_well = exit.why == "exited" and exit.code == 0
+    or state.done and ended_by_host[exit.why]
   local waited = exit.why == "finished" and (state.failure or state.waiting)
   if waited and not ended_well then
     result.error = told(name, waited, now)
@@ -277,7 +298,8 @@ function M.conclude(name, state, exit, answers, usage)
   elseif state.done and ended_well and state.unread
     and not (answers.file and answers.file ~= "") then
     result.error = M.error("invalid-output",
-      name .. " is done, but an event after the last text could not be read: the answer may have been in it")
+      name .. " is done, but an event after the last text could not be read: the answer may "
+        .. "have been in it")
   elseif state.done and ended_well then
     result.status = "ok"
     if state.open_count > 0 then

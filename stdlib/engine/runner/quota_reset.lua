@@ -8,14 +8,16 @@ local second, minute, hour, day = 1000, 60 * 1000, 3600 * 1000, 86400 * 1000
 local furthest = 400 * day
 
 local units = {
-  ms = 1, millisecond = 1, milliseconds = 1, s = second, sec = second, secs = second, second = second,
-  seconds = second, m = minute, min = minute, mins = minute, minute = minute, minutes = minute, h = hour, hr = hour,
-  hrs = hour, hour = hour, hours = hour, d = day, day = day, days = day, w = 7 * day, week = 7 * day, weeks = 7 * day,
+  ms = 1, millisecond = 1, milliseconds = 1, s = second, sec = second, secs = second,
+  second = second, seconds = second, m = minute, min = minute, mins = minute, minute = minute,
+  minutes = minute, h = hour, hr = hour, hrs = hour, hour = hour, hours = hour, d = day,
+  day = day, days = day, w = 7 * day, week = 7 * day, weeks = 7 * day,
 }
-local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11,
-  dec = 12 }
+local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9,
+  oct = 10, nov = 11, dec = 12 }
 local weekdays = {}
-for i, name in ipairs { "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday" } do
+for i, name in ipairs { "sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
+    "saturday" } do
   weekdays[name], weekdays[name:sub(1, 3)] = i - 1, i - 1
 end
 
@@ -75,10 +77,11 @@ local function epoch(now, digits)
 end
 
 --- These zone names are unambiguous in providers' messages. Some have daylight saving time.
-local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
-  CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
-  BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
-  CT = "America/Chicago", ET = "America/New_York" }
+local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420,
+  MST = -420, MDT = -360, CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120,
+  WET = 0, WEST = 60, EET = 120, EEST = 180, BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660,
+  PT = "America/Los_Angeles", MT = "America/Denver", CT = "America/Chicago",
+  ET = "America/New_York" }
 
 --- Returns the offset in minutes east of UTC of a zone: "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a
 --- name that `zones` knows.
@@ -99,7 +102,9 @@ end
 --- Returns the hours, the minutes, the position after the time, and the seconds if there are any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
-  if named == "midnight" or named == "noon" then return named == "noon" and 12 or 0, 0, named_stop end
+  if named == "midnight" or named == "noon" then
+    return named == "noon" and 12 or 0, 0, named_stop
+  end
   local h, mm, ss, stop = text:match("^%s*(%d%d?):(%d%d)%f[%D]:?(%d*)()", from)
   if not h then h, stop = text:match("^%s*(%d%d?)()", from) end
   if not h then return nil end
@@ -157,7 +162,8 @@ local function day_of(lower)
 end
 
 local function time_after(lower, from)
-  from = lower:match("^[%s,]*at%s+()", from) or lower:match("^t()", from) or lower:match("^[%s,]+()", from) or from
+  from = lower:match("^[%s,]*at%s+()", from) or lower:match("^t()", from)
+    or lower:match("^[%s,]+()", from) or from
   local hours, minutes, stop, seconds = clock(lower, from)
   return hours, minutes, stop or from, seconds
 end
@@ -215,14 +221,15 @@ local function date(text, now, offset, zones)
 end
 
 local lead_spans = {
-  "try again in%s+()", "retry in%s+()", "retry after%s+()", "retrying in%s+()", "reset after%s+()", "resets in%s+()",
-  "reset in%s+()", "available in%s+()", "wait%s+()", "again after%s+()", "suggested retry after%s+()",
-  "retry%-after:%s*()",
+  "try again in%s+()", "retry in%s+()", "retry after%s+()", "retrying in%s+()", "reset after%s+()",
+  "resets in%s+()", "reset in%s+()", "available in%s+()", "wait%s+()", "again after%s+()",
+  "suggested retry after%s+()", "retry%-after:%s*()",
 }
 local lead_dates = {
-  "try again at%s+()", "try again after%s+()", "try again on%s+()", "access on%s+()", "resets at%s+()",
-  "reset at%s+()", "resets on%s+()", "reset on%s+()", "resets%s+()", "available at%s+()",
-  "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
+  "try again at%s+()", "try again after%s+()", "try again on%s+()", "access on%s+()",
+  "resets at%s+()", "reset at%s+()", "resets on%s+()", "reset on%s+()", "resets%s+()",
+  "available at%s+()", "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()",
+  "retry%-after:%s*()", "retry after%s+()",
 }
 
 --- Returns the time at which a provider's message allows another request, or nil if it names none.

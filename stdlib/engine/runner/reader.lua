@@ -18,7 +18,8 @@ end
 
 for _, name in ipairs(names.events) do
   local runner = M.events(name)
-  M[name] = { begin = runner.begin, parse = runner.parse, finish = runner.finish, normalise = runner.normalise }
+  M[name] = { begin = runner.begin, parse = runner.parse, finish = runner.finish,
+    normalise = runner.normalise }
 end
 
 --- Returns an incremental reader. Its feed(bytes) and close() return events; its field `state` is
@@ -36,7 +37,9 @@ function M.read(name, bytes, exit, answers)
   local runner = M.events(name)
   local events = {}
   for at = 1, #bytes, 65536 do
-    for _, event in ipairs(reader:feed(bytes:sub(at, at + 65535))) do events[#events + 1] = event end
+    for _, event in ipairs(reader:feed(bytes:sub(at, at + 65535))) do
+      events[#events + 1] = event
+    end
   end
   for _, event in ipairs(reader:close()) do events[#events + 1] = event end
   return runner.finish(reader.state, exit, answers), events

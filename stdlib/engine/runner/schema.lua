@@ -8,9 +8,10 @@ local null = core.json.null
 local deepest = 40
 
 --- Lists the keywords of a strict schema. The host checks those that only narrow it in the answer.
-local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
-  maximum = true, minItems = true, maxItems = true }
-local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
+local plain = { type = true, description = true, title = true, enum = true, const = true,
+  minimum = true, maximum = true, minItems = true, maxItems = true }
+local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies",
+  "propertyNames", "contains" }
 local refs = { definitions = true, ["$defs"] = true }
 
 local function fail(why) error({ why = why }, 0) end
@@ -62,7 +63,9 @@ local function convert_object(schema, result, depth)
   if type(properties) ~= "table" or next(properties) == nil then
     fail "it has an object whose fields are not named"
   end
-  if type(schema.additionalProperties) == "table" then fail "it has an object with fields of any name" end
+  if type(schema.additionalProperties) == "table" then
+    fail "it has an object with fields of any name"
+  end
   result.properties, result.additionalProperties = {}, false
   local names = {}
   for name, part in pairs(properties) do
@@ -79,7 +82,9 @@ end
 
 function convert(schema, depth)
   if depth > deepest then fail "it nests too deep" end
-  if type(schema) ~= "table" or next(schema) == nil then fail "it has a part that may be anything" end
+  if type(schema) ~= "table" or next(schema) == nil then
+    fail "it has a part that may be anything"
+  end
   for _, word in ipairs(unsayable) do
     if schema[word] ~= nil then fail(("it uses '%s'"):format(word)) end
   end
@@ -89,11 +94,15 @@ function convert(schema, depth)
   end
   local ref = schema["$ref"]
   if ref then
-    if type(ref) ~= "string" or not (ref == "#" or ref:find("^#/")) then fail "it refers to another document" end
+    if type(ref) ~= "string" or not (ref == "#" or ref:find("^#/")) then
+      fail "it refers to another document"
+    end
     return { ["$ref"] = ref }
   end
   if schema.allOf ~= nil then
-    if type(schema.allOf) ~= "table" or #schema.allOf ~= 1 or result.type then fail "it uses 'allOf'" end
+    if type(schema.allOf) ~= "table" or #schema.allOf ~= 1 or result.type then
+      fail "it uses 'allOf'"
+    end
     return convert(schema.allOf[1], depth + 1)
   end
   local branches = schema.anyOf or schema.oneOf
@@ -122,7 +131,8 @@ end
 
 --- Restricts a root of several types to object, because providers accept only that.
 local function narrowed(schema)
-  if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
+  if type(schema.type) ~= "table" or not has_type(schema, "object")
+      or type(schema.properties) ~= "table" then
     return schema
   end
   local made = {}
@@ -137,8 +147,8 @@ end
 
 --- Wraps a schema whose root is not an object under the field "value".
 local function wrap(made)
-  local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
-    additionalProperties = false }
+  local root = { type = "object", properties = { value = made },
+    required = core.json.array { "value" }, additionalProperties = false }
   for key in pairs(refs) do root[key], made[key] = made[key], nil end
   return root
 end
@@ -156,7 +166,9 @@ end
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
-  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is not an object" end
+  if refers_to_root(schema, 0) then
+    return nil, "it refers to its own root, which is not an object"
+  end
   local ok, made = pcall(copy, schema)
   if not ok then return nil, "it nests too deep" end
   made["$schema"] = nil
@@ -219,7 +231,8 @@ local function strip_object(value, schema, root, depth)
   local result = {}
   for name, item in pairs(value) do
     local part = properties[name]
-    if item == null and part ~= nil and not is_required(schema, name) and not fits(part, root, null) then
+    if item == null and part ~= nil and not is_required(schema, name)
+        and not fits(part, root, null) then
       result[name] = nil
     else
       result[name] = part ~= nil and strip(item, part, root, depth + 1) or item
@@ -277,7 +290,8 @@ local function problem_in_words(line)
     verb, rest = "is unexpected", rest and rest:gsub("^; expected only .*", "")
   end
   if not names then return (line:gsub("^the value ", "it ")) end
-  return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
+  return ("%s %s%s%s"):format(names:gsub('"', "'"), verb,
+    place ~= "the value" and " in " .. place or "", rest)
 end
 
 function M.in_words(problems)

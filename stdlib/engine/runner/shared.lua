@@ -73,7 +73,9 @@ function M.is_script(path)
   return head ~= nil and head:sub(1, 2) == "#!"
 end
 
-function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
+function M.is_native(path)
+  return core.system.find_program(path) ~= nil and not M.is_script(path)
+end
 
 --- Finds a runner's program: for npm's wrapper script, the native one in `places(wrapper)`.
 function M.detect(runner, config, places)
@@ -118,7 +120,11 @@ function M.without(folder, names, place)
   local targets, hidden, is_hidden = {}, {}, false
   for _, name in ipairs(names) do hidden[name] = true end
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
-    if hidden[entry.name] then is_hidden = true else targets[#targets + 1] = folder .. "/" .. entry.name end
+    if hidden[entry.name] then
+      is_hidden = true
+    else
+      targets[#targets + 1] = folder .. "/" .. entry.name
+    end
   end
   if not (is_hidden and place) then return nil end
   return place, { [place] = targets }
@@ -144,13 +150,13 @@ function M.check_prompt(title, prompt, limits)
       "pass such text through core tools first, or name the file for the agent to read")
   end
   if limits.bytes and #prompt > limits.bytes then
-    record.refuse(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title, limits.bytes),
-      "let the agent read large inputs from files")
+    record.refuse(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title,
+      limits.bytes), "let the agent read large inputs from files")
   end
   local length = limits.characters and (utf8.len(prompt) or #prompt)
   if length and length > limits.characters then
-    record.refuse(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
-      limits.characters), "let the agent read large inputs from files")
+    record.refuse(("the prompt is %d characters long, and %s takes at most %d"):format(length,
+      title, limits.characters), "let the agent read large inputs from files")
   end
   if limits.slash and prompt:sub(1, 1) == "/" then
     record.refuse(("%s takes a prompt that begins with '/' for a command of its own"):format(title),
@@ -164,16 +170,16 @@ function M.check_argv(title, argv)
       record.refuse(("argument %d for %s must be text without NUL bytes"):format(i, title))
     end
     if #word > longest_argument then
-      record.refuse(("argument %d for %s is %d bytes long; the system allows %d"):format(i, title, #word,
-        longest_argument))
+      record.refuse(("argument %d for %s is %d bytes long; the system allows %d"):format(i,
+        title, #word, longest_argument))
     end
   end
 end
 
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
-local proxies = { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy",
-  "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" }
+local proxies = { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
+  "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" }
 
 --- Returns the variables to pass on: for proxies, of the runner, and granted by the config.
 function M.env_names(own, granted)
@@ -191,7 +197,9 @@ end
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
-    if text_of.word(name, { "key", "token", "secret", "password", "credential" }) then list[#list + 1] = name end
+    if text_of.word(name, { "key", "token", "secret", "password", "credential" }) then
+      list[#list + 1] = name
+    end
   end
   return list
 end

@@ -174,7 +174,9 @@ local function complete(head)
   end
   -- The string that was cut off must be a value, because the name of a field cannot be completed.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
-  if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
+  if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then
+    return nil
+  end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
   return head .. '"' .. table.concat(stack):reverse()
 end
@@ -197,8 +199,10 @@ end
 --- Counts a skipped line, which is too long or contains too many values.
 local function skip(state, events, bytes)
   state.skipped, state.unread = state.skipped + 1, true
-  M.warn(state, events, (bytes > M.line_cap and "a line of %d bytes was skipped: an event has at most %d"
-    or "a line of %d bytes was skipped: it holds more values than an event has"):format(bytes, M.line_cap))
+  M.warn(state, events,
+    (bytes > M.line_cap and "a line of %d bytes was skipped: an event has at most %d"
+    or "a line of %d bytes was skipped: it holds more values than an event has"):format(bytes,
+    M.line_cap))
 end
 
 --- Parses a line of output as a JSON object. Returns nil if the line is not an event.
@@ -221,7 +225,8 @@ function M.object(state, events, line)
     ok, value = pcall(function() return core.json.decode(mend(line)) end)
     if ok then
       state.repaired = state.repaired + 1
-      M.warn(state, events, "the output contains bytes that are not JSON text, which are replaced by U+FFFD")
+      M.warn(state, events,
+        "the output contains bytes that are not JSON text, which are replaced by U+FFFD")
     end
   end
   if not ok or type(value) ~= "table" then
@@ -250,7 +255,8 @@ function Reader:take_line(events)
     line = complete(line:sub(1, M.line_cap - 1024))
     if line then
       state.cut_line = true
-      M.warn(state, events, ("a line of %d bytes was read in part: an event has at most %d"):format(self.size,
+      M.warn(state, events,
+        ("a line of %d bytes was read in part: an event has at most %d"):format(self.size,
         M.line_cap))
     else
       state.lines = state.lines + 1
@@ -318,8 +324,8 @@ end
 --- Joins the head and the tail of a long text, with a note about the missing middle.
 ---@param bytes integer  size of the whole text
 function M.ends(head, tail, bytes)
-  return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
-    core.text.clean(tail))
+  return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head),
+    bytes - #head - #tail, core.text.clean(tail))
 end
 
 local half = M.text_cap // 2
@@ -378,12 +384,16 @@ end
 
 function M.deny(state, name, detail)
   if #state.denied >= most_denied then return end
-  state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
+  state.denied[#state.denied + 1] = { tool = M.printable(name, 80),
+    detail = detail and M.printable(detail) or nil }
 end
 
 --- Marks a tool as running until its end is reported.
 function M.open_tool(state, id, name)
-  if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
+  if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil
+      or state.open_count >= most_open then
+    return
+  end
   state.open[id], state.open_count = name, state.open_count + 1
 end
 
@@ -465,15 +475,16 @@ function M.tool(state, events, tool)
   end
   if #events >= 200 then return end
   events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),
-    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code,
-    call = tool.call, result = tool.result }
+    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status,
+    exit_code = tool.exit_code, call = tool.call, result = tool.result }
 end
 
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
   if #events >= 200 then return end
-  events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
+  events[#events + 1] = { type = "text",
+    text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end
 
 --- Adds an error event. With `ends`, also adds the event that the agent has failed.

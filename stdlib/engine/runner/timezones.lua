@@ -8,11 +8,13 @@ local function read(bytes)
   if bytes:sub(1, 4) ~= "TZif" then return nil end
   local function header(at)
     local isutc, isstd, leap, times, types, chars = string.unpack(">I4I4I4I4I4I4", bytes, at + 20)
-    return { isutc = isutc, isstd = isstd, leap = leap, times = times, types = types, chars = chars, data = at + 44 }
+    return { isutc = isutc, isstd = isstd, leap = leap, times = times, types = types, chars = chars,
+      data = at + 44 }
   end
   local head, width, format = header(1), 4, ">i4"
   if bytes:byte(5) >= 50 then  -- since version 2, the file repeats its data with 64-bit times
-    head = header(head.data + head.times * 5 + head.types * 6 + head.chars + head.leap * 8 + head.isstd + head.isutc)
+    head = header(head.data + head.times * 5 + head.types * 6 + head.chars + head.leap * 8
+      + head.isstd + head.isutc)
     width, format = 8, ">i8"
   end
   if head.times > 10000 or head.types == 0 or head.types > 256 then return nil end
@@ -21,7 +23,8 @@ local function read(bytes)
   local infos = indexes + head.times
   for i = 1, head.types do kinds[i] = string.unpack(">i4", bytes, infos + (i - 1) * 6) // 60 end
   for i = 1, head.times do
-    steps[i] = { string.unpack(format, bytes, head.data + (i - 1) * width), kinds[bytes:byte(indexes + i - 1) + 1] }
+    steps[i] = { string.unpack(format, bytes, head.data + (i - 1) * width),
+      kinds[bytes:byte(indexes + i - 1) + 1] }
   end
   return { first = kinds[1], steps = steps }
 end

@@ -11,7 +11,8 @@ local M = {}
 
 local null = core.json.null
 
-M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
+M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
+  "total_tokens" }
 
 local function plus(a, b)
   if a == nil then return b end
@@ -46,16 +47,19 @@ function M.codex(given, before)
     if value and earlier and earlier <= value then return value - earlier end
     return value
   end
-  return M.of { input_tokens = since "input_tokens", cached_input_tokens = since "cached_input_tokens",
-    output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
+  return M.of { input_tokens = since "input_tokens",
+    cached_input_tokens = since "cached_input_tokens", output_tokens = since "output_tokens",
+    reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
 --- Returns the usage of Claude's message, whose input tokens exclude cached tokens.
 function M.claude(given)
-  local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
+  local input, read = stream.count(given.input_tokens),
+    stream.count(given.cache_read_input_tokens) or 0
   local made = stream.count(given.cache_creation_input_tokens) or 0
   return M.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-    cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
+    cache_write_tokens = made > 0 and made or nil,
+    output_tokens = stream.count(given.output_tokens) }
 end
 
 local function copy_of(usage)
@@ -69,17 +73,22 @@ end
 ---@param b moonlet.Usage?
 function M.add(a, b)
   if not a or not b then return (a or b) and copy_of(a or b) end
-  local function known(usage) return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens) end
-  local sum = { partial = a.partial or b.partial or nil, estimated = a.estimated or b.estimated or nil }
+  local function known(usage)
+    return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens)
+  end
+  local sum = { partial = a.partial or b.partial or nil,
+    estimated = a.estimated or b.estimated or nil }
   for _, name in ipairs(M.counts) do
     sum[name] = plus(a[name], b[name])
-    if (a[name] == nil) ~= (b[name] == nil) and name ~= "reasoning_output_tokens" and name ~= "cached_input_tokens" then
+    if (a[name] == nil) ~= (b[name] == nil) and name ~= "reasoning_output_tokens"
+        and name ~= "cached_input_tokens" then
       sum.partial = true
     end
   end
   sum.total_tokens = plus(known(a), known(b))
   sum.cache_write_tokens = plus(a.cache_write_tokens, b.cache_write_tokens)
-  sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd or b.cost_usd
+  sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd
+    or b.cost_usd
   if sum.cost_usd then
     sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
     if (a.cost_usd == nil) ~= (b.cost_usd == nil) then sum.partial = true end
@@ -107,7 +116,8 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
     output = since // (2 * bytes_a_token)
   else
     local first = (state.own_tokens or own_tokens) + prompt_bytes // bytes_a_token
-    input = (answers + is_under_way) * first + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
+    input = (answers + is_under_way) * first
+      + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
     -- Assume that half of the events' bytes are the model's own text.
     output = state.bytes // (2 * bytes_a_token)
   end
@@ -171,8 +181,9 @@ end
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}
-  local record = { cost_usd = usage.cost_usd or null, cost_is = usage.cost_is or null, partial = usage.partial,
-    estimated = usage.estimated, cache_write_tokens = usage.cache_write_tokens }
+  local record = { cost_usd = usage.cost_usd or null, cost_is = usage.cost_is or null,
+    partial = usage.partial, estimated = usage.estimated,
+    cache_write_tokens = usage.cache_write_tokens }
   for _, name in ipairs(M.counts) do record[name] = usage[name] or null end
   return record
 end

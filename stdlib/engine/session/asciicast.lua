@@ -11,8 +11,8 @@ local function notes(root, id)
   for _, piece in ipairs(log.pieces(root, id, "times")) do
     local text = core.file.read(root, store.path(id, piece.name), 64 << 20) or ""
     for ms, what in text:gmatch "(%d+) (%S+)\n" do
-      list[#list + 1] = { ms = math.tointeger(tonumber(ms)), offset = math.tointeger(tonumber(what)),
-        size = what:match "^%d+x%d+$" }
+      list[#list + 1] = { ms = math.tointeger(tonumber(ms)),
+        offset = math.tointeger(tonumber(what)), size = what:match "^%d+x%d+$" }
     end
   end
   return list
@@ -31,7 +31,8 @@ end
 ---@param facts table?  state of a running session; its newest output has no time yet
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),
-    term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" }, title = rec.id } }
+    term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" },
+    title = rec.id } }
   local at, last, size = log.bounds(root, rec.id), 0, nil
   local rest = ""
   local function event(ms, kind, text)

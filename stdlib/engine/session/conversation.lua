@@ -92,8 +92,10 @@ function M.find(known, facts, grammar)
   for _, line in ipairs(lines_of(facts)) do
     local marked = grammar and without_mark(line, grammar)
     local key = squeezed(marked or line)
-    local is_known = marked and #key > 0 and (is_among(known.marked, key) or is_among(known.texts, key))
-      or #key >= shortest_unmarked and is_inside(known.texts, key) and not is_inside(known.starts, key)
+    local is_known = marked and #key > 0
+      and (is_among(known.marked, key) or is_among(known.texts, key))
+      or #key >= shortest_unmarked and is_inside(known.texts, key)
+        and not is_inside(known.starts, key)
       or #key >= shortest and ends_with_one(known.typed, key)
     if is_known then return (line:gsub("^%s+", ""):gsub("%s+$", "")) end
   end
@@ -104,7 +106,8 @@ local function find_file(root, folder, ending, depth)
   for i = #entries, 1, -1 do
     local name, path = entries[i].name, folder .. "/" .. entries[i].name
     if entries[i].type == "file" and name:sub(-#ending) == ending then return path end
-    local found = entries[i].type == "directory" and depth > 1 and find_file(root, path, ending, depth - 1)
+    local found = entries[i].type == "directory" and depth > 1
+      and find_file(root, path, ending, depth - 1)
     if found then return found end
   end
 end
@@ -150,7 +153,9 @@ function M.messages(transcript, grammar)
     local ok, entry = pcall(core.json.decode, line)
     local content = ok and type(entry) == "table" and grammar.resume.transcript.message(entry)
     local text = content and table.concat(M.texts(content), "\n") or ""
-    if text ~= "" and not text:find "^<" and not text:find "^# AGENTS%.md" then texts[#texts + 1] = text end
+    if text ~= "" and not text:find "^<" and not text:find "^# AGENTS%.md" then
+      texts[#texts + 1] = text
+    end
   end
   return texts
 end

@@ -30,7 +30,9 @@ function M.hidden(bytes, began, notes)
     local text = (note.text or ""):gsub("\n", "\r\n")
     if text ~= "" and note.offset + farthest >= began and at <= #bytes then
       local first, last = bytes:find(text, at, true)
-      if not first and text:sub(1, #bytes - at + 1) == bytes:sub(at) then first, last = at, #bytes end
+      if not first and text:sub(1, #bytes - at + 1) == bytes:sub(at) then
+        first, last = at, #bytes
+      end
       if first and first - at <= farthest then
         bytes = bytes:sub(1, first - 1) .. ("\0"):rep(last - first + 1) .. bytes:sub(last + 1)
       end
@@ -55,7 +57,9 @@ end
 ---@return table? facts, moonlet.Error? err
 function M.look(home, id)
   local facts, err = store.look(home, id)
-  if not facts or not facts.input_at or facts.log_end - facts.input_at > longest then return facts, err end
+  if not facts or not facts.input_at or facts.log_end - facts.input_at > longest then
+    return facts, err
+  end
   local notes = M.notes(home, id)
   local note = notes[#notes]
   if not note or facts.log_end - note.offset > longest then return facts end

@@ -118,13 +118,15 @@ function M.read(facts, agent)
     reading.is_ready = not reading.is_working and first_of(lines, grammar.ready) ~= nil
   end
   local before = (facts.lines[facts.cursor.row + 1] or ""):sub(1, facts.cursor.col)
-  if #trimmed(facts.lines[facts.cursor.row + 1] or "") <= facts.cursor.col and before:find(any.shell) then
+  if #trimmed(facts.lines[facts.cursor.row + 1] or "") <= facts.cursor.col
+      and before:find(any.shell) then
     reading.shell = before
   end
   -- A quota message further up is outdated, so search only the last lines.
   local last = table.move(lines, math.max(1, #lines - 11), #lines, 1, {})
   reading.quota = first_of(last, grammar and grammar.quota) or first_of(last, any.quota)
-  reading.download = first_of(table.move(lines, math.max(1, #lines - 3), #lines, 1, {}), any.downloads)
+  reading.download = first_of(table.move(lines, math.max(1, #lines - 3), #lines, 1, {}),
+    any.downloads)
   return reading
 end
 

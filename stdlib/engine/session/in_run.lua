@@ -20,8 +20,9 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local fields = { argv = "list", cwd = "string", env = "table", timeout = "duration", idle = "duration", name = "string",
-  rows = "integer", cols = "integer", agent = "string", detach = "boolean", writes = "boolean" }
+local fields = { argv = "list", cwd = "string", env = "table", timeout = "duration",
+  idle = "duration", name = "string", rows = "integer", cols = "integer", agent = "string",
+  detach = "boolean", writes = "boolean" }
 local send_fields = { enter = "boolean", keys = "list", name = "string" }
 local expect_fields = { timeout = "duration", name = "string" }
 local default_expect_ms, poll_ms, close_grace_ms = 60 * 1000, 50, 3000
@@ -97,7 +98,8 @@ end
 local function find(text, pattern)
   local ok, from, to, capture = pcall(string.find, text, pattern)
   if not ok then
-    record.refuse(("session:expect: '%s' is not a Lua pattern"):format(core.text.printable(pattern, 80)),
+    record.refuse(("session:expect: '%s' is not a Lua pattern"):format(
+      core.text.printable(pattern, 80)),
       "%? %( %[ stand for the characters themselves")
   end
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
@@ -132,21 +134,26 @@ function Session:expect(what, options)
   options = options or {}
   record.check(options, expect_fields, "session:expect")
   if type(what) ~= "string" or what == "" then
-    record.refuse("session:expect needs a pattern", 's:expect "ready%$"; or "prompt", "quiet", "exit"')
+    record.refuse("session:expect needs a pattern",
+      's:expect "ready%$"; or "prompt", "quiet", "exit"')
   end
   local limit = options.timeout and duration.ms(options.timeout, "timeout") or default_expect_ms
   if not conditions[what] then find("", what) end
   local value = step(own, options.name or "expect", { verb = "expect", what = what }, {}, function()
     if not conditions[what] then return await_output(own, what, limit) end
     if what ~= "exit" and what ~= "marker" then check_alive(own) end
-    local came, row = states.wait(own.home, own.id, what, limit, own.offset, function() observer.look(own.observer) end)
+    local came, row = states.wait(own.home, own.id, what, limit, own.offset, function()
+      observer.look(own.observer)
+    end)
     if came == "ended" then check_alive(own) end
     if came == "timeout" then
-      error({ kind = "timeout", message = ("%s: no %s within %s"):format(own.id, what, duration.text(limit)),
-        hint = ("it is %s: %s"):format(row.state, row.evidence[1] or "") }, 0)
+      error({ kind = "timeout", message = ("%s: no %s within %s"):format(own.id, what,
+        duration.text(limit)), hint = ("it is %s: %s"):format(row.state, row.evidence[1] or "") },
+        0)
     end
     local _, last = log.bounds(store.root(own.home), own.id)
-    return { text = row.waits or row.state, offset = last, state = row.state, exit_code = row.exit_code }
+    return { text = row.waits or row.state, offset = last, state = row.state,
+      exit_code = row.exit_code }
   end)
   own.offset = value.offset
   return closed.record(value, "the output of a session", { "text", "offset", "state", "exit_code" })
@@ -197,7 +204,8 @@ local function find_started(run, name)
   local ids = core.session.list(run.home.handle)
   for i = #ids, 1, -1 do
     local rec = store.read(run.home, ids[i])
-    if rec.run == run.id and rec.step == name and core.session.status(run.home.handle, ids[i]) ~= "none" then
+    if rec.run == run.id and rec.step == name
+        and core.session.status(run.home.handle, ids[i]) ~= "none" then
       return ids[i]
     end
   end
@@ -207,7 +215,8 @@ local function rules_of(run, argv, options)
   local rules, why = confinement.rules(argv, options.agent, options.writes and run.top or nil)
   if rules or not why then return rules end
   if options.writes and not run.options.unconfined then
-    error({ kind = "denied", message = ("a session that writes cannot be confined here: %s"):format(why),
+    error({ kind = "denied",
+      message = ("a session that writes cannot be confined here: %s"):format(why),
       hint = "pass --unconfined to run it with your own rights" }, 0)
   end
   run.emit("warning", { text = "the session is not confined: " .. why })
@@ -217,7 +226,8 @@ local function begin(run, key, last, hash, wanted)
   local number = last and last.attempt or 0
   local left = last and find_started(run, ("%s@%d"):format(key, number))
   if left then
-    run.emit("log", { step = key, taken_over = true, text = ("the session %s still runs since an earlier host "
+    run.emit("log", { step = key, taken_over = true,
+      text = ("the session %s still runs since an earlier host "
       .. "started it"):format(left) })
     return left
   end
@@ -250,26 +260,31 @@ function M.session(ctx, call)
   for _, name in ipairs { "rows", "cols" } do
     local size = options[name]
     if size and (size < least_size[name] or size > 500) then
-      record.refuse(("ctx:session: %s = %d: a terminal has %d to 500"):format(name, size, least_size[name]))
+      record.refuse(("ctx:session: %s = %d: a terminal has %d to 500"):format(name, size,
+        least_size[name]))
     end
   end
   local input = { verb = "session", argv = argv, env = options.env, cwd = options.cwd }
-  local value, made = run.step(key, "session", nil, input, { once = true, paid = true }, function(last, hash)
+  local value, made = run.step(key, "session", nil, input, { once = true, paid = true },
+    function(last, hash)
     if run.cancels then run.end_cancelled() end
     context.check_spent(state)
     return budget.with(state.budget, { processes = 1 }, function()
       local env = run.child_environment(options.env)
       env[#env + 1] = "TERM=xterm-256color"
-      return { id = begin(run, key, last, hash, { argv = argv, cwd = run.resolve_cwd(options.cwd), env = env,
-        confine = rules_of(run, argv, options), rows = options.rows, cols = options.cols, agent = options.agent,
-        limit = options.timeout and duration.ms(options.timeout, "timeout"),
+      return { id = begin(run, key, last, hash,
+        { argv = argv, cwd = run.resolve_cwd(options.cwd), env = env,
+        confine = rules_of(run, argv, options), rows = options.rows, cols = options.cols,
+        agent = options.agent, limit = options.timeout and duration.ms(options.timeout, "timeout"),
         idle = options.idle and duration.ms(options.idle, "idle") }) }
     end)
   end)
   run.end_step(made, "ok", {})
   local own = { run = run, home = run.home, key = key, id = value.id, counts = {}, offset = 0 }
   local is_over = run.journal and run.journal.ends[key .. "/close"]
-  if not is_over and core.session.status(own.home.handle, own.id) == "lost" then check_alive(own) end
+  if not is_over and core.session.status(own.home.handle, own.id) == "lost" then
+    check_alive(own)
+  end
   if options.writes and not is_over then own.release = write_lock.hold_for_agent(run, key) end
   local session = setmetatable({}, metatable)
   handles[session] = own

@@ -39,7 +39,8 @@ local function cause(exit)
   return exit.why == "exited" and ("exit code %d"):format(exit.code)
     or exit.why == "signalled" and ("signal %d"):format(exit.signal)
     or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
-    or exit.why == "cancelled" and "it was ended" or exit.why == "lost" and "its keeper was killed" or exit.why
+    or exit.why == "cancelled" and "it was ended" or exit.why == "lost"
+      and "its keeper was killed" or exit.why
 end
 
 ---@class moonlet.SessionLoss  output that could not be written to disk
@@ -51,7 +52,8 @@ end
 ---@return moonlet.SessionLoss?
 function M.loss(exit, facts)
   if facts then
-    return facts.log_error and { bytes = facts.log_lost, waiting = facts.log_waiting, why = facts.log_error } or nil
+    return facts.log_error and { bytes = facts.log_lost, waiting = facts.log_waiting,
+      why = facts.log_error } or nil
   end
   local why = exit.stdout_write_error
   return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
@@ -75,15 +77,19 @@ end
 local function ended(status, exit)
   if status == "running" then return nil end
   if status == "exited" then
-    return verdict("ended", "exit-record", nil, { "the keeper recorded its end: " .. M.cause(exit) })
+    return verdict("ended", "exit-record", nil,
+      { "the keeper recorded its end: " .. M.cause(exit) })
   end
-  if status == "none" then return verdict("ended", "never-started", nil, { "its program never ran" }) end
-  return verdict("lost", "no-exit-record", nil, { "its keeper was killed before it could record the end" })
+  if status == "none" then
+    return verdict("ended", "never-started", nil, { "its program never ran" })
+  end
+  return verdict("lost", "no-exit-record", nil,
+    { "its keeper was killed before it could record the end" })
 end
 
 local function waiting(kind, rule, facts, evidence, prompt, detail)
-  return verdict("waiting-for-input", rule, facts.silent_ms, evidence, { waits = kind, prompt = prompt,
-    detail = detail })
+  return verdict("waiting-for-input", rule, facts.silent_ms, evidence,
+    { waits = kind, prompt = prompt, detail = detail })
 end
 
 local function blocked_text(processes)
@@ -103,13 +109,15 @@ local function asks(facts, reading, agent, limits)
   end
   -- Just after an input, the screen may still show the answered prompt.
   local is_whole = reading.is_whole and not (facts.input_ms and facts.input_ms < limits.reaction)
-  if reading.prompt and (still or blocked or is_whole) and not (reading.is_working and not reading.prompt.all) then
+  if reading.prompt and (still or blocked or is_whole)
+      and not (reading.is_working and not reading.prompt.all) then
     local own = grammars.named(agent)
     local evidence = { ("the screen shows %s"):format(quoted(reading.line)) }
     if blocked then
       table.insert(evidence, 1, blocked_text(processes))
     end
-    return waiting(reading.prompt.kind, "screen:" .. (own and agent or "any") .. ":" .. reading.prompt.kind, facts,
+    return waiting(reading.prompt.kind,
+      "screen:" .. (own and agent or "any") .. ":" .. reading.prompt.kind, facts,
       evidence, reading.prompt, reading.detail)
   end
   if reading.is_ready and still then
@@ -122,7 +130,8 @@ local function asks(facts, reading, agent, limits)
       { blocked_text(processes) })
   end
   if still and program.canonical == false and processes.running == 0 and reading.shell then
-    return waiting("instruction", "screen:any:shell", facts, { ("the cursor is behind %s, and nothing runs"):format(
+    return waiting("instruction", "screen:any:shell", facts,
+      { ("the cursor is behind %s, and nothing runs"):format(
       quoted(reading.shell)) })
   end
 end
@@ -131,7 +140,8 @@ end
 --- that start together with the agent are no tools. A tool may print nothing for a long time.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
-  return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
+  return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung
+    and newest or nil
 end
 
 --- Judges progress by the output and by `more`: CPU usage `busy` in percent, I/O `moved` in bytes
@@ -147,10 +157,12 @@ local function progress(facts, reading, agent, limits, more)
     ("it has printed nothing for %s"):format(ago(silent))
   if silent < limits.loop and same >= limits.loop and facts.repeats >= limits.repeats then
     return verdict("looping", "lines:repeated", same,
-      { ("%d lines came since %s, and none of them was new"):format(facts.repeats, ago(same)), work })
+      { ("%d lines came since %s, and none of them was new"):format(facts.repeats, ago(same)),
+        work })
   end
   if reading.download and same < limits.hung then
-    return verdict("slow", "screen:download", silent, { ("the screen shows %s"):format(quoted(reading.line or
+    return verdict("slow", "screen:download", silent,
+      { ("the screen shows %s"):format(quoted(reading.line or
       reading.download)), work })
   end
   if same < limits.suspect then
@@ -158,12 +170,13 @@ local function progress(facts, reading, agent, limits, more)
       { ("the last new line came %s ago"):format(ago(same)), work })
   end
   if more.edited then
-    return verdict("working", "files:edited", same, { ("files change: %s"):format(quoted(more.edited)), draws })
+    return verdict("working", "files:edited", same,
+      { ("files change: %s"):format(quoted(more.edited)), draws })
   end
   local tool = tool_of(facts, agent, limits)
   if tool then
-    return verdict("working", "processes:tool", same, { ("its tool %s has run for %s"):format(tool.name,
-      ago(tool.age_ms)), draws, work })
+    return verdict("working", "processes:tool", same,
+      { ("its tool %s has run for %s"):format(tool.name, ago(tool.age_ms)), draws, work })
   end
   if is_busy or moved and moved > 64 * 1024 then
     return verdict("slow", "processes:busy", same, { work, draws })
@@ -188,18 +201,22 @@ function M.judge(status, exit, facts, agent, more)
   local limits = setmetatable(more.limits or {}, { __index = M.limits })
   local reading = grammars.read(facts, agent)
   local still = facts.silent_ms >= limits.settled
-  if reading.quota and still and not reading.is_working and not (reading.prompt and reading.prompt.kind ~= "menu") then
+  if reading.quota and still and not reading.is_working
+      and not (reading.prompt and reading.prompt.kind ~= "menu") then
     return verdict("waiting-for-quota", "screen:quota", facts.silent_ms,
       { ("the screen shows %s"):format(quoted(reading.quota)) })
   end
   -- An answered prompt stays on the screen until its program has read the answer.
-  local is_answered = facts.input_ms and facts.input_ms <= facts.silent_ms and facts.input_ms < limits.reaction
-  return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, agent, limits, more)
+  local is_answered = facts.input_ms and facts.input_ms <= facts.silent_ms
+    and facts.input_ms < limits.reaction
+  return not is_answered and asks(facts, reading, agent, limits)
+    or progress(facts, reading, agent, limits, more)
 end
 
 --- Reports whether the session must be examined again, to measure the activity of its processes.
 function M.needs_second_look(found)
-  return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung" or found.state == "looping"
+  return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung"
+    or found.state == "looping"
 end
 
 return M

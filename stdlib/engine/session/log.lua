@@ -21,7 +21,8 @@ function M.pieces(root, id, ending)
     local from = entry.name:match("^output%-(%d+)%." .. ending .. "$")
     local info = from and core.file.stat(root, store.path(id, entry.name))
     if info then
-      pieces[#pieces + 1] = { name = entry.name, from = math.tointeger(tonumber(from)), size = info.size }
+      pieces[#pieces + 1] = { name = entry.name, from = math.tointeger(tonumber(from)),
+        size = info.size }
     end
   end
   return pieces
@@ -67,7 +68,8 @@ end
 
 --- Removes the escape sequences that a terminal would obey.
 function M.plain(bytes)
-  local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r", "\n"):gsub("\r", "\n")
+  local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r",
+    "\n"):gsub("\r", "\n")
   return (core.text.strip(lines))
 end
 
@@ -94,7 +96,8 @@ end
 local function cut_start(before, text)
   local _, open = M.settled(before)
   local is_sequence, is_string = open:find "^\27", open:find "^\27[%]PX^_]"
-  local _, last = text:find(is_string and "^[^\7\27]*\27?[\7\\]" or is_sequence and "^%[?[%d;:?<=>!]*[ -/]*[@-~]"
+  local _, last = text:find(is_string and "^[^\7\27]*\27?[\7\\]"
+    or is_sequence and "^%[?[%d;:?<=>!]*[ -/]*[@-~]"
     or "^[\128-\191]+")
   return last and (is_sequence or last < 4) and last or 0
 end

@@ -20,8 +20,8 @@ end
 
 ---@param from integer?  offset to read from; default: the start of the log
 function M.reader(home, id, from)
-  return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
-    seen = noted(home, id) }
+  return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "",
+    is_cut = false, seen = noted(home, id) }
 end
 
 --- Returns the complete lines. Keeps an incomplete last line if it may become a marker.
@@ -48,7 +48,9 @@ local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
       local lines = {}
-      for line in log.plain(bytes):gmatch "[^\n]+" do lines[#lines + 1] = line:sub(1, longest_line) end
+      for line in log.plain(bytes):gmatch "[^\n]+" do
+        lines[#lines + 1] = line:sub(1, longest_line)
+      end
       return lines
     end
   end

@@ -27,7 +27,8 @@ local function report_acts(own)
   for i = own.noted + 1, #notes do
     local act, by = act_of(notes[i])
     if act then
-      run.emit("intervention", { step = own.key, session = own.id, act = act, by = by, why = notes[i].why })
+      run.emit("intervention", { step = own.key, session = own.id, act = act, by = by,
+        why = notes[i].why })
     end
   end
   own.noted = #notes
@@ -46,11 +47,12 @@ function M.look(own, now)
   end
   if found.state ~= own.state then
     own.state = found.state
-    run.emit("session.state", { step = own.key, session = own.id, state = found.state, waits = found.waits,
-      why = core.text.printable(found.evidence[1] or found.rule, 300) })
+    run.emit("session.state", { step = own.key, session = own.id, state = found.state,
+      waits = found.waits, why = core.text.printable(found.evidence[1] or found.rule, 300) })
   end
   for _, marker in ipairs(markers.new(own.reader, facts)) do
-    run.emit("log", { step = own.key, text = ("%s: %s: %s"):format(own.id, marker.type, marker.text) })
+    run.emit("log",
+      { step = own.key, text = ("%s: %s: %s"):format(own.id, marker.type, marker.text) })
   end
   report_acts(own)
 end

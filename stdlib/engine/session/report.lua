@@ -9,7 +9,8 @@ local M = {}
 
 local read_cap, longest_line = 4 << 20, 500
 local most_files, most_entries = 200, 20000
-local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
+local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true,
+  __pycache__ = true }
 
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
@@ -33,8 +34,8 @@ function M.files_changed(folder, since_ns)
   return found, true
 end
 
-local test_lines = { "%d+ passed", "%d+ failed", "^Tests?:%s", "^ok%s+%S", "^FAIL", "^PASS", "%d+ tests? ",
-  "test result:" }
+local test_lines = { "%d+ passed", "%d+ failed", "^Tests?:%s", "^ok%s+%S", "^FAIL", "^PASS",
+  "%d+ tests? ", "test result:" }
 
 local function tests_of(lines)
   for i = #lines, 1, -1 do
@@ -45,7 +46,8 @@ local function tests_of(lines)
 end
 
 --- Maps the names of markers to the types of their events.
-M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
+M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done",
+  BLOCKED = "blocked" }
 
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
@@ -84,15 +86,16 @@ function M.of(home, rec, row)
   end
   local started = core.clock.parse(rec.started_at or "")
   local files, is_whole = M.files_changed(rec.cwd, started and started * 1000000 or math.maxinteger)
-  return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by, took_ms = row.age_ms,
-    output_missing = row.output_missing, waits_for = row.waits_for, inputs = inputs, attached = attached,
-    interventions = interventions, files_changed = core.json.array(files), files_whole = is_whole,
-    tests = tests_of(lines), markers = core.json.array(M.markers(lines, {})),
-    parent = rec.parent }
+  return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by,
+    took_ms = row.age_ms, output_missing = row.output_missing, waits_for = row.waits_for,
+    inputs = inputs, attached = attached, interventions = interventions,
+    files_changed = core.json.array(files), files_whole = is_whole, tests = tests_of(lines),
+    markers = core.json.array(M.markers(lines, {})), parent = rec.parent }
 end
 
 function M.text(report)
-  local lines = { ("%s: %s%s, %s"):format(report.id, report.state, report.state == "ended" and report.exit_code
+  local lines = { ("%s: %s%s, %s"):format(report.id, report.state,
+    report.state == "ended" and report.exit_code
     and report.exit_code >= 0 and (" (exit %d)"):format(report.exit_code) or "",
     report.took_ms and duration.text(report.took_ms) or "-") }
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
@@ -100,14 +103,17 @@ function M.text(report)
   if report.waits_for then add("waits for %s", core.text.printable(report.waits_for, 200)) end
   for _, marker in ipairs(report.markers) do add("%s: %s", marker.type, marker.text) end
   add("typed: %s%s", counted(#report.inputs, "time"), report.attached > 0 and
-    ("; a person took it over %s, whose typing is not counted"):format(counted(report.attached, "time")) or "")
+    ("; a person took it over %s, whose typing is not counted"):format(counted(report.attached,
+      "time")) or "")
   for _, event in ipairs(report.interventions) do
     add("intervention: %s, because %s", core.text.printable(tostring(event.act), 40),
       core.text.printable(tostring(event.why), 200))
   end
   add("files changed in its folder meanwhile, by any process: %d%s", #report.files_changed,
     report.files_whole and "" or " or more")
-  for i = 1, math.min(#report.files_changed, 20) do add("  %s", core.text.printable(report.files_changed[i], 200)) end
+  for i = 1, math.min(#report.files_changed, 20) do
+    add("  %s", core.text.printable(report.files_changed[i], 200))
+  end
   if report.tests then add("tests: %s", core.text.printable(report.tests, 200)) end
   return table.concat(lines, "\n") .. "\n"
 end

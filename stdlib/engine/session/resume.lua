@@ -18,7 +18,9 @@ local drawn_ms = 5000
 
 local function conversation_id(root, id, grammar)
   local found
-  for named in log.plain((log.tail(root, id, tail_bytes))):gmatch(grammar.resume.id) do found = named end
+  for named in log.plain((log.tail(root, id, tail_bytes))):gmatch(grammar.resume.id) do
+    found = named
+  end
   return found
 end
 
@@ -58,7 +60,8 @@ function M.command(home, rec, is_last)
     end
   end
   local more = id and grammar.resume.by_id(id) or grammar.resume.last
-  return table.move(more, 1, #more, program + 1, table.move(words, program + 1, #words, program + #more + 1, words)), id
+  return table.move(more, 1, #more, program + 1,
+    table.move(words, program + 1, #words, program + #more + 1, words)), id
 end
 
 local function typed(home, id)
@@ -82,7 +85,8 @@ local function recorded(home, old, argv)
   local transcript = id and conversation.transcript(grammar, id) or nil
   local texts = transcript and conversation.messages(transcript, grammar) or {}
   local printed = table.move(argv, 1, #argv, 2, { old.cwd })
-  local known = conversation.known(states.screen(home, old.id, 200), grammar, typed(home, old.id), texts, printed)
+  local known = conversation.known(states.screen(home, old.id, 200), grammar, typed(home, old.id),
+    texts, printed)
   return { grammar = grammar, id = id, known = known, transcript = transcript }
 end
 
@@ -132,8 +136,8 @@ function M.resume(home, id, options)
   local argv, named = options.argv, nil
   if not argv or not argv[1] then argv, named = M.command(home, old, options.last) end
   local own = options.verify ~= false and recorded(home, old, argv)
-  local rec = start.start(home, { argv = argv, cwd = old.cwd, agent = old.agent, rows = old.rows, cols = old.cols,
-    limit = old.limit_ms, idle = old.idle_ms, parent = id })
+  local rec = start.start(home, { argv = argv, cwd = old.cwd, agent = old.agent, rows = old.rows,
+    cols = old.cols, limit = old.limit_ms, idle = old.idle_ms, parent = id })
   store.note(home, id, { type = "resumed", as = rec.id })
   local context, why
   if own then

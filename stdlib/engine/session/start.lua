@@ -48,7 +48,8 @@ local function check_name(home, name)
   end
   for _, id in ipairs(core.session.list(home.handle)) do
     if store.read(home, id).name == name and core.session.status(home.handle, id) == "running" then
-      record.refuse(("the session %s has the name '%s' already"):format(id, name), "choose another name")
+      record.refuse(("the session %s has the name '%s' already"):format(id, name),
+        "choose another name")
     end
   end
 end
@@ -71,9 +72,10 @@ local function start(home, wanted)
   local rec = {
     v = 1, id = id, name = wanted.name, argv = core.json.array(redact_argv.masked(wanted.argv)),
     cwd = folder_of(wanted.cwd),
-    agent = wanted.agent or grammars.of(wanted.argv), started_at = core.clock.iso(core.clock.wall()), rows = rows,
-    cols = cols, limit_ms = wanted.limit, idle_ms = wanted.idle, parent = wanted.parent, run = wanted.run,
-    step = wanted.step,
+    agent = wanted.agent or grammars.of(wanted.argv),
+    started_at = core.clock.iso(core.clock.wall()), rows = rows,
+    cols = cols, limit_ms = wanted.limit, idle_ms = wanted.idle, parent = wanted.parent,
+    run = wanted.run, step = wanted.step,
   }
   store.write(home, rec)
   local env, rules = wanted.env or environment(id), nil
@@ -84,7 +86,9 @@ local function start(home, wanted)
     env[#env + 1] = "TMPDIR=" .. temporary
   end
   local warning = removed.warning()
-  if warning then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(warning, 400))) end
+  if warning then
+    core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(warning, 400)))
+  end
   local pid, err = core.session.start(home.handle, id, {
     label = core.text.printable(table.concat(rec.argv, " "), label_cap),
     argv = wanted.argv, env = env, cwd = rec.cwd, rows = rows, cols = cols, redact = true,
@@ -105,7 +109,9 @@ end
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
   core.run.make_home(home.handle)
-  return lock_file.during(store.root(home), "sessions.lock", function() return start(home, wanted) end)
+  return lock_file.during(store.root(home), "sessions.lock", function()
+    return start(home, wanted)
+  end)
 end
 
 return M

@@ -15,7 +15,8 @@ local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
 local function command_of(rec)
-  return rec.damaged and not rec.removed and "unknown: session.json cannot be read" or table.concat(rec.argv, " ")
+  return rec.damaged and not rec.removed and "unknown: session.json cannot be read"
+    or table.concat(rec.argv, " ")
 end
 
 local function activity(before, after, ms)
@@ -44,8 +45,9 @@ function M.judge(home, id, limits)
       local busy, moved = activity(facts, again, core.clock.monotonic() - began)
       facts = again
       local since = core.clock.wall() - (limits and limits.suspect or judge.limits.suspect)
-      found = judge.judge(status, exit, facts, rec.agent, { limits = limits, busy = busy, moved = moved,
-        edited = report.files_changed(rec.cwd, since * 1000000)[1] })
+      found = judge.judge(status, exit, facts, rec.agent,
+        { limits = limits, busy = busy, moved = moved,
+          edited = report.files_changed(rec.cwd, since * 1000000)[1] })
     end
   end
   return found, facts, exit, rec
@@ -66,7 +68,9 @@ function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
   if not text:find("[QUESTION]", 1, true) then return nil end
   local since = math.max(facts.input_at or 0, from or 0)
-  if since > 0 and not log.has_printed(store.root(home), id, since, "[QUESTION]") then return nil end
+  if since > 0 and not log.has_printed(store.root(home), id, since, "[QUESTION]") then
+    return nil
+  end
   local question = core.text.question(text)
   return question and question:match "^[^\n]+" or nil
 end
@@ -77,7 +81,8 @@ function M.check_alive(home, id, kind)
   if status == "running" then return end
   local hint = ("moonlet session log %s shows what it printed"):format(id)
   if status == "lost" or status == "none" then
-    error({ kind = "lost", message = ("the session %s was lost: its keeper was killed"):format(id), hint = hint }, 0)
+    error({ kind = "lost", message = ("the session %s was lost: its keeper was killed"):format(id),
+      hint = hint }, 0)
   end
   error({ kind = kind or "failed", hint = hint,
     message = ("the session %s has ended (%s)"):format(id, judge.cause(exit)) }, 0)
@@ -86,9 +91,11 @@ end
 function M.of(home, id)
   local found, facts, exit, rec = M.judge(home, id)
   return {
-    id = id, name = rec.name, state = found.state, waits = found.waits, waits_for = waits_for(home, id, found, facts),
-    rule = found.rule, evidence = core.json.array(found.evidence), since_ms = found.since_ms, live = facts ~= nil,
-    command = command_of(rec), agent = rec.agent, cwd = rec.cwd, pid = exit.pid, started_at = rec.started_at,
+    id = id, name = rec.name, state = found.state, waits = found.waits,
+    waits_for = waits_for(home, id, found, facts), rule = found.rule,
+    evidence = core.json.array(found.evidence), since_ms = found.since_ms,
+    live = facts ~= nil, command = command_of(rec), agent = rec.agent, cwd = rec.cwd,
+    pid = exit.pid, started_at = rec.started_at,
     age_ms = facts and facts.age_ms or exit.duration_ms, silent_ms = facts and facts.silent_ms,
     cause = not facts and exit.why and judge.cause(exit) or nil,
     exit_code = not facts and exit.code or nil, ended_by = not facts and exit.why or nil,
@@ -107,22 +114,25 @@ function M.facts_text(facts)
     ("output: %d bytes, the last %d ms ago"):format(facts.log_end, facts.silent_ms),
     ("new lines: the last %d ms ago, %d repeated since"):format(facts.same_ms, facts.repeats),
     ("processes: %d, %d of them busy, %d ms of processor time, %d bytes read, %d written"):format(
-      processes.count or 0, processes.running or 0, processes.cpu_ms or 0, processes.read_bytes or 0,
-      processes.written_bytes or 0),
+      processes.count or 0, processes.running or 0, processes.cpu_ms or 0,
+      processes.read_bytes or 0, processes.written_bytes or 0),
   }
 end
 
 --- Returns the screen of a session: the current one, or the last one after its end.
 function M.screen(home, id, history)
   local facts, err
-  if core.session.status(home.handle, id) == "running" then facts, err = store.look(home, id, history) end
+  if core.session.status(home.handle, id) == "running" then
+    facts, err = store.look(home, id, history)
+  end
   facts = facts or store.last_screen(home, id)
   local root = store.root(home)
   if facts and (history == 0 or not facts.history_gap) then return facts end
   if facts then
     -- The program printed too fast for the screen to keep its history, so rebuild it from the log.
     local text = log.tail(root, id, 1 << 20)
-    facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols, history)).history
+    facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols,
+      history)).history
     return facts
   end
   local rec = store.read(home, id)
@@ -171,7 +181,8 @@ end
 
 local function pattern_in(text, pattern)
   local ok, at = pcall(string.find, text, pattern)
-  if not ok then record.refuse(("--until '%s' is not a Lua pattern"):format(core.text.printable(pattern, 60)),
+  if not ok then record.refuse(("--until '%s' is not a Lua pattern"):format(
+      core.text.printable(pattern, 60)),
     "write exit, quiet, prompt, marker or a Lua pattern; %( is a bracket") end
   return at
 end
@@ -204,14 +215,17 @@ function M.wait(home, id, what, limit, from, meanwhile)
   while true do
     local status = core.session.status(home.handle, id)
     if not condition and output_has() then return "came", M.of(home, id) end
-    if reader and markers.is_there(reader, status ~= "running") then return "came", M.of(home, id) end
+    if reader and markers.is_there(reader, status ~= "running") then
+      return "came", M.of(home, id)
+    end
     if status ~= "running" and not behind then
       local row = M.of(home, id)
       return what == "exit" and "came" or "ended", row
     end
     if condition and what ~= "exit" then
       local rec, facts = store.read(home, id), store.look(home, id)
-      if facts and condition(judge.judge("running", {}, facts, rec.agent), facts, home, id, from) then
+      if facts and condition(judge.judge("running", {}, facts, rec.agent), facts, home,
+          id, from) then
         return "came", M.of(home, id)
       end
     end

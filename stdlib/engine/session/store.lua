@@ -27,7 +27,8 @@ function M.root(home) return (core.file.root(home.agent_path)) end
 local function redacted(value) return (core.secret.hide(value)) end
 
 function M.write(home, rec)
-  local root, text = assert(core.file.root(home.agent_path)), redacted(core.json.encode(rec, 2)) .. "\n"
+  local root, text = assert(core.file.root(home.agent_path)),
+    redacted(core.json.encode(rec, 2)) .. "\n"
   assert(core.file.write(root, M.path(rec.id, "session.json"), text))
 end
 
@@ -38,8 +39,8 @@ function M.read(home, id)
   local ok, value = pcall(core.json.decode, text or "")
   if not ok or type(value) ~= "table" or value.id ~= id or type(value.argv) ~= "table" then
     local entry = removed.find(home.agent_path, "sessions", id)
-    return { id = id, argv = { entry and entry.label }, cwd = home.top, started_at = "", damaged = true,
-      removed = entry ~= nil }
+    return { id = id, argv = { entry and entry.label }, cwd = home.top, started_at = "",
+      damaged = true, removed = entry ~= nil }
   end
   return value
 end
@@ -85,7 +86,8 @@ function M.find(home, word)
     if M.read(home, ids[i]).name == word then return ids[i] end
   end
   record.refuse(("there is no session '%s'"):format(core.text.printable(word, 60)),
-    #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions")
+    #ids == 0 and "moonlet session start -- COMMAND starts one"
+      or "moonlet session list shows the sessions")
 end
 
 ---@return table? facts, moonlet.Error? err

@@ -7,8 +7,8 @@ local M = {}
 ---@field give_up integer  do `then_do` this many ms after Enter was pressed
 ---@field then_do "kill"|"resume"|"leave"
 M.defaults = {
-  answers = { trust = "ask", approval = "deny", menu = "ask", ["y/n"] = "deny", directory = "ask", password = "ask",
-    instruction = "ask", enter = "enter", text = "ask" },
+  answers = { trust = "ask", approval = "deny", menu = "ask", ["y/n"] = "deny", directory = "ask",
+    password = "ask", instruction = "ask", enter = "enter", text = "ask" },
   poke = 10 * 60 * 1000,
   give_up = 10 * 60 * 1000,
   then_do = "leave",
@@ -42,7 +42,8 @@ local function answer_prompt(found, memory, policy)
   local answer = policy.answers[found.waits] or "ask"
   if answer == "ask" then return { act = "ask", why = ("%s; no rule answers it"):format(shown) } end
   if memory.answered[shown] and memory.answered[shown] >= 3 then
-    return { act = "ask", why = ("%s; it was answered %d times, and asks again"):format(shown, memory.answered[shown]) }
+    return { act = "ask", why = ("%s; it was answered %d times, and asks again"):format(shown,
+      memory.answered[shown]) }
   end
   local text, keys, enter = keys_of(found, answer)
   if text == nil and not keys then
@@ -59,7 +60,9 @@ function M.decide(found, memory, policy, now_ms)
   local reason = found.evidence[1] or found.rule
   if found.state == "waiting-for-input" then return answer_prompt(found, memory, policy) end
   if found.state == "ended" or found.state == "lost" then return none(reason) end
-  if found.state == "waiting-for-quota" or found.state == "slow" then return { act = "wait", why = reason } end
+  if found.state == "waiting-for-quota" or found.state == "slow" then
+    return { act = "wait", why = reason }
+  end
   if found.state == "working" then
     memory.poked_ms = nil
     return none(reason)

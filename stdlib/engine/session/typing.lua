@@ -29,7 +29,8 @@ local function check_text(text, program)
   end
   for line in program.canonical and text:gmatch "[^\n]+" or function() end do
     if #line > longest_line then
-      record.refuse(("the program reads line by line, and a line holds %d bytes: this one has %d"):format(
+      record.refuse(("the program reads line by line, and a line holds %d bytes: this "
+        .. "one has %d"):format(
         longest_line, #line), "put the text into a file, and type its name")
     end
   end
@@ -48,10 +49,12 @@ function M.submit(home, id, input)
     if #parts > 0 and program.canonical == false then
       core.task.sleep(grammars.enter_pause(store.read(home, id).agent) or enter_pause_ms)
     end
-    core.session.type(home.handle, id, { { key_kind, "enter" } }, input.tag and input.tag .. "/enter")
+    core.session.type(home.handle, id, { { key_kind, "enter" } },
+      input.tag and input.tag .. "/enter")
   end
   local is_shown = program.echo ~= false
-  store.note(home, id, { type = input.what or "input", by = input.by, why = input.why, enter = input.enter or nil,
+  store.note(home, id, { type = input.what or "input", by = input.by, why = input.why,
+    enter = input.enter or nil,
     keys = input.keys and #input.keys > 0 and core.json.array(input.keys) or nil,
     bytes = input.text and #input.text or nil, offset = facts.log_end,
     silent_ms = facts.silent_ms, same_ms = facts.same_ms,

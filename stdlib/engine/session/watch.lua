@@ -50,16 +50,19 @@ end
 local function call(watch, name, more)
   local argv = watch.hooks[name]
   local rec, home = watch.rec, watch.home
-  store.note(home, rec.id, { type = "hook", hook = name, text = more.MOONLET_TEXT, more = more.MOONLET_MORE })
+  store.note(home, rec.id, { type = "hook", hook = name, text = more.MOONLET_TEXT,
+    more = more.MOONLET_MORE })
   local env = { MOONLET_SESSION = rec.id, MOONLET_EVENT = name, MOONLET_VERDICT = watch.state or "",
-    MOONLET_RUN = rec.run or "", MOONLET_TASK_ID = "", MOONLET_DIR = home.agent_path .. "/" .. store.path(rec.id) }
+    MOONLET_RUN = rec.run or "", MOONLET_TASK_ID = "",
+    MOONLET_DIR = home.agent_path .. "/" .. store.path(rec.id) }
   for key, value in pairs(more) do env[key] = tostring(value) end
   local list = {}
   for key, value in pairs(core.system.env_matching "") do
     if not env[key] and key ~= "MOONLET_MORE" then list[#list + 1] = key .. "=" .. value end
   end
   for key, value in pairs(env) do list[#list + 1] = key .. "=" .. (value:gsub("%z", "")) end
-  local why = complaint(hook_text.during(name, argv, core.session.hook, argv, list, hook_text.wall_ms))
+  local why = complaint(hook_text.during(name, argv, core.session.hook, argv, list,
+    hook_text.wall_ms))
   if not why then return end
   store.note(home, rec.id, { type = "hook-failed", hook = name, why = why })
   watch.say(("%s: %s"):format(rec.id, hook_text.failed(name, argv, why)))
@@ -68,7 +71,9 @@ end
 local function fire(watch, name, more)
   local argv = watch.hooks[name]
   if not argv or #argv == 0 or not has_hooks(watch) then return end
-  if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then call(watch, name, more) end
+  if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then
+    call(watch, name, more)
+  end
 end
 
 local function fire_counted(watch, is_end)
@@ -106,12 +111,12 @@ end
 local function intervene(watch, found, act)
   local home, id = watch.home, watch.rec.id
   local last = log.plain((log.tail(watch.root, id, diagnosis_bytes)))
-  store.note(home, id, { type = "intervention", act = act.act, why = act.why, state = found.state, rule = found.rule,
-    last = core.text.cut(last, diagnosis_bytes) })
+  store.note(home, id, { type = "intervention", act = act.act, why = act.why, state = found.state,
+    rule = found.rule, last = core.text.cut(last, diagnosis_bytes) })
   watch.say(("%s: %s, because %s"):format(id, act.act, act.why))
   if act.act == "answer" or act.act == "poke" then
-    typing.submit(home, id, { text = act.text, keys = act.keys, enter = act.enter, by = "rule", why = act.why,
-      what = act.act == "poke" and "poke" or nil })
+    typing.submit(home, id, { text = act.text, keys = act.keys, enter = act.enter, by = "rule",
+      why = act.why, what = act.act == "poke" and "poke" or nil })
   elseif act.act == "kill" or act.act == "resume" then
     states.finish(home, id, 5000)
     if act.act == "resume" then
@@ -120,7 +125,8 @@ local function intervene(watch, found, act)
       core.file.unlock(watch.lock)
       take_over(watch)
       watch.say(made.context and ("%s continues as %s"):format(id, made.rec.id)
-        or ("%s was started, but did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why))
+        or ("%s was started, but did not bring back the conversation of %s: %s"):format(made.rec.id,
+          id, made.why))
     end
   end
 end
@@ -133,7 +139,9 @@ local function note_state(watch, found)
   store.note(watch.home, watch.rec.id, { type = "state", state = found.state, rule = found.rule,
     why = found.evidence[1] })
   watch.say(("%s: %s: %s"):format(watch.rec.id, found.state, found.evidence[1] or found.rule))
-  if told_states[found.state] then fire(watch, "stuck", { MOONLET_TEXT = found.evidence[1] or found.rule }) end
+  if told_states[found.state] then
+    fire(watch, "stuck", { MOONLET_TEXT = found.evidence[1] or found.rule })
+  end
 end
 
 local function note_loss(watch, exit, facts)
@@ -174,7 +182,8 @@ function M.run(home, id, options)
   local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),
-    hooks = options.hooks or {}, rate = hook_rate.new(), limits = limits, say = options.say or function() end }
+    hooks = options.hooks or {}, rate = hook_rate.new(), limits = limits,
+    say = options.say or function() end }
   if options.from_start then watch.reader.seen = {} end
   if options.policy ~= M.only_hooks then take_over(watch) end
   local memory, asked = stuck.memory(), nil
@@ -186,7 +195,8 @@ function M.run(home, id, options)
     if act.act == "ask" and asked ~= act.why then
       asked = act.why
       if has_hooks(watch) then
-        store.note(home, watch.rec.id, { type = "intervention", act = "ask", why = act.why, state = found.state })
+        store.note(home, watch.rec.id,
+          { type = "intervention", act = "ask", why = act.why, state = found.state })
       end
       watch.say(("%s: waits for a person: %s"):format(watch.rec.id, act.why))
       fire(watch, "question", { MOONLET_TEXT = act.why })
@@ -199,7 +209,9 @@ function M.run(home, id, options)
   end
   fire_counted(watch, true)
   local has_done = options.hooks and options.hooks.done and #options.hooks.done > 0
-  if has_done and not is_reported(watch) and has_hooks(watch) then call(watch, "done", work_of(watch)) end
+  if has_done and not is_reported(watch) and has_hooks(watch) then
+    call(watch, "done", work_of(watch))
+  end
   return states.of(home, watch.rec.id)
 end
 

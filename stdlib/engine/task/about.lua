@@ -23,7 +23,8 @@ end
 
 ---@return {status: string, at: string}[]
 function M.lifecycle(rec)
-  local list = { { status = rec.options.dry_run and not rec.ended and "prepared" or "running", at = rec.started_at } }
+  local list = { { status = rec.options.dry_run and not rec.ended and "prepared" or "running",
+    at = rec.started_at } }
   local review = some(rec.review)
   if rec.ended and not review then list[2] = { status = rec.verdict, at = some(rec.ended_at) } end
   if review and not review.at and some(rec.ended_at) then
@@ -38,8 +39,12 @@ end
 local function review_line(review)
   if review.state == "none" then return nil end
   local parts = { "review: " .. review.state }
-  if some(review.reviewed_by) then parts[#parts + 1] = "by " .. core.text.printable(review.reviewed_by, 80) end
-  if some(review.note) then parts[#parts + 1] = "(" .. core.text.printable(review.note, 400) .. ")" end
+  if some(review.reviewed_by) then
+    parts[#parts + 1] = "by " .. core.text.printable(review.reviewed_by, 80)
+  end
+  if some(review.note) then
+    parts[#parts + 1] = "(" .. core.text.printable(review.note, 400) .. ")"
+  end
   return table.concat(parts, " ")
 end
 
@@ -54,7 +59,9 @@ function M.lines(home, rec, children)
       reason and ("  (%s)"):format(core.text.printable(reason, 400)) or "")
   end
   local replays, others = {}, {}
-  for _, child in ipairs(children) do table.insert(child.pipeline and others or replays, child.id) end
+  for _, child in ipairs(children) do
+    table.insert(child.pipeline and others or replays, child.id)
+  end
   if replays[1] then add("Replayed as: %s", table.concat(replays, ", ")) end
   if others[1] then add("Pipeline: %s", table.concat(others, ", ")) end
   local root = store.root(home)
@@ -63,13 +70,17 @@ function M.lines(home, rec, children)
   end
   if packet or parent or children[1] then
     local states = {}
-    for i, item in ipairs(M.lifecycle(rec)) do states[i] = ("%s %s"):format(item.status, item.at or "") end
+    for i, item in ipairs(M.lifecycle(rec)) do
+      states[i] = ("%s %s"):format(item.status, item.at or "")
+    end
     add("lifecycle: %s", core.text.printable(table.concat(states, ", "), 400))
   end
   for _, item in ipairs(some(rec.validation) or {}) do
     add("validation: %-8s %-10s %s", item.status, item.kind, core.text.printable(item.command, 200))
   end
-  for _, path in ipairs(some(rec.files_changed) or {}) do add("changed: %s", core.text.printable(path, 400)) end
+  for _, path in ipairs(some(rec.files_changed) or {}) do
+    add("changed: %s", core.text.printable(path, 400))
+  end
   lines[#lines + 1] = review_line(some(rec.review) or { state = "none" })
   if some(rec.review) and rec.review.state == "pending" then
     add("moonlet review show %s", rec.id)

@@ -53,7 +53,8 @@ local function read(root, id)
   local list = {}
   for row in (core.file.read(root, path_of(id), most_bytes) or ""):gmatch "[^\n]+" do
     local ok, comment = pcall(core.json.decode_record, row)
-    if ok and type(comment) == "table" and type(comment.file) == "string" and math.type(comment.line) == "integer" then
+    if ok and type(comment) == "table" and type(comment.file) == "string"
+        and math.type(comment.line) == "integer" then
       comment.run = id
       list[#list + 1] = comment
     end
@@ -71,7 +72,8 @@ function M.place(list, patch)
   end
   each_line(patch or "", function(file, line, text)
     for _, comment in ipairs(files[file] or {}) do
-      local is_nearer = not comment.place or math.abs(line - comment.line) < math.abs(comment.place - comment.line)
+      local is_nearer = not comment.place
+        or math.abs(line - comment.line) < math.abs(comment.place - comment.line)
       if core.text.cut(text, longest_line) == comment.content and is_nearer then
         comment.place, comment.outdated = line, false
       end
@@ -84,7 +86,8 @@ function M.of(root, rec, patch)
   local chain, list = {}, {}
   while rec and #chain < most_parents do
     table.insert(chain, 1, rec.id)
-    rec = rec.parent_run_id and rec.parent_run_id ~= null and store.look(root, rec.parent_run_id) or nil
+    rec = rec.parent_run_id and rec.parent_run_id ~= null
+      and store.look(root, rec.parent_run_id) or nil
   end
   for _, id in ipairs(chain) do table.move(read(root, id), 1, most_bytes, #list + 1, list) end
   M.place(list, patch)
@@ -98,7 +101,8 @@ function M.add(root, rec, patch, hash, place, text, by)
   local file, line = place:match "^(.+):(%d+)$"
   line = math.tointeger(tonumber(line))
   if not line then
-    record.refuse(("'%s' names no line"):format(core.text.printable(place, 80)), "write src/a.py:12")
+    record.refuse(("'%s' names no line"):format(core.text.printable(place, 80)),
+      "write src/a.py:12")
   end
   if text == "" or #text > longest_text or not core.text.is_utf8(text) then
     record.refuse(("a comment is UTF-8 and has 1 to %d bytes"):format(longest_text), "shorten it")

@@ -46,7 +46,9 @@ end
 local function part(root, one, other, step, twin)
   if not twin then return "is not there" end
   if step.status ~= twin.status then return ("%s, %s"):format(step.status, twin.status) end
-  if step.runner ~= twin.runner then return ("runner %s, %s"):format(tostring(step.runner), tostring(twin.runner)) end
+  if step.runner ~= twin.runner then
+    return ("runner %s, %s"):format(tostring(step.runner), tostring(twin.runner))
+  end
   if step.kind ~= "agent" then return nil end
   local here, there = step_files.folder(root, one, step), step_files.folder(root, other, twin)
   for _, name in ipairs { "prompt.md", "output.md" } do
@@ -64,10 +66,15 @@ local function first_difference(root, one, other)
   for _, step in ipairs(some(one.steps) or {}) do
     seen[step.key] = true
     local how = part(root, one, other, step, twins[step.key])
-    if how then return { step = step.key, difference = how == "is not there" and how .. " in " .. other.id or how } end
+    if how then
+      return { step = step.key,
+        difference = how == "is not there" and how .. " in " .. other.id or how }
+    end
   end
   for _, step in ipairs(some(other.steps) or {}) do
-    if not seen[step.key] then return { step = step.key, difference = "is not there in " .. one.id } end
+    if not seen[step.key] then
+      return { step = step.key, difference = "is not there in " .. one.id }
+    end
   end
   return null
 end
@@ -76,7 +83,9 @@ function M.of(home, one, other)
   local root = store.root(home)
   local tokens_one, cost_one = usage_of(one)
   local tokens_other, cost_other = usage_of(other)
-  local function both(a, b) return core.json.array { a == nil and null or a, b == nil and null or b } end
+  local function both(a, b)
+    return core.json.array { a == nil and null or a, b == nil and null or b }
+  end
   return {
     runs = both(one.id, other.id), verdict = both(one.verdict, other.verdict),
     runner = both(state.runner(one) or null, state.runner(other) or null),

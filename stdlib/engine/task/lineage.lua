@@ -37,13 +37,17 @@ local function node_of(home, root, rec, seen, depth)
   seen[rec.id] = true
   local state = require "moonlet.engine.run.state"
   local reason = rec.options.reason
-  local node = { id = rec.id, verdict = state.of(home, rec.id, rec), runner = state.runner(rec) or core.json.null,
-    reason = type(reason) == "string" and reason or core.json.null, pipeline = rec.options.pipeline == true,
-    task = type(rec.packet) == "table" and rec.packet.id or core.json.null, started_at = rec.started_at,
-    children = core.json.array {} }
+  local node = { id = rec.id, verdict = state.of(home, rec.id, rec),
+    runner = state.runner(rec) or core.json.null,
+    reason = type(reason) == "string" and reason or core.json.null,
+    pipeline = rec.options.pipeline == true,
+    task = type(rec.packet) == "table" and rec.packet.id or core.json.null,
+    started_at = rec.started_at, children = core.json.array {} }
   for _, child in ipairs(depth < deepest and about.children(home, rec.id) or {}) do
     local child_rec = not seen[child.id] and store.look(root, child.id)
-    if child_rec then node.children[#node.children + 1] = node_of(home, root, child_rec, seen, depth + 1) end
+    if child_rec then
+      node.children[#node.children + 1] = node_of(home, root, child_rec, seen, depth + 1)
+    end
   end
   return node
 end

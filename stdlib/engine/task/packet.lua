@@ -29,8 +29,8 @@ local most_listed = 200
 ---@field timeout_ms integer?
 
 --- A packet's file lists its fields in this order.
-local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role", "prompt_tokens",
-  "preset", "depends_on", "execution", "review" }
+local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role",
+  "prompt_tokens", "preset", "depends_on", "execution", "review" }
 local known = {}
 for _, name in ipairs(order) do known[name] = true end
 
@@ -58,12 +58,15 @@ end
 local function part_of(value, form, where, fields)
   if value == nil or value == null then return nil end
   local is_list = core.json.is_array(value)
-  if type(value) ~= "table" or (form == "object") == is_list and (is_list or next(value) ~= nil) then
-    refuse(("%s must be %s, not %s"):format(where, form == "list" and "a list" or "an object", kind_name(value)))
+  if type(value) ~= "table" or (form == "object") == is_list
+      and (is_list or next(value) ~= nil) then
+    refuse(("%s must be %s, not %s"):format(where, form == "list" and "a list" or "an object",
+      kind_name(value)))
   end
   for key in pairs(fields and value or {}) do
     if not fields[key] then
-      refuse(("%s has no key '%s'"):format(where, shown(key)), record.suggest(tostring(key), names_of(fields)))
+      refuse(("%s has no key '%s'"):format(where, shown(key)),
+        record.suggest(tostring(key), names_of(fields)))
     end
   end
   return value
@@ -72,7 +75,9 @@ end
 --- Checks a text field. Control characters would act on a terminal, so they are rejected.
 local function text_of(value, name, is_line)
   if value == nil or value == null then return nil end
-  if type(value) ~= "string" then refuse(("'%s' must be a text, not %s"):format(name, kind_name(value))) end
+  if type(value) ~= "string" then
+    refuse(("'%s' must be a text, not %s"):format(name, kind_name(value)))
+  end
   if value:find(is_line and "[%c]" or "[%z\1-\8\11-\31\127]") then
     refuse(("'%s' has a control character"):format(name), is_line and "write it on one line" or nil)
   end
@@ -101,14 +106,17 @@ end
 
 local function checked(kind, command, timeout_ms, where)
   command = text_of(command, where, true)
-  if not command then refuse(("%s has no command"):format(where), 'write { "kind": "test", "command": "npm test" }') end
+  if not command then
+    refuse(("%s has no command"):format(where), 'write { "kind": "test", "command": "npm test" }')
+  end
   local timeouts = validation.timeouts
   if type(kind) ~= "string" or not timeouts[kind] then
     refuse(("%s has the unknown kind '%s'"):format(where, shown(kind)),
       record.suggest(tostring(kind), names_of(timeouts)))
   end
   if timeout_ms ~= nil and (math.type(timeout_ms) ~= "integer" or timeout_ms < 1) then
-    refuse(("%s: timeout_ms must be a whole number from 1, not %s"):format(where, shown(timeout_ms)))
+    refuse(("%s: timeout_ms must be a whole number from 1, not %s"):format(where,
+      shown(timeout_ms)))
   end
   validation.words_of(command, where)
   return { kind = kind, command = command, timeout_ms = timeout_ms }
@@ -117,7 +125,8 @@ end
 local function tokens_of(value, name)
   if value == nil or value == null then return nil end
   if math.type(value) == "integer" and value >= 1 then return value end
-  refuse(("'%s' must be a whole number from 1, not %s"):format(name, type(value) == "number" and shown(value)
+  refuse(("'%s' must be a whole number from 1, not %s"):format(name,
+    type(value) == "number" and shown(value)
     or kind_name(value)))
 end
 
@@ -127,7 +136,8 @@ local function validation_of(execution)
   local commands = (part_of(execution, "object", "'execution'", { commands = true }) or {}).commands
   commands = part_of(commands, "object", "'execution.commands'", { validation = true }) or {}
   local checks = {}
-  for i, item in ipairs(part_of(commands.validation, "list", "'execution.commands.validation'") or {}) do
+  for i, item in ipairs(part_of(commands.validation, "list", "'execution.commands.validation'")
+      or {}) do
     local where = ("validation command %d"):format(i)
     if type(item) == "string" then item = { command = item } end
     if item == null then refuse(("%s must be an object, not null"):format(where)) end
@@ -139,7 +149,8 @@ local function validation_of(execution)
 end
 
 local function auto_approve_of(review)
-  local auto = (part_of(review, "object", "'review'", { autoApproveOnAllGreen = true }) or {}).autoApproveOnAllGreen
+  local auto = (part_of(review, "object", "'review'", { autoApproveOnAllGreen = true })
+    or {}).autoApproveOnAllGreen
   if auto == nil or auto == null then return false end
   if type(auto) ~= "boolean" then
     refuse(("'review.autoApproveOnAllGreen' must be true or false, not %s"):format(kind_name(auto)))
@@ -152,7 +163,9 @@ function M.of(value)
   if value == null then refuse "the packet must be an object, not null" end
   part_of(value, "object", "the packet", known)
   local id = M.id(value.id)
-  if value.id == nil then refuse("the packet has no id", 'write "id": "T-001", as the file is named') end
+  if value.id == nil then
+    refuse("the packet has no id", 'write "id": "T-001", as the file is named')
+  end
   if not id or id ~= value.id then
     refuse(("'%s' is not the id of a packet"):format(shown(value.id)), "write it like T-001")
   end
@@ -167,7 +180,8 @@ function M.of(value)
   for i, name in ipairs(texts_of(value.depends_on, "depends_on")) do
     local other = M.id(name)
     if not other then
-      refuse(("'depends_on[%d]' is not the id of a packet: %s"):format(i, shown(name)), "write it like T-001")
+      refuse(("'depends_on[%d]' is not the id of a packet: %s"):format(i, shown(name)),
+        "write it like T-001")
     end
     if other == id then refuse(("%s depends on itself"):format(id), "take it out of depends_on") end
     if not seen[other] then depends[#depends + 1] = other end
@@ -175,17 +189,19 @@ function M.of(value)
   end
   return { id = id, title = title, status = status, summary = text_of(value.summary, "summary"),
     goal = text_of(value.goal, "goal"), inputs = texts_of(value.inputs, "inputs"),
-    runner = text_of(value.runner, "runner", true), agent_role = text_of(value.agent_role, "agent_role", true),
-    prompt_tokens = tokens_of(value.prompt_tokens, "prompt_tokens"), preset = text_of(value.preset, "preset", true),
-    depends_on = depends, validation = validation_of(value.execution),
-    auto_approve = auto_approve_of(value.review) }
+    runner = text_of(value.runner, "runner", true),
+    agent_role = text_of(value.agent_role, "agent_role", true),
+    prompt_tokens = tokens_of(value.prompt_tokens, "prompt_tokens"),
+    preset = text_of(value.preset, "preset", true), depends_on = depends,
+    validation = validation_of(value.execution), auto_approve = auto_approve_of(value.review) }
 end
 
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
     local why = type(value) == "table" and value.message or tostring(value)
-    refuse("it is not JSON: " .. core.text.printable(why, 200), "the file may be half written; git may have a "
+    refuse("it is not JSON: " .. core.text.printable(why, 200),
+      "the file may be half written; git may have a "
       .. "complete version")
   end
   local packet = M.of(value)
@@ -204,7 +220,8 @@ function M.parse_checks(values)
   for i, item in ipairs(list) do
     local where = ("validation command %d"):format(i)
     if not item:find "%S" then
-      refuse(where .. " of --validate-cmds is empty", "repeat the flag for a command that holds a comma")
+      refuse(where .. " of --validate-cmds is empty",
+        "repeat the flag for a command that holds a comma")
     end
     local kind, command = validation.split_kind(item, "--validate-cmds")
     checks[i] = checked(kind, (command:gsub("^%s+", ""):gsub("%s+$", "")), nil, where)
@@ -223,9 +240,10 @@ M.checks_record = checks_record
 
 --- Returns the packet as a JSON value for its file and for `--json`.
 function M.record(packet)
-  return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal, status = packet.status,
-    inputs = core.json.array(packet.inputs), runner = packet.runner, agent_role = packet.agent_role,
-    prompt_tokens = packet.prompt_tokens, preset = packet.preset, depends_on = core.json.array(packet.depends_on),
+  return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal,
+    status = packet.status, inputs = core.json.array(packet.inputs), runner = packet.runner,
+    agent_role = packet.agent_role, prompt_tokens = packet.prompt_tokens, preset = packet.preset,
+    depends_on = core.json.array(packet.depends_on),
     execution = { commands = { validation = checks_record(packet.validation) } },
     review = { autoApproveOnAllGreen = packet.auto_approve } }
 end

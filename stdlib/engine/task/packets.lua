@@ -47,7 +47,8 @@ end
 --- Removes packets with circular dependencies or a dependency that does not exist.
 local function check_dependencies(home, found)
   local function fault(packet, message, hint)
-    found.faults[#found.faults + 1] = { file = M.path(home, packet.id), id = packet.id, message = message, hint = hint }
+    found.faults[#found.faults + 1] = { file = M.path(home, packet.id), id = packet.id,
+      message = message, hint = hint }
   end
   local bad, state, path = {}, {}, {}
   local function visit(id)
@@ -66,7 +67,8 @@ local function check_dependencies(home, found)
         end
         for _, member in ipairs(circle) do bad[member] = true end
         circle[#circle + 1] = other
-        fault(found.by_id[other], "packets depend on each other in a cycle: " .. table.concat(circle, " -> "),
+        fault(found.by_id[other],
+          "packets depend on each other in a cycle: " .. table.concat(circle, " -> "),
           "take one of them out of depends_on")
       end
     end
@@ -106,7 +108,8 @@ function M.all(home)
     local name = entry.name:match "^(.*)%.json$"
     local id = name and packets.id(name)
     local function fault(why)
-      found.faults[#found.faults + 1] = { file = home.agent_path .. "/tasks/" .. entry.name, id = id,
+      found.faults[#found.faults + 1] = { file = home.agent_path .. "/tasks/"
+        .. entry.name, id = id,
         message = why.message, hint = why.hint }
     end
     if name and name:sub(1, 1) ~= "." and id ~= name then
@@ -131,13 +134,14 @@ end
 function M.tell(faults)
   local function printable(text) return core.text.printable(text, 400) end
   for _, fault in ipairs(faults) do
-    core.system.print(2, ("moonlet: %s: %s%s\n"):format(printable(fault.file), printable(fault.message),
-      fault.hint and "\n  " .. printable(fault.hint) or ""))
+    core.system.print(2, ("moonlet: %s: %s%s\n"):format(printable(fault.file),
+      printable(fault.message), fault.hint and "\n  " .. printable(fault.hint) or ""))
   end
 end
 
 local function raise(fault)
-  error({ kind = "invalid", usage = true, message = fault.message, hint = fault.hint, at = fault.file }, 0)
+  error({ kind = "invalid", usage = true, message = fault.message, hint = fault.hint,
+    at = fault.file }, 0)
 end
 
 --- Returns one packet. Raises an error if it is malformed or missing.
@@ -164,8 +168,10 @@ function M.put(home, packet)
   local root = store.root(home)
   local text = core.file.read(root, path_of(packet.id), packet_cap)
   if not text or core.text.sha256(text) ~= packet.sha256 then
-    error({ kind = "failed", message = ("someone else has changed %s in the meantime"):format(packet.id),
-      hint = "check it with moonlet task show, then repeat the command", at = M.path(home, packet.id) }, 0)
+    error({ kind = "failed",
+      message = ("someone else has changed %s in the meantime"):format(packet.id),
+      hint = "check it with moonlet task show, then repeat the command",
+      at = M.path(home, packet.id) }, 0)
   end
   assert(core.file.write(root, path_of(packet.id), packets.text(packet)))
 end

@@ -24,8 +24,8 @@ function M.args(preset, packet, role, linked)
     if part then text[#text + 1] = part end
   end
   local whole = table.concat(text, "\n\n")
-  local offered = { title = packet.title, summary = packet.summary, goal = packet.goal, prompt = whole, task = whole,
-    role = role or packet.agent_role, linked = linked }
+  local offered = { title = packet.title, summary = packet.summary, goal = packet.goal,
+    prompt = whole, task = whole, role = role or packet.agent_role, linked = linked }
   if preset.name == M.preset then offered.packet = core.json.encode(packet_form.record(packet)) end
   local args = {}
   for name, value in pairs(offered) do
@@ -50,8 +50,8 @@ function M.attach(plan, about)
 end
 
 function M.about(packet)
-  return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
-    prompt_tokens = packet.prompt_tokens,
+  return { id = packet.id, title = packet.title, sha256 = packet.sha256,
+    auto_approve = packet.auto_approve, prompt_tokens = packet.prompt_tokens,
     validation = packet_form.checks_record(packet.validation) }
 end
 

@@ -25,7 +25,8 @@ function M.base(home, word)
     if type(rec.origin) == "string" then source.origin = rec.origin end
   end
   if not packet and not source and rec.target == "repl" then
-    record.refuse(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " continues it")
+    record.refuse(id .. " is the run of a prompt",
+      "moonlet repl --resume " .. id .. " continues it")
   end
   -- A replay does not inherit the options `reason`, `dry_run` and `pipeline` of its parent.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil

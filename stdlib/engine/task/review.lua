@@ -17,10 +17,12 @@ local function check_all(ctx, run, cwd)
   if #checks > 0 then ctx:phase("validate", #checks) end
   for i, check in ipairs(checks) do
     if failed then
-      run.note_validation("validate-" .. i, { kind = check.kind, command = check.command, status = "skipped" }, false)
+      run.note_validation("validate-" .. i,
+        { kind = check.kind, command = check.command, status = "skipped" }, false)
     else
-      local result = validation.validate(ctx, { kind = check.kind, command = check.command, cwd = cwd,
-        timeout_ms = check.timeout_ms, name = ("validate-%d-%s"):format(i, check.kind) })
+      local result = validation.validate(ctx,
+        { kind = check.kind, command = check.command, cwd = cwd, timeout_ms = check.timeout_ms,
+          name = ("validate-%d-%s"):format(i, check.kind) })
       failed = result.status ~= "passed"
       if not failed then passed = passed + 1 end
     end
@@ -66,8 +68,9 @@ local function carry_out(run, held, word)
     if not merged then
       local message = type(why) == "table" and why.message or tostring(why)
       run.emit("warning", { text = "the changes are not merged: " .. message })
-      local open = { type = "review", state = "pending", sha256 = word.sha256, reviewed_by = word.reviewed_by,
-        note = "not merged: " .. core.text.printable(message, 400), at = core.clock.iso(core.clock.wall()) }
+      local open = { type = "review", state = "pending", sha256 = word.sha256,
+        reviewed_by = word.reviewed_by, note = "not merged: " .. core.text.printable(message, 400),
+        at = core.clock.iso(core.clock.wall()) }
       run.journal.review = open
       journal.append(open)
       return open, why
@@ -90,9 +93,11 @@ function M.after(ctx)
     run.review = word and word.state == "rejected" and carry_out(run, held, word) or nil
     return
   end
-  if not word and run.packet.auto_approve and total > 0 and not is_made_up(run) and verdict.of(run, true) == "ok" then
+  if not word and run.packet.auto_approve and total > 0 and not is_made_up(run)
+      and verdict.of(run, true) == "ok" then
     word = { type = "review", state = "approved", reviewed_by = M.by_checks, sha256 = hash,
-      note = ("%d of %d validation steps passed"):format(passed, total), at = core.clock.iso(core.clock.wall()) }
+      note = ("%d of %d validation steps passed"):format(passed, total),
+      at = core.clock.iso(core.clock.wall()) }
     run.journal.review = word
     journal.append(word)
   end

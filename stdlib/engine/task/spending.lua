@@ -6,8 +6,8 @@ local store = require "moonlet.engine.run.store"
 local M = {}
 
 local null = core.json.null
-local sums = { "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_output_tokens",
-  "total_tokens", "cost_usd" }
+local sums = { "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
+  "reasoning_output_tokens", "total_tokens", "cost_usd" }
 
 local most_looked_at = 200  -- maximum number of runs to examine, the newest first
 
@@ -34,7 +34,9 @@ local function records(home, filter, most)
     if #list == most then break end
     local rec = store.look(root, id)
     local day = rec and type(rec.started_at) == "string" and rec.started_at:sub(1, 10) or ""
-    if rec and day >= (filter.since or "") and day <= (filter["until"] or "9999") then list[#list + 1] = rec end
+    if rec and day >= (filter.since or "") and day <= (filter["until"] or "9999") then
+      list[#list + 1] = rec
+    end
   end
   return list
 end
@@ -49,7 +51,8 @@ end
 
 local function accepts(filter, step)
   local model = type(step.usage) == "table" and step.usage.model
-  return (not filter.runner or step.runner == filter.runner) and (not filter.model or model == filter.model)
+  return (not filter.runner or step.runner == filter.runner)
+    and (not filter.model or model == filter.model)
 end
 
 local function add_attempts(row, attempts)
@@ -126,12 +129,16 @@ function M.by_change(home, filter)
       end
     end
     local cost = found > 0 and type(rec.usage) == "table" and known(rec.usage.cost_usd)
-    if cost then total.cost_usd = total.cost_usd == null and cost or budget.plus(total.cost_usd, cost) end
+    if cost then
+      total.cost_usd = total.cost_usd == null and cost or budget.plus(total.cost_usd, cost)
+    end
     total.dispatched = total.dispatched + found
   end
   if total.cost_usd ~= null then
     total.per_dispatched_usd = budget.plus(total.cost_usd / total.dispatched, 0)
-    if total.merged > 0 then total.per_merged_usd = budget.plus(total.cost_usd / total.merged, 0) end
+    if total.merged > 0 then
+      total.per_merged_usd = budget.plus(total.cost_usd / total.merged, 0)
+    end
   end
   return rows, total
 end
@@ -154,7 +161,8 @@ function M.inherited(home, filter, all_prices)
   for _, rec in ipairs(records(home, filter, most_looked_at)) do
     local groups = {}
     for _, step in ipairs(list_of(rec.steps)) do
-      local around = type(step.usage) == "table" and type(step.usage.model) == "string" and siblings_of(step.key)
+      local around = type(step.usage) == "table" and type(step.usage.model) == "string"
+        and siblings_of(step.key)
       local price = around and price_of(step, all_prices)
       if price then
         groups[around] = groups[around] or {}
@@ -164,7 +172,9 @@ function M.inherited(home, filter, all_prices)
     for _, group in pairs(groups) do
       local cheapest
       for _, item in ipairs(group) do
-        if not item.step.inherits and (not cheapest or item.price < cheapest.price) then cheapest = item end
+        if not item.step.inherits and (not cheapest or item.price < cheapest.price) then
+          cheapest = item
+        end
       end
       for _, item in ipairs(cheapest and group or {}) do
         local is_other = cheapest and item.step.usage.model ~= cheapest.step.usage.model

@@ -42,7 +42,9 @@ local function first_failed(rec)
   end
 end
 
-local function blocked(id, why, go_on) return { status = "blocked", run = id, why = why, go_on = go_on } end
+local function blocked(id, why, go_on)
+  return { status = "blocked", run = id, why = why, go_on = go_on }
+end
 
 local function ended_state(id, rec)
   local state = type(rec.review) == "table" and rec.review.state
@@ -51,7 +53,9 @@ local function ended_state(id, rec)
     local note = type(rec.review.note) == "string" and ": " .. rec.review.note or ""
     return blocked(id, ("%s was rejected%s"):format(id, note), "moonlet run replay " .. id)
   end
-  if state == "pending" then return { status = "review", run = id, go_on = "moonlet review show " .. id } end
+  if state == "pending" then
+    return { status = "review", run = id, go_on = "moonlet review show " .. id }
+  end
   if rec.verdict == "needs-human" then
     return blocked(id, id .. " waits for an answer", "moonlet answer " .. id)
   elseif rec.verdict == "quota" then
@@ -61,7 +65,8 @@ local function ended_state(id, rec)
   end
   local failed = rec.verdict == "blocked" and first_failed(rec)
   if failed then
-    return blocked(id, ("%s: the %s validation %s: %s"):format(id, failed.kind, failed.status == "timeout"
+    return blocked(id, ("%s: the %s validation %s: %s"):format(id, failed.kind,
+      failed.status == "timeout"
       and "ran out of time" or "failed", failed.command), "moonlet run replay " .. id)
   end
   local message = type(rec.error) == "table" and rec.error ~= null and rec.error.message
@@ -81,7 +86,8 @@ local function state_of_run(home, root, id)
   -- The run may have ended since it was read, so read it again.
   rec = store.look(root, id) or rec
   if rec.ended then return ended_state(id, rec) end
-  local state = blocked(id, id .. (rec.reviewing and " was interrupted in its review" or " was interrupted"),
+  local state = blocked(id, id .. (rec.reviewing and " was interrupted in its review"
+    or " was interrupted"),
     "moonlet resume " .. id)
   state.interrupted = true
   return state

@@ -21,18 +21,22 @@ local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name 
 function M.of(home, base, own)
   local rec = base.record
   if not rec.ended then
-    record.refuse(("%s has not ended: it has no journal to read"):format(base.id), "leave --step out")
+    record.refuse(("%s has not ended: it has no journal to read"):format(base.id),
+      "leave --step out")
   end
   if type(rec.packet) == "table" and rec.preset == "task" then
-    record.refuse("the run of a packet is one agent and its checks", "moonlet run replay " .. base.id)
+    record.refuse("the run of a packet is one agent and its checks",
+      "moonlet run replay " .. base.id)
   end
   local step = step_files.find(rec.steps ~= null and rec.steps or {}, own.step)
   local prompt
   if own.prompt then
     if step.kind ~= "agent" then
-      record.refuse(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80)))
+      record.refuse(("'%s' is not an agent: it has no prompt"):format(
+        core.text.printable(step.key, 80)))
     end
-    local path = own.prompt:sub(1, 1) == "/" and own.prompt or core.system.cwd() .. "/" .. own.prompt
+    local path = own.prompt:sub(1, 1) == "/" and own.prompt
+      or core.system.cwd() .. "/" .. own.prompt
     local err
     prompt, err = files.read_path(path, 4 << 20)
     if not prompt then record.refuse("--prompt: " .. err.message, nil, path) end
@@ -61,14 +65,15 @@ end
 
 function M.attach(plan, change)
   if change.runner then require("moonlet.engine.load.runners").parse(change.runner, plan.config) end
-  plan.options.step = { key = change.key, runner = change.runner, model = change.model, prompt = change.prompt,
-    parent = change.parent }
+  plan.options.step = { key = change.key, runner = change.runner, model = change.model,
+    prompt = change.prompt, parent = change.parent }
   plan.seed = M.seed
 end
 
 --- Reports whether a record concerns the step, a step inside it, or a step around it.
 local function concerns(key, step)
-  return key == "" or key == step or key:sub(1, #step + 1) == step .. "/" or step:sub(1, #key + 1) == key .. "/"
+  return key == "" or key == step or key:sub(1, #step + 1) == step .. "/"
+    or step:sub(1, #key + 1) == key .. "/"
 end
 
 local function copy_value(root, from, stored)
@@ -82,8 +87,11 @@ end
 function M.seed(run, change)
   local home, from = run.home, change.parent
   local root = store.root(home.real or home)
-  local text, _, cut = assert(core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap))
-  if cut then record.refuse(("the journal of %s is larger than 256 MB"):format(from), "leave --step out") end
+  local text, _, cut = assert(core.file.read(root, ("runs/%s/steps.jsonl"):format(from),
+    journal_cap))
+  if cut then
+    record.refuse(("the journal of %s is larger than 256 MB"):format(from), "leave --step out")
+  end
   -- Copy the parent's key, so that this run can compare the parent's keyed hashes with its own.
   local key = seal.key(root, from)
   if key then

@@ -18,18 +18,21 @@ local function file_of(home, rec, name, cap)
 end
 
 function M.answer(home, rec, cap)
-  return file_of(home, rec, "findings.md", cap or answer_cap) or file_of(home, rec, "output.md", cap or answer_cap)
+  return file_of(home, rec, "findings.md", cap or answer_cap)
+    or file_of(home, rec, "output.md", cap or answer_cap)
 end
 
 function M.linked(home, rec)
-  local role = type(rec.options.agent_role) == "string" and ", role " .. rec.options.agent_role or ""
+  local role = type(rec.options.agent_role) == "string"
+    and ", role " .. rec.options.agent_role or ""
   local lines = { ("%s by %s%s: %s"):format(rec.id, state.runner(rec) or "no runner", role,
     rec.ended and rec.verdict or "prepared") }
   if type(rec.error) == "table" and rec.error ~= null then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 600)
   end
   for _, item in ipairs(rec.validation ~= null and rec.validation or {}) do
-    lines[#lines + 1] = ("check %s (%s): %s"):format(item.kind, core.text.printable(item.command, 200), item.status)
+    lines[#lines + 1] = ("check %s (%s): %s"):format(item.kind,
+      core.text.printable(item.command, 200), item.status)
   end
   for _, path in ipairs(rec.files_changed ~= null and rec.files_changed or {}) do
     lines[#lines + 1] = "changed " .. core.text.printable(path, 300)
@@ -38,7 +41,8 @@ function M.linked(home, rec)
   if answer then lines[#lines + 1] = "\nIts answer:\n\n" .. answer end
   local patch = file_of(home, rec, "changes.patch", patch_cap)
   if patch then
-    lines[#lines + 1] = "\nIts changes, which wait for a review and are not in the work tree:\n\n" .. patch
+    lines[#lines + 1] = "\nIts changes, which wait for a review and are not in the work tree:\n\n"
+      .. patch
   end
   return table.concat(lines, "\n")
 end

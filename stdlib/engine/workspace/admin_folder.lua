@@ -31,7 +31,8 @@ end
 --- Reports whether records have git's simplest form in this repository.
 function M.are_plain(run)
   local set = host_git.settings(run)
-  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"] or set["extensions.refstorage"])
+  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"]
+    or set["extensions.refstorage"])
 end
 
 --- Writes the record that `git worktree add --no-checkout` would write, but without starting git.
@@ -47,10 +48,12 @@ local function write(common, path, commit)
     admin = first .. count
   end
   files.must(core.file.make_dirs(root, name))
-  files.must(core.file.write(root, name .. "/.git", ("gitdir: %s/%s\n"):format(common, admin), false))
+  files.must(core.file.write(root, name .. "/.git",
+    ("gitdir: %s/%s\n"):format(common, admin), false))
   files.must(core.file.make_dirs(records, admin))
   -- Write `gitdir` first, because git removes a record without it.
-  for _, file in ipairs { { "gitdir", path .. "/.git" }, { "commondir", "../.." }, { "HEAD", commit } } do
+  for _, file in ipairs { { "gitdir", path .. "/.git" }, { "commondir", "../.." },
+      { "HEAD", commit } } do
     files.must(core.file.write(records, admin .. "/" .. file[1], file[2] .. "\n", false))
   end
   return common .. "/" .. admin
@@ -62,7 +65,8 @@ end
 ---@return string admin  absolute path of the record
 function M.add(run, key, common, path, commit)
   if M.are_plain(run) then return write(common, path, commit) end
-  scratch_index.git(run, key, run.top, { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", path,
+  scratch_index.git(run, key, run.top,
+    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", path,
     commit })
   return common .. "/worktrees/" .. M.find(common, path)
 end

@@ -41,7 +41,8 @@ function M.kept(stored)
   local kept = stored ~= nil and values.get(stored)
   if type(kept) ~= "table" or kept.in_place == nil then return nil end
   if kept.guard and not protected_paths.is_record(kept.guard) then return nil end
-  return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and tree_diff.of_record(kept.tree),
+  return { in_place = kept.in_place, whole = kept.whole,
+    tree = kept.tree and tree_diff.of_record(kept.tree),
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
@@ -75,7 +76,8 @@ end
 function M.found(run, look)
   local none = core.json.array {}
   local function of(text, touched, changed)
-    return { text = text, touched = core.json.array(touched or none), changed = core.json.array(changed or none) }
+    return { text = text, touched = core.json.array(touched or none),
+      changed = core.json.array(changed or none) }
   end
   if not look then return of "unknown: the baseline from before it began is lost\n" end
   local touched = M.touched(run, look)
@@ -85,7 +87,8 @@ function M.found(run, look)
     if core.task.pending_error() then error(paths, 0) end
     return of(("unknown: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
   end
-  return of(tree_diff.text(touched, false) .. "  (no agent may write these: check them before you run anything here. "
+  return of(tree_diff.text(touched, false)
+    .. "  (no agent may write these: check them before you run anything here. "
     .. "Git was not asked for the rest, because these files can make it start programs)\n", touched)
 end
 

@@ -8,7 +8,8 @@ local most_links = 5
 local env = { GIT_NO_LAZY_FETCH = "1" }
 
 local function git(run, words, cap)
-  return scratch_index.git(run, "instructions", run.top, { "--no-replace-objects", table.unpack(words) },
+  return scratch_index.git(run, "instructions", run.top,
+    { "--no-replace-objects", table.unpack(words) },
     { may_fail = true, may_cut = true, cap = cap, env = env })
 end
 
@@ -20,7 +21,8 @@ end
 ---@return string? id   nil if the revision does not exist
 ---@return table? err   set if git failed
 function M.id(run, revision)
-  local exit = git(run, { "rev-parse", "--verify", "--quiet", "--end-of-options", revision .. "^{object}" })
+  local exit = git(run, { "rev-parse", "--verify", "--quiet", "--end-of-options",
+    revision .. "^{object}" })
   if exit.code > 1 then return refuse(exit, "git cannot look for " .. revision) end
   return exit.stdout:match "^%x+"
 end
@@ -85,7 +87,8 @@ function M.read(run, id, blob, cap)
     local blobs, err = M.list(run, id, { path })
     if not blobs then return nil, err end
     if not blobs[path] then
-      return nil, record.invalid(("%s leads to %s, which is not a file of that commit"):format(first, path))
+      return nil, record.invalid(("%s leads to %s, which is not a file of that commit"):format(
+        first, path))
     end
     blob = blobs[path]
   end

@@ -11,21 +11,25 @@ local state_of = per_run(function() return { path = nil, filters = nil, settings
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
 local pinned = {
-  "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
-  "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
-  "core.ignoreStat=false", "core.trustctime=true", "core.checkStat=default",
-  "gc.auto=0", "maintenance.auto=false", "color.ui=false", "add.ignoreErrors=false", "commit.gpgSign=false",
-  "submodule.recurse=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "diff.orderFile=/dev/null",
-  "diff.external=", "diff.relative=false", "diff.renames=false", "diff.suppressBlankEmpty=false",
-  "diff.context=3", "diff.interHunkContext=0", "diff.algorithm=myers", "diff.submodule=short",
+  "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false",
+  "core.splitIndex=false", "core.quotePath=true", "core.safecrlf=false",
+  "core.bigFileThreshold=512m", "core.alternateRefsCommand=", "core.ignoreStat=false",
+  "core.trustctime=true", "core.checkStat=default", "gc.auto=0", "maintenance.auto=false",
+  "color.ui=false", "add.ignoreErrors=false", "commit.gpgSign=false", "submodule.recurse=false",
+  "diff.noprefix=false", "diff.mnemonicPrefix=false", "diff.orderFile=/dev/null", "diff.external=",
+  "diff.relative=false", "diff.renames=false", "diff.suppressBlankEmpty=false", "diff.context=3",
+  "diff.interHunkContext=0", "diff.algorithm=myers", "diff.submodule=short",
   "diff.ignoreSubmodules=none", "diff.indentHeuristic=false", "apply.whitespace=nowarn",
-  "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false", "status.branch=false",
+  "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false",
+  "status.branch=false",
 }
 
 --- These options make patches independent of the user's settings.
 M.diff_options = {
-  "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames", "--no-indent-heuristic",
-  "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0",
+  "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames",
+  "--no-indent-heuristic",
+  "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3",
+  "--inter-hunk-context=0",
   "--submodule=short", "-O/dev/null",
 }
 
@@ -74,15 +78,19 @@ end
 
 local function plain_environment(run, extra)
   local list = {}
-  for _, item in ipairs(run.child_environment { LC_ALL = "C", LANGUAGE = false, PATH = search_path(run) }) do
-    if item:sub(1, 4) ~= "GIT_" and not (extra and extra[item:match "^[^=]*"]) then list[#list + 1] = item end
+  for _, item in ipairs(run.child_environment { LC_ALL = "C", LANGUAGE = false,
+      PATH = search_path(run) }) do
+    if item:sub(1, 4) ~= "GIT_" and not (extra and extra[item:match "^[^=]*"]) then
+      list[#list + 1] = item
+    end
   end
   for name, value in pairs(extra or {}) do list[#list + 1] = name .. "=" .. value end
   return list
 end
 
 local asked = "^(filter\\..*\\.(clean|smudge|process|required)"
-  .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository|autocrlf|eol|attributesfile|sparsecheckout)"
+  .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository|autocrlf|eol"
+  .. "|attributesfile|sparsecheckout)"
   .. "|extensions\\..*)$"
 
 --- Reads git's config, and keeps it until forget_config() is called. Disables each configured
@@ -100,7 +108,8 @@ local function read_config(run)
   for name, value in exit.stdout:gmatch("([^%z\n]+)\n?([^%z]*)%z") do
     if name:find "^filter" then
       list[#list + 1] = ("GIT_CONFIG_KEY_%d=%s"):format(count, name)
-      list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count, name:match("%.required$") and "false" or "")
+      list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count,
+        name:match("%.required$") and "false" or "")
       count = count + 1
     else
       settings[name] = value
@@ -156,8 +165,9 @@ function M.environment(run, extra)
 end
 
 --- These system errors mean that git could not read a file.
-local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true, ["Input/output error"] = true,
-  ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
+local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true,
+  ["Input/output error"] = true, ["Stale file handle"] = true,
+  ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
 
 --- Returns paths that git could not read. Git treats such files as unchanged and exits with 0.
 function M.unread(stderr)

@@ -29,7 +29,8 @@ local function bring_back(run, dir, folder)
   run.emit("warning", { text = ok
     and "an interrupted merge is undone: the agent's work is in its worktree"
     or ("an interrupted merge is not undone: %s; see %s"):format(
-      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(merge_plan.folder(dir))) })
+      type(undone) == "table" and tostring(undone.message) or tostring(undone),
+      run.absolute(merge_plan.folder(dir))) })
 end
 
 --- Lists the step folders that contain a started merge.
@@ -41,7 +42,9 @@ local function begun_merges(run)
   end
   for _, dir in ipairs(dirs) do
     local folder = files.root(run.absolute(dir))
-    if folder and files.is_there(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
+    if folder and files.is_there(folder, "landing") then
+      list[#list + 1] = { dir = dir, folder = folder }
+    end
   end
   return list
 end
@@ -50,7 +53,8 @@ end
 ---@param run { absolute: fun(path: string), sidecar: string }
 function M.is_half_merged(run)
   for _, place in ipairs(begun_merges(run)) do
-    if files.is_there(place.folder, "landing/record") and not merge_receipt.is_there(place.folder) then
+    if files.is_there(place.folder, "landing/record")
+        and not merge_receipt.is_there(place.folder) then
       return true
     end
   end

@@ -5,7 +5,8 @@ local M = {}
 
 --- Returns the command that removes a kept worktree.
 function M.removal(path)
-  return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
+  return "git worktree remove --force --force "
+    .. (names.shell_word(path) or core.text.printable(path, 400))
 end
 
 --- Formats the first paths of a list for a message.
@@ -21,22 +22,25 @@ function M.left_behind(path, left)
   local function add(list, text)
     if #list > 0 then parts[#parts + 1] = text:format(M.shown(list)) end
   end
-  add(left.histories, "the agent made a repository of its own: the files in %s were carried over, its history was not")
+  add(left.histories,
+    "the agent made a repository of its own: the files in %s were carried over, its history "
+      .. "was not")
   add(left.files, "git does not take what the agent made as %s")
   add(left.ours, "%s is in moonlet's own folder, where no agent writes, and was not carried over")
   add(left.submodules, "the removal of the submodule %s was not carried over")
   if #parts == 0 then return nil end
-  return ("%s, and is kept in %s; when you no longer need it: %s"):format(table.concat(parts, "; "), path,
-    M.removal(path))
+  return ("%s, and is kept in %s; when you no longer need it: %s"):format(table.concat(parts, "; "),
+    path, M.removal(path))
 end
 
 --- Explains which files were not merged because they start programs.
 ---@param dir string  absolute path of the folder with the patch of these files
 function M.held_back(paths, dir)
   local patch = dir .. "/held-back.patch"
-  return ("held back from the merge, because %s on this machine: %s; read %s, and apply it with: git apply %s"):format(
-    #paths == 1 and "it starts programs" or "they start programs", M.shown(paths), core.text.printable(patch, 400),
-    names.shell_word(patch) or core.text.printable(patch, 400))
+  return ("held back from the merge, because %s on this machine: %s; read %s, and apply it "
+    .. "with: git apply %s"):format(
+    #paths == 1 and "it starts programs" or "they start programs", M.shown(paths),
+    core.text.printable(patch, 400), names.shell_word(patch) or core.text.printable(patch, 400))
 end
 
 --- Describes a kept worktree for a person.

@@ -28,8 +28,8 @@ local function content(root, path) return must(core.file.content(root, path)) en
 
 local function open(run, dir, top)
   local folder = run.absolute(merge_plan.folder(dir))
-  return { entries = {}, folders = {}, left = {}, before = {}, top = top, work = must(core.file.root(top)),
-    stage = files.make_root(folder) }
+  return { entries = {}, folders = {}, left = {}, before = {}, top = top,
+    work = must(core.file.root(top)), stage = files.make_root(folder) }
 end
 
 local function write_record(landing)
@@ -39,8 +39,12 @@ local function write_record(landing)
   end
   for _, folder in ipairs(landing.folders) do add("folder", folder) end
   for _, path in ipairs(landing.left) do add("left", path) end
-  for _, entry in ipairs(landing.before) do add("before", entry.path, entry.base, entry.result, entry.name) end
-  for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
+  for _, entry in ipairs(landing.before) do
+    add("before", entry.path, entry.base, entry.result, entry.name)
+  end
+  for _, entry in ipairs(landing.entries) do
+    add("file", entry.path, entry.base, entry.result, entry.name)
+  end
   files.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
 end
 
@@ -98,7 +102,9 @@ local function put(landing, entry)
   if entry.result ~= "" then
     local folder = parent_of(entry.path)
     if folder then must(core.file.make_dirs(work, folder)) end
-    if entry.base == "" and content(work, entry.path) == "directory" then remove_folders(work, entry.path) end
+    if entry.base == "" and content(work, entry.path) == "directory" then
+      remove_folders(work, entry.path)
+    end
   elseif content(work, entry.path) == "" then
     return false
   end
@@ -122,7 +128,11 @@ local function standing(landing, entry)
   local old = name .. ".old"
   if content(stage, old) ~= "" then
     -- The host died between the two steps of a swap.
-    if now == entry.result then must(core.file.rename(stage, old, name)) else must(core.file.remove(stage, old)) end
+    if now == entry.result then
+      must(core.file.rename(stage, old, name))
+    else
+      must(core.file.remove(stage, old))
+    end
   end
   local kept = content(stage, name)
   if now == entry.result then
@@ -168,7 +178,8 @@ local function take_back(landing)
   -- These entries are outdated: a resumed merge has made new plans for the same files.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
-      return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
+      return content(landing.stage, entry.name) ~= entry.base
+        or present(landing, entry) == entry.base
     end))
   end
   for i = #landing.entries, 1, -1 do
@@ -209,7 +220,9 @@ local function let_go(run, dir, changed)
   end
   local text = kept_worktrees.shown(shown)
     .. ": changed since the agent's work was merged there, so it stays unchanged"
-  if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
+  if put_aside then
+    text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder)
+  end
   run.emit("warning", { text = text })
   for _, entry in ipairs(changed) do
     if entry.base ~= "" then
@@ -228,7 +241,8 @@ local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
   if not ok and type(err) == "table" then
-    err.hint = "some files could not be restored: they are in " .. run.absolute(merge_plan.folder(dir))
+    err.hint = "some files could not be restored: they are in "
+      .. run.absolute(merge_plan.folder(dir))
   end
   error(err, 0)
 end
@@ -363,7 +377,8 @@ function M.undo(run, dir)
       if whole then let_go(run, dir, changed) end
     end)
     if not (ok and whole) then
-      error({ kind = "failed", message = "the interrupted merge of an earlier attempt could not be undone",
+      error({ kind = "failed",
+        message = "the interrupted merge of an earlier attempt could not be undone",
         hint = "the files from before are in " .. run.absolute(merge_plan.folder(dir)) }, 0)
     end
   end

@@ -72,7 +72,9 @@ local function check_way(root, path, deleted, known)
       known[prefix] = state
     end
     if state == "" or deleted[prefix] then return end
-    if state ~= "directory" then conflict(path, ("has %s in its way"):format(core.text.printable(prefix, 300))) end
+    if state ~= "directory" then
+      conflict(path, ("has %s in its way"):format(core.text.printable(prefix, 300)))
+    end
   end
 end
 
@@ -100,7 +102,9 @@ local function is_same(one, other) return one.id == other.id and is_link(one) ==
 local function decide(change, mine, rule)
   local path, was, is = change.path, change.was, change.is
   if not is then
-    if mine and not is_same(mine, was) then conflict(path, "was changed here, and the agent removed it") end
+    if mine and not is_same(mine, was) then
+      conflict(path, "was changed here, and the agent removed it")
+    end
     return mine and {}
   end
   if not mine then
@@ -111,7 +115,9 @@ local function decide(change, mine, rule)
   if not was then conflict(path, "exists here already, and the agent made another file") end
   if is_link(was) or is_link(mine) or is_link(is) then conflict(path, "was changed here too") end
   if is_same(was, is) then return { id = mine.id, mode = is.mode } end
-  if rule == "never" then conflict(path, "was changed here too, and git's attributes say that it is not merged") end
+  if rule == "never" then
+    conflict(path, "was changed here too, and git's attributes say that it is not merged")
+  end
   return { id = mine.id, mode = is.mode, merged = true, union = rule == "union" }
 end
 
@@ -145,7 +151,9 @@ local function merge_lines(run, key, dir, stage, tree, change, name, union)
     { env = plumbing.env(tree.raw, folder, folder .. "/none"), may_fail = true })
   must(core.file.remove(stage, was))
   must(core.file.remove(stage, is))
-  if exit.code > 127 then conflict(change.path, "was changed here too, and its lines cannot be merged") end
+  if exit.code > 127 then
+    conflict(change.path, "was changed here too, and its lines cannot be merged")
+  end
   if exit.code > 0 then conflict(change.path, "was changed here too, in the same lines") end
 end
 
@@ -155,7 +163,9 @@ local function versions_here(run, key, dir, tree, paths)
   scratch_index.with(tree.raw.path, "here", function(own)
     local env = plumbing.env(tree.raw, run.top, own.GIT_INDEX_FILE)
     scratch_index.take(run, key, M.folder(dir), run.top, paths, {}, env)
-    for _, entry in ipairs(#paths > 0 and scratch_index.entries(run, key, env) or {}) do found[entry.path] = entry end
+    for _, entry in ipairs(#paths > 0 and scratch_index.entries(run, key, env) or {}) do
+      found[entry.path] = entry
+    end
   end)
   return found
 end
@@ -165,7 +175,8 @@ end
 ---@return table<string, "never"|"union">
 local function rules_for(run, key, dir, paths)
   local rules = {}
-  local exit = scratch_index.feed(run, key, M.folder(dir), run.top, { "check-attr", "-z", "--stdin", "merge" }, paths,
+  local exit = scratch_index.feed(run, key, M.folder(dir), run.top,
+    { "check-attr", "-z", "--stdin", "merge" }, paths,
     { cap = list_cap })
   for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%zmerge%z([^%z]*)%z") do
     local is_plain = value == "unspecified" or value == "set" or value == "text"
@@ -184,7 +195,9 @@ local function sort_out(run, key, dir, clashes)
   if #made > 0 then
     local found, exit = pcall(scratch_index.feed, run, key, M.folder(dir), run.top,
       { "check-ignore", "-z", "--no-index", "--stdin" }, made, { may_fail = true })
-    for path in (found and exit.code <= 1 and exit.stdout or ""):gmatch("([^%z]+)%z") do ignored[path] = true end
+    for path in (found and exit.code <= 1 and exit.stdout or ""):gmatch("([^%z]+)%z") do
+      ignored[path] = true
+    end
   end
   for _, clash in ipairs(clashes) do
     if not ignored[clash.change.path] then error(clash.why, 0) end
@@ -258,11 +271,15 @@ function M.of(run, key, dir, tree, changes, prefix)
     local path, name, decision = change.path, prefix .. i, decided[change.path]
     local result, base = "", states[path]
     if decision and decision.id then
-      if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
+      if decision.merged then
+        merge_lines(run, key, dir, stage, tree, change, name, decision.union)
+      end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
       -- A file with new content must not inherit a set-user-ID bit.
-      if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
+      if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then
+        mode = mode & 511
+      end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)
       if result:sub(1, 4) == "file" then files[#files + 1] = name end

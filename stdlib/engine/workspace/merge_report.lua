@@ -19,7 +19,9 @@ function M.branch(run, key)
   -- In a repository with the reftable format, HEAD always names the invalid branch ".invalid".
   if name and name ~= ".invalid" then return name end
   local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
-  if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
+  if exit.code ~= 0 then
+    exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true })
+  end
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
@@ -27,7 +29,9 @@ end
 local function make_folders(run, folders)
   local root, made = core.file.root(run.top), {}
   for _, path in ipairs(root and folders or {}) do
-    if not core.file.stat(root, path) and core.file.make_dirs(root, path) then made[#made + 1] = path .. "/" end
+    if not core.file.stat(root, path) and core.file.make_dirs(root, path) then
+      made[#made + 1] = path .. "/"
+    end
   end
   return made
 end
@@ -52,12 +56,14 @@ function M.of(run, key, dir, tree, changes, left, behind, patch)
       counted(#changes - #behind, "file"), #paths, run.absolute(patch))
   end
   if #behind > 0 then
-    parts[#parts + 1] = ("git ignores %s, and a file of that name exists: the agent's version is only in %s"):format(
+    parts[#parts + 1] =
+      ("git ignores %s, and a file of that name exists: the agent's version is only in %s"):format(
       kept_worktrees.shown(behind), run.absolute(patch))
   end
   local branch = M.branch(run, key)
   if #changes > 0 and tree.branch and tree.branch ~= branch then
-    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are merged there"):format(
+    parts[#parts + 1] =
+      ("the agent began at %s, and %s is checked out now: its changes are merged there"):format(
       core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
   end
   local folders = make_folders(run, left.folders)

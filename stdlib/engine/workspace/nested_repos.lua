@@ -22,7 +22,9 @@ local function walk(root, folder, fn)
       if seen > walk_cap then
         error({ kind = "failed", message = "the worktree has more files than can be checked" }, 0)
       end
-      if fn(at, entry) and entry.type == "directory" then pending[#pending + 1] = join(at, entry.name) end
+      if fn(at, entry) and entry.type == "directory" then
+        pending[#pending + 1] = join(at, entry.name)
+      end
     end
   end
 end
@@ -31,8 +33,8 @@ end
 ---@param path string  absolute path
 function M.open_folders(run, key, path)
   core.process.run { step = key .. "/worktree", cwd = path, wall_ms = 10 * 60 * 1000, cap = 1 << 16,
-    env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
-      "u+rwx", "{}", ";" } }
+    env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700",
+      "-exec", "chmod", "u+rwx", "{}", ";" } }
 end
 
 --- Adds the paths of a nested repository's files to `list`, except those in its .git folder.
@@ -70,7 +72,9 @@ function M.left_behind(root, taken, is_kept)
     if is_kept(path) then return false end
     if entry.name ~= ".git" then
       if entry.type == "directory" then folders[#folders + 1] = path end
-      if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end
+      if (entry.type == "file" or entry.type == "link") and not taken[path] then
+        files[#files + 1] = path
+      end
       return true
     end
     if at ~= "." and has_history(root, path) then histories[#histories + 1] = at end
@@ -98,8 +102,10 @@ function M.refuse_submodules(root, path, entries)
     elseif info and (info.type ~= "directory" or #(core.file.list(root, submodule) or {}) > 0) then
       local shown = core.text.printable(submodule, 200)
       error({ kind = "failed",
-        message = ("the agent's work in the submodule %s cannot be carried over, so nothing is merged"):format(shown),
-        hint = ("it is in %s/%s, and its other changes beside it; let it write submodules with in_place = true"):format(
+        message = ("the agent's work in the submodule %s cannot be carried over, so nothing "
+          .. "is merged"):format(shown),
+        hint = ("it is in %s/%s, and its other changes beside it; let it write submodules with "
+          .. "in_place = true"):format(
           path, shown) }, 0)
     end
   end

@@ -43,12 +43,14 @@ function M.facts(run)
   local _, _, common, own = host_git.dirs(run.top)
   common = common and core.system.real_path(common)
   if not common then
-    error({ kind = "failed", message = "the repository's git folder cannot be opened: " .. run.top .. "/.git",
+    error({ kind = "failed",
+      message = "the repository's git folder cannot be opened: " .. run.top .. "/.git",
       hint = "see what git says: git -C " .. core.text.printable(run.top, 200) .. " status" }, 0)
   end
   -- If moonlet runs in a hook of `git commit -a`, GIT_INDEX_FILE names a temporary index.
   local index = core.system.env "GIT_INDEX_FILE"
-  facts.objects, facts.index = common .. "/objects", index and below(run.top, index) or own .. "/index"
+  facts.objects, facts.index = common .. "/objects",
+    index and below(run.top, index) or own .. "/index"
   facts.common = common
   return facts
 end
@@ -77,7 +79,9 @@ function M.open(run, path)
   local root = host_file.make_root(path)
   local facts = M.facts(run)
   local is_new = put(root, "HEAD", head, false)
-  for _, folder in ipairs { "info", "refs", "objects/info" } do host_file.must(core.file.make_dirs(root, folder)) end
+  for _, folder in ipairs { "info", "refs", "objects/info" } do
+    host_file.must(core.file.make_dirs(root, folder))
+  end
   put(root, "config", config_of(run, root), is_new)
   put(root, "info/attributes", attributes, is_new)
   put(root, "objects/info/alternates", quoted(facts.objects), is_new)
@@ -89,14 +93,15 @@ end
 ---@param shared boolean?  write new objects into the repository
 ---@return table<string, string>
 function M.env(raw, work_tree, index, shared)
-  return { GIT_DIR = raw.path, GIT_WORK_TREE = work_tree, GIT_INDEX_FILE = index, GIT_LITERAL_PATHSPECS = "1",
-    GIT_CONFIG_GLOBAL = "/dev/null", GIT_CONFIG_NOSYSTEM = "1", GIT_ATTR_NOSYSTEM = "1",
-    GIT_OBJECT_DIRECTORY = shared and raw.objects or nil }
+  return { GIT_DIR = raw.path, GIT_WORK_TREE = work_tree, GIT_INDEX_FILE = index,
+    GIT_LITERAL_PATHSPECS = "1", GIT_CONFIG_GLOBAL = "/dev/null", GIT_CONFIG_NOSYSTEM = "1",
+    GIT_ATTR_NOSYSTEM = "1", GIT_OBJECT_DIRECTORY = shared and raw.objects or nil }
 end
 
 local function add_by_attribute(run, key, dir, paths, set)
   local exit = scratch_index.feed(run, key, dir, run.top,
-    { "check-attr", "-z", "--stdin", "filter", "ident", "working-tree-encoding" }, paths, { cap = list_cap })
+    { "check-attr", "-z", "--stdin", "filter", "ident", "working-tree-encoding" }, paths,
+    { cap = list_cap })
   for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%z[^%z]+%z([^%z]*)%z") do
     if value ~= "unspecified" and value ~= "unset" then set[path] = true end
   end
@@ -107,7 +112,8 @@ local function add_by_size(run, key, dir, files, env, set)
   local root = host_file.must(core.file.root(run.top))
   local ids, paths = {}, {}
   for i, entry in ipairs(files) do ids[i], paths[i] = entry.id, entry.path end
-  local exit = scratch_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
+  local exit = scratch_index.feed(run, key, dir, run.top,
+    { "cat-file", "--batch-check=%(objectsize)" }, ids,
     { cap = list_cap, env = env, between = "\n" })
   local sizes, i = host_file.must(core.tree.sizes(root, paths)), 0
   for line in (exit and exit.stdout or ""):gmatch("([^\n]*)\n") do

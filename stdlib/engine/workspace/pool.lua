@@ -38,7 +38,8 @@ local function new_name(prefix) return prefix .. core.clock.random_hex(id_bytes)
 local function age_of(root, raw, name)
   local info
   if name:find "^pool%-%x+$" then
-    info = raw and core.file.stat(raw, name .. "/" .. restore.list_name) and core.file.stat(raw, name)
+    info = raw and core.file.stat(raw, name .. "/" .. restore.list_name)
+      and core.file.stat(raw, name)
   elseif name:find "^taken%-%x+$" then
     info = core.file.stat(root, name)
     if info and core.clock.wall() - info.ctime_ns // 1000000 < longest_move_ms then return nil end
@@ -109,7 +110,9 @@ local function trim(common, parent, most)
   local raw, bytes = core.file.root(raw_folder(parent)), 0
   for i, entry in ipairs(M.list(parent)) do
     bytes = bytes + bytes_of(raw, entry.name)
-    if i > most or entry.age > oldest_ms or i > 1 and bytes > most_bytes then discard(common, parent, entry.name) end
+    if i > most or entry.age > oldest_ms or i > 1 and bytes > most_bytes then
+      discard(common, parent, entry.name)
+    end
   end
 end
 
@@ -155,8 +158,8 @@ end
 function M.clean(run, key, tree)
   local parent, name = tree.path:match "^(.*)/([^/]+)$"
   if most_of(run) == 0 or not tree.dir then return false end
-  return (pcall(restore.clean, run, key, tree.dir, tree.path, { path = raw_folder(parent) .. "/" .. name },
-    tree.differences))
+  return (pcall(restore.clean, run, key, tree.dir, tree.path,
+    { path = raw_folder(parent) .. "/" .. name }, tree.differences))
 end
 
 --- Puts a cleaned worktree into the pool. The caller must hold the worktree lock.
@@ -168,7 +171,8 @@ function M.give(run, tree)
   local root, raw = core.file.root(parent), core.file.root(raw_folder(parent))
   local admin, admins = admin_folder.find(tree.common, tree.path)
   local most = most_of(run)
-  if most == 0 or not root or not raw or not admin or not core.file.stat(raw, name .. "/" .. restore.list_name) then
+  if most == 0 or not root or not raw or not admin
+      or not core.file.stat(raw, name .. "/" .. restore.list_name) then
     return false
   end
   local pooled = new_name "pool-"
@@ -231,7 +235,9 @@ end
 ---@return boolean filled
 function M.fill(run, key, pooled, is_proved, why, tree, beginning, kept)
   local ok, err = is_proved, why
-  if ok and #beginning.unseen > 0 then ok, err = false, "some files are not checked out in the work tree" end
+  if ok and #beginning.unseen > 0 then
+    ok, err = false, "some files are not checked out in the work tree"
+  end
   if ok then ok, err = pcall(restore.move, run, key, pooled, tree.raw, beginning, kept) end
   if ok then ok, err = pcall(swap, pooled, tree) end
   if ok then ok, err = pcall(restore.end_move, tree.raw) end
@@ -240,7 +246,8 @@ function M.fill(run, key, pooled, is_proved, why, tree, beginning, kept)
   discard(tree.common, parent, name)
   local cancelled = core.task.pending_error()
   if cancelled then error(cancelled, 0) end
-  run.emit("log", { step = key, text = "a new worktree is made, because the waiting one cannot be used: "
+  run.emit("log",
+    { step = key, text = "a new worktree is made, because the waiting one cannot be used: "
     .. tostring(type(err) == "table" and err.message or err) })
   return false
 end

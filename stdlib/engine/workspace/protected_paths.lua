@@ -11,7 +11,8 @@ local walk_cap = 200000
 local journal_cap = 64 << 20
 local tail_bytes = 4096
 --- The host and other commands may write these files of a run at any time.
-local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
+local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true,
+  attempts = true }
 
 --- Lists the folders whose presence in `.agent` a snapshot ignores, because any command may create
 --- or remove them.
@@ -22,7 +23,8 @@ local function join(folder, name) return folder == "" and name or folder .. "/" 
 local function fingerprint(root, path)
   local info = core.file.stat(root, path)
   if not info then return nil end
-  return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
+  return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns,
+    info.inode, info.mode)
 end
 
 --- Records the fingerprints of all files below `folder`, with `prefix` before their names.
@@ -54,8 +56,8 @@ end
 local function content(root, path) return (core.file.content(root, path)) end
 
 --- These parts of a git folder name programs to start, or point to another git folder.
-local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
-  "rebase-apply", "sequencer/todo" }
+local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir",
+  "rebase-merge/git-rebase-todo", "rebase-apply", "sequencer/todo" }
 
 local deepest = 40 -- Submodules may be nested this deep.
 
@@ -96,7 +98,9 @@ end
 
 local function note_git(look, run)
   local top = core.file.root(run.top)
-  if top and (core.file.stat(top, ".git") or {}).type ~= "directory" then note(look, top, ".git", "") end
+  if top and (core.file.stat(top, ".git") or {}).type ~= "directory" then
+    note(look, top, ".git", "")
+  end
   look.git = look.git or git_dirs(run)
   local root = look.git and core.file.root(look.git)
   if root then note_git_dir(look, root, "", ".git/") end
@@ -118,7 +122,8 @@ end
 --- Hashes the last bytes of a journal. If they are unchanged, all earlier records are, too, because
 --- each record contains a hash of the record before it.
 local function tail(root, path, size)
-  local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
+  local text = core.file.part(root, path, math.max(0, size - tail_bytes),
+    math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
 end
 
@@ -144,10 +149,13 @@ local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
   local info = known and known.tail and core.file.stat(root, path)
-  if not info or info.size <= known.size or tail(root, path, known.size) ~= known.tail then return false end
+  if not info or info.size <= known.size or tail(root, path, known.size) ~= known.tail then
+    return false
+  end
   local report = core.journal.verify(run.home.handle, id)
   if not report or report.line or report.torn_bytes > 0 then return false end
-  local text = core.file.part(root, path, known.size, math.min(info.size - known.size, journal_cap)) or ""
+  local text = core.file.part(root, path, known.size, math.min(info.size - known.size, journal_cap))
+    or ""
   return records.has_driver(text)
 end
 
@@ -161,7 +169,9 @@ end
 local function ended_steps(run)
   local list = {}
   for _, step in ipairs(run.steps) do
-    if step.status ~= "running" and step.dir and step.dir ~= run.sidecar then list[#list + 1] = step.dir end
+    if step.status ~= "running" and step.dir and step.dir ~= run.sidecar then
+      list[#list + 1] = step.dir
+    end
   end
   return list
 end
@@ -180,7 +190,9 @@ local function note_agent(look, run)
     note_journal(look, root, id)
     if not look.live[id] then
       for _, file in ipairs(core.file.list(root, "runs/" .. id) or {}) do
-        if not busy[file.name] then note(look, root, "runs/" .. id .. "/" .. file.name, ".agent/") end
+        if not busy[file.name] then
+          note(look, root, "runs/" .. id .. "/" .. file.name, ".agent/")
+        end
       end
     end
   end
@@ -193,7 +205,8 @@ local function note_agent(look, run)
   for _, dir in ipairs(look.steps) do note(look, root, dir, ".agent/") end
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local name = entry.name
-    if not passing[name] and not name:find("^ledger%.") and not name:find("%.lock$") and name:sub(1, 1) ~= "." then
+    if not passing[name] and not name:find("^ledger%.") and not name:find("%.lock$")
+        and name:sub(1, 1) ~= "." then
       look.names[".agent/" .. name] = true
     end
   end
@@ -202,8 +215,9 @@ end
 --- Takes a snapshot. If `before` is given, examines the same repositories and steps as `before`.
 ---@param nested string[]?  repositories inside the work tree
 function M.look(run, before, nested)
-  local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
-    git = before and before.git, nested = before and before.nested or nested, pause = cooperative.new() }
+  local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap,
+    before = before, git = before and before.git, nested = before and before.nested or nested,
+    pause = cooperative.new() }
   if run.home.git then note_git(look, run) end
   note_agent(look, run)
   look.before, look.pause = nil, nil
@@ -211,7 +225,9 @@ function M.look(run, before, nested)
 end
 
 --- Returns the id of the run or sidecar that owns a path.
-local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/") end
+local function owner(path)
+  return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/")
+end
 
 --- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
@@ -263,9 +279,12 @@ function M.record(look)
     journals[#journals + 1] = { path, seen.size, seen.hash or core.json.null, seen.tail }
   end
   local others_git = core.json.array {}
-  for path, state in pairs(look.passing) do table.move({ path, state }, 1, 2, #others_git + 1, others_git) end
+  for path, state in pairs(look.passing) do
+    table.move({ path, state }, 1, 2, #others_git + 1, others_git)
+  end
   return { files = files, passing = others_git, journals = journals, live = keys_of(look.live),
-    names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
+    names = keys_of(look.names), git = look.git,
+    nested = look.nested and core.json.array(look.nested) }
 end
 
 --- Reports whether a recorded snapshot is complete. Old versions of moonlet recorded less.
@@ -274,12 +293,13 @@ function M.is_record(kept) return type(kept.passing) == "table" end
 ---@param kept table  result of record()
 ---@return table look  snapshot in the form that between() compares
 function M.of_record(kept)
-  local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names), git = kept.git,
-    steps = {}, passing = {}, nested = kept.nested, condensed = kept }
+  local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names),
+    git = kept.git, steps = {}, passing = {}, nested = kept.nested, condensed = kept }
   for i = 1, #(kept.passing or {}), 2 do look.passing[kept.passing[i]] = kept.passing[i + 1] end
   for i = 1, #kept.files, 2 do look.files[kept.files[i]] = kept.files[i + 1] end
   for _, item in ipairs(kept.journals) do
-    look.journals[item[1]] = { size = item[2], hash = item[3] ~= core.json.null and item[3] or nil, tail = item[4] }
+    look.journals[item[1]] = { size = item[2], hash = item[3] ~= core.json.null and item[3] or nil,
+      tail = item[4] }
   end
   return look
 end
@@ -331,7 +351,8 @@ function M.error(paths)
   if #paths > 8 then shown[9] = ("and %d more"):format(#paths - 8) end
   return { kind = "failed", class = "outside",
     message = "the agent wrote what no agent may write: " .. table.concat(shown, ", "),
-    hint = "check them before you run anything here (a hook or a setting of git starts programs); the agent's "
+    hint = "check them before you run anything here (a hook or a setting of git starts "
+      .. "programs); the agent's "
       .. "changes in "
       .. "the work tree are kept. If you or another command wrote them, start the step again" }
 end

@@ -39,7 +39,9 @@ function M.of_repository(run, path)
   if not top or not real then return nil, "leads nowhere" end
   if not M.holds(top, real) then return nil, "leads out of the repository, to " .. real end
   local relative = real:sub(#top + 2)
-  if M.is_reserved(relative) then return nil, "leads into " .. relative .. ", which no agent may write" end
+  if M.is_reserved(relative) then
+    return nil, "leads into " .. relative .. ", which no agent may write"
+  end
   return relative, nil, real
 end
 

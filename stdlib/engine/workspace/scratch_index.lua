@@ -37,7 +37,8 @@ local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read
 
 local function fail(verb, exit)
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  local err = { kind = "failed", message = ("git %s failed: %s"):format(verb, core.text.printable(said, 600)) }
+  local err = { kind = "failed", message = ("git %s failed: %s"):format(verb,
+    core.text.printable(said, 600)) }
   for _, text in ipairs(of_the_machine) do
     if said:find(text) then infrastructure_error.mark(err) end
   end
@@ -48,7 +49,8 @@ local function refuse_unread(cwd, verb, exit)
   local paths = git.unread(exit.stderr)
   if #paths == 0 then return end
   error({ kind = "failed", message = ("git %s cannot read %s in %s: %s"):format(verb,
-    core.text.printable(paths[1], 200), cwd, core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
+    core.text.printable(paths[1], 200), cwd,
+    core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
     hint = "check the permissions of the file and its folders" }, 0)
 end
 
@@ -59,8 +61,8 @@ function M.git(run, key, cwd, words, options)
   local exit = core.process.run {
     step = key .. "/worktree", argv = git.command(words), cwd = cwd,
     env = git.environment(run, options.env), wall_ms = 10 * 60 * 1000,
-    cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
-    stdout_file = options.stdout_file,
+    cap = options.cap or options.stdout_file and whole_file or 8 << 20,
+    stdin_file = options.stdin_file, stdout_file = options.stdout_file,
   }
   if exit.stdout_write_error then
     error(infrastructure_error.mark { kind = "failed", message = ("cannot write %s: %s"):format(
@@ -69,7 +71,8 @@ function M.git(run, key, cwd, words, options)
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
     if options.whole then refuse_unread(cwd, verb_of(words), exit) end
     if not exit.stdout_cut or options.may_cut then return exit end
-    error({ kind = "failed", message = ("git %s lists more than can be read"):format(verb_of(words)) }, 0)
+    error({ kind = "failed",
+      message = ("git %s lists more than can be read"):format(verb_of(words)) }, 0)
   end
   fail(verb_of(words), exit)
 end
@@ -115,7 +118,8 @@ end
 function M.copy_users(run, key, users, file)
   if not M.copy(users, file) then return false end
   if is_split(users) then
-    M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = { GIT_INDEX_FILE = file } })
+    M.git(run, key, run.top, { "update-index", "--no-split-index" },
+      { env = { GIT_INDEX_FILE = file } })
   end
   return true
 end
@@ -142,7 +146,9 @@ local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
   local exit, refused = M.feed(run, key, dir, cwd, adding, changed, { env = env }), {}
-  for path in (exit and exit.stderr or ""):gmatch "Ignoring path ([^\n]*)" do refused[#refused + 1] = path end
+  for path in (exit and exit.stderr or ""):gmatch "Ignoring path ([^\n]*)" do
+    refused[#refused + 1] = path
+  end
   return #refused == 0, refused
 end
 
@@ -151,7 +157,9 @@ end
 function M.with(parent, name, fn)
   local root = files.make_root(parent)
   local function clear()
-    for _, suffix in ipairs { ".index", ".index.lock" } do core.file.remove(root, name .. suffix) end
+    for _, suffix in ipairs { ".index", ".index.lock" } do
+      core.file.remove(root, name .. suffix)
+    end
   end
   -- A killed host may have left these files.
   clear()
@@ -165,7 +173,9 @@ end
 ---@param entries moonlet.IndexEntry[]
 function M.info_of(entries)
   local list = {}
-  for i, entry in ipairs(entries) do list[i] = ("%s %s 0\t%s"):format(entry.mode, entry.id, entry.path) end
+  for i, entry in ipairs(entries) do
+    list[i] = ("%s %s 0\t%s"):format(entry.mode, entry.id, entry.path)
+  end
   return list
 end
 
@@ -180,10 +190,12 @@ end
 ---@return moonlet.IndexEntry[]
 function M.entries(run, key, env)
   local list = {}
-  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
+  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" },
+    { cap = list_cap, env = env })
   for tag, mode, id, path in exit.stdout:gmatch("(%a) (%d+) (%x+) 0\t([^%z]+)%z") do
     local plain = tag:upper()
-    list[#list + 1] = { tag = plain, mode = mode, id = id, path = path, assumed = tag ~= plain or nil }
+    list[#list + 1] = { tag = plain, mode = mode, id = id, path = path,
+      assumed = tag ~= plain or nil }
   end
   return list
 end
@@ -206,8 +218,10 @@ function M.see(run, key, dir, cwd, root, entries, env)
     end
     breathe()
   end
-  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-assume-unchanged", "--stdin" }, assumed, { env = env })
-  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-skip-worktree", "--stdin" }, there, { env = env })
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-assume-unchanged", "--stdin" }, assumed,
+    { env = env })
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-skip-worktree", "--stdin" }, there,
+    { env = env })
 end
 
 return M

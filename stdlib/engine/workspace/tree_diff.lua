@@ -36,7 +36,8 @@ local function fingerprint(root, path)
   local info = core.file.stat(root, path)
   if not info then return "gone" end
   -- An agent can set size and mtime back, but not ctime.
-  return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
+  return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns,
+    info.inode, info.mode)
 end
 
 --- Reads the entries of `git status --porcelain=v2 -z` into a snapshot.
@@ -79,9 +80,11 @@ local function held(run, fn)
   local base = core.system.state_dir()
   local parent = base and core.file.make_root(base .. "/looks")
   local name = parent and ("%s-%s"):format(run.id, core.clock.random_hex(8))
-  local folder = name and core.file.make_root(base .. "/looks/" .. name) and base .. "/looks/" .. name
+  local folder = name and core.file.make_root(base .. "/looks/" .. name)
+    and base .. "/looks/" .. name
   if not folder then return fn(nil, nil) end
-  local ok, result = pcall(fn, host_git.rules(run, common or run.top .. "/.git", { folder }), folder)
+  local ok, result = pcall(fn, host_git.rules(run, common or run.top .. "/.git", { folder }),
+    folder)
   core.file.remove(parent, name)
   if not ok then error(result, 0) end
   return result
@@ -89,7 +92,8 @@ end
 
 --- Runs git. Raises an error if git fails, because then the changes are unknown.
 local function git(run, folder, words, cap)
-  local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
+  local argv = host_git.command { "-c",
+    "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
   table.move(words, 1, #words, #argv + 1, argv)
   local exit = held(run, function(rules, temporary)
     return core.process.run {
@@ -102,7 +106,8 @@ local function git(run, folder, words, cap)
     return exit.stdout, exit.stdout_cut or nil, exit.stderr
   end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", at = folder, hint = "repair the repository, then moonlet resume " .. run.id,
+  error({ kind = "failed", at = folder,
+    hint = "repair the repository, then moonlet resume " .. run.id,
     message = ("the changes in the work tree are unknown: git %s failed: %s"):format(words[1],
       core.text.printable(said, 400)) }, 0)
 end
@@ -145,7 +150,9 @@ end
 local function add_flagged(snapshot, run, folder, before)
   if before and before.flagged and before.index and before.index == snapshot.index then
     snapshot.flagged = {}
-    for path in pairs(before.flagged) do snapshot.flagged[path] = digest(fingerprint(snapshot.root, path)) end
+    for path in pairs(before.flagged) do
+      snapshot.flagged[path] = digest(fingerprint(snapshot.root, path))
+    end
     return
   end
   local text, cut = git(run, folder, { "ls-files", "-v", "--stage", "-z" }, list_cap)
@@ -163,7 +170,8 @@ end
 
 --- Adds branches, tags and the stash, because a commit may be reachable only from them.
 local function add_refs(snapshot, run, folder)
-  local text, cut = git(run, folder, { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
+  local text, cut = git(run, folder,
+    { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
     "refs/stash" }, refs_cap)
   if cut then return end
   snapshot.refs = {}
@@ -175,7 +183,8 @@ end
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
   for ref, object in pairs(before.refs or {}) do
-    local own = ref == "refs/heads/" .. (before.branch or "") or ref == "refs/heads/" .. (after.branch or "")
+    local own = ref == "refs/heads/" .. (before.branch or "")
+      or ref == "refs/heads/" .. (after.branch or "")
     local now = after.refs and after.refs[ref]
     if after.refs and now ~= object and (not own or not now) then paths[".git/" .. ref] = true end
   end
@@ -216,9 +225,10 @@ end
 
 local function git_snapshot(run, folder, root, whole, before, declared)
   local own, common = host_git.dirs(folder)
-  local snapshot = { run = run, root = root, files = {}, nested = {}, ignored = {}, at = core.clock.wall(),
-    declared = before and before.declared or declared or {},
-    index = own and fingerprint(own, "index"), exclude = common and fingerprint(common, "info/exclude") }
+  local snapshot = { run = run, root = root, files = {}, nested = {}, ignored = {},
+    at = core.clock.wall(), declared = before and before.declared or declared or {},
+    index = own and fingerprint(own, "index"),
+    exclude = common and fingerprint(common, "info/exclude") }
   local text, said
   text, snapshot.partial, said = git(run, folder, { "status", "--porcelain=v2", "--branch", "-z",
     "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty",
@@ -269,18 +279,21 @@ end
 --- Converts a snapshot to a JSON value. Its strings may contain any bytes.
 ---@param snapshot moonlet.Snapshot
 function M.record(snapshot)
-  return { head = snapshot.head, files = flat(snapshot.files), flagged = snapshot.flagged and flat(snapshot.flagged),
-    nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude, at = snapshot.at,
-    partial = snapshot.partial, branch = snapshot.branch, refs = snapshot.refs and flat(snapshot.refs),
+  return { head = snapshot.head, files = flat(snapshot.files),
+    flagged = snapshot.flagged and flat(snapshot.flagged),
+    nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude,
+    at = snapshot.at, partial = snapshot.partial, branch = snapshot.branch,
+    refs = snapshot.refs and flat(snapshot.refs),
     declared = core.json.array(snapshot.declared or {}) }
 end
 
 ---@param kept table  result of record()
 ---@return moonlet.Snapshot
 function M.of_record(kept)
-  return { head = kept.head, files = map_of(kept.files), flagged = kept.flagged and map_of(kept.flagged),
-    nested = kept.nested, index = kept.index, exclude = kept.exclude, at = kept.at, partial = kept.partial,
-    branch = kept.branch, refs = kept.refs and map_of(kept.refs), declared = kept.declared or {} }
+  return { head = kept.head, files = map_of(kept.files),
+    flagged = kept.flagged and map_of(kept.flagged), nested = kept.nested, index = kept.index,
+    exclude = kept.exclude, at = kept.at, partial = kept.partial, branch = kept.branch,
+    refs = kept.refs and map_of(kept.refs), declared = kept.declared or {} }
 end
 
 local function differing(paths, before, after)

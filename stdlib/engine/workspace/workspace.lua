@@ -22,14 +22,17 @@ function M.mode(run, call)
   local writes = call.writes or call.in_place
   local asked = call.sandbox or writes and "workspace-write" or run.options.sandbox or "read-only"
   if not modes[asked] then
-    error(record.invalid(("ctx:agent: sandbox '%s' is not understood"):format(core.text.printable(asked, 40)),
+    error(record.invalid(("ctx:agent: sandbox '%s' is not understood"):format(
+      core.text.printable(asked, 40)),
       "write read-only or workspace-write"), 0)
   end
   if asked == "workspace-write" and run.options.sandbox == "read-only" then
-    error({ kind = "denied", message = "the agent asks to write, but --sandbox read-only was given" }, 0)
+    error({ kind = "denied",
+      message = "the agent asks to write, but --sandbox read-only was given" }, 0)
   end
   if call.inputs and asked == "workspace-write" then
-    error(record.invalid("ctx:agent: with inputs the agent sees only copies, and cannot write the work tree"), 0)
+    error(record.invalid(
+      "ctx:agent: with inputs the agent sees only copies, and cannot write the work tree"), 0)
   end
   if call.writes and #call.writes == 0 then
     error(record.invalid("ctx:agent: writes names no folder",
@@ -42,13 +45,15 @@ function M.mode(run, call)
   if call.edits then edit_scope.check(call.edits) end
   if call.edits and call.writes then
     error(record.invalid("ctx:agent: writes and edits exclude each other",
-      "writes names folders of the shared work tree; edits limits a worktree of its own, or in_place"), 0)
+      "writes names folders of the shared work tree; edits limits a worktree of its own, or "
+        .. "in_place"), 0)
   end
   return asked
 end
 
 local function refuse_folder(path, why, hint)
-  error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
+  error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path),
+    80), why), hint), 0)
 end
 
 --- Returns the declared folders as real and as relative paths. Rejects a folder outside of the
@@ -58,15 +63,19 @@ local function declared_folders(run, writes)
   for i, path in ipairs(writes) do
     if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
       or ("/" .. path .. "/"):find("/../", 1, true) or real_paths.is_reserved(path) then
-      refuse_folder(path, "is not a folder of the repository", "write it relative to the top, without ..")
+      refuse_folder(path, "is not a folder of the repository",
+        "write it relative to the top, without ..")
     end
     grants.check_write(run.grants, path)
     local own, why, real = real_paths.of_repository(run, path)
-    if not own then refuse_folder(path, why, "name a folder of the repository itself, and no link") end
+    if not own then
+      refuse_folder(path, why, "name a folder of the repository itself, and no link")
+    end
     local root, err = core.file.make_root(real)
     if not root then error(err, 0) end
     if core.system.real_path(run.top .. "/" .. path) ~= real then
-      refuse_folder(path, "leads elsewhere now", "name a folder of the repository itself, and no link")
+      refuse_folder(path, "leads elsewhere now",
+        "name a folder of the repository itself, and no link")
     end
     list[i], relative[i] = real, own
   end
@@ -75,7 +84,9 @@ end
 
 local function inside(path, folders)
   for _, folder in ipairs(folders) do
-    if folder == "" or path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+    if folder == "" or path == folder or path:sub(1, #folder + 1) == folder .. "/" then
+      return true
+    end
   end
   return false
 end
@@ -111,8 +122,8 @@ local function none() return {} end
 
 --- Makes a workspace from `fields`. A function that `fields` lacks becomes one that does nothing.
 local function place_of(fields)
-  local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
-    breach = function() end, abandon = function() end }
+  local place = { stored = function() end, touched = none, changed = none, finish = none,
+    ruin = function() end, breach = function() end, abandon = function() end }
   for name, value in pairs(fields) do place[name] = value end
   return place
 end
@@ -126,7 +137,8 @@ local function copy_inputs(run, dir, inputs)
     local text, err, cut = core.file.read(run.home.root, path, input_cap)
     if not text then error(err, 0) end
     if cut then
-      error(record.invalid(("ctx:agent: the input %s is larger than %d MB"):format(path, input_cap >> 20)), 0)
+      error(record.invalid(("ctx:agent: the input %s is larger than %d MB"):format(path,
+        input_cap >> 20)), 0)
     end
     local folder = path:match("^(.*)/[^/]*$")
     if folder then core.run.make_dirs(work .. "/" .. folder) end
@@ -137,7 +149,8 @@ end
 
 local function only_inputs(run, dir, call, attempt)
   -- An attempt that still runs, or repairs its answer, has copied the inputs before.
-  local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
+  local there = (attempt.state or attempt.repairs)
+    and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
@@ -185,7 +198,9 @@ local function shared_tree(run, key, call, attempt, confined)
     allows = function(path) return inside(path, relative) end,
     recorded = function()
       local own = {}
-      for _, path in ipairs((baseline.changed(run, seen))) do own[#own + 1] = inside(path, relative) and path or nil end
+      for _, path in ipairs((baseline.changed(run, seen))) do
+        own[#own + 1] = inside(path, relative) and path or nil
+      end
       return own
     end,
     changed = function()
@@ -194,7 +209,8 @@ local function shared_tree(run, key, call, attempt, confined)
         if inside(path, relative) then
           own[#own + 1] = path
         elseif confined then
-          run.emit("warning", { step = key, text = "changed during the step, and not one of its folders: "
+          run.emit("warning",
+            { step = key, text = "changed during the step, and not one of its folders: "
             .. core.text.printable(path, 200) })
         end
       end
@@ -207,8 +223,8 @@ local function in_place(run, key, call, attempt)
   local cwd = run.resolve_cwd(call.cwd)
   local own, why, real = real_paths.of_repository(run, cwd)
   if not own then
-    error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
-      "name a folder of the repository"), 0)
+    error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200),
+      why), "name a folder of the repository"), 0)
   end
   local release, env = write_lock.hold_for_agent(run, key)
   local ok, seen = pcall(look_of, run, key, attempt, true, true)
@@ -217,12 +233,15 @@ local function in_place(run, key, call, attempt)
     error(seen, 0)
   end
   local function changed() return changed_since(run, key, seen) end
-  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env, root = run.top,
-    recorded = function() return #baseline.touched(run, seen) > 0 and {} or (baseline.changed(run, seen)) end })
+  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env,
+    root = run.top, recorded = function()
+      return #baseline.touched(run, seen) > 0 and {} or (baseline.changed(run, seen))
+    end })
   function place.breach()
     if not call.edits or #baseline.touched(run, seen) > 0 then return nil end
     local outside = edit_scope.outside(call.edits, (baseline.changed(run, seen)))
-    return #outside > 0 and edit_scope.error(call.edits, outside, "its changes are in the work tree") or nil
+    return #outside > 0 and edit_scope.error(call.edits, outside,
+      "its changes are in the work tree") or nil
   end
   function place.finish()
     local looked, paths = pcall(changed)
@@ -245,7 +264,8 @@ local function own_worktree(run, key, dir, call, attempt, from)
   local keeps = attempt.state ~= nil or attempt.repairs or attempt.resumes ~= nil
     or from ~= nil and attempt.kind == "first"
   local owner = from and from.key or key
-  local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree or from and from.path, patch, owner)
+  local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree or from and from.path,
+    patch, owner)
   if from and anew and not attempt.state then waiting.restore(run, key, tree, from) end
   return place_of {
     cwd = tree.path, tree = tree.path, worktree = tree, anew = anew, kept = tree.kept,
@@ -253,11 +273,15 @@ local function own_worktree(run, key, dir, call, attempt, from)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
     meanwhile = function() worktree.sweep(run, key, tree) end,
-    root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
+    root = tree.path, recorded = function()
+      return (worktree_changes.paths(run, key, dir, tree))
+    end,
     apply = function(file)
       -- The recorded patch includes the changes of the step that asked the question, so revert them
       -- first.
-      if from and from.patch then worktree_changes.apply(run, key, tree, run.absolute(from.patch), true) end
+      if from and from.patch then
+        worktree_changes.apply(run, key, tree, run.absolute(from.patch), true)
+      end
       worktree_changes.apply(run, key, tree, file)
     end,
     ruin = function() return worktree_changes.ruin(tree) end,
@@ -266,9 +290,12 @@ local function own_worktree(run, key, dir, call, attempt, from)
       local paths, folders = worktree_changes.paths(run, key, dir, tree)
       for _, folder in ipairs(folders) do paths[#paths + 1] = folder .. "/" end
       local outside = edit_scope.outside(call.edits, paths)
-      return #outside > 0 and edit_scope.error(call.edits, outside, "none of its changes are merged") or nil
+      return #outside > 0 and edit_scope.error(call.edits, outside,
+        "none of its changes are merged") or nil
     end,
-    wait = function(number) return waiting.leave(run, key, dir, tree, owner, patch_name(number)) end,
+    wait = function(number)
+      return waiting.leave(run, key, dir, tree, owner, patch_name(number))
+    end,
     hold = function() return worktree.hold(run, key, dir, tree) end,
     finish = function(confirm) return worktree.merge(run, key, dir, tree, confirm) end,
   }
@@ -287,7 +314,8 @@ function M.open(run, key, dir, call, mode, attempt, how)
   grants.check_write(run.grants, call.cwd or ".")
   if call.in_place then return in_place(run, key, call, attempt) end
   if not run.home.git then
-    error(record.invalid("a step that writes gets a git worktree of its own, and this is not a repository",
+    error(record.invalid(
+      "a step that writes gets a git worktree of its own, and this is not a repository",
       "declare the folders with writes = { … }, or set in_place = true"), 0)
   end
   return own_worktree(run, key, dir, call, attempt, how.from)

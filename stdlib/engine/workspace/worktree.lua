@@ -95,7 +95,9 @@ end
 ---@return string? tree  tree object of the written files
 local function fill_with_head(run, key, root, parent, name)
   local raw = plumbing.open(run, worktree_places.raw(parent, name))
-  if not admin_folder.are_plain(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then return nil end
+  if not admin_folder.are_plain(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then
+    return nil
+  end
   files.must(core.file.make_dirs(root, name))
   return worktree_seed.fill_with_head(run, key, parent .. "/" .. name, raw)
 end
@@ -104,7 +106,9 @@ end
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   local pooled, own = nil, worktree_places.raw(parent, name)
-  write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
+  write_lock.with_worktrees(run, key, function()
+    pooled = pool.claim(run, tree.common, parent, name)
+  end)
   tree.branch = merge_report.branch(run, key)
   -- Reading the user's files takes about as long as proving or filling a worktree.
   local is_ready, result, begun = background.both(function()
@@ -148,7 +152,8 @@ local function refuse_lost(tree)
   local way = ("restore it; if it is merged by hand, or not wanted: %s, then resume"):format(
     kept_worktrees.removal(tree.path))
   error({ kind = "failed", hint = way,
-    message = ("the agent's changes are lost: %s, which was kept for them, is missing"):format(tree.path) }, 0)
+    message = ("the agent's changes are lost: %s, which was kept for them, is missing"):format(
+      tree.path) }, 0)
 end
 
 --- Removes an old worktree from the path of a new one. Returns false if the old one must be kept.
@@ -159,7 +164,8 @@ local function clear(run, key, dir, root, tree, patch)
     M.remove(run, key, tree)
     return true
   end
-  local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, dir = dir, base = base,
+  local text = M.drop(run, key, dir,
+    { path = tree.path, common = tree.common, dir = dir, base = base,
     raw = plumbing.open(run, worktree_places.raw(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
   return not files.is_there(root, name)
@@ -187,7 +193,8 @@ function M.open(run, key, dir, keep, path, patch, owner)
   local there, kept = files.is_there(root, name), files.is_there(root, name .. ".kept")
   if kept and keep and not there then
     refuse_lost(tree)
-    tree.carried = { paths = {}, warning = ("the kept worktree is removed: the agent's changes count as merged by "
+    tree.carried = { paths = {},
+      warning = ("the kept worktree is removed: the agent's changes count as merged by "
       .. "hand, and no changed file is listed (%s)"):format(tree.path) }
     return tree
   end
@@ -195,7 +202,8 @@ function M.open(run, key, dir, keep, path, patch, owner)
   tree.path = parent .. "/" .. name
   if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
-    tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
+    tree.git_dir = tree.common .. "/worktrees/"
+      .. (admin_folder.find(tree.common, tree.path) or name)
     tree.raw = plumbing.open(run, worktree_places.raw(parent, name))
     return tree
   end
@@ -230,7 +238,8 @@ function M.remove(run, key, tree)
     write_lock.with_worktrees(run, key, function()
       pooled = cleaned and pool.give(run, tree) or pool.throw_away(run, tree)
       if not pooled then
-        git(run, key, run.top, { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
+        git(run, key, run.top, { "worktree", "remove", "--force", "--force", tree.path },
+          { may_fail = true })
       end
     end)
   end
@@ -305,7 +314,9 @@ local function bring(run, key, dir, tree, changes, patch, left)
   local ok, err = pcall(function()
     local begun = merge_apply.pending(run, dir)
     if begun then
-      merge_apply.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, changes, entry) end,
+      merge_apply.go_on(run, dir, begun, function(entry)
+        return again(run, key, dir, tree, changes, entry)
+      end,
         function() done(begun.left) end)
     elseif #changes > 0 then
       apply(run, key, dir, tree, changes, done)
@@ -326,10 +337,13 @@ local function carry(run, key, dir, tree, confirm)
   local patch = dir .. "/changes.patch"
   return worktree_changes.with(run, key, dir, tree, patch, function(changes, left)
     local taken, held = worktree_changes.split(changes)
-    local deleted = not merge_apply.pending(run, dir) and worktree_changes.mass_deletion(taken, left.tracked)
+    local deleted = not merge_apply.pending(run, dir)
+      and worktree_changes.mass_deletion(taken, left.tracked)
     if deleted then confirm(run, key, deleted, left.tracked) end
     for i, change in ipairs(held) do left.held[i] = change.path end
-    if held[1] then worktree_changes.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch") end
+    if held[1] then
+      worktree_changes.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch")
+    end
     return bring(run, key, dir, tree, taken, patch, left)
   end)
 end
@@ -345,14 +359,18 @@ function M.drop(run, key, dir, tree, name)
   local ruin = root and tree.base and files.is_there(root, last) and worktree_changes.ruin(tree)
   if ruin then
     keep(tree)
-    return ("the worktree %s, and is kept: %s drops it"):format(ruin, kept_worktrees.removal(tree.path))
+    return ("the worktree %s, and is kept: %s drops it"):format(ruin,
+      kept_worktrees.removal(tree.path))
   end
   if tree.base and root and files.is_there(root, last) then
     local patch = dir .. "/" .. name
-    local ok, count = pcall(worktree_changes.with, run, key, dir, tree, patch, function(changes) return #changes end)
+    local ok, count = pcall(worktree_changes.with, run, key, dir, tree, patch, function(changes)
+      return #changes
+    end)
     if not ok then
       keep(tree)
-      return ("the agent's changes are left in %s, because no patch could be made of them (%s): %s drops them"):format(
+      return ("the agent's changes are left in %s, because no patch could be made of them (%s): "
+        .. "%s drops them"):format(
         tree.path, type(count) == "table" and tostring(count.message) or tostring(count),
         kept_worktrees.removal(tree.path))
     end
@@ -373,7 +391,8 @@ local function ways_on(run, tree)
     return ("moonlet run replay %s repeats the task on your files; or merge them by hand, then "
       .. "moonlet review reject %s"):format(run.id, run.id)
   end
-  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet resume %s"):format(
+  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet "
+    .. "resume %s"):format(
     kept_worktrees.removal(tree.path), run.id)
 end
 
@@ -382,7 +401,8 @@ end
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ways_on(run, tree)
-  run.emit("warning", { step = key, text = "the agent's work is not merged, and is kept: " .. ways })
+  run.emit("warning",
+    { step = key, text = "the agent's work is not merged, and is kept: " .. ways })
   if type(err) ~= "table" then return end
   err.hint = (err.hint and err.hint .. "; " or "") .. ways
 end
@@ -410,8 +430,10 @@ function M.merge(run, key, dir, tree, confirm)
   else
     local removed, why = merge_apply.shielded(M.remove, run, key, tree)
     if not removed then
-      run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
-        :format(type(why) == "table" and tostring(why.message) or tostring(why), kept_worktrees.removal(tree.path)) })
+      run.emit("warning",
+        { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
+        :format(type(why) == "table" and tostring(why.message) or tostring(why),
+          kept_worktrees.removal(tree.path)) })
     end
   end
   return carried.paths, carried.warning, carried.held
@@ -438,7 +460,8 @@ function M.hold(run, key, dir, tree)
       or git(run, key, tree.path, { "write-tree" }, { env = env }).stdout:match "%x+"
     local folder = files.must(core.file.root(run.absolute(dir)))
     local text = files.read(folder, "changes.patch", patch_cap)
-    return { path = tree.path, result = result, patch = patch, sha256 = core.text.sha256(text or ""), files = paths,
+    return { path = tree.path, result = result, patch = patch,
+      sha256 = core.text.sha256(text or ""), files = paths,
       folders = core.json.array(left.folders) }
   end)
 end
@@ -449,8 +472,8 @@ local function reopened(run, dir, held)
   local root = files.root(folder)
   local carried = merge_receipt.read(run, dir)
   if not carried and not (root and files.is_there(root, name)) then return nil end
-  local tree = { path = held.path, common = plumbing.facts(run).common, dir = dir, result = held.result,
-    folders = held.folders, carried = carried, reviewed = true }
+  local tree = { path = held.path, common = plumbing.facts(run).common, dir = dir,
+    result = held.result, folders = held.folders, carried = carried, reviewed = true }
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
@@ -466,7 +489,8 @@ function M.take(run, key, dir, held)
   local tree = reopened(run, dir, held)
   if not tree then
     error({ kind = "lost", message = ("the worktree of the changes is gone: %s"):format(held.path),
-      hint = ("they are in %s: merge them by hand, then moonlet review reject %s"):format(run.absolute(held.patch),
+      hint = ("they are in %s: merge them by hand, then moonlet review reject %s"):format(
+        run.absolute(held.patch),
         run.id) }, 0)
   end
   local paths, _, held_back = M.merge(run, key, dir, tree)
@@ -487,7 +511,8 @@ end
 function M.end_merged(run, key, dir, path)
   local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
-  return (M.merge(run, key, dir, { path = path, common = plumbing.facts(run).common, dir = dir, carried = carried }))
+  return (M.merge(run, key, dir, { path = path, common = plumbing.facts(run).common, dir = dir,
+    carried = carried }))
 end
 
 --- Keeps the worktree of an abandoned attempt for the user, and warns about it.
@@ -503,7 +528,8 @@ function M.give_up(run, key, dir, path, replaced)
   local root = not replaced and files.root(folder)
   if root and files.is_there(root, name) then
     keep { path = path }
-    run.emit("warning", { step = key, text = ("the agent's work is left in %s: %s drops it"):format(path,
+    run.emit("warning",
+      { step = key, text = ("the agent's work is left in %s: %s drops it"):format(path,
       kept_worktrees.removal(path)) })
   end
 end
@@ -530,7 +556,9 @@ function M.empty_pool(home)
   local parent, common = worktree_places.parent(home), select(3, host_git.dirs(home.top))
   if not parent or not common then return 0 end
   local count
-  local run = { id = "prune", home = home, emit = function() end, absolute = function(path) return path end }
+  local run = { id = "prune", home = home, emit = function() end, absolute = function(path)
+    return path
+  end }
   write_lock.with_worktrees(run, "prune", function() count = pool.empty(common, parent) end)
   return count
 end

@@ -20,7 +20,8 @@ local many_deleted = 10
 
 local function diff(tree, ...)
   -- Do not compress new git objects, because they are deleted soon.
-  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
+  local command = { "-c", "core.looseCompression=-1", "diff", "--cached",
+    "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
   return command
@@ -33,9 +34,11 @@ local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, i
 --- Lists the agent's changes. A file at a path that was not checked out counts as new.
 ---@return moonlet.Change[]
 local function changes_of(run, key, tree, env, unseen)
-  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
+  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"),
+    { cap = list_cap, env = env })
   local list = {}
-  for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
+  for was, is, old, new, state,
+      path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
     local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
     if unseen[path] and change.is then change.state, change.was = "A", nil end
     list[#list + 1] = change
@@ -103,7 +106,8 @@ local function gather(run, key, dir, tree, env)
     return list
   end
   changed, gone = mine(changed), mine(gone)
-  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" },
+    { cap = list_cap, env = env, whole = true })
   for path in others.stdout:gmatch("([^%z]+)%z") do
     if is_kept(path) then
       known[path] = true
@@ -170,8 +174,8 @@ end
 --- checks may have added files to the worktree since.
 local function gather_held(run, key, _, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
-  local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
-    tracked = #scratch_index.entries(run, key, env) }
+  local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {},
+    folders = tree.folders or {}, tracked = #scratch_index.entries(run, key, env) }
   git(run, key, tree.path, { "read-tree", tree.result }, { env = env })
   return left, {}
 end
@@ -270,7 +274,8 @@ function M.write_patch(run, key, dir, tree, changes, patch)
       local is = change.is or { mode = "0", id = ("0"):rep(#change.was.id) }
       lines[i] = ("%s %s\t%s"):format(is.mode, is.id, change.path)
     end
-    scratch_index.feed(run, key, dir, tree.path, { "update-index", "-z", "--index-info" }, lines, { env = env })
+    scratch_index.feed(run, key, dir, tree.path, { "update-index", "-z", "--index-info" }, lines,
+      { env = env })
     write_diff(run, key, dir, tree, patch, env)
   end)
 end
@@ -279,7 +284,9 @@ end
 local function holds_files(root, folder)
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local path = folder == "." and entry.name or folder .. "/" .. entry.name
-    if path ~= ".git" and (entry.type ~= "directory" or holds_files(root, path)) then return true end
+    if path ~= ".git" and (entry.type ~= "directory" or holds_files(root, path)) then
+      return true
+    end
   end
   return false
 end

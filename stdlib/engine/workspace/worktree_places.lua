@@ -22,19 +22,23 @@ end
 --- Returns the folder of a repository's worktrees, or nil if there were none yet.
 function M.parent(home)
   local base, id = core.system.state_dir(), id_of(home)
-  return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
+  return base and id and ("%s/worktrees/%s"):format(base,
+    core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
 end
 
 function M.of_step(run, key)
   if not core.system.state_dir() then
-    error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
+    error({ kind = "failed",
+      message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
   if not id_of(run.home) then write_lock.with_worktrees(run, key, give_id, run.home) end
   return M.parent(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
 --- Returns the path of the private git folder that moonlet keeps for a worktree.
-function M.raw(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
+function M.raw(parent, name)
+  return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name
+end
 
 --- Lists the worktrees of a run that still exist.
 ---@return string[] paths  absolute paths
@@ -57,9 +61,11 @@ function M.left(home, id)
   local base, common = core.system.state_dir(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
-    local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""
+    local text = entry.type == "directory"
+      and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""
     local folder, name = text:match("^(.*)/([^/]+)/%.git\n?$")
-    local there = folder and folder:sub(1, #base + 11) == base .. "/worktrees/" and core.file.root(folder)
+    local there = folder and folder:sub(1, #base + 11) == base .. "/worktrees/"
+      and core.file.root(folder)
     if there and core.file.stat(there, name) then add(folder, name) end
   end
   table.sort(paths)

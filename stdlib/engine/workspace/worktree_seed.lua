@@ -22,16 +22,19 @@ local hash_bytes = 20
 
 local function refuse_unmerged(paths)
   if not paths[1] then return end
-  error({ kind = "failed", message = ("a worktree cannot begin in the middle of a merge: %s is unmerged"):format(
+  error({ kind = "failed",
+    message = ("a worktree cannot begin in the middle of a merge: %s is unmerged"):format(
     core.text.printable(paths[1], 200)),
-    hint = "resolve it and git add it, or abort the merge (git merge --abort, git rebase --abort); or declare "
+    hint = "resolve it and git add it, or abort the merge (git merge --abort, git rebase "
+      .. "--abort); or declare "
       .. "writes = { … }" }, 0)
 end
 
 --- Returns the commit that is checked out, and its tree object.
 local function head_of(run, key)
   -- git must read HEAD only once, because the user may commit meanwhile.
-  local head = git(run, key, run.top, { "-c", "log.showSignature=false", "log", "-1", "--format=%H %T", "--no-color",
+  local head = git(run, key, run.top,
+    { "-c", "log.showSignature=false", "log", "-1", "--format=%H %T", "--no-color",
     "HEAD", "--" }, { may_fail = true })
   if head.code == 0 then return head.stdout:match "^(%x+) (%x+)" end
   error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
@@ -41,8 +44,8 @@ end
 --- Returns a commit with the given tree. No branch or tag points to the commit.
 local function commit_of(run, key, head, head_tree, tree)
   if tree == head_tree then return head end
-  return git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost", "commit-tree",
-    "-p", head, "-m", "The work tree as a step began", tree }).stdout:match("%x+")
+  return git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost",
+    "commit-tree", "-p", head, "-m", "The work tree as a step began", tree }).stdout:match("%x+")
 end
 
 local function write_tree(run, key, env)
@@ -94,7 +97,9 @@ end
 local function view_of(run, index)
   local facts = facts_of(run, index)
   local view = { facts = facts, filters = true, line_ends = true }
-  if facts then view.filters, view.line_ends = conversions.possible(run, conversions.settings(run), facts) end
+  if facts then
+    view.filters, view.line_ends = conversions.possible(run, conversions.settings(run), facts)
+  end
   view.is_plain = facts ~= nil and not (view.filters or view.line_ends or facts.has_flags)
   return view
 end
@@ -119,7 +124,8 @@ local function stamp_of_head(run)
   local place = common .. "/" .. branch
   -- A branch can be a symbolic ref to another branch.
   if (files.read_path(place, 100) or ""):find "^ref:" then return nil end
-  return ("%s|%s|%s"):format(stamp_of(path .. "/HEAD"), stamp_of(place), stamp_of(common .. "/packed-refs"))
+  return ("%s|%s|%s"):format(stamp_of(path .. "/HEAD"), stamp_of(place),
+    stamp_of(common .. "/packed-refs"))
 end
 
 --- Reads the user's index while `git status` runs.
@@ -163,7 +169,8 @@ local function look_closely(run, key, dir, raw, view, heads, stamp)
     refuse_unmerged(seen.unmerged)
     local changed, gone, missing = seen.changed, seen.gone, {}
     for _, path in ipairs(gone) do missing[path] = true end
-    local converted = is_plain and {} or plumbing.converted(run, key, dir, entries, changed, shared, view.filters)
+    local converted = is_plain and {}
+      or plumbing.converted(run, key, dir, entries, changed, shared, view.filters)
     for _, entry in ipairs(entries) do
       if entry.tag == "S" then unseen[#unseen + 1] = entry.path end
       if converted[entry.path] and not missing[entry.path] then
@@ -203,7 +210,9 @@ local function look(run, key, dir, raw)
   local users = plumbing.facts(run).index
   local stamp = stamp_of(users)
   local view, heads = view_users(run, key, users)
-  if not is_clean(view.seen, heads[1]) then return look_closely(run, key, dir, raw, view, heads, stamp) end
+  if not is_clean(view.seen, heads[1]) then
+    return look_closely(run, key, dir, raw, view, heads, stamp)
+  end
   return { commit = heads[1], tree = heads[2], others = {}, unseen = {}, has_submodules = false }
 end
 
@@ -242,7 +251,8 @@ function M.is_index_whole(raw)
   local info = root and core.file.stat(root, "begun.index")
   if not info or info.size < hash_bytes then return false end
   return core.file.part(root, "begun.index", 0, 4) == "DIRC"
-    and core.file.part(root, "begun.index", info.size - hash_bytes, hash_bytes) ~= ("\0"):rep(hash_bytes)
+    and core.file.part(root, "begun.index", info.size - hash_bytes,
+      hash_bytes) ~= ("\0"):rep(hash_bytes)
 end
 
 local function check_out(run, key, path, env)
@@ -270,13 +280,14 @@ function M.fill(run, key, dir, path, raw, beginning, filled)
   local env = plumbing.env(raw, path, M.index(raw))
   if filled then
     if filled ~= beginning.tree then
-      git(run, key, path, { "read-tree", "-m", "-u", "--no-recurse-submodules", filled, beginning.tree }, { env = env })
+      git(run, key, path, { "read-tree", "-m", "-u", "--no-recurse-submodules", filled,
+        beginning.tree }, { env = env })
     end
     return
   end
   git(run, key, path, { "read-tree", beginning.tree }, { env = env })
-  scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
-    { env = env })
+  scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" },
+    beginning.unseen, { env = env })
   check_out(run, key, path, env)
 end
 

@@ -23,7 +23,9 @@ local variable = "MOONLET_WRITER"
 
 local function around() return core.system.env(variable) or "" end
 
-local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
+local function is_around(id)
+  return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil
+end
 
 --- Tries to acquire a lock. Returns a release function. If the lock is busy, returns nil, its name
 --- and its holder.
@@ -49,7 +51,9 @@ local doings = { ["writer.lock"] = "another step writes the work tree",
 
 local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
-local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
+local function who_holds(run, key)
+  return ("%s %s (process %d)"):format(run.id, key, core.system.pid)
+end
 
 --- Returns the pid of the lock's holder if it is an earlier host of this run.
 local function predecessor(run, holder)
@@ -59,9 +63,10 @@ end
 
 local function predecessor_error(run, lock, pid)
   return infrastructure_error.mark { kind = "failed", at = run.absolute(lock),
-    message = ("process %s, an earlier host of %s, still holds %s: it may be stopped"):format(pid, run.id,
-      lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
-    hint = ("let it continue (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
+    message = ("process %s, an earlier host of %s, still holds %s: it may be stopped"):format(pid,
+      run.id, lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
+    hint = ("let it continue (kill -CONT %s) or end it (kill -KILL %s), then resume "
+      .. "the run"):format(pid, pid) }
 end
 
 local function hold(run, key, name, id, patience, clock)
@@ -76,10 +81,13 @@ local function hold(run, key, name, id, patience, clock)
       run.emit("log", { step = key, text = ("waits: %s%s"):format(what_of(name), shown(holder)) })
     end
     local pid = predecessor(run, holder)
-    if pid and core.clock.monotonic() - since > predecessor_ms then error(predecessor_error(run, lock, pid), 0) end
+    if pid and core.clock.monotonic() - since > predecessor_ms then
+      error(predecessor_error(run, lock, pid), 0)
+    end
     if patience and core.clock.monotonic() - since > patience then
       error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
-        duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
+        duration.text(patience), shown(holder)), at = run.absolute(lock),
+        hint = "end it, then resume this run" }, 0)
     end
     if clock then clock(true) end
     core.task.sleep(tries < told_after and short_ms or long_ms)
@@ -110,7 +118,9 @@ end
 --- Waits for a merge in progress, then blocks merges until the returned function is called.
 --- An agent that works in place may continue.
 ---@param patience integer?  maximum wait in ms
-function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
+function M.hold_merges(run, key, patience)
+  return (hold_patiently(run, key, "merge.lock", "", patience))
+end
 
 --- Locks the work tree for a merge, after waiting for other holders. Returns a release function.
 ---@param patience integer?  maximum wait in ms

@@ -21,7 +21,8 @@ local most_ignored = 64 << 20
 local transfer_ms = 10 * 60 * 1000
 
 --- Prevents git on the remote machine from running programs that a config or the tree names.
-local git_there = "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.file.allow=always"
+local git_there =
+  "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.file.allow=always"
 --- Unpacks the tree on the remote machine. A script whose connection broke may still run, so each
 --- script works in a private folder and renames the result. The first script wins, because `mv -T`
 --- replaces no folder that has files. Disables the tree's git attributes, so that files are copied
@@ -74,7 +75,8 @@ local answer_script = '[ -e "$1" ] || exit 3; file=$1; ' .. send
 
 local function failure(on, what, text, hint)
   return { kind = "failed", retryable = false, message = ("%s: %s: %s"):format(on, what,
-    links.printed(text, 400)), hint = text:find "git: .*not found" and "the machine needs git" or hint }
+    links.printed(text, 400)),
+    hint = text:find "git: .*not found" and "the machine needs git" or hint }
 end
 
 --- Raises an error, but keeps the agent's files on the remote machine for a resume.
@@ -87,11 +89,16 @@ local function keep_there(err) error(infrastructure_error.mark(err), 0) end
 local function bundle(job, nonce)
   local run, path, tree = job.run, job.dir .. "/tree.bundle", job.lease.place.worktree
   local ref, index = "refs/moonlet/" .. nonce, run.absolute(job.dir .. "/tree.index")
-  local function git(words, with) return scratch_index.git(run, job.key, run.top, words, with).stdout end
+  local function git(words, with)
+    return scratch_index.git(run, job.key, run.top, words, with).stdout
+  end
   local folder = tree and tree.path or run.top
   local env = tree and plumbing.env(tree.raw, tree.path, index, true) or { GIT_INDEX_FILE = index }
-  local function in_index(words) return scratch_index.git(run, job.key, folder, words, { env = env }).stdout end
-  local head = git({ "rev-parse", "-q", "--verify", "HEAD^{commit}" }, { may_fail = true }):match "^%x+"
+  local function in_index(words)
+    return scratch_index.git(run, job.key, folder, words, { env = env }).stdout
+  end
+  local head = git({ "rev-parse", "-q", "--verify", "HEAD^{commit}" },
+    { may_fail = true }):match "^%x+"
   local base = tree and tree.base or head
   if base then in_index { "read-tree", base } end
   in_index { "add", "-A", "." }
@@ -112,15 +119,17 @@ end
 
 local function send_tree(job, office, nonce)
   local path, ref, submodules = bundle(job, nonce)
-  local exit = office.link:exec({ "sh", "-c", unpack_script, "sh", office.machine.dir .. "/attempts/" .. nonce, ref },
-    nil, { stdin_file = path, wall_ms = transfer_ms })
+  local exit = office.link:exec({ "sh", "-c", unpack_script, "sh",
+    office.machine.dir .. "/attempts/" .. nonce, ref }, nil,
+    { stdin_file = path, wall_ms = transfer_ms })
   core.run.remove(path)
   if exit.code ~= 0 then
     office.keeper.sent[nonce] = nil
     error(failure(office.machine.on, "the work tree cannot be unpacked", exit.stderr), 0)
   end
   if #submodules > 0 then
-    job.run.emit("log", { step = job.key, text = ("submodules are empty folders on %s: %s"):format(office.machine.on,
+    job.run.emit("log",
+      { step = job.key, text = ("submodules are empty folders on %s: %s"):format(office.machine.on,
       kept_worktrees.shown(submodules)) })
   end
 end
@@ -151,8 +160,10 @@ end
 --- Describes an attempt for the remote machine: command line, files, links and sandbox.
 local function describe(job, attempt, made, rules, nonce)
   local run, there = job.run, translator(job, nonce)
-  local far = { cwd = "@" .. nonce .. "@/tree", files = { ["step/prompt.md"] = attempt.prompt }, links = {},
-    argv = core.json.array {}, folders = core.json.array { "step/out", "tmp/state" }, env_text = there }
+  local far = { cwd = "@" .. nonce .. "@/tree",
+    files = { ["step/prompt.md"] = attempt.prompt }, links = {},
+    argv = core.json.array {}, folders = core.json.array { "step/out", "tmp/state" },
+    env_text = there }
   for i, word in ipairs(made.argv) do far.argv[i] = there(word) end
   -- Send only the program's name. The remote machine finds the program in its own PATH.
   if far.argv[1]:sub(1, 1) == "/" then far.argv[1] = far.argv[1]:match "[^/]+$" end
@@ -173,7 +184,8 @@ local function describe(job, attempt, made, rules, nonce)
   if not next(far.links) then far.links = nil end
   if made.stdin == "prompt" then far.stdin_file = "step/prompt.md" end
   if rules then
-    far.writable, far.network = core.json.array { "@" .. nonce .. "@/tmp", "@" .. nonce .. "@/step/out" }, rules.network
+    far.writable, far.network = core.json.array { "@" .. nonce .. "@/tmp",
+      "@" .. nonce .. "@/step/out" }, rules.network
     for _, path in ipairs(rules.writable) do table.insert(far.writable, there(path)) end
     far.restrict_reads = rules.restrict_reads
     far.readable = core.json.array {}
@@ -185,8 +197,10 @@ end
 ---@param child table  argument of core.process.run for a local attempt
 ---@param rules table?  rules of the sandbox
 function M.run(job, attempt, child, made, rules)
-  local exit = remote_steps.run(job.run, job.on, child, { ask = gate.unreachable, submission = gate.submission,
-    far = function(nonce) return describe(job, attempt, made, rules, nonce) end,
+  local exit = remote_steps.run(job.run, job.on, child,
+    { ask = gate.unreachable, submission = gate.submission, far = function(nonce)
+      return describe(job, attempt, made, rules, nonce)
+    end,
     before = function(office, nonce) send_tree(job, office, nonce) end })
   return M.collect(job, attempt, exit)
 end
@@ -199,7 +213,8 @@ local function apply(job, patch)
   if pcall(worktree_changes.apply, run, job.key, tree, patch, true) then
     return worktree_changes.apply(run, job.key, tree, patch)
   end
-  error({ kind = "failed", at = patch, message = ("the changes from %s are not merged: %s"):format(job.on,
+  error({ kind = "failed", at = patch,
+    message = ("the changes from %s are not merged: %s"):format(job.on,
     links.printed(tostring(type(err) == "table" and err.message or err), 400)),
     hint = "read the patch; it is not merged" }, 0)
 end
@@ -233,7 +248,8 @@ function M.collect(job, attempt, exit)
     exit[stream .. "_kept"] = core.run.size(job.dir .. "/" .. name) or 0
   end
   local answer, look, made, folder
-  remote_steps.insist(run, job.key, adoption.id(job.key, attempt.number), gate.unreachable, function(office, nonce)
+  remote_steps.insist(run, job.key, adoption.id(job.key, attempt.number), gate.unreachable,
+    function(office, nonce)
     folder = office.machine.dir .. "/attempts/" .. nonce
     answer = receive(office, answer_script, folder .. "/step/out/output.md", { cap = answer_cap })
     look = receive(office, look_script, folder, { cap = answer_cap, wall_ms = transfer_ms })
@@ -241,7 +257,8 @@ function M.collect(job, attempt, exit)
       { cap = patch_cap, stdout_file = job.dir .. "/far.patch", wall_ms = transfer_ms })
   end)
   if answer.code == 0 then run.write_artifact(job.dir .. "/out/output.md", answer.stdout, true) end
-  local there = ("the agent's work is in %s/tree on %s; moonlet resume collects it again"):format(folder, job.on)
+  local there = ("the agent's work is in %s/tree on %s; moonlet resume collects it again"):format(
+    folder, job.on)
   for _, got in ipairs { look, made } do
     if got.code ~= 0 or got.stdout_cut then
       keep_there(failure(job.on, "the changes cannot be collected", got.stderr, there))
@@ -250,12 +267,14 @@ function M.collect(job, attempt, exit)
   local found, is_writer = parse_found(look.stdout), job.lease.place.tree
   if is_writer and found.submodule[1] then
     keep_there { kind = "failed", retryable = false, hint = there,
-      message = ("the agent's work in the submodule %s cannot be carried over, so nothing is merged"):format(
+      message = ("the agent's work in the submodule %s cannot be carried over, so nothing "
+        .. "is merged"):format(
         core.text.printable(found.submodule[1], 200)) }
   end
   local ignored = is_writer and tonumber(made.stderr:match "ignored (%d+)")
   if ignored then
-    run.emit("warning", { step = job.key, text = ("the agent's files on %s that git ignores are left out, because they "
+    run.emit("warning", { step = job.key,
+      text = ("the agent's files on %s that git ignores are left out, because they "
       .. "have %d MB, more than %d MB"):format(job.on, ignored >> 20, most_ignored >> 20) })
   end
   local size = core.run.size(job.dir .. "/far.patch") or 0
@@ -266,9 +285,12 @@ function M.collect(job, attempt, exit)
     run.emit("warning", { step = job.key, text = text })
   end
   local root = is_writer and files.must(core.file.root(job.lease.place.worktree.path))
-  for _, path in ipairs(root and found.folder or {}) do files.must(core.file.make_dirs(root, path)) end
+  for _, path in ipairs(root and found.folder or {}) do
+    files.must(core.file.make_dirs(root, path))
+  end
   if root and found.history[1] then
-    run.emit("warning", { step = job.key, text = ("the agent made a repository of its own on %s: the files in %s were "
+    run.emit("warning", { step = job.key,
+      text = ("the agent made a repository of its own on %s: the files in %s were "
       .. "carried over, its history was not"):format(job.on, kept_worktrees.shown(found.history)) })
   end
   if size == 0 or is_writer then core.run.remove(job.dir .. "/far.patch") end

@@ -56,7 +56,8 @@ local function named_value(text)
   local name, optional, rest = text:match "^([%w_.]+)(%??)%s+(.*)$"
   if not name then return { name = text, type = "any", text = "" } end
   local kind, said = M.split_type(rest)
-  return { name = name, type = kind .. (optional ~= "" and kind:sub(-1) ~= "?" and "?" or ""), text = said }
+  return { name = name, type = kind .. (optional ~= "" and kind:sub(-1) ~= "?" and "?" or ""),
+    text = said }
 end
 
 --- Parses a @return line: "string? text, table? err" are two results.
@@ -209,7 +210,8 @@ function M.read(file, text, prefix_of, add)
       elseif note:find "^|" then
         local value, said = M.split_type(note:sub(2))
         entry.type = entry.type ~= "" and entry.type .. "|" .. value or value
-        entry.fields[#entry.fields + 1] = { name = value, type = "", text = (said:gsub("^[#%s]+", "")) }
+        entry.fields[#entry.fields + 1] = { name = value, type = "",
+          text = (said:gsub("^[#%s]+", "")) }
       elseif last then
         last.text = last.text .. (last.text ~= "" and " " or "") .. note:match "^%s*(.-)%s*$"
       else

@@ -39,7 +39,8 @@ local function add_options(lines, known)
   for _, name in ipairs(names) do
     local option = known[name]
     local left = (option.letter and "-" .. option.letter .. ", " or "") .. "--" .. name
-    lines[#lines + 1] = ".It Sy " .. word(left) .. (option.value and " Ar " .. word(option.value) or "")
+    lines[#lines + 1] = ".It Sy " .. word(left)
+      .. (option.value and " Ar " .. word(option.value) or "")
     lines[#lines + 1] = line(option.help)
   end
   lines[#lines + 1] = ".El"
@@ -47,16 +48,17 @@ end
 
 function M.text()
   local lines = {
-    ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os", ".Sh NAME", ".Nm moonlet",
-    ".Nd run Lua presets that put coding agents to work", ".Sh SYNOPSIS", ".Nm", ".Ar command", ".Op Ar argument ...",
-    ".Op Ar option ...", ".Sh DESCRIPTION", ".Nm",
+    ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os",
+    ".Sh NAME", ".Nm moonlet", ".Nd run Lua presets that put coding agents to work", ".Sh SYNOPSIS",
+    ".Nm", ".Ar command", ".Op Ar argument ...", ".Op Ar option ...", ".Sh DESCRIPTION", ".Nm",
     "runs Lua presets: they compose prompts, run coding agents side by side with",
     "limits, check what came back, and leave a record under", ".Pa .agent .",
     "A run is named R\\-007, 7, 007 or last.", "The verbs of", ".Ic run",
     "that are used most need no", ".Ic run", "before them.", ".Sh COMMANDS", ".Bl -tag -width Ds",
   }
   for _, verb in ipairs(verbs.list) do
-    lines[#lines + 1] = ".It Ic " .. word(verb.name) .. (verb.arguments and " Ar " .. word(verb.arguments) or "")
+    lines[#lines + 1] = ".It Ic " .. word(verb.name)
+      .. (verb.arguments and " Ar " .. word(verb.arguments) or "")
     lines[#lines + 1] = line(verb.help:gsub("^%l", string.upper) .. ".")
     if verb.text then lines[#lines + 1] = line(verb.text) end
     if not verb.means then add_options(lines, verbs.options(verb)) end
@@ -64,7 +66,8 @@ function M.text()
   lines[#lines + 1] = ".El"
   lines[#lines + 1] = ".Sh FILES"
   lines[#lines + 1] = ".Bl -tag -width Ds"
-  for _, file in ipairs { { ".agent/runs", "the records of runs" }, { ".agent/sidecars", "prompts, answers and logs" },
+  for _, file in ipairs { { ".agent/runs", "the records of runs" },
+      { ".agent/sidecars", "prompts, answers and logs" },
     { "$XDG_CONFIG_HOME/moonlet/config.lua", "the config of the user" } } do
     lines[#lines + 1] = ".It Pa " .. file[1]
     lines[#lines + 1] = line(file[2])

@@ -69,7 +69,8 @@ local function groups(entries)
     ::next::
   end
   local function rank(name)
-    return name == "globals" and 0 or name == "ctx" and 1 or name:find "^ctx" and 2 or not name:find "^[mt]" and 3
+    return name == "globals" and 0 or name == "ctx" and 1 or name:find "^ctx" and 2
+      or not name:find "^[mt]" and 3
       or name == "m" and 4 or name:find "^m%." and 5 or name == "types" and 7 or 6
   end
   table.sort(names, function(a, b)
@@ -86,7 +87,8 @@ function M.list(entries)
     lines[#lines + 1] = (#lines > 0 and "\n" or "") .. name
     for _, entry in ipairs(found[name]) do
       -- In a list of entries, print a summary only up to its colon or semicolon.
-      lines[#lines + 1] = ("  %-30s %s"):format(entry.name, entry.summary:match "^(..........-)[;:] " or entry.summary)
+      lines[#lines + 1] = ("  %-30s %s"):format(entry.name,
+        entry.summary:match "^(..........-)[;:] " or entry.summary)
     end
   end
   return table.concat(lines, "\n") .. "\n"
@@ -138,7 +140,9 @@ the fields below, where `?` marks optional ones. Events only inform; the journal
 ]] }
   for _, kind in ipairs(core.event.kinds().kinds) do
     lines[#lines + 1] = ("### %s\n\n%s\n"):format(kind.name, kind.about)
-    for name, text in pairs(kind.fields) do lines[#lines + 1] = ("- `%s`: %s"):format(name, text) end
+    for name, text in pairs(kind.fields) do
+      lines[#lines + 1] = ("- `%s`: %s"):format(name, text)
+    end
     lines[#lines + 1] = ""
   end
   return table.concat(lines, "\n")

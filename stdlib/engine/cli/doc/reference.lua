@@ -8,7 +8,9 @@ local M = {}
 local function prefixes(notes)
   local on_m = {}
   annotations.read("init.lua", notes["init.lua"], function() return nil end, function(entry)
-    for _, field in ipairs(entry.name == "moonlet.m" and entry.fields or {}) do on_m[field.name] = true end
+    for _, field in ipairs(entry.name == "moonlet.m" and entry.fields or {}) do
+      on_m[field.name] = true
+    end
   end)
   return function(file, base)
     if file:find "^meta/" then return base == "budget" and "ctx.budget" or base end
@@ -38,7 +40,8 @@ end
 
 --- Describes a type without a summary by its first use: parameter, result, field or base.
 local function use_of(name, entries)
-  for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " }, { "fields", "a part of " } } do
+  for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " },
+      { "fields", "a part of " } } do
     for _, entry in ipairs(entries) do
       if entry.name ~= name and mentions(entry[use[1]], name) then return use[2] .. entry.name end
     end
@@ -67,7 +70,8 @@ function M.read()
         local whole = public and not file:find "^git/" and not file:find "^patterns/"
         if whole then modules[prefix_of(file, "M", "") or file] = entry.text end
       elseif entry.kind == "type" and named[entry.name] then
-        table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1, named[entry.name].fields)
+        table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1,
+          named[entry.name].fields)
       elseif entry.kind == "type" and entry.name:find "^moonlet%.%l+$" then
         -- Skip the type of a module's table, because its fields have entries of their own.
         return
@@ -79,7 +83,9 @@ function M.read()
   end
   table.sort(entries, by_name)
   for _, entry in ipairs(entries) do
-    if entry.kind == "type" and entry.summary == "" then entry.summary = use_of(entry.name, entries) end
+    if entry.kind == "type" and entry.summary == "" then
+      entry.summary = use_of(entry.name, entries)
+    end
   end
   read = { entries = entries, named = named, modules = modules }
   return read
@@ -101,7 +107,8 @@ function M.records(entry)
       for name in value.type:gmatch "moonlet[%w_.]+" do
         if not seen[name] and #M.fields(name) > 0 and name ~= "moonlet.Ctx" then
           seen[name] = true
-          found[#found + 1] = { is_taken = group == entry.params, name = name, fields = M.fields(name) }
+          found[#found + 1] = { is_taken = group == entry.params, name = name,
+            fields = M.fields(name) }
         end
       end
     end
@@ -111,10 +118,14 @@ end
 
 --- Formats the signature of an entry, such as "ctx:agent(call) -> answer".
 function M.signature(entry)
-  if entry.kind == "type" then return entry.name .. (entry.parent and " : " .. entry.parent or "") end
+  if entry.kind == "type" then
+    return entry.name .. (entry.parent and " : " .. entry.parent or "")
+  end
   if entry.kind == "value" then return entry.name end
   local names = {}
-  for i, param in ipairs(entry.params) do names[i] = param.name .. (param.type:sub(-1) == "?" and "?" or "") end
+  for i, param in ipairs(entry.params) do
+    names[i] = param.name .. (param.type:sub(-1) == "?" and "?" or "")
+  end
   local results = {}
   for i, value in ipairs(entry.returns) do
     results[i] = value.name ~= "" and value.name or value.type

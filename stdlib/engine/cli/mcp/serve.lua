@@ -16,7 +16,8 @@ function M.main(words)
       "a client starts it: codex mcp add moonlet -- moonlet mcp")
   end
   if core.terminal.page(1) then
-    core.system.print(2, "moonlet mcp speaks to a program, not to a person: codex mcp add moonlet -- moonlet mcp\n")
+    core.system.print(2,
+      "moonlet mcp speaks to a program, not to a person: codex mcp add moonlet -- moonlet mcp\n")
   end
   core.event.display "none"
   require("moonlet.engine.mcp.server").serve(client_rights.of(config.current()), worker.is_one())

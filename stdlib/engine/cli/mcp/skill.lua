@@ -13,7 +13,8 @@ local home_folder, file, marker = ".agents/skills", "SKILL.md", ".moonlet.json"
 local read_cap = 1 << 20
 
 --- Maps an agent that does not read .agents/skills to the folders in which it needs links.
-local links = { codex = {}, opencode = {}, claude = { ".claude/skills" }, gemini = { ".gemini/skills" } }
+local links = { codex = {}, opencode = {}, claude = { ".claude/skills" },
+  gemini = { ".gemini/skills" } }
 local default_links = { ".claude/skills" }
 
 local known = {
@@ -23,11 +24,13 @@ local known = {
   help = { help = "this text" },
 }
 local agent = { value = "AGENT", choices = { "claude", "codex", "gemini", "opencode" },
-  help = "link them only for this agent: codex, claude, gemini or opencode (default: claude; codex and opencode need "
+  help = "link them only for this agent: codex, claude, gemini or opencode (default: claude; "
+    .. "codex and opencode need "
     .. "no link)" }
 
 M.verbs = { list = { known = known }, remove = { known = known },
-  install = { known = { agent = agent, user = known.user, repo = known.repo, json = known.json, help = known.help } } }
+  install = { known = { agent = agent, user = known.user, repo = known.repo, json = known.json,
+    help = known.help } } }
 
 local function text_of(name) return require("moonlet.plugin.skills." .. name .. ".SKILL") end
 
@@ -76,7 +79,8 @@ local function chosen(rest)
   for _, name in ipairs(names) do is_known[name] = true end
   for i, word in ipairs(rest) do
     if not is_known[word] then
-      options.refuse(("there is no skill '%s'"):format(core.text.printable(word, 60)), record.suggest(word, names))
+      options.refuse(("there is no skill '%s'"):format(core.text.printable(word, 60)),
+        record.suggest(word, names))
     end
     list[i] = word
   end
@@ -87,14 +91,16 @@ local function write(place, name)
   local folder = home_folder .. "/" .. name
   check(core.file.make_dirs(place.root, folder))
   check(core.file.write(place.root, folder .. "/" .. file, text_of(name)))
-  check(core.file.write(place.root, folder .. "/" .. marker, core.json.encode({ version = core.system.version,
-    sha256 = core.text.sha256(text_of(name)) }, 2) .. "\n"))
+  check(core.file.write(place.root, folder .. "/" .. marker,
+    core.json.encode({ version = core.system.version, sha256 = core.text.sha256(text_of(name)) },
+      2) .. "\n"))
 end
 
 --- Links a skill for other agents. Returns the path that is in the way, if any.
 local function link(place, name, where)
   local folder = place.path .. "/" .. where
-  if core.system.real_path(folder .. "/" .. name) == core.system.real_path(place.path .. "/" .. home_folder .. "/"
+  if core.system.real_path(folder .. "/" .. name) == core.system.real_path(place.path .. "/"
+      .. home_folder .. "/"
     .. name) then return nil end
   if core.file.stat(place.root, where .. "/" .. name) then
     return ("%s/%s is in the way of a link"):format(folder, name)
@@ -105,7 +111,8 @@ local function link(place, name, where)
   check(core.file.link(dir, name, ("../../%s/%s"):format(home_folder, name)))
 end
 
-local words_of = { current = "is up to date", outdated = "is of version %s", edited = "was edited", missing =
+local words_of = { current = "is up to date", outdated = "is of version %s",
+  edited = "was edited", missing =
   "is not installed", foreign = "is not moonlet's" }
 
 local function state_text(row)
@@ -122,7 +129,8 @@ local function list(found, rest)
     rows[i] = look(place, name)
     lines[i] = state_text(rows[i])
   end
-  lines[#lines + 1] = ("in %s/%s; this moonlet is %s"):format(place.path, home_folder, core.system.version)
+  lines[#lines + 1] = ("in %s/%s; this moonlet is %s"):format(place.path, home_folder,
+    core.system.version)
   return envelope(rows, table.concat(lines, "\n") .. "\n")
 end
 
@@ -131,9 +139,11 @@ local function further_steps()
   local lines = { "Register the tools with your agent, once:",
     "  codex mcp add moonlet -- moonlet mcp", "  claude mcp add moonlet -- moonlet mcp" }
   if ok and not (config.mcp and config.mcp.presets) then
-    lines[#lines + 1] = ("Allow what it may run, in %s:"):format(require("moonlet.engine.load.config").user_path()
+    lines[#lines + 1] = ("Allow what it may run, in %s:"):format(
+      require("moonlet.engine.load.config").user_path()
       or "config.lua")
-    lines[#lines + 1] = '  return { runner = "codex", mcp = { presets = { "triangulated-review", "sidecar" } } }'
+    lines[#lines + 1] =
+      '  return { runner = "codex", mcp = { presets = { "triangulated-review", "sidecar" } } }'
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -147,8 +157,10 @@ local function install(found, rest)
   for i, name in ipairs(chosen(rest)) do
     local row = look(place, name)
     if row.state == "edited" or row.state == "foreign" then
-      check(core.file.write(place.root, ("%s/%s/%s.new"):format(home_folder, name, file), text_of(name)))
-      lines[#lines + 1] = ("%-18s %s and stays; the text of %s is beside it: %s/%s.new"):format(name,
+      check(core.file.write(place.root, ("%s/%s/%s.new"):format(home_folder, name, file),
+        text_of(name)))
+      lines[#lines + 1] =
+        ("%-18s %s and stays; the text of %s is beside it: %s/%s.new"):format(name,
         words_of[row.state], core.system.version, row.path, file)
       row.kept = true
     else

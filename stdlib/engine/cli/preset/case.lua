@@ -5,11 +5,12 @@ local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
 
-local fields = { summary = "string", files = "table", change = "table", args = "list", runner = "string",
-  expect = "table!", git = "boolean", record = "string", answers = "list" }
-local expect_fields = { verdict = "string", exit_code = "integer", result = "any", findings = "string",
-  error = "string", files = "table" }
-local words = { args = 'write args = { "--files", "a.lua" }', answers = 'write answers = { "approve" }' }
+local fields = { summary = "string", files = "table", change = "table", args = "list",
+  runner = "string", expect = "table!", git = "boolean", record = "string", answers = "list" }
+local expect_fields = { verdict = "string", exit_code = "integer", result = "any",
+  findings = "string", error = "string", files = "table" }
+local words = { args = 'write args = { "--files", "a.lua" }',
+  answers = 'write answers = { "approve" }' }
 
 local verdicts = {}
 for verdict in pairs(run_record.exit_codes) do verdicts[#verdicts + 1] = verdict end
@@ -39,12 +40,14 @@ local function check(case)
   for _, name in ipairs { "args", "answers" } do
     local list = case[name]
     if list and #list == 0 and next(list) ~= nil then
-      refuse(name, name == "args" and "args is the list of words of a command line" or "answers is a list", words[name])
+      refuse(name, name == "args" and "args is the list of words of a command line"
+        or "answers is a list", words[name])
     end
   end
   for _, name in ipairs { "files", "change" } do
     if case[name] and #case[name] > 0 then
-      refuse(name, name .. " has texts by paths", ('write %s = { ["a.lua"] = "text" }'):format(name))
+      refuse(name, name .. " has texts by paths",
+        ('write %s = { ["a.lua"] = "text" }'):format(name))
     end
   end
   if case.expect.files and #case.expect.files > 0 then
@@ -70,7 +73,8 @@ function M.load(origin, text, source)
   local case = loader.load(origin, text, loader.globals(source))()
   local ok, err = pcall(check, case)
   if ok then return case end
-  err.at = place_of(origin, text, err.word or err.message:match "key '([^']+)'" or err.message:match "^expect%f[%W]" or
+  err.at = place_of(origin, text,
+    err.word or err.message:match "key '([^']+)'" or err.message:match "^expect%f[%W]" or
     err.message:match "'([^']+)'")
   err.word = nil
   error(err, 0)

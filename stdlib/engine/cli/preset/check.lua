@@ -45,9 +45,9 @@ local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
     if one.default == nil and (one.required or name == also) then
-      local by_type = { string = example_word(1), integer = one.min or 1, number = one.min or 1, boolean = false,
-        list = example_list(one), paths = example_list(one), checks = example_list(one), path = example_word(1),
-        target = "HEAD", duration = "1m" }
+      local by_type = { string = example_word(1), integer = one.min or 1, number = one.min or 1,
+        boolean = false, list = example_list(one), paths = example_list(one),
+        checks = example_list(one), path = example_word(1), target = "HEAD", duration = "1m" }
       given[name] = not one.many and one.choices and one.choices[1] or by_type[one.type]
     end
   end
@@ -59,20 +59,23 @@ local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
   all.all, grants.used[all] = true, {}
-  local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path, handle = own.handle }
+  local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path,
+    handle = own.handle }
   return class.plan { home = at,
     source = source, preset = preset, resume = resume, name = preset and preset.name or source.name,
-    args = preset and example_args(preset.args, also) or {}, config = config.current(), runner = { name = "mock" },
-    runner_spec = "mock", routed = { runner = { name = "mock" } }, grants = all,
-    options = { inputs = core.json.array {} }, inputs = core.json.array {}, limit = limit,
-    budget = { agents = budget.default_agents, wall = "5m" } }
+    args = preset and example_args(preset.args, also) or {}, config = config.current(),
+    runner = { name = "mock" }, runner_spec = "mock", routed = { runner = { name = "mock" } },
+    grants = all, options = { inputs = core.json.array {} }, inputs = core.json.array {},
+    limit = limit, budget = { agents = budget.default_agents, wall = "5m" } }
 end
 
 local function go_through(plan)
   local run = run_module.create(plan)
-  local seen = { agents = 0, commands = core.json.array {}, warnings = {}, made_up = made_up, reached = {} }
+  local seen = { agents = 0, commands = core.json.array {}, warnings = {}, made_up = made_up,
+    reached = {} }
   run.checking, run.dry = seen, true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {}, steps = {} }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0,
+    uncounted = core.json.array {}, steps = {} }
   local emit = run.emit
   function run.emit(kind, fields)
     if kind == "warning" then seen.warnings[#seen.warnings + 1] = fields.text end
@@ -102,10 +105,12 @@ local function compare_needs(preset, used, problems, notes)
     end
   end
   if takes_commands then
-    notes[#notes + 1] = "an argument takes commands: who runs the preset allows their programs, with --allow run=NAME"
+    notes[#notes + 1] =
+      "an argument takes commands: who runs the preset allows their programs, with --allow run=NAME"
   end
   for _, kind in ipairs { "run", "read", "write", "env", "host", "agents" } do
-    local has = declared[kind] == true or type(declared[kind]) == "table" and next(declared[kind]) ~= nil
+    local has = declared[kind] == true or type(declared[kind]) == "table"
+      and next(declared[kind]) ~= nil
     if has and not kinds[kind] then
       notes[#notes + 1] = ("needs.%s is declared, and was not used in this dry run"):format(
         kind == "run" and "programs" or kind)
@@ -115,7 +120,8 @@ local function compare_needs(preset, used, problems, notes)
   for _, one in ipairs(used) do programs[one.kind .. one.name] = true end
   for name in pairs(declared.run) do
     if kinds.run and not programs["run" .. name] then
-      notes[#notes + 1] = ("needs.programs names '%s', which was not used in this dry run"):format(name)
+      notes[#notes + 1] =
+        ("needs.programs names '%s', which was not used in this dry run"):format(name)
     end
   end
 end
@@ -124,7 +130,8 @@ local function compare_budget(source, preset, seen, problems)
   local function compare(kind, count, what)
     local most = preset.budget[kind]
     if not most or count <= most then return end
-    problems[#problems + 1] = { at = source.origin, hint = ("raise budget.%s: at its limit a run ends"):format(kind),
+    problems[#problems + 1] = { at = source.origin,
+      hint = ("raise budget.%s: at its limit a run ends"):format(kind),
       message = ("budget.%s is %d, and the dry run makes %d %s"):format(kind, most, count, what) }
   end
   compare("agents", seen.agents, "calls of agents")
@@ -142,7 +149,8 @@ end
 local function check_name(source, preset, problems)
   local file = (source.path or source.origin):match "([^/]+)/init%.lua$" or source.name
   if preset.name == file then return end
-  problems[#problems + 1] = { at = source.origin, message = ("the preset calls itself '%s', and is found as '%s'")
+  problems[#problems + 1] = { at = source.origin,
+    message = ("the preset calls itself '%s', and is found as '%s'")
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
@@ -212,16 +220,18 @@ local function text_of(name, problems, notes, seen)
     if hint then lines[#lines + 1] = "  " .. core.text.printable(hint, 2000) end
   end
   lines[#lines + 1] = #problems > 0 and ("%s: %s"):format(name, counted(#problems, "problem"))
-    or ("%s: ok (a dry run on mock: %s, %s; none was started)"):format(name, counted(seen.agents, "agent call"),
-      counted(#seen.commands, "command"))
-  for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
+    or ("%s: ok (a dry run on mock: %s, %s; none was started)"):format(name,
+      counted(seen.agents, "agent call"), counted(#seen.commands, "command"))
+  for _, note in ipairs(notes) do
+    lines[#lines + 1] = "note: " .. core.text.printable(note, 2000)
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 
 local function result_of(name, problems, notes, seen)
   seen = seen or { agents = 0, commands = core.json.array {} }
-  return { name = name, problems = problems, notes = notes, agents = seen.agents, commands = seen.commands },
-    text_of(name, problems, notes, seen)
+  return { name = name, problems = problems, notes = notes, agents = seen.agents,
+    commands = seen.commands }, text_of(name, problems, notes, seen)
 end
 
 --- Name of the preset that is being checked, or nil.

@@ -158,7 +158,8 @@ local function files_of(name, pattern)
   end
   local example = example_of(from)
   if not example then
-    record.refuse(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)), record.suggest(from, names))
+    record.refuse(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)),
+      record.suggest(from, names))
   end
   local own = from:gsub("-", "_")
   local text = core.script.notes()["patterns/" .. own .. ".lua"]
@@ -192,7 +193,8 @@ local function commands(home, name, example, paths)
   local source = loader.find(home, name)
   local asked = grants.without_agents(grants.from_needs(loader.preset(source).needs))
   local allow = #grants.describe(asked) > 0 and " --allow needs" or ""
-  return ("  moonlet run %s --runner mock%s%s\n  moonlet preset check %s\n  moonlet preset test %s%s\n")
+  return ("  moonlet run %s --runner mock%s%s\n  moonlet preset check %s\n  moonlet preset "
+    .. "test %s%s\n")
     :format(name, allow, words_here(example, paths), name, name, allow)
 end
 

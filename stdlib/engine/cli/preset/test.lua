@@ -77,7 +77,8 @@ git("commit", "--quiet", "--allow-empty", "-m", "begin")
 --- Runs a command line in this process. Returns its JSON output as a table, and its exit code.
 local function run(words, consent)
   local output = {}
-  local ok, envelope, code = pcall(require("moonlet.engine.cli." .. words[1]).main, words, output, consent)
+  local ok, envelope, code = pcall(require("moonlet.engine.cli." .. words[1]).main, words,
+    output, consent)
   if ok then return envelope, code end
   local err = manifest.error(envelope)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
@@ -98,8 +99,11 @@ local function answer_all(case, place, envelope, code)
   for _, text in ipairs(case.answers or {}) do
     local told = envelope.run
     if told == core.json.null or told.verdict ~= "needs-human" then break end
-    local answered, answered_code = run { "answer", told.id, tostring(text), "--repo", place, "--json" }
-    if answered.run == core.json.null then return envelope, code, 0, words_of_error(answered.error) end
+    local answered, answered_code = run { "answer", told.id, tostring(text), "--repo",
+      place, "--json" }
+    if answered.run == core.json.null then
+      return envelope, code, 0, words_of_error(answered.error)
+    end
     envelope, code = answered, answered_code
     given = given + 1
   end
@@ -112,7 +116,8 @@ end
 local function step_errors(told, of_run)
   local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
-    local message = step.status ~= "cancelled" and step.error ~= core.json.null and step.error.message
+    local message = step.status ~= "cancelled" and step.error ~= core.json.null
+      and step.error.message
     local key = context.plain(step.key)
     local at = (message or ""):find(key, 1, true)
     local same = at and message:sub(1, at - 1) or message
@@ -120,7 +125,8 @@ local function step_errors(told, of_run)
     if is_known then count[same] = (count[same] or 0) + 1 end
     if message and not is_known and #list < 5 then
       count[same] = 0
-      list[#list + 1] = { same = same, text = ("the step '%s' failed: %s"):format(core.text.printable(key, 100),
+      list[#list + 1] = { same = same,
+        text = ("the step '%s' failed: %s"):format(core.text.printable(key, 100),
         core.text.printable(message, 600)) }
     end
   end
@@ -136,7 +142,8 @@ end
 local function differs(wanted, seen, place)
   if type(wanted) ~= "table" or wanted == core.json.null then
     if wanted ~= seen then
-      return ("%s is %s, not %s"):format(place, core.text.printable(tostring(seen), 200), tostring(wanted))
+      return ("%s is %s, not %s"):format(place, core.text.printable(tostring(seen), 200),
+        tostring(wanted))
     end
     return nil
   end
@@ -168,7 +175,8 @@ end
 
 local function problems_of(case, envelope, code, unasked)
   local expect, list = case.expect, {}
-  if envelope.run == core.json.null and envelope.error ~= core.json.null and expect.verdict and not expect.error then
+  if envelope.run == core.json.null and envelope.error ~= core.json.null and expect.verdict
+      and not expect.error then
     return { "the run was not started: " .. error_of_run(case, envelope.error) }
   end
   local function add(why) if why then list[#list + 1] = why end end
@@ -176,7 +184,8 @@ local function problems_of(case, envelope, code, unasked)
     add(("the run did not wait for %d of %s"):format(unasked, counted(#case.answers, "answer")))
   end
   local told, tape = envelope.run ~= core.json.null and envelope.run or {}, cassette_of(case)
-  for _, why in ipairs(tape and type(told.steps) == "table" and cassette.idle_faults(tape, told.steps) or {}) do
+  for _, why in ipairs(tape and type(told.steps) == "table"
+      and cassette.idle_faults(tape, told.steps) or {}) do
     add(why)
   end
   if envelope.run == core.json.null and expect.verdict then
@@ -199,7 +208,9 @@ local function problems_of(case, envelope, code, unasked)
   if expect.findings then
     local root = told.dir and core.file.root(told.dir)
     local text = root and core.file.read(root, "findings.md", 1 << 20) or ""
-    if not text:find(expect.findings, 1, true) then add(("findings.md has no '%s'"):format(expect.findings)) end
+    if not text:find(expect.findings, 1, true) then
+      add(("findings.md has no '%s'"):format(expect.findings))
+    end
   end
   for name, part in pairs(expect.files or {}) do
     local root = told.dir and core.file.root(told.dir)
@@ -215,12 +226,13 @@ end
 
 local function not_allowed(what, grant)
   error({ kind = "denied",
-    message = ("the test %s, which was not allowed: read it, then pass --allow %s"):format(what, grant) }, 0)
+    message = ("the test %s, which was not allowed: read it, then pass --allow %s"):format(what,
+      grant) }, 0)
 end
 
 --- Lists the options that a test may not set, because they choose runners, places or rights.
-local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
-  "unconfined" }
+local refused_options = { "allow", "background", "detached", "events", "prepared", "record",
+  "repo", "runner", "unconfined" }
 
 --- Raises an error if a test needs more than its preset declares and the user allowed.
 local function check_case(case, allowed, again)
@@ -233,7 +245,9 @@ local function check_case(case, allowed, again)
   for i, text in ipairs(case.args or {}) do
     local name, value = tostring(text):match("^%-%-([^=]+)=?(.*)$")
     for _, refused in ipairs(refused_options) do
-      if name == refused and not allowed.all then not_allowed("gives --" .. refused .. " to its run", "all") end
+      if name == refused and not allowed.all then
+        not_allowed("gives --" .. refused .. " to its run", "all")
+      end
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
@@ -257,7 +271,8 @@ local function recorder(spec, tests_path)
   end
   if core.system.find_program(program) then return spec end
   record.refuse(("record names the program '%s', which is neither in %s nor in PATH"):format(
-    core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable")
+    core.text.printable(program, 100), tests_path),
+    "put it into that folder, and make it executable")
 end
 
 --- Returns the command line of a test's run.
@@ -269,7 +284,8 @@ local function words_of(tests, case, place, fresh, again)
     runner = recorder(case.record, tests.path)
     words[#words + 1] = "--record=" .. fresh
   elseif tape then
-    runner = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1) or tape.text
+    runner = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1)
+      or tape.text
   end
   words[#words + 1] = runner and "--runner=" .. runner or tests.without_runner
   for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
@@ -295,7 +311,9 @@ local function run_case(tests, name, case, fresh, again)
       local envelope = run { "run", setup, "--repo", place, "--json", "--allow", "all" }
       core.file.remove(root, ".git-setup.lua")
       core.file.remove(root, ".agent")
-      if not envelope.ok then return { "the repository could not be made: " .. envelope.error.message } end
+      if not envelope.ok then
+        return { "the repository could not be made: " .. envelope.error.message }
+      end
     end
     write_all(root, place, case.change)
     local envelope, code = run(words_of(tests, case, place, fresh, again), tests.consent)
@@ -324,7 +342,8 @@ local function is_shared(tests, name, dir)
     if other and other ~= name then
       local text = core.file.read(root, entry.name, source_cap)
       local ok, same = pcall(function()
-        return tape_of(cases.load(tests.shown .. "/" .. entry.name, text or "", tests.source), tests.path) == dir
+        return tape_of(cases.load(tests.shown .. "/" .. entry.name, text or "", tests.source),
+          tests.path) == dir
       end)
       if same or not ok then return true end
     end
@@ -352,7 +371,8 @@ end
 local function has_answers(root, tape)
   for _, step in ipairs(core.file.list(root, tape) or {}) do
     for _, attempt in ipairs(core.file.list(root, ("%s/%s"):format(tape, step.name)) or {}) do
-      local text = core.file.read(root, ("%s/%s/%s/exit.json"):format(tape, step.name, attempt.name), source_cap)
+      local text = core.file.read(root,
+        ("%s/%s/%s/exit.json"):format(tape, step.name, attempt.name), source_cap)
       local ok, exit = pcall(core.json.decode, text or "")
       if ok and type(exit) == "table" and exit.why ~= "not_started" then return true end
     end
@@ -377,7 +397,8 @@ local function record_case(tests, name, case)
   local was_there, ok, why = core.file.stat(root, own) ~= nil, true, nil
   local is_paid = #problems > 0 and has_answers(root, fresh)
   if is_paid and was_there then
-    problems[#problems + 1] = ("the recording is kept in %s/%s, and the cassette stays as it was: correct expect, or "
+    problems[#problems + 1] =
+      ("the recording is kept in %s/%s, and the cassette stays as it was: correct expect, or "
       .. "put the recording in its place"):format(parent, fresh)
     return problems
   elseif is_paid or #problems == 0 then
@@ -387,7 +408,8 @@ local function record_case(tests, name, case)
     problems[#problems + 1] = "the cassette stays as it was"
   end
   if is_paid then
-    problems[#problems + 1] = ("the recording is kept in %s: correct expect, and test again without --record"):format(
+    problems[#problems + 1] =
+      ("the recording is kept in %s: correct expect, and test again without --record"):format(
       dir)
   end
   core.file.remove(root, fresh)
@@ -414,7 +436,8 @@ end
 --- The last result of tests_of() is a function that removes unpacked files.
 local function tests_of(home, source)
   local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
-  for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
+  for _, path in ipairs { folder and folder .. "/tests" or "",
+      home.top .. "/presets/" .. source.name .. "/tests" } do
     local root = path ~= "" and core.file.root(path)
     if root then return root, path, function() end end
   end
@@ -427,13 +450,14 @@ local function problems_of_file(tests, root, entry, case_name, again)
     if not text then error(err, 0) end
     local case = cases.load(tests.shown .. "/" .. entry.name, text, tests.source)
     local first = case.record and "record it: " or 'give the test record = "command:agent", then: '
-    case.again = ("%smoonlet preset test %s %s --record --allow needs --allow agents"):format(first, tests.source.name,
-      case_name)
+    case.again = ("%smoonlet preset test %s %s --record --allow needs --allow agents"):format(first,
+      tests.source.name, case_name)
     check_case(case, tests.allowed, again)
     if again and not case.record and (case.runner or ""):find "^cassette:" then
       return { 'the test does not say how its cassette is made: give it record = "command:agent"' }
     end
-    return again and case.record and record_case(tests, case_name, case) or run_case(tests, case_name, case)
+    return again and case.record and record_case(tests, case_name, case)
+      or run_case(tests, case_name, case)
   end)
   return ok and problems or { words_of_error(manifest.error(problems)) }
 end
@@ -456,7 +480,8 @@ local function consent_of(home, source, allow)
   -- separately.
   local asked = grants.without_agents(wanted)
   local lines = grants.describe(asked)
-  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, preset, asked)) then
+  if #lines > 0 and not (accepted or allowed.all
+      or acceptance.given_to_tests(source, preset, asked)) then
     error({ kind = "denied", usage = true,
       message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
         table.concat(lines, "; ")),
@@ -477,26 +502,31 @@ function M.test(home, name, filter, again, allow, tell)
     local first = not source.builtin and not source.folder
       and ("move it to presets/%s/init.lua first; then "):format(source.name) or ""
     local err = record.invalid(("preset %s has no tests"):format(source.name),
-      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }")
+      first .. "put Lua files into its folder tests/, each returning { files, args, runner, "
+        .. "expect }")
     err.has_no_tests = true
     error(err, 0)
   end
   if again and source.builtin then
     remove()
-    record.refuse(("the cassettes of %s are built in: they cannot be recorded again"):format(source.name),
+    record.refuse(("the cassettes of %s are built in: they cannot be recorded again"):format(
+      source.name),
       "copy the preset's folder into presets/, and record there")
   end
   local within = path:sub(1, #home.top + 1) == home.top .. "/"
-  local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
-    shown = within and path:sub(#home.top + 2) or path, source = source, allowed = allowed, consent = consent,
-    without_runner = preset and (preset.offline and "--offline" or preset.needs.agents and "--runner=mock") or nil }
+  local tests = { target = source.path or source.folder and source.folder .. "/init.lua"
+    or source.name, path = path,
+    shown = within and path:sub(#home.top + 2) or path, source = source, allowed = allowed,
+    consent = consent, without_runner = preset and (preset.offline and "--offline"
+      or preset.needs.agents and "--runner=mock") or nil }
   local rows, failed = {}, 0
   local ok, err = pcall(config.with_runners_alone, function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do
       local case_name = entry.name:match("^(.+)%.lua$")
       if case_name and (not filter or case_name:find(filter, 1, true)) then
         local problems = problems_of_file(tests, root, entry, case_name, again)
-        rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
+        rows[#rows + 1] = { name = case_name, passed = #problems == 0,
+          problems = core.json.array(problems) }
         tell((#problems == 0 and "ok      " or "FAILED  ") .. case_name)
         for _, why in ipairs(problems) do tell("        " .. why) end
         if #problems > 0 then failed = failed + 1 end
@@ -505,7 +535,9 @@ function M.test(home, name, filter, again, allow, tell)
   end)
   remove()
   if not ok then error(err, 0) end
-  if #rows == 0 then record.refuse(("no test of preset %s matches"):format(source.name), nil, path) end
+  if #rows == 0 then
+    record.refuse(("no test of preset %s matches"):format(source.name), nil, path)
+  end
   return { tests = core.json.array(rows), passed = #rows - failed, failed = failed },
     ("%d passed, %d failed\n"):format(#rows - failed, failed), failed == 0
 end

@@ -4,8 +4,9 @@ local sorted_keys = require "moonlet.engine.base.sorted_keys"
 local M = {}
 
 --- Lists the methods of ctx that start work, ask a person or write files.
-local verbs = { agent = true, exec = true, validate = true, require = true, gate = true, question = true, preset = true,
-  session = true, parallel = true, pipeline = true, any = true, step = true, scope = true, spawn = true, write = true }
+local verbs = { agent = true, exec = true, validate = true, require = true, gate = true,
+  question = true, preset = true, session = true, parallel = true, pipeline = true, any = true,
+  step = true, scope = true, spawn = true, write = true }
 
 --- Returns the end of a comment or string that starts at `at`; nil if neither starts there.
 local function end_of_quote(text, at)
@@ -40,7 +41,9 @@ local function add(list, name, text, reached)
     number = number + 1
     for verb in line:gmatch "[%w_]%s*:%s*([%a_]+)%s*[({_]" do
       local place = ("%s:%d"):format(name, number)
-      if verbs[verb] and not reached[place] then list[#list + 1] = ("%s (ctx:%s)"):format(place, verb) end
+      if verbs[verb] and not reached[place] then
+        list[#list + 1] = ("%s (ctx:%s)"):format(place, verb)
+      end
     end
   end
 end
@@ -51,7 +54,9 @@ function M.calls(source, reached)
   local list = {}
   if source.builtin or not source.text then return list end
   add(list, source.origin, source.text, reached)
-  for _, file in ipairs(sorted_keys(source.used or {}, function(_, file) return file:find "%.lua$" ~= nil end)) do
+  for _, file in ipairs(sorted_keys(source.used or {}, function(_, file)
+    return file:find "%.lua$" ~= nil
+  end)) do
     add(list, source.origin:gsub("[^/]*$", "") .. file, source.read(file) or "", reached)
   end
   return list

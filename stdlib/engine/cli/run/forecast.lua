@@ -20,7 +20,8 @@ M.known = {
   forecast = { help = "print what it would reuse, pay and refuse, and the price; start nothing" },
   ["up-to"] = { value = "KIND=N",
     help = "run only if its highest price is within usd=N or tokens=N, and end it there" },
-  sha = { value = "HASH", help = "with --up-to: run only if the forecast is the one with this hash" },
+  sha = { value = "HASH",
+    help = "with --up-to: run only if the forecast is the one with this hash" },
 }
 
 local function amount(kind, value)
@@ -55,11 +56,14 @@ end
 
 local function add_row(lines, row)
   local price, from = cells_of(row)
-  local line = ("%s %s %s %s"):format(page.pad(core.text.fit(core.text.printable(row.key, 400), key_width), key_width),
-    page.pad(words[row.outcome] or row.outcome, word_width), page.pad(price, price_width), from)
+  local line = ("%s %s %s %s"):format(page.pad(core.text.fit(core.text.printable(row.key, 400),
+    key_width), key_width), page.pad(words[row.outcome] or row.outcome, word_width),
+    page.pad(price, price_width), from)
   lines[#lines + 1] = core.text.fit(line, 80):gsub("%s+$", "")
   if row.why ~= null then
-    for _, text in ipairs(page.wrap(core.text.printable(row.why, 1000), 76)) do lines[#lines + 1] = "    " .. text end
+    for _, text in ipairs(page.wrap(core.text.printable(row.why, 1000), 76)) do
+      lines[#lines + 1] = "    " .. text
+    end
   end
 end
 
@@ -76,7 +80,8 @@ local function total_text(name, sums)
   return ("%s USD"):format(range_text("usd", usd))
 end
 
-local endings = { unknown = "What depends on these answers", person = "What follows the answer of a person" }
+local endings = { unknown = "What depends on these answers",
+  person = "What follows the answer of a person" }
 
 local function add_text(lines, text)
   for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
@@ -115,7 +120,8 @@ local function add_totals(lines, found)
   local sums = found.totals
   local reused, to_pay = counts.reused or 0, (counts.paid or 0) + (counts.adopted or 0)
   lines[#lines + 1] = ""
-  add_text(lines, ("Reused: %s, %s USD paid before."):format(counted(reused, "step"), amount("usd", sums.usd.reused)))
+  add_text(lines, ("Reused: %s, %s USD paid before."):format(counted(reused, "step"),
+    amount("usd", sums.usd.reused)))
   add_text(lines, ("To pay: %s%s"):format(counted(to_pay, "step"),
     to_pay > 0 and ", " .. total_text("high", sums) .. "." or "."))
   if found.stops then
@@ -127,7 +133,8 @@ local function add_totals(lines, found)
     add_text(lines, ("%s: unknown, %s."):format(endings[found.ends], total_text("rest", sums)))
   end
   if found.error then
-    add_text(lines, "It ends with: " .. core.text.printable(manifest.error(found.error).message, 1000))
+    add_text(lines, "It ends with: "
+      .. core.text.printable(manifest.error(found.error).message, 1000))
   end
   add_text(lines, highest_text(found, counts, to_pay))
 end
@@ -141,7 +148,8 @@ function M.text(found)
     if is_told(row) then add_row(lines, row) else quiet = quiet + 1 end
   end
   if quiet > 0 then
-    lines[#lines + 1] = ("%s without a price %s reused"):format(counted(quiet, "step"), quiet == 1 and "is" or "are")
+    lines[#lines + 1] = ("%s without a price %s reused"):format(counted(quiet, "step"),
+      quiet == 1 and "is" or "are")
   end
   add_totals(lines, found)
   return table.concat(lines, "\n") .. "\n"
@@ -157,7 +165,9 @@ local function read_bound(text)
   local kind, value = (text or ""):match "^%s*(%l+)%s*=%s*(.-)%s*$"
   local number = tonumber(value)
   if kind == "tokens" then number = math.tointeger(number) end
-  if (kind == "usd" or kind == "tokens") and number and number >= 0 and number < math.huge then return kind, number end
+  if (kind == "usd" or kind == "tokens") and number and number >= 0 and number < math.huge then
+    return kind, number
+  end
   options.refuse(("--up-to '%s' is not understood"):format(core.text.printable(text, 60)),
     "write --up-to usd=2 or --up-to tokens=200000")
 end
@@ -213,26 +223,34 @@ end
 --- Returns nil if the run may start with the limit of --up-to, else an error and an exit code.
 local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
-    return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
-      :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new forecast below, and approve "
+    return { kind = "invalid",
+      message = ("the forecast has changed: it is %s now, not %s; nothing was started")
+      :format(made.hash, core.text.printable(found.sha, 40)),
+      hint = "read the new forecast below, and approve "
         .. "that one" }, 2
   end
   local row = kind == "usd" and unwatched(made)
   if row then
-    return { kind = "invalid", message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
-      .. "the price of its model is unknown; nothing was started"):format(core.text.printable(row.key, 100)),
-      hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
+    return { kind = "invalid",
+      message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
+      .. "the price of its model is unknown; nothing was started"):format(
+        core.text.printable(row.key, 100)),
+      hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" },
+      2
   end
   local most, known = made.totals[kind].most, made.totals[kind].high
   -- If the known steps may already exceed the limit, the price of the unknown steps does not
   -- matter.
   if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
   if most == null then
-    return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",
-      hint = ("give the run a limit: --budget %s=N; or a price: prices = { … } in your config"):format(kind) }, 2
+    return { kind = "invalid",
+      message = "the highest price is unknown, and nothing bounds it; nothing was started",
+      hint = ("give the run a limit: --budget %s=N; or a price: prices = { … } in "
+        .. "your config"):format(kind) }, 2
   end
   if budget.exceeds(most, bound) then
-    return { kind = "budget", message = ("it may cost %s %s, and --up-to allows %s; nothing was started"):format(
+    return { kind = "budget",
+      message = ("it may cost %s %s, and --up-to allows %s; nothing was started"):format(
       amount(kind, most), kind == "usd" and "USD" or "tokens", budget.shown(kind, bound)),
       hint = ("allow more: --up-to %s=%s"):format(kind, enough(kind, most)) }, 5
   end
@@ -260,11 +278,15 @@ function M.of(plan, found, command, given)
   for _, word in ipairs(given) do command = command .. " " .. command_line.quoted(word) end
   local next_line = go_on(plan, made, command)
   if found.forecast then
-    return options.envelope(M.record(made)), 0, M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. next_line
+    return options.envelope(M.record(made)), 0,
+      M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. next_line
   end
   local kind, bound = read_bound(found["up-to"])
   local err, code = obstacle(made, found, kind, bound)
-  if err then return options.envelope(M.record(made), nil, manifest.error(err)), code, M.text(made) .. next_line end
+  if err then
+    return options.envelope(M.record(made), nil, manifest.error(err)), code,
+      M.text(made) .. next_line
+  end
   return nil, function(run_plan) limit(run_plan, made, kind, bound) end
 end
 

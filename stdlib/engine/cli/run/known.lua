@@ -16,7 +16,8 @@ local runner_help = { __index = function(_, key)
   local names = require("moonlet.engine.load.runners").own_names()
   local others = { "command:PROGRAM", "mock", table.unpack(runner_names.programs) }
   table.move(others, 1, #others, #names + 1, names)
-  return table.concat(names, ", ") .. ", one of your config, or route (by task type and risk). mock makes "
+  return table.concat(names, ", ")
+    .. ", one of your config, or route (by task type and risk). mock makes "
     .. "answers up; 'command:PROGRAM ARG…' is any program; several runners take turns"
 end }
 
@@ -46,7 +47,8 @@ add("agents", {
   ["edit-prompt"] = { help = "open the prompt in $VISUAL or $EDITOR before anything is started" },
   ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
   ["prompt-tokens"] = { value = "N",
-    help = "the most tokens of each agent's prompt, an estimate: material that does not fit is left out, and named" },
+    help = "the most tokens of each agent's prompt, an estimate: material that does not fit is "
+      .. "left out, and named" },
 })
 add("rights and limits", {
   ["allow"] = { common = true, value = "GRANT", many = true,
@@ -55,7 +57,8 @@ add("rights and limits", {
     help = "wall=20m, agents=9, processes=9, tokens=90000, usd=4, none" },
   ["sandbox"] = { common = true, value = "read-only|workspace-write",
     help = "what agents may write (default read-only)" },
-  ["on"] = { value = "MACHINE", help = "run the steps on a machine of the config: ssh:NAME or slurm[:PARTITION]" },
+  ["on"] = { value = "MACHINE",
+    help = "run the steps on a machine of the config: ssh:NAME or slurm[:PARTITION]" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
 })
@@ -63,12 +66,16 @@ add("output", {
   ["dry-run"] = { common = true, help = "make the prompts, print the worst cost; start no agent" },
   ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
   ["fail-on"] = { value = "SEVERITY", choices = findings.severities,
-    help = "end with exit code 7 if a finding is critical, high, medium, low or info, or graver than that" },
+    help = "end with exit code 7 if a finding is critical, high, medium, low or info, or graver "
+      .. "than that" },
   ["format"] = { value = "lines|github|sarif",
     help = "print the findings in this form in place of the report" },
-  ["background"] = { common = true, help = "print the id of the run, and leave it to another process" },
-  ["asked-by"] = { value = "JSON", help = "the MCP client that asks, for the record; its rights hold", hidden = true },
-  ["verbose"] = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
+  ["background"] = { common = true,
+    help = "print the id of the run, and leave it to another process" },
+  ["asked-by"] = { value = "JSON",
+    help = "the MCP client that asks, for the record; its rights hold", hidden = true },
+  ["verbose"] = { letter = "v",
+    help = "a line for each event on stderr, in place of the live view" },
   ["json"] = { common = true, help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
 })
@@ -76,14 +83,17 @@ add("record", {
   ["title"] = { value = "TEXT", help = "a title" },
   ["phase"] = { value = "NAME", help = "the phase of the work" },
   ["task-type"] = { value = "NAME",
-    help = "the kind of work, as in test-gaps: --runner route chooses by it, and work that is unfit for a sidecar "
+    help = "the kind of work, as in test-gaps: --runner route chooses by it, and work that is "
+      .. "unfit for a sidecar "
       .. "is refused unless --reason is given" },
-  ["risk"] = { value = "low|medium|high", help = "the risk of the work (default low); high risk is refused "
+  ["risk"] = { value = "low|medium|high",
+    help = "the risk of the work (default low); high risk is refused "
     .. "unless --reason is given" },
   ["task-id"] = { value = "ID", help = "the name of the folder with its artifacts" },
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
   ["reason"] = { value = "TEXT", help = "why this run is made; forces work that is refused" },
-  ["record"] = { value = "DIR", help = "record the agents' prompts and answers, for --runner cassette:DIR" },
+  ["record"] = { value = "DIR",
+    help = "record the agents' prompts and answers, for --runner cassette:DIR" },
 })
 
 --- Returns the options of `moonlet run`, and an option for each argument of a preset.
@@ -98,7 +108,9 @@ function M.of_preset(preset)
         preset.name, name), "give it another name")
     end
     local parts = { declared.help }
-    if declared.choices then parts[#parts + 1] = "one of " .. table.concat(declared.choices, ", ") end
+    if declared.choices then
+      parts[#parts + 1] = "one of " .. table.concat(declared.choices, ", ")
+    end
     if declared.required then table.insert(parts, 1, "required") end
     local default = declared.default
     if type(default) == "table" then default = table.concat(default, ",") end
@@ -124,9 +136,12 @@ end
 local function kinds_text(preset)
   local kinds, lines = {}, {}
   for _, declared in pairs(preset.args) do
-    kinds[declared.type] = declared.type ~= "boolean" and reference.kind_of_argument(declared.type) or nil
+    kinds[declared.type] = declared.type ~= "boolean"
+      and reference.kind_of_argument(declared.type) or nil
   end
-  for _, kind in ipairs(sorted_keys(kinds)) do page.row(lines, page.out(), 2, kind:upper(), 12, kinds[kind]) end
+  for _, kind in ipairs(sorted_keys(kinds)) do
+    page.row(lines, page.out(), 2, kind:upper(), 12, kinds[kind])
+  end
   return table.concat(lines, "\n")
 end
 
@@ -141,7 +156,8 @@ function M.help(preset, all, is_whole)
   lines[#lines + 1] = ("\nusage: moonlet run %s%s%s [options]\n"):format(preset.name,
     positional and (" [%s]"):format(positional:upper()) or "", next(own) and " [arguments]" or "")
   if is_whole then
-    lines[#lines + 1] = options.help(all) .. (next(own) and "\n\n" .. kinds_text(preset) or "") .. "\n"
+    lines[#lines + 1] = options.help(all) .. (next(own) and "\n\n" .. kinds_text(preset)
+      or "") .. "\n"
     return table.concat(lines, "\n")
   end
   if next(own) then lines[#lines + 1] = options.help(own, true) .. "\n" end

@@ -39,8 +39,8 @@ local default_limit = 8
 local builtin_runners = { mock = true, command = true, cassette = true }
 
 local function refuse_argument(preset, name)
-  options.refuse(("preset %s has no argument '%s'"):format(preset.name, core.text.printable(tostring(name), 60)),
-    record.hint(tostring(name), preset.args))
+  options.refuse(("preset %s has no argument '%s'"):format(preset.name,
+    core.text.printable(tostring(name), 60)), record.hint(tostring(name), preset.args))
 end
 
 --- Returns the preset's arguments from the request.
@@ -52,20 +52,23 @@ local function preset_args(home, preset, found, all, prepared, offered, named)
   for name, value in pairs(named or {}) do
     local declared = preset.args[name] or refuse_argument(preset, name)
     local option_name = name:gsub("_", "-")
-    given[name] = given_paths.of(home, declared, arg.convert(declared, value, option_name), option_name)
+    given[name] = given_paths.of(home, declared, arg.convert(declared, value, option_name),
+      option_name)
   end
   for option_name, option in pairs(all) do
     local value = found[option_name]
     if option.arg and value ~= nil then
       local declared = preset.args[option.arg]
       if type(value) == "table" then value = table.concat(value, ",") end
-      given[option.arg] = given_paths.of(home, declared, arg.convert(declared, value, option_name), option_name)
+      given[option.arg] = given_paths.of(home, declared, arg.convert(declared, value, option_name),
+        option_name)
     end
   end
   if prepared then
     local name = not offered and next(given)
     if name then
-      options.refuse(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+      options.refuse(("--%s: --prepared runs what was prepared, with its arguments"):format(
+        name:gsub("_", "-")),
         "leave it out, or prepare another run with --dry-run")
     end
     for key, value in pairs(prepared.args or {}) do
@@ -99,7 +102,8 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   local accepted = limits.allow(given, allow)
   if not preset then
     if accepted then
-      options.refuse("--allow needs is for presets; a script declares nothing", "name what it may do: --allow run=git")
+      options.refuse("--allow needs is for presets; a script declares nothing",
+        "name what it may do: --allow run=git")
     end
     return given
   end
@@ -137,7 +141,8 @@ local function grant_checks(plan, allow, is_test)
   local accepted = limits.allow(grants.empty(), allow)
   if not accepted and (is_test or not acceptance.allows_programs(plan.source, programs)) then
     local flags = command_line.quoted("run=" .. table.concat(programs, ","))
-    error({ kind = "denied", usage = true, message = ("%s starts %s, which was not allowed"):format(option,
+    error({ kind = "denied", usage = true,
+      message = ("%s starts %s, which was not allowed"):format(option,
       core.text.printable(table.concat(programs, ", "), 200)),
       hint = ("add --allow %s, or --allow needs"):format(flags) }, 0)
   end
@@ -166,8 +171,10 @@ local function check_sandbox(plan)
   local asked = plan.options.sandbox
   options.check_word("sandbox", asked, "read-only", "workspace-write")
   if asked == "workspace-write" and not plan.grants.all and #plan.grants.write == 0 then
-    error({ kind = "denied", usage = true, message = ("--sandbox workspace-write: %s may not write anything"):format(
-      plan.preset and "preset " .. plan.name or plan.name), hint = "add --allow write=. for the whole work tree" }, 0)
+    error({ kind = "denied", usage = true,
+      message = ("--sandbox workspace-write: %s may not write anything"):format(
+      plan.preset and "preset " .. plan.name or plan.name),
+      hint = "add --allow write=. for the whole work tree" }, 0)
   end
 end
 
@@ -178,7 +185,8 @@ end
 local function check_task_id(id)
   core.run.check_id(id, "task id")
   if core.secret.hide(id) ~= id then
-    options.refuse("the task id has the value of a secret of the environment, and would name a folder",
+    options.refuse("the task id has the value of a secret of the environment, and would name "
+      .. "a folder",
       "choose another --task-id, or leave it out")
   end
 end
@@ -189,7 +197,8 @@ local function before_script(home, request, base)
   local ok, found, positional = pcall(request_module.given_in, request, known.all)
   if not ok then return {} end
   if base and base.record.script and #positional == 0 then return base.record.args end
-  local before = found.prepared and not found.help and prepared_run.find(home, found.prepared) or nil
+  local before = found.prepared and not found.help
+    and prepared_run.find(home, found.prepared) or nil
   return before and before.record.script and before.record.args or positional, before
 end
 
@@ -214,9 +223,10 @@ local function options_of(found, kept)
     model = found.model or kept.model,
     agent_role = found["agent-role"] or kept.agent_role, reason = found.reason or kept.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
-    record = found.record and absolute(found.record) or kept.record, sandbox = found.sandbox or kept.sandbox,
-    unconfined = found.unconfined or kept.unconfined, on = found.on or kept.on,
-    gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
+    record = found.record and absolute(found.record) or kept.record,
+    sandbox = found.sandbox or kept.sandbox, unconfined = found.unconfined or kept.unconfined,
+    on = found.on or kept.on, gates = found.gates or kept.gates,
+    fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
     -- If a person replays a run that an MCP client started, the new run belongs to the person.
     asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or nil,
@@ -228,15 +238,19 @@ local function limit_client(plan, packet)
   if not plan.options.asked_by then return end
   local rights = client_rights.of(plan.config)
   client_rights.check_preset(rights, plan.preset and plan.name or plan.target)
-  if packet then client_rights.check_packet(rights, packet, validation.words_of, plan.config.runner) end
+  if packet then
+    client_rights.check_packet(rights, packet, validation.words_of, plan.config.runner)
+  end
   for name, declared in pairs(plan.preset.args) do
     for _, text in ipairs(declared.type == "checks" and plan.args[name] or {}) do
-      client_rights.check_program(rights, validation.words_of(select(2, validation.split_kind(text, name)), name)[1])
+      client_rights.check_program(rights,
+        validation.words_of(select(2, validation.split_kind(text, name)), name)[1])
     end
   end
   for _, input in ipairs(plan.inputs) do
     if input.kind == "cmd" then
-      error({ kind = "denied", usage = true, message = ("a client may not give the command '%s' as an input"):format(
+      error({ kind = "denied", usage = true,
+        message = ("a client may not give the command '%s' as an input"):format(
         core.text.printable(input.spec, 80)), hint = "give a file, a glob or diff:" }, 0)
     end
   end
@@ -246,8 +260,12 @@ end
 
 local function check_same(plan)
   local rec = plan.before.record
-  if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
-  record.refuse(("'%s' was prepared for %s %s, not %s"):format(plan.before.id, rec.script and "the script"
+  if (core.secret.hide(plan.name)) == rec.preset
+      and (plan.preset == nil) == (rec.script == true) then
+    return
+  end
+  record.refuse(("'%s' was prepared for %s %s, not %s"):format(plan.before.id,
+    rec.script and "the script"
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80)))
 end
 
@@ -257,8 +275,11 @@ local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
     or limits.parse_budget(found.budget, plan.preset, plan.config)
-  if plan.options.asked_by then plan.budget = client_rights.bounded(plan.budget, client_rights.of(plan.config)) end
-  plan.limit = found.limit and options.whole_number(found.limit, "limit", 10000) or before and before.limit
+  if plan.options.asked_by then
+    plan.budget = client_rights.bounded(plan.budget, client_rights.of(plan.config))
+  end
+  plan.limit = found.limit and options.whole_number(found.limit, "limit", 10000)
+    or before and before.limit
     or plan.config.limits.parallel or default_limit
   metering.check_plan(plan)
 end
@@ -266,7 +287,9 @@ end
 --- Replaces "last" or a run's number in "cassette:NAME" by the run's id, unless NAME is a folder.
 local function with_run_id(home, text)
   local name, rest = text:match "^cassette:([^,]+)(.*)$"
-  if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
+  if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then
+    return text
+  end
   return ("cassette:%s%s"):format((store.find(home, name)), rest)
 end
 
@@ -274,9 +297,14 @@ local function check_command(argv, home)
   local program = argv[1]
   local path = program:sub(1, 1) == "/" and program or home.top .. "/" .. program
   local is_path = program:find("/", 1, true) ~= nil
-  if is_path and core.system.real_path(path) or not is_path and core.system.find_program(program) then return end
-  record.refuse(("--runner command: the program '%s' was not found"):format(core.text.printable(program, 200)),
-    program:find("^[^,]+,") and "command: takes the whole word; for several runners repeat --runner: --runner command:"
+  if is_path and core.system.real_path(path) or not is_path
+      and core.system.find_program(program) then
+    return
+  end
+  record.refuse(("--runner command: the program '%s' was not found"):format(
+    core.text.printable(program, 200)),
+    program:find("^[^,]+,")
+      and "command: takes the whole word; for several runners repeat --runner: --runner command:"
       .. core.text.printable(program:match "^[^,]+", 200) .. " --runner …"
       or "install it, or name it by its path; nothing was started")
 end
@@ -288,7 +316,9 @@ local function runners_of(values, home)
   for _, value in ipairs(values or {}) do
     local is_whole = value:find "^command:" or value:find "^cassette:"
     for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
-      if item == "" then options.refuse("--runner names no runner", "write --runner codex,claude") end
+      if item == "" then
+        options.refuse("--runner names no runner", "write --runner codex,claude")
+      end
       list[#list + 1] = with_run_id(home, (item:gsub("%z", ",")))
     end
   end
@@ -308,7 +338,9 @@ local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
   for _, name in ipairs { "task", "prompt" } do
-    if preset.args[name] and found[name] then options.refuse(("--%s and --packet exclude each other"):format(name)) end
+    if preset.args[name] and found[name] then
+      options.refuse(("--%s and --packet exclude each other"):format(name))
+    end
   end
   return task_plan().get(home, word)
 end
@@ -334,8 +366,9 @@ local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
     if not name or i > 1 and not option.many then
-      options.refuse(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
-        core.text.printable(word, 60)), name and "put a text of several words into quotation marks"
+      options.refuse(("preset %s takes no %sargument '%s'"):format(preset.name,
+        name and "second " or "", core.text.printable(word, 60)),
+        name and "put a text of several words into quotation marks"
           or ("its arguments are named: moonlet run %s --help"):format(preset.name))
     end
     options.set(found, name, option, word)
@@ -347,7 +380,8 @@ local function read(request, origin)
   local target = request.target
   local home, base = repository.open(request.repo), origin.base
   local packet = target:find "^[Tt]%-%d+$" and task_plan().of_target(home, target) or nil
-  local source = base and base.source or loader.find(home, packet and (packet.preset or task_plan().preset) or target)
+  local source = base and base.source
+    or loader.find(home, packet and (packet.preset or task_plan().preset) or target)
   local args, early = before_script(home, request, base)
   local preset, resume = loader.open(source, args)
   if preset then nested.resolve(home, source, preset) end
@@ -360,8 +394,9 @@ local function read(request, origin)
   if found.on then machines.of(config.current(), found.on) end
   for i, spec in ipairs(found.input or {}) do found.input[i] = given_paths.input(home, spec) end
   if preset then take_positional(preset, all, found, positional) end
-  return { home = home, target = target, packet = packet, source = source, preset = preset, resume = resume, all = all,
-    found = found, positional = positional, named = named, early = early, origin = origin }
+  return { home = home, target = target, packet = packet, source = source, preset = preset,
+    resume = resume, all = all, found = found, positional = positional, named = named,
+    early = early, origin = origin }
 end
 
 --- Finds the prepared or replayed run. Returns its record, or {} if there is none.
@@ -382,8 +417,8 @@ local function set_args(plan, line, before)
   local role = found["agent-role"] or (before.options or {}).agent_role
   local offered = packet and preset and task_plan().args(preset, packet, role, line.origin.linked)
     or plan.base and preset and require("moonlet.engine.task.replay").args(preset, before)
-  plan.args = preset and preset_args(plan.home, preset, found, line.all, plan.before and before, offered,
-    line.named)
+  plan.args = preset and preset_args(plan.home, preset, found, line.all,
+    plan.before and before, offered, line.named)
     or script_args(line.positional, plan.before, plan.base)
   if packet then
     found.title = found.title or packet.title
@@ -409,11 +444,14 @@ end
 
 --- Reports whether the preset must answer without an agent. Raises an error if the preset cannot.
 local function is_offline(plan, found, kept)
-  if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
+  if found.offline and found.runner then
+    options.refuse("--offline and --runner exclude each other")
+  end
   local asked = found.offline or kept.offline and not found.runner
   if not asked then return false end
   if plan.preset and plan.preset.offline then return true end
-  options.refuse(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
+  options.refuse(plan.preset
+    and ("preset %s has no answer without an agent"):format(plan.preset.name)
     or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
@@ -433,7 +471,8 @@ local function check_someone_answers(plan, found)
   local preset = plan.preset
   local asks = preset and preset.needs.agents == true and not preset.offline
   if not asks or not plan.runner.none or found["dry-run"] then return end
-  local err = runners.no_runner(("preset %s needs an agent, and no runner was chosen"):format(preset.name), plan.config)
+  local err = runners.no_runner(("preset %s needs an agent, and no runner was chosen"):format(
+    preset.name), plan.config)
   err.usage = true
   error(err, 0)
 end
@@ -448,7 +487,9 @@ local function set_runner(plan, line, before)
   plan.offline = offline or plan.runner.none and plan.preset and plan.preset.offline ~= nil or nil
   check_someone_answers(plan, found)
   plan.runner_spec = plan.runner.text or plan.runner_spec
-  if (plan.before or plan.base and not packet) and not found.input then found.input = kept.inputs end
+  if (plan.before or plan.base and not packet) and not found.input then
+    found.input = kept.inputs
+  end
   plan.options = options_of(found, kept)
   plan.options.offline = plan.offline
   plan.routed = routing.of_run(plan)
@@ -462,7 +503,8 @@ end
 local function attach_packet(plan, line, packet)
   local found = line.found
   task_plan().attach(plan, task_plan().about(packet))
-  local is_first = not (line.origin.parent or found.parent or plan.base or plan.before or found["dry-run"])
+  local is_first = not (line.origin.parent or found.parent or plan.base or plan.before
+    or found["dry-run"])
   if is_first and not found["if-ready"] then task_plan().check_free(plan.home, packet) end
   plan.if_ready = found["if-ready"] and packet
 end
@@ -472,7 +514,8 @@ local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
   for _, spec in ipairs((found.background or found.compare) and found.input or {}) do
     if spec == "-" then
-      options.refuse(("--input - and --%s exclude each other"):format(found.compare and "compare" or "background"),
+      options.refuse(("--input - and --%s exclude each other"):format(found.compare and "compare"
+        or "background"),
         "another process drives the run: write the text to a file, and give --input file:NAME")
     end
   end
@@ -482,7 +525,8 @@ local function set_inputs(plan, line, before, offered)
   end
   local parent = origin.parent or found.parent or plan.base and plan.base.id or before.parent_run_id
   plan.parent = type(parent) == "string" and parent or nil
-  plan.options.pipeline = (origin.parent or found.parent) and true or (before.options or {}).pipeline
+  plan.options.pipeline = (origin.parent or found.parent) and true
+    or (before.options or {}).pipeline
 end
 
 local function set_output(plan, line, output)
@@ -508,8 +552,9 @@ function M.of_request(request, output, consent, origin)
   local line, help = read(request, origin or {})
   if not line then return nil, help end
   local found, preset = line.found, line.preset
-  local plan = class.plan { home = line.home, source = line.source, preset = preset, resume = line.resume,
-    target = line.target, name = preset and preset.name or line.source.name, options = {} }
+  local plan = class.plan { home = line.home, source = line.source, preset = preset,
+    resume = line.resume, target = line.target, name = preset and preset.name or line.source.name,
+    options = {} }
   local before = set_before(plan, line)
   line.packet = line.packet or packet_of_argument(plan.home, preset, found, plan.before and before)
   plan.runners = runners_of(found.runner, plan.home)

@@ -25,7 +25,8 @@ local function check_prompts(home, run, rec)
     if problem then
       local at = ("%s/%s/%s"):format(home.agent_path, rec.sidecar, path)
       record.refuse(("the prompt of %s %s: no agent was started"):format(run, problem),
-        ("write it again, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at)
+        ("write it again, then %s"):format(
+          require("moonlet.engine.run.state").start_prepared(home, rec)), at)
     end
   end
 end
@@ -46,7 +47,8 @@ function M.find(home, id)
   end
   if rec.ended then
     record.refuse(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
-      and "was cancelled" or "ended with: " .. tostring(rec.verdict)), "prepare it again with --dry-run")
+      and "was cancelled" or "ended with: " .. tostring(rec.verdict)),
+      "prepare it again with --dry-run")
   end
   check_prompts(home, run, rec)
   local lost

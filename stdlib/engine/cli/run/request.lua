@@ -17,7 +17,9 @@ function M.given_in(request, all)
   if request.words then return options.parse(request.words, all) end
   local found, listed = options.of_table(request.options, all), {}
   for i, word in ipairs(request.arguments) do
-    if type(word) ~= "string" then options.refuse("the arguments of a script are a list of texts") end
+    if type(word) ~= "string" then
+      options.refuse("the arguments of a script are a list of texts")
+    end
     listed[i] = word
   end
   return found, listed
@@ -33,7 +35,8 @@ function M.take_target(words, first)
     if word == "--" then return table.remove(rest, i + 1), rest end
     if word:sub(1, 1) ~= "-" or word == "-" then return table.remove(rest, i), rest end
     local name = word:match("^%-%-([^=]+)$")
-    local takes = name and known.all[name] and known.all[name].value or word == "--help" and rest[i + 1] == "all"
+    local takes = name and known.all[name] and known.all[name].value
+      or word == "--help" and rest[i + 1] == "all"
     i = i + (takes and 2 or 1)
   end
   return nil, rest
@@ -46,7 +49,8 @@ function M.of_words(words)
   if not target then
     local found = options.parse(words, known.all, 2)
     if found.help then return nil, known.help(nil, nil, found.help == "all") end
-    options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
+    options.refuse("run what?",
+      "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
   end
   -- The other options cannot be parsed before the repository is known.
   return { target = target, words = rest, repo = options.value_in(rest, "repo") }

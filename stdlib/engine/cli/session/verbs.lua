@@ -33,7 +33,9 @@ end
 
 local function number_of(text, name, least)
   local value = math.tointeger(tonumber(text))
-  if not value or value < least then options.refuse(("--%s must be a whole number from %d"):format(name, least)) end
+  if not value or value < least then
+    options.refuse(("--%s must be a whole number from %d"):format(name, least))
+  end
   return value
 end
 
@@ -42,7 +44,8 @@ local function size_of(text, name)
   local cols, rows = text:match "^(%d+)x(%d+)$"
   cols, rows = math.tointeger(tonumber(cols)), math.tointeger(tonumber(rows))
   if not cols or cols < 2 or rows < 1 or cols > 500 or rows > 500 then
-    options.refuse(("--%s must be COLSxROWS, at most 500 each"):format(name), ("--%s 120x40"):format(name))
+    options.refuse(("--%s must be COLSxROWS, at most 500 each"):format(name),
+      ("--%s 120x40"):format(name))
   end
   return cols, rows
 end
@@ -53,9 +56,11 @@ local verbs = M.verbs
 
 local watch_options = {
   answer = { value = "KIND=RULE", many = true,
-    help = "how a prompt is answered: deny, approve, ask (a person), or a text (default: approval and y/n deny)" },
+    help = "how a prompt is answered: deny, approve, ask (a person), or a text (default: "
+      .. "approval and y/n deny)" },
   poke = { value = "TIME", help = "press Enter after this time without new output (default 10m)" },
-  ["give-up"] = { value = "TIME", help = "after this further time (default 10m), do what --then says" },
+  ["give-up"] = { value = "TIME",
+    help = "after this further time (default 10m), do what --then says" },
   ["then"] = { value = "WHAT", help = "kill, resume or leave (default leave)" },
 }
 
@@ -80,7 +85,9 @@ local function policy_of(found)
   end
   if found.poke then policy.poke = duration.ms(found.poke, "--poke") end
   if found["give-up"] then policy.give_up = duration.ms(found["give-up"], "--give-up") end
-  if found["then"] and not then_do[found["then"]] then options.refuse("--then must be kill, resume or leave") end
+  if found["then"] and not then_do[found["then"]] then
+    options.refuse("--then must be kill, resume or leave")
+  end
   policy.then_do = found["then"]
   return policy
 end
@@ -98,7 +105,8 @@ local function leave_watch(home, id, found, hooks)
   local line, err = core.detach.start(argv)
   if line == id then return end
   store.note(home, id, { type = "not-watched", why = err and err.message or line })
-  core.system.print(2, ("moonlet: %s runs, but no process watches it: moonlet session watch %s\n"):format(id, id))
+  core.system.print(2,
+    ("moonlet: %s runs, but no process watches it: moonlet session watch %s\n"):format(id, id))
 end
 
 --- Returns the sandbox rules that --sandbox selects. Without --sandbox, returns nil, and the program
@@ -106,11 +114,13 @@ end
 local function rules_of(found, argv, home)
   if not found.sandbox then return nil end
   options.check_word("sandbox", found.sandbox, "read-only", "workspace-write")
-  local folder = found.sandbox == "workspace-write" and core.system.real_path(found.cwd or home.top) or nil
+  local folder = found.sandbox == "workspace-write"
+    and core.system.real_path(found.cwd or home.top) or nil
   local rules, why = confinement.rules(argv, found.agent, folder)
   if rules then return rules end
   options.refuse(why and "the program cannot be confined here: " .. why
-    or ("%s has a sandbox of its own, and two do not nest"):format(core.text.printable(argv[1], 60)),
+    or ("%s has a sandbox of its own, and two do not nest"):format(
+      core.text.printable(argv[1], 60)),
     why and "leave --sandbox out to run it with your own rights" or "give its own option behind --")
 end
 
@@ -122,9 +132,12 @@ verbs.start = {
     idle = { value = "TIME", help = "end it after this long without output (default: never)" },
     grace = { value = "TIME", help = "from asking it to end to killing it (default 5s)" },
     size = { value = "COLSxROWS", help = "of its terminal (default 120x40)" },
-    ["log-cap"] = { value = "BYTES", help = "how much of its output is kept (default 64 MiB, at least 32768)" },
-    agent = { value = "NAME", help = "whose prompts to look for: codex, claude (default: by the command)" },
-    sandbox = { value = "read-only|workspace-write", help = "let it write only its temporary folder and the agent's "
+    ["log-cap"] = { value = "BYTES",
+      help = "how much of its output is kept (default 64 MiB, at least 32768)" },
+    agent = { value = "NAME",
+      help = "whose prompts to look for: codex, claude (default: by the command)" },
+    sandbox = { value = "read-only|workspace-write",
+      help = "let it write only its temporary folder and the agent's "
       .. "state, or the work tree (--cwd) too (default: your own rights)" },
     watch = { help = "start a process that watches it, as session watch does" },
   },
@@ -133,20 +146,22 @@ verbs.start = {
     local cols, rows = size_of(found.size, "size")
     policy_of(found)
     for name in pairs(watch_options) do
-      if found[name] and not found.watch then options.refuse(("--%s needs --watch"):format(name)) end
+      if found[name] and not found.watch then
+        options.refuse(("--%s needs --watch"):format(name))
+      end
     end
     local home, hooks = repository.open(found.repo), config.load().hooks
     local rec = start.start(home, {
-      argv = rest, name = found.name, cwd = found.cwd, agent = found.agent, rows = rows, cols = cols,
-      limit = found.limit and duration.ms(found.limit, "--limit"),
+      argv = rest, name = found.name, cwd = found.cwd, agent = found.agent, rows = rows,
+      cols = cols, limit = found.limit and duration.ms(found.limit, "--limit"),
       idle = found.idle and duration.ms(found.idle, "--idle"),
       grace = found.grace and duration.ms(found.grace, "--grace"),
       confine = rules_of(found, rest, home),
       log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 32768),
     })
     leave_watch(home, rec.id, found, hooks)
-    return envelope({ id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
-      rec.id .. "\n")
+    return envelope({ id = rec.id, pid = rec.pid,
+      dir = home.agent_path .. "/" .. store.path(rec.id) }, 0, rec.id .. "\n")
   end,
 }
 
@@ -157,7 +172,8 @@ verbs.list = {
   run = function(found, rest)
     options.no_more(rest, 0, "session list")
     local home = repository.open(found.repo)
-    local rows, lines = {}, { ("%-7s %-18s %-9s %-9s %-14s %s"):format("SESSION", "STATE", "AGE", "SILENT", "NAME",
+    local rows, lines = {},
+      { ("%-7s %-18s %-9s %-9s %-14s %s"):format("SESSION", "STATE", "AGE", "SILENT", "NAME",
       "COMMAND") }
     local ended = 0
     for _, id in ipairs(core.session.list(home.handle)) do
@@ -166,14 +182,19 @@ verbs.list = {
         ended = ended + 1
       else
         rows[#rows + 1] = row
-        lines[#lines + 1] = ("%-7s %-18s %-9s %-9s %-14s %s"):format(id, row.state, age_text(row.age_ms),
-          row.live and age_text(row.silent_ms) or "-", core.text.printable(row.name or "-", 14),
-          core.text.printable(row.command, 60))
-        if row.waits_for then lines[#lines + 1] = "        " .. core.text.printable(row.waits_for, 200) end
-        if row.removed then
-          lines[#lines + 1] = ("        its folder was removed: moonlet session kill %s ends it"):format(id)
+        lines[#lines + 1] = ("%-7s %-18s %-9s %-9s %-14s %s"):format(id, row.state,
+          age_text(row.age_ms), row.live and age_text(row.silent_ms) or "-",
+          core.text.printable(row.name or "-", 14), core.text.printable(row.command, 60))
+        if row.waits_for then
+          lines[#lines + 1] = "        " .. core.text.printable(row.waits_for, 200)
         end
-        if row.output_missing then lines[#lines + 1] = "        " .. judge.loss_text(row.output_missing) end
+        if row.removed then
+          lines[#lines + 1] =
+            ("        its folder was removed: moonlet session kill %s ends it"):format(id)
+        end
+        if row.output_missing then
+          lines[#lines + 1] = "        " .. judge.loss_text(row.output_missing)
+        end
       end
     end
     if #rows == 0 then lines = { "no sessions" } end
@@ -185,7 +206,9 @@ verbs.list = {
 --- Returns the session that the words after the verb name. Raises an error if there is no word, or
 --- more than `most` (default 1).
 local function one(found, rest, verb, most)
-  if #rest < 1 then options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)) end
+  if #rest < 1 then
+    options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb))
+  end
   options.no_more(rest, most or 1, "session " .. verb)
   local home = repository.open(found.repo)
   return home, store.find(home, rest[1])
@@ -240,8 +263,8 @@ verbs.log = {
       if found.tail or found.since or found.follow then
         options.refuse("--cast shows the whole session: it excludes --tail, --since and --follow")
       end
-      core.system.print(1, require("moonlet.engine.session.asciicast").of(root, store.read(home, id),
-        is_live(home, id) and store.look(home, id) or nil))
+      core.system.print(1, require("moonlet.engine.session.asciicast").of(root,
+        store.read(home, id), is_live(home, id) and store.look(home, id) or nil))
       return nil, 0
     end
     if found.tail and found.since then options.refuse("--tail and --since exclude each other") end
@@ -253,11 +276,13 @@ verbs.log = {
       bytes, began = log.read(root, id, from, 64 << 20)
       if began <= from then first = 0 end
     else
-      bytes, began, first = log.tail(root, id, found.tail and number_of(found.tail, "tail", 1) or 2000)
+      bytes, began, first = log.tail(root, id,
+        found.tail and number_of(found.tail, "tail", 1) or 2000)
       if began > first then first = 0 end
     end
     local lost, loss = loss_note(home, id)
-    local note = lost .. (first > 0 and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or "")
+    local note = lost .. (first > 0
+      and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or "")
     if found.follow then
       if found.json then options.refuse("--follow and --json exclude each other") end
       local now, open = log.settled(bytes)
@@ -284,29 +309,34 @@ verbs.screen = {
     local history = found.history and number_of(found.history, "history", 0) or 0
     local facts = states.screen(home, id, history)
     local lines = {}
-    for i = math.max(1, #facts.history - history + 1), #facts.history do lines[#lines + 1] = facts.history[i] end
+    for i = math.max(1, #facts.history - history + 1), #facts.history do
+      lines[#lines + 1] = facts.history[i]
+    end
     for _, line in ipairs(facts.lines) do lines[#lines + 1] = line end
     while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
     return envelope({ id = id, rows = facts.rows, cols = facts.cols, cursor = facts.cursor,
-      alternate = facts.alternate, title = facts.title, lines = facts.lines, history = facts.history }, 0,
-      table.concat(lines, "\n") .. "\n")
+      alternate = facts.alternate, title = facts.title, lines = facts.lines,
+      history = facts.history }, 0, table.concat(lines, "\n") .. "\n")
   end,
 }
 
 verbs.submit = {
   known = with {
     ["no-enter"] = { help = "do not press Enter after the text" },
-    keys = { value = "KEYS", help = "press these keys after the text (if any), and no Enter: ctrl-c,up,enter" },
+    keys = { value = "KEYS",
+      help = "press these keys after the text (if any), and no Enter: ctrl-c,up,enter" },
   },
   run = function(found, rest)
     local home, id = one(found, rest, "submit", 2)
     local keys = {}
     for key in (found.keys or ""):gmatch "[^,]+" do keys[#keys + 1] = key end
     if not rest[2] and #keys == 0 then
-      options.refuse("submit which text?", 'moonlet session submit S-001 "yes"; an empty text presses Enter')
+      options.refuse("submit which text?",
+        'moonlet session submit S-001 "yes"; an empty text presses Enter')
     end
     states.check_alive(home, id, "invalid")
-    typing.submit(home, id, { text = rest[2], keys = keys, enter = #keys == 0 and not found["no-enter"], by = "user" })
+    typing.submit(home, id, { text = rest[2], keys = keys,
+      enter = #keys == 0 and not found["no-enter"], by = "user" })
     return envelope({ id = id }, 0, "")
   end,
 }
@@ -330,7 +360,8 @@ end
 local function end_text(row) return ("%s: %s%s\n"):format(row.id, row.state, cause_text(row)) end
 
 verbs.kill = {
-  known = with { grace = { value = "TIME", help = "from asking its processes to end to killing them (default 5s)" } },
+  known = with { grace = { value = "TIME",
+    help = "from asking its processes to end to killing them (default 5s)" } },
   run = function(found, rest)
     local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
     local entry = rest[1] and removed.find(repository.agent_path(found.repo), "sessions", rest[1])
@@ -350,17 +381,22 @@ verbs.wait = {
   known = with {
     ["until"] = { value = "WHAT",
       help = "exit (default), quiet, prompt, marker, or a Lua pattern in all that it printed" },
-    since = { value = "OFFSET", help = "search for the marker or the pattern after this offset (session log --json)" },
-    timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the session continues" },
+    since = { value = "OFFSET",
+      help = "search for the marker or the pattern after this offset (session log --json)" },
+    timeout = { value = "TIME",
+      help = "give up waiting after this (exit code 124); the session continues" },
   },
   run = function(found, rest)
     local home, id = one(found, rest, "wait")
     local limit = found.timeout and duration.ms(found.timeout, "--timeout")
     local reader = markers.reader(home, id)
     local from = found.since and number_of(found.since, "since", 0)
-    local came, row = states.wait(home, id, found["until"] or "exit", limit, from, function() markers.new(reader) end)
+    local came, row = states.wait(home, id, found["until"] or "exit", limit, from, function()
+      markers.new(reader)
+    end)
     if came == "timeout" then
-      local err = { kind = "timeout", message = ("%s: not yet after %s"):format(id, duration.text(limit)), hint = null,
+      local err = { kind = "timeout",
+        message = ("%s: not yet after %s"):format(id, duration.text(limit)), hint = null,
         at = null }
       return envelope(row, timed_out, nil, err)
     elseif came == "ended" then
@@ -369,7 +405,8 @@ verbs.wait = {
         hint = ("moonlet session log %s"):format(id) })
     end
     local code = (found["until"] or "exit") == "exit" and row.exit_code ~= 0 and 1 or 0
-    local text = found["until"] == "quiet" and row.state == "working" and ("%s: quiet for %s\n"):format(id,
+    local text = found["until"] == "quiet" and row.state == "working"
+      and ("%s: quiet for %s\n"):format(id,
       age_text(row.silent_ms)) or end_text(row)
     return envelope(row, code, text, code ~= 0 and { kind = "failed", hint = null, at = null,
       message = ("%s has ended: %s"):format(id, row.cause or row.state) } or nil)
@@ -381,10 +418,12 @@ verbs.explain = {
   run = function(found, rest)
     local home, id = one(found, rest, "explain")
     local said, facts, exit = states.judge(home, id)
-    local lines = { ("%s is %s%s"):format(id, said.state, said.waits and (" (%s)"):format(said.waits) or ""),
-      ("rule: %s"):format(said.rule) }
+    local lines = { ("%s is %s%s"):format(id, said.state,
+      said.waits and (" (%s)"):format(said.waits) or ""), ("rule: %s"):format(said.rule) }
     if said.since_ms then lines[#lines + 1] = "since: " .. age_text(said.since_ms) end
-    for _, item in ipairs(said.evidence) do lines[#lines + 1] = "evidence: " .. core.text.printable(item, 300) end
+    for _, item in ipairs(said.evidence) do
+      lines[#lines + 1] = "evidence: " .. core.text.printable(item, 300)
+    end
     local loss = judge.loss(exit, facts)
     if loss and facts then lines[#lines + 1] = "output: " .. judge.loss_text(loss) end
     for _, item in ipairs(facts and states.facts_text(facts) or {}) do
@@ -392,8 +431,9 @@ verbs.explain = {
     end
     if facts then facts.lines, facts.history = nil, nil end
     return envelope({ id = id, state = said.state, waits = said.waits, rule = said.rule,
-      since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts, output_missing = loss,
-      exit = not facts and exit or nil }, 0, table.concat(lines, "\n") .. "\n")
+      since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts,
+      output_missing = loss, exit = not facts and exit or nil }, 0,
+      table.concat(lines, "\n") .. "\n")
   end,
 }
 
@@ -414,25 +454,32 @@ verbs.resume = {
     local argv = table.move(rest, 2, #rest, 1, {})
     if found.last and argv[1] then options.refuse("--last and a command exclude each other") end
     local hooks = config.load().hooks
-    local made = require("moonlet.engine.session.resume").resume(home, id, { last = found.last, argv = argv })
+    local made = require("moonlet.engine.session.resume").resume(home, id,
+      { last = found.last, argv = argv })
     leave_watch(home, made.rec.id, {}, hooks)
-    local result = { id = made.rec.id, parent = id, conversation = made.conversation, context = made.context or false }
+    local result = { id = made.rec.id, parent = id, conversation = made.conversation,
+      context = made.context or false }
     if made.context then return envelope(result, 0, made.rec.id .. "\n") end
     return envelope(result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
-      message = ("%s did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why),
+      message = ("%s did not bring back the conversation of %s: %s"):format(made.rec.id,
+        id, made.why),
       hint = ("moonlet session screen %s"):format(made.rec.id) })
   end,
 }
 
 verbs.watch = {
-  known = with_watch { ["only-hooks"] = { help = "only run the hooks; answer, poke and end nothing" },
+  known = with_watch {
+    ["only-hooks"] = { help = "only run the hooks; answer, poke and end nothing" },
     detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "watch")
     for name in pairs(found["only-hooks"] and watch_options or {}) do
-      if found[name] then options.refuse(("--only-hooks and --%s exclude each other"):format(name)) end
+      if found[name] then
+        options.refuse(("--only-hooks and --%s exclude each other"):format(name))
+      end
     end
-    local policy, hooks = found["only-hooks"] and watch.only_hooks or policy_of(found), config.load().hooks
+    local policy, hooks = found["only-hooks"] and watch.only_hooks or policy_of(found),
+      config.load().hooks
     if found.detached then
       core.system.print(1, id .. "\n")
       core.detach.done(home.agent_path .. "/" .. store.path(id, "watch.log"))
@@ -444,11 +491,14 @@ verbs.watch = {
 }
 
 verbs.attach = {
-  known = with { ["detach-key"] = { value = "KEY", help = "the key that detaches (default ctrl-])" } },
+  known = with { ["detach-key"] = { value = "KEY",
+    help = "the key that detaches (default ctrl-])" } },
   run = function(found, rest)
     local home, id = one(found, rest, "attach")
     local letter = (found["detach-key"] or "ctrl-]"):match "^ctrl%-([a-z%[%]\\^_])$"
-    if not letter then options.refuse("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b") end
+    if not letter then
+      options.refuse("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b")
+    end
     if not core.terminal.can_ask() then
       record.refuse("there is no terminal here to attach the session to",
         "moonlet session screen and session submit need none")

@@ -30,7 +30,10 @@ end
 --- Starts the background process after every check that can reject the command line.
 function M.leave(home, words, json, verb)
   local id = M.start(M.words(words, verb))
-  if json then return options.envelope(core.json.null, store.envelope(home, select(2, store.find(home, id)))), 0 end
+  if json then
+    return options.envelope(core.json.null, store.envelope(home, select(2, store.find(home, id)))),
+      0
+  end
   core.system.print(1, id .. "\n")
   return nil, 0
 end

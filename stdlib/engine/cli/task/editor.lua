@@ -22,7 +22,8 @@ function M.edit(path)
   argv[#argv + 1] = path
   local code = core.terminal.run(argv)
   if code ~= 0 then
-    error({ kind = "cancelled", message = ("the editor ended with exit code %d: nothing is started"):format(code),
+    error({ kind = "cancelled",
+      message = ("the editor ended with exit code %d: nothing is started"):format(code),
       hint = ("$%s is %s"):format(name, core.text.printable(argv[1], 100)), at = path }, 0)
   end
 end

@@ -75,7 +75,8 @@ end
 --- Prints an error and continues. Raises it if the command was cancelled.
 local function print_error(err, about)
   if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
-  core.system.print(2, ("moonlet: %s: %s\n"):format(about, core.text.printable(manifest.error(err).message, 400)))
+  core.system.print(2, ("moonlet: %s: %s\n"):format(about,
+    core.text.printable(manifest.error(err).message, 400)))
 end
 
 --- Records an event of an agent. Prints an error, but exits with 0, because the exit code 2 of a hook
@@ -95,7 +96,8 @@ local function record(name, found, rest)
 end
 
 local function classified(home, runner)
-  local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain",
+  local words = { "run", "precommit-classifier", "--target", "staged", "--repo",
+    home.top, "--plain",
     runner and "--runner=" .. runner or "--offline" }
   local plan = require("moonlet.engine.cli.run.plan").of_words(words, {})
   core.event.display "none"
@@ -119,13 +121,18 @@ local function pre_commit(found)
   if result == null or type(result) ~= "table" then
     return envelope, math.tointeger(envelope.run.exit_code) or 1
   end
-  local lines = { ("%s: the path of this commit is %s"):format(envelope.run.id, core.text.printable(result.path, 20)) }
-  for _, reason in ipairs(result.reasons) do lines[#lines + 1] = "- " .. core.text.printable(reason, 300) end
+  local lines = { ("%s: the path of this commit is %s"):format(envelope.run.id,
+    core.text.printable(result.path, 20)) }
+  for _, reason in ipairs(result.reasons) do
+    lines[#lines + 1] = "- " .. core.text.printable(reason, 300)
+  end
   for _, check in ipairs(result.validation) do
     lines[#lines + 1] = "run: " .. core.text.printable(check.command or tostring(check), 300)
   end
   local stops = result.path == "risk"
-  if stops then lines[#lines + 1] = "the commit is stopped: look at it, then git commit --no-verify" end
+  if stops then
+    lines[#lines + 1] = "the commit is stopped: look at it, then git commit --no-verify"
+  end
   envelope.ok = not stops
   return envelope, stops and 1 or 0, table.concat(lines, "\n") .. "\n"
 end

@@ -23,9 +23,11 @@ local function budget_value(key, value, item)
   end
   local number = tonumber(value)
   if key ~= "usd" then number = math.tointeger(number) end
-  if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
+  if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number
+      or number == math.huge then
     options.refuse(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
-      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit")
+      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none "
+        .. "lifts a limit")
   end
   return number
 end
@@ -40,7 +42,9 @@ function M.change_budget(budget, list)
     for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
-      if named[key] then options.refuse(("--budget names %s twice"):format(key), "keep one of them") end
+      if named[key] then
+        options.refuse(("--budget names %s twice"):format(key), "keep one of them")
+      end
       named[key] = true
     end
   end
@@ -49,7 +53,9 @@ end
 
 local function tighter(kind, one, other)
   if one == nil or other == nil then return one or other end
-  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  if kind == "wall" then
+    return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other
+  end
   return math.min(one, other)
 end
 

@@ -19,7 +19,9 @@ local function line_of(node, wanted)
   local runner = node.runner ~= null and core.text.printable(node.runner, 24) or "no agent"
   local parts = { node.id, node.verdict, runner }
   if node.pipeline then parts[#parts + 1] = "pipeline" end
-  if node.reason ~= null then parts[#parts + 1] = "(" .. core.text.printable(node.reason, 80) .. ")" end
+  if node.reason ~= null then
+    parts[#parts + 1] = "(" .. core.text.printable(node.reason, 80) .. ")"
+  end
   return table.concat(parts, "  ") .. (node.id == wanted and "  <-" or "")
 end
 
@@ -63,12 +65,16 @@ local function add_lines(lines, name, found)
     for i = 1, math.min(#list, most_shown) do
       lines[#lines + 1] = ("  %s %s"):format(mark, core.text.printable(list[i], 160))
     end
-    if #list > most_shown then lines[#lines + 1] = ("  %s … %d more"):format(mark, #list - most_shown) end
+    if #list > most_shown then
+      lines[#lines + 1] = ("  %s … %d more"):format(mark, #list - most_shown)
+    end
   end
 end
 
 local function diff(home, rest)
-  if #rest ~= 2 then options.refuse("the difference of which two runs?", "moonlet run diff R-001 R-002") end
+  if #rest ~= 2 then
+    options.refuse("the difference of which two runs?", "moonlet run diff R-001 R-002")
+  end
   local _, one = store.find(home, rest[1])
   local _, other = store.find(home, rest[2])
   local found = difference.of(home, one, other)

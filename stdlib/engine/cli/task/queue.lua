@@ -24,7 +24,8 @@ local queue_known = options.with_common()
 
 --- Reports whether start-ready may start a packet, or resume its run, now.
 local function is_startable(packet, state)
-  return not state.waits_for and (state.status == "ready" or state.interrupted and packet.status == "ready")
+  return not state.waits_for and (state.status == "ready"
+    or state.interrupted and packet.status == "ready")
 end
 
 --- Returns the packets that can start, the packets that wait for others, the states of all packets,
@@ -43,8 +44,10 @@ local function queued(home)
 end
 
 local function row_of(packet, state)
-  return { task = packet.id, title = packet.title, status = state.interrupted and "interrupted" or state.status,
-    run = state.run or null, runner = packet.runner or null, waits_for = core.json.array(state.waits_for or {}) }
+  return { task = packet.id, title = packet.title,
+    status = state.interrupted and "interrupted" or state.status,
+    run = state.run or null, runner = packet.runner or null,
+    waits_for = core.json.array(state.waits_for or {}) }
 end
 
 local function hint(found, states)
@@ -62,7 +65,8 @@ local function show_queue(home)
       local row = row_of(packet, states[packet.id])
       rows[#rows + 1] = row
       lines[#lines + 1] = ("%-3d %-7s %-12s %s%s"):format(#rows, row.task, row.status,
-        core.text.printable(row.title, 60), row.waits_for[1] and " (waits for " .. table.concat(row.waits_for, ", ")
+        core.text.printable(row.title, 60),
+        row.waits_for[1] and " (waits for " .. table.concat(row.waits_for, ", ")
           .. ")" or "")
     end
   end
@@ -90,7 +94,8 @@ function M.drive_ready(plan, drive)
   local state = status.all(home, packets.all(home))[packet.id]
   if not state or not is_startable(packet, state) then
     core.file.unlock(held)
-    error({ kind = "invalid", usage = true, message = ("%s is not ready any more: %s"):format(packet.id,
+    error({ kind = "invalid", usage = true,
+      message = ("%s is not ready any more: %s"):format(packet.id,
       state and state.status or "it is gone") }, 0)
   end
   if state.interrupted then
@@ -107,7 +112,8 @@ end
 
 --- Makes a dry run of each packet that is ready, which writes its record and its prompts.
 local function prepare_all(home, found)
-  local plan_module, run_cli = require "moonlet.engine.cli.run.plan", require "moonlet.engine.cli.run"
+  local plan_module, run_cli = require "moonlet.engine.cli.run.plan",
+    require "moonlet.engine.cli.run"
   local now = queued(home)
   local runs, lines, errors = {}, {}, {}
   core.event.display "none"
@@ -119,18 +125,23 @@ local function prepare_all(home, found)
     end)
     if ok then
       runs[#runs + 1] = envelope.run
-      lines[#lines + 1] = ("%s  %s is prepared: %s/prompt.md"):format(packet.id, envelope.run.id, envelope.run.dir)
+      lines[#lines + 1] = ("%s  %s is prepared: %s/prompt.md"):format(packet.id, envelope.run.id,
+        envelope.run.dir)
     else
       errors[#errors + 1] = { task = packet.id, message = envelope.message or tostring(envelope) }
-      lines[#lines + 1] = ("%s  %s"):format(packet.id, core.text.printable(errors[#errors].message, 300))
+      lines[#lines + 1] = ("%s  %s"):format(packet.id,
+        core.text.printable(errors[#errors].message, 300))
     end
   end
   return runs, lines, errors
 end
 
 local function limit_of(found)
-  local limit = found.limit and math.tointeger(tonumber(found.limit)) or not found.limit and default_limit
-  if not limit or limit < 1 or limit > 1000 then options.refuse("--limit must be a whole number from 1 to 1000") end
+  local limit = found.limit and math.tointeger(tonumber(found.limit))
+    or not found.limit and default_limit
+  if not limit or limit < 1 or limit > 1000 then
+    options.refuse("--limit must be a whole number from 1 to 1000")
+  end
   return limit
 end
 
@@ -145,7 +156,8 @@ local function start_all(home, found, tell)
     if ok then
       active[#active + 1] = { task = packet.id, run = id }
       tell(("%s  %s is started"):format(packet.id, id))
-    elseif type(id) == "table" and id.message and id.message:find("is not ready any more", 1, true) then
+    elseif type(id) == "table" and id.message
+        and id.message:find("is not ready any more", 1, true) then
       return  -- another host has started this packet
     else
       refused[packet.id] = true
@@ -211,7 +223,8 @@ local function start_ready(home, found)
   if code == 0 and #errors > 0 then code = 1 end
   local text = #list == 0 and #errors == 0 and "no packet is ready\n"
     or found["dry-run"] and table.concat(lines, "\n") .. "\n" or nil
-  local envelope = options.envelope { runs = core.json.array(list), errors = core.json.array(errors) }
+  local envelope = options.envelope { runs = core.json.array(list),
+    errors = core.json.array(errors) }
   envelope.ok = code == 0
   return envelope, code, text
 end

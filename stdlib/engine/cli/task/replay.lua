@@ -20,7 +20,8 @@ M.known = options.with_common {
   ["edit-prompt"] = { help = "open the prompt in $VISUAL or $EDITOR before anything is started" },
   background = { help = "print the id of the run, and leave it to another process" },
   ["dry-run"] = { help = "make the record and the prompt; start nothing" },
-  step = { value = "KEY", help = "do this one step again, and of the others only those whose input changes by it" },
+  step = { value = "KEY",
+    help = "do this one step again, and of the others only those whose input changes by it" },
   prompt = { value = "FILE", help = "with --step: the step's new prompt" },
   events = { help = "print events as JSON lines while they happen" },
 }
@@ -29,7 +30,8 @@ M.known = options.with_common {
 --- only `moonlet run replay` and `moonlet resume` have.
 function M.split(words)
   -- Without --step, --prompt is an argument of the preset.
-  local own, others = options.separate(words, { forecast = "flag", ["up-to"] = "value", sha = "value", step = "value",
+  local own, others = options.separate(words,
+    { forecast = "flag", ["up-to"] = "value", sha = "value", step = "value",
     prompt = options.value_in(words, "step") and "value" or nil })
   local target, rest = request.take_target(others, 3)
   return target, rest, (options.parse(own, M.known))
@@ -57,7 +59,8 @@ function M.main(words, output)
   local origin = { base = base }
   forecast.check(own)
   local function plan_of()
-    local plan = run.planned(require("moonlet.engine.cli.run.plan").of_words, again, output, nil, origin)
+    local plan = run.planned(require("moonlet.engine.cli.run.plan").of_words, again, output,
+      nil, origin)
     if not plan then options.refuse("replay which run?", "moonlet run replay R-007") end
     if change then step_replay.attach(plan, change) end
     return plan

@@ -14,7 +14,8 @@ local fields = {
   title = { value = "TEXT", help = "what it is, in one line" },
   summary = { value = "TEXT", help = "what is to be done" },
   goal = { value = "TEXT", help = "what a good result is" },
-  input = { value = "SPEC", many = true, help = "what the agent is given: file:, glob:, cmd:, diff:" },
+  input = { value = "SPEC", many = true,
+    help = "what the agent is given: file:, glob:, cmd:, diff:" },
   runner = { value = "R", help = "the runner, where the command line of run names none" },
   ["agent-role"] = { value = "ROLE", help = "the role of the agent" },
   ["prompt-tokens"] = { value = "N",
@@ -22,9 +23,12 @@ local fields = {
   preset = { value = "NAME", help = "the preset that runs it (default: task)" },
   ["depends-on"] = { value = "T-001,…", many = true, help = "packets that must be done before" },
   ["validate-cmds"] = { value = "KIND:COMMAND,…", many = true,
-    help = "checks after the run: typecheck, lint, test, build or custom; repeat it for a command with a comma" },
-  ["auto-approve"] = { help = "approve a run by itself when all checks pass; at least one is needed" },
-  status = { value = "draft|ready", help = "ready: moonlet run start-ready may start it (default draft)" },
+    help = "checks after the run: typecheck, lint, test, build or custom; repeat it for a "
+      .. "command with a comma" },
+  ["auto-approve"] =
+    { help = "approve a run by itself when all checks pass; at least one is needed" },
+  status = { value = "draft|ready",
+    help = "ready: moonlet run start-ready may start it (default draft)" },
 }
 
 local with = options.with_common
@@ -45,12 +49,15 @@ local function dependencies(list)
 end
 
 local function fill(packet, found)
-  for option, field in pairs { title = "title", summary = "summary", goal = "goal", runner = "runner",
+  for option, field in pairs { title = "title", summary = "summary", goal = "goal",
+      runner = "runner",
     preset = "preset", status = "status", ["agent-role"] = "agent_role" } do
     if found[option] then packet[field] = found[option] ~= "" and found[option] or nil end
   end
   local tokens = found["prompt-tokens"]
-  if tokens then packet.prompt_tokens = tokens ~= "" and options.tokens(tokens, "prompt-tokens") or nil end
+  if tokens then
+    packet.prompt_tokens = tokens ~= "" and options.tokens(tokens, "prompt-tokens") or nil
+  end
   if found.input then packet.inputs = found.input end
   if found["depends-on"] then packet.depends_on = dependencies(found["depends-on"]) end
   if found["validate-cmds"] then
@@ -77,7 +84,8 @@ local function check_dependencies(home, packet)
       options.refuse(("--depends-on: %s would depend on itself"):format(packet.id),
         "moonlet task show prints the dependencies of a packet")
     end
-    for _, other in ipairs(not seen[name] and all.by_id[name] and all.by_id[name].depends_on or {}) do
+    for _, other in ipairs(not seen[name] and all.by_id[name]
+        and all.by_id[name].depends_on or {}) do
       pending[#pending + 1] = other
     end
     seen[name] = true
@@ -106,12 +114,14 @@ local function list(home, _, rest)
   for _, packet in ipairs(all.list) do
     local state = states[packet.id]
     rows[#rows + 1] = record_of(home, packet, state)
-    local more = state.why or state.waits_for and "waits for " .. table.concat(state.waits_for, ", ")
+    local more = state.why or state.waits_for and "waits for "
+      .. table.concat(state.waits_for, ", ")
     lines[#lines + 1] = ("%-7s %-8s %-9s %s%s"):format(packet.id, state.status, state.run or "-",
       printable(packet.title, 60), more and " (" .. printable(more, 100) .. ")" or "")
   end
   for i, fault in ipairs(all.faults) do
-    faults[i] = { file = fault.file, id = fault.id or null, message = fault.message, hint = fault.hint or null }
+    faults[i] = { file = fault.file, id = fault.id or null, message = fault.message,
+      hint = fault.hint or null }
   end
   packets.tell(all.faults)
   if #rows == 0 then lines = { "no packets: moonlet task create --title TEXT makes one" } end
@@ -120,7 +130,9 @@ local function list(home, _, rest)
 end
 
 local function one_of(home, rest, command)
-  if #rest ~= 1 then options.refuse(command .. " which packet?", ("moonlet task %s T-001"):format(command)) end
+  if #rest ~= 1 then
+    options.refuse(command .. " which packet?", ("moonlet task %s T-001"):format(command))
+  end
   return packets.get(home, rest[1])
 end
 
@@ -128,7 +140,9 @@ local function shown(home, packet)
   local state = status.all(home, packets.all(home))[packet.id] or status.of(home, packet)
   local lines = { ("%s  %s  %s"):format(packet.id, state.status, printable(packet.title)) }
   local function add(name, text)
-    if text and text ~= "" then lines[#lines + 1] = ("%s: %s"):format(name, printable(text, 2000)) end
+    if text and text ~= "" then
+      lines[#lines + 1] = ("%s: %s"):format(name, printable(text, 2000))
+    end
   end
   add("blocked", state.why)
   add("waits for", state.waits_for and table.concat(state.waits_for, ", "))
@@ -144,7 +158,9 @@ local function shown(home, packet)
     add("validation", ("%s: %s%s"):format(check.kind, check.command,
       check.timeout_ms and (" (%d ms)"):format(check.timeout_ms) or ""))
   end
-  if packet.auto_approve then lines[#lines + 1] = "review: approved by itself when all checks pass" end
+  if packet.auto_approve then
+    lines[#lines + 1] = "review: approved by itself when all checks pass"
+  end
   add("runs", table.concat(state.runs, ", "))
   add("file", packets.path(home, packet.id))
   add("next", state.go_on or "moonlet run " .. packet.id)
@@ -153,8 +169,11 @@ end
 
 local function create(home, found, rest)
   options.no_more(rest, 0, "task create", "the title is an option: --title TEXT")
-  if not found.title then options.refuse("a packet needs a title", "moonlet task create --title TEXT") end
-  local packet = fill({ status = "draft", inputs = {}, depends_on = {}, validation = {}, auto_approve = false }, found)
+  if not found.title then
+    options.refuse("a packet needs a title", "moonlet task create --title TEXT")
+  end
+  local packet = fill({ status = "draft", inputs = {}, depends_on = {}, validation = {},
+    auto_approve = false }, found)
   check_dependencies(home, packet)
   packet = packets.create(home, packet)
   local made, _, text = shown(home, packet)
@@ -189,7 +208,8 @@ local function ready(home, found, rest)
       packets.put(home, packet)
     end
     local state = status.of(home, packet)
-    rows[i], lines[i] = record_of(home, packet, state), ("%s is %s\n"):format(packet.id, state.status)
+    rows[i], lines[i] = record_of(home, packet, state),
+      ("%s is %s\n"):format(packet.id, state.status)
   end
   return envelope({ tasks = core.json.array(rows) }, table.concat(lines))
 end

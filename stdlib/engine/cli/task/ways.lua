@@ -17,8 +17,8 @@ local null = core.json.null
 local goes_on = { ok = true, degraded = true, blocked = true, findings = true }
 
 --- Lists the options of a command line that must be repeated when the prepared run is started.
-local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag", repo = "value",
-  allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
+local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag",
+  repo = "value", allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
 
 --- Prepares the run, lets the user edit its prompt, and returns the plan of the prepared run.
 local function edited(plan, words, plan_again, drive)
@@ -32,12 +32,13 @@ local function edited(plan, words, plan_again, drive)
   local path = run.dir .. "/prompt.md"
   local root = core.file.root(run.dir)
   if not root or not core.file.stat(root, "prompt.md") then
-    error({ kind = "invalid", usage = true, message = "there is no prompt to edit before something is started",
+    error({ kind = "invalid", usage = true,
+      message = "there is no prompt to edit before something is started",
       hint = ("%s is prepared; its prompts are under %s"):format(run.id, run.dir) }, 0)
   end
   editor.edit(path)
-  return plan_again({}, { "run", plan.packet and plan.packet.id or plan.target, "--prepared", run.task_id,
-    table.unpack((options.separate(words, kept_options))) })
+  return plan_again({}, { "run", plan.packet and plan.packet.id or plan.target, "--prepared",
+    run.task_id, table.unpack((options.separate(words, kept_options))) })
 end
 
 --- Builds the envelope (the JSON output) of several runs. Its field `run` is the last run.
@@ -52,8 +53,8 @@ end
 local function answers_of(home, runs)
   local parts = {}
   for i, rec in ipairs(runs) do
-    parts[i] = ("## %s (%s)\n\n%s\n"):format(core.text.printable(state.runner(rec) or "no runner", 40), rec.id,
-      (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
+    parts[i] = ("## %s (%s)\n\n%s\n"):format(core.text.printable(state.runner(rec) or "no runner",
+      40), rec.id, (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
   end
   return table.concat(parts, "\n")
 end
@@ -63,10 +64,13 @@ local function pipeline(first, words, plan_again, drive)
   local home, lines, runs, plan, code, failure = first.home, {}, {}, first, 0, nil
   for i = 1, #first.runners do
     if i > 1 then
-      plan = plan_again { index = i, parent = runs[1].id, linked = summary.linked(home, runs[i - 1]) }
+      plan = plan_again { index = i, parent = runs[1].id,
+        linked = summary.linked(home, runs[i - 1]) }
       plan.detached = nil
     end
-    if first.edits and not plan.options.dry_run then plan = edited(plan, words, plan_again, drive) end
+    if first.edits and not plan.options.dry_run then
+      plan = edited(plan, words, plan_again, drive)
+    end
     local envelope, own = drive(plan)
     runs[i] = select(2, store.find(home, envelope.run.id))
     lines[#lines + 1] = summary.line(runs[i])
@@ -74,7 +78,9 @@ local function pipeline(first, words, plan_again, drive)
     if failure == nil and envelope.error ~= null then failure = envelope.error end
     local verdict = runs[i].verdict
     if runs[i].ended and not goes_on[verdict] then
-      for k = i + 1, #first.runners do lines[#lines + 1] = ("%-12s is not asked"):format(first.runners[k]) end
+      for k = i + 1, #first.runners do
+        lines[#lines + 1] = ("%-12s is not asked"):format(first.runners[k])
+      end
       break
     end
   end
@@ -95,7 +101,8 @@ local function cost_of(rec)
   if type(usage.cost_usd) == "number" then
     return ("%s%.4f USD"):format(usage.cost_is == "estimate" and "~" or "", usage.cost_usd)
   end
-  return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
+  return math.type(usage.total_tokens) == "integer"
+    and ("%d tokens"):format(usage.total_tokens) or nil
 end
 
 local function checks_of(rec)
@@ -120,8 +127,8 @@ end
 --- Runs several runners in parallel on the same prompt, each in its own process.
 local function compare(first, words)
   local home, ids, runs, code = first.home, {}, {}, 0
-  local _, rest = options.separate(detached.words(words), { runner = "value", compare = "flag", json = "flag",
-    events = "flag" })
+  local _, rest = options.separate(detached.words(words),
+    { runner = "value", compare = "flag", json = "flag", events = "flag" })
   local ok, err = pcall(function()
     for i, spec in ipairs(first.runners) do
       -- Arguments may follow a "--", so put the options first.

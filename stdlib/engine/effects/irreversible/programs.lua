@@ -1,14 +1,16 @@
 --- Lists irreversible commands: programs, and words after them that change what others see.
 local M = {}
 
-local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
+local upload, issue, job, push = "release upload", "public issue creation",
+  "job submission", "git push"
 
 --- Maps a program to the action that a person must approve, whatever the arguments are. A call of
 --- `sbatch`, for example, is always a "job submission".
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
-  condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
-  ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
+  condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job,
+  ["spark-submit"] = job, ["semantic-release"] = upload, ["release-it"] = upload,
+  ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
 -- A line such as `npm pnpm: publish, dist-tag add` lists programs, and then the subcommands that a
@@ -110,6 +112,7 @@ M.git = [[
 ]]
 
 --- Lists subcommands of git that execute some of their arguments.
-M.git_runs = "archive bisect clone difftool fetch fetch-pack filter-branch ls-remote pull rebase remote submodule"
+M.git_runs = "archive bisect clone difftool fetch fetch-pack filter-branch ls-remote pull "
+  .. "rebase remote submodule"
 
 return M

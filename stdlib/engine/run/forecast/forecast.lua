@@ -30,7 +30,8 @@ local function drive(plan, home, seen, shadow)
     function adoption.observer(key, attempt)
       local state, exit = core.process.recorded(home.handle, id, key, attempt)
       -- A forecast does not ask remote machines, so it assumes that a remote attempt still runs.
-      local is_remote = state == "none" and seen.run and remote_steps.may_live(seen.run, key, attempt)
+      local is_remote = state == "none" and seen.run
+        and remote_steps.may_live(seen.run, key, attempt)
       if is_remote then return "running" end
       if state == "exited" and seen.run then shadow.bring(seen.run.directory_of(key)) end
       return state, exit
@@ -51,7 +52,8 @@ end
 local function check_free(home, id)
   local pid = id and core.runs.holder(home.handle, id)
   if not pid then return end
-  error({ kind = "failed", message = ("run %s is being driven by process %d already"):format(id, pid),
+  error({ kind = "failed",
+    message = ("run %s is being driven by process %d already"):format(id, pid),
     hint = ("wait for it (`moonlet wait %s`) or end it (`moonlet cancel %s`)"):format(id, id) }, 0)
 end
 
@@ -61,7 +63,8 @@ local function add_replayed(run, seen)
   for _, step in ipairs(run.steps) do
     local key, is_asked = step.key, step.kind == "gate" or step.kind == "question"
     local outcome = step.runner == "mock" and not step.cached and "free" or step.cached and "reused"
-      or is_asked and step.status == "parked" and "asks" or is_asked and step.status == "ok" and "reused" or nil
+      or is_asked and step.status == "parked" and "asks"
+        or is_asked and step.status == "ok" and "reused" or nil
     if not seen.rows[key] and outcome then
       seen:add(key, { kind = step.kind, outcome = outcome, runner = step.runner, model = step.model,
         why = step.status == "failed" and "it failed, and is not asked again" or nil })
@@ -76,7 +79,8 @@ end
 
 local function recorded_steps(record)
   local steps = {}
-  for _, step in ipairs(record and type(record.steps) == "table" and record.steps ~= null and record.steps or {}) do
+  for _, step in ipairs(record and type(record.steps) == "table" and record.steps ~= null
+      and record.steps or {}) do
     steps[step.key] = step
   end
   return steps
@@ -146,8 +150,9 @@ local function unreached_rows(run, seen)
   table.sort(keys)
   for i, key in ipairs(keys) do
     local spent, charges = prices.of_step(run, key) or {}, run.journal.history.charges[key]
-    rows[i] = { key = key, kind = "agent", outcome = "unknown", why = null, runner = charges[#charges].runner or null,
-      model = charges[#charges].model or null, paid_usd = spent.usd or null, paid_tokens = spent.tokens or null }
+    rows[i] = { key = key, kind = "agent", outcome = "unknown", why = null,
+      runner = charges[#charges].runner or null, model = charges[#charges].model or null,
+      paid_usd = spent.usd or null, paid_tokens = spent.tokens or null }
   end
   return rows
 end
@@ -192,9 +197,9 @@ local function sums_of(run, costs, rows, ends, planned)
     sum.most = sum.high and sum.rest and budget.plus(sum.high, sum.rest) or nil
     -- A run cannot spend more than its remaining budget.
     if left and (not sum.most or sum.most > left) then sum.most = left end
-    totals[kind] = { spent = run.own_budget and run.own_budget.spent[kind] or 0, reused = sum.reused, low = sum.low,
-      high = sum.high or null, rest = sum.rest or null, rest_from = sum.rest_from or null, most = sum.most or null,
-      left = left or null }
+    totals[kind] = { spent = run.own_budget and run.own_budget.spent[kind] or 0,
+      reused = sum.reused, low = sum.low, high = sum.high or null, rest = sum.rest or null,
+      rest_from = sum.rest_from or null, most = sum.most or null, left = left or null }
   end
   return totals
 end
@@ -205,16 +210,22 @@ local function hash_of(plan, run, seen)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do
     local row = seen.rows[key]
-    rows[i] = { key, row.outcome, row.runner or null, row.model or null, row.hash or null, row.kind }
+    rows[i] = { key, row.outcome, row.runner or null, row.model or null,
+      row.hash or null, row.kind }
   end
   table.sort(rows, function(a, b) return a[1] < b[1] end)
   local answers = {}
-  for key, item in pairs(run.journal.answers) do answers[key] = { item.value or null, item.note or null } end
+  for key, item in pairs(run.journal.answers) do
+    answers[key] = { item.value or null, item.note or null }
+  end
   local now = config.current()
-  local parts = { rows = rows, seen = seen.seen, answers = answers, text = run.source.opened or null,
-    budget = plan.budget, options = plan.options, model = run.model or null, runner = plan.runner_spec or null,
-    config = { plan.config.prices or null, plan.config.runners or null, plan.config.limits or null },
-    now = { now.prices or null, now.runners or null, now.routes or null, now.prompts or null, now.loop or null },
+  local parts = { rows = rows, seen = seen.seen, answers = answers,
+    text = run.source.opened or null, budget = plan.budget, options = plan.options,
+    model = run.model or null, runner = plan.runner_spec or null,
+    config = { plan.config.prices or null, plan.config.runners or null,
+      plan.config.limits or null },
+    now = { now.prices or null, now.runners or null, now.routes or null, now.prompts or null,
+      now.loop or null },
     fresh = plan.fresh or null, args = plan.args }
   return core.text.sha256(core.json.encode_record(parts)):sub(1, 16)
 end
@@ -262,8 +273,9 @@ local function build(plan, run, seen, home, ok, err)
   local ends = ending_of(ok, err)
   local is_open = ends == "unknown" or ends == "person"
   for _, row in ipairs(is_open and unreached_rows(run, seen) or {}) do rows[#rows + 1] = row end
-  return { hash = hash_of(plan, run, seen), ends = ends, error = ends == "error" and err or nil, steps = rows,
-    over_budget = seen.over_budget, stops = ends == "unknown" and stop_of(rows, seen, steps) or nil,
+  return { hash = hash_of(plan, run, seen), ends = ends, error = ends == "error" and err or nil,
+    steps = rows, over_budget = seen.over_budget,
+    stops = ends == "unknown" and stop_of(rows, seen, steps) or nil,
     keeps_model = plan.before ~= nil, totals = sums_of(run, costs, rows, is_open) }
 end
 
@@ -271,8 +283,8 @@ end
 function M.of_prepared(run)
   local seen = observer.new(run.home)
   for _, step in ipairs(run.worst.steps) do
-    seen:add(step.key, { kind = "agent", outcome = step.runner == "mock" and "free" or "paid", runner = step.runner,
-      model = step.model, need = step.need, most = step.most })
+    seen:add(step.key, { kind = "agent", outcome = step.runner == "mock" and "free" or "paid",
+      runner = step.runner, model = step.model, need = step.need, most = step.most })
   end
   local costs, rows = prices.read(run.home, run), core.json.array {}
   local is_open = false

@@ -118,8 +118,9 @@ local function foresee_agent(observer, key, hash, options)
       or "it failed, or was lost, before"
   end
   observer:add(key, { kind = "agent", outcome = is_adopted and "adopted" or "paid", why = why,
-    state = attempt.state, runner = job.runner.name, model = job.model, need = seen.need, most = seen.most,
-    is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
+    state = attempt.state, runner = job.runner.name, model = job.model, need = seen.need,
+    most = seen.most, is_watched = seen.is_watched,
+    hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
 --- Decides about a step without an answer on record. Returns true if it needs no work, and nothing
@@ -134,7 +135,8 @@ function Observer:reach(key, input, hash, options)
   if descends[input.verb] then return nil end
   if input.verb == "sleep" then return true end
   if input.verb == "exec" and may_run(self.run, input.argv, input) then return nil end
-  self:stop(key, input.verb == "exec" and "exec" or input.argv and "validation" or tostring(input.verb),
+  self:stop(key, input.verb == "exec" and "exec" or input.argv and "validation"
+    or tostring(input.verb),
     input.argv and words.shown(input.argv) or key)
 end
 

@@ -42,18 +42,21 @@ end
 local function from_ledger(costs, home, preset, own)
   local ended = {}
   for _, run in ipairs(core.ledger.present(home.handle)
-    and core.ledger.list(home.handle, { preset = preset, status = "finished" }, most_attempts) or {}) do
+    and core.ledger.list(home.handle, { preset = preset, status = "finished" }, most_attempts)
+      or {}) do
     if run.id ~= own then ended[run.id] = true end
   end
   if not next(ended) then return end
   local by_step = {}
-  for _, item in ipairs(core.ledger.attempts(home.handle, { preset = preset }, most_attempts) or {}) do
+  for _, item in ipairs(core.ledger.attempts(home.handle, { preset = preset }, most_attempts)
+      or {}) do
     local usd, tokens = tonumber(item.cost_usd), math.tointeger(item.total_tokens)
     if ended[item.run] then
       local id = item.run .. "\0" .. item.step
       local sample = by_step[id]
       if not sample then
-        sample = { name = name_of(item.step), runner = text_or_nil(item.runner), model = text_or_nil(item.model) }
+        sample = { name = name_of(item.step), runner = text_or_nil(item.runner),
+          model = text_or_nil(item.model) }
         by_step[id] = sample
         costs.samples[#costs.samples + 1] = sample
       end
@@ -120,9 +123,13 @@ local function is_of_model(sample, model)
 end
 
 local function from_history(costs, row, kind)
-  local function is_alike(sample) return sample.runner == row.runner and is_of_model(sample, row.model) end
+  local function is_alike(sample)
+    return sample.runner == row.runner and is_of_model(sample, row.model)
+  end
   local name = name_of(row.key)
-  local values = known(costs.samples, kind, function(sample) return sample.name == name and is_alike(sample) end)
+  local values = known(costs.samples, kind, function(sample)
+    return sample.name == name and is_alike(sample)
+  end)
   if #values < enough then values = known(costs.samples, kind, is_alike) end
   if #values == 0 then return nil end
   return range_of(values, ("from %d %s"):format(#values, #values == 1 and "step" or "steps"))

@@ -47,8 +47,10 @@ function M.open(home, id, sidecar)
   local path, remove = make_folder()
   local ok, result = pcall(function()
     local own = core.run.home(path)
-    if own.agent_path ~= core.system.real_path(path) .. "/.agent" and own.agent_path ~= path .. "/.agent" then
-      error({ kind = "invalid", message = ("the folder for temporary files, %s, lies in a repository"):format(path),
+    if own.agent_path ~= core.system.real_path(path) .. "/.agent"
+        and own.agent_path ~= path .. "/.agent" then
+      error({ kind = "invalid",
+        message = ("the folder for temporary files, %s, lies in a repository"):format(path),
         hint = "set TMPDIR to a folder outside of it" }, 0)
     end
     local root = files.make_root(own.agent_path)

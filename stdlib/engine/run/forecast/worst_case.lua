@@ -56,8 +56,10 @@ end
 function M.beyond(run)
   local beyond = metering.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
-    core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
-      :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
+    core.event.emit("warning", nil,
+      { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
+      :format(item.kind, budget.shown(item.kind, item.limit),
+        budget.shown(item.kind, item.worst)) })
   end
   return core.json.array(beyond)
 end

@@ -14,7 +14,9 @@ local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse
 function M.event(value)
   local event = transcript.event(value, kinds)
   if not event then return nil end
-  if event.kind == "other" and value.notification_type == "permission_prompt" then event.kind = "denied" end
+  if event.kind == "other" and value.notification_type == "permission_prompt" then
+    event.kind = "denied"
+  end
   event.model = stream.str(value.model)
   return event
 end

@@ -181,7 +181,8 @@ end
 -- Reports whether a session has become a run, or another hook is creating that run.
 local function is_taken(start)
   return start ~= nil
-    and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)
+    and (start.run ~= nil or start.taken_ms ~= nil
+      and core.clock.wall() - start.taken_ms < lease_ms)
 end
 
 ---@return moonlet.Recorded?  returned only for the kind `end`

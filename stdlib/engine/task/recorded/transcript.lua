@@ -31,7 +31,8 @@ function M.each_line(transcript, from, fn)
   local last = math.min(transcript.size, from + most_bytes)
   if last < transcript.size then whole = false end
   while from < last do
-    local bytes = core.file.part(transcript.root, transcript.path, from, math.min(chunk_size, last - from))
+    local bytes = core.file.part(transcript.root, transcript.path, from,
+      math.min(chunk_size, last - from))
     if not bytes or bytes == "" then return false end
     from = from + #bytes
     rest = rest .. bytes
@@ -66,8 +67,10 @@ end
 function M.event(value, kinds)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
-  return { session = session, name = name, kind = kinds[name] or "other", tool = stream.str(value.tool_name),
-    file = stream.str(stream.at(value, "tool_input", "file_path")), transcript = stream.str(value.transcript_path) }
+  return { session = session, name = name, kind = kinds[name] or "other",
+    tool = stream.str(value.tool_name),
+    file = stream.str(stream.at(value, "tool_input", "file_path")),
+    transcript = stream.str(value.transcript_path) }
 end
 
 --- Calls fn(entry, line) for the entries that a session added to its transcript.

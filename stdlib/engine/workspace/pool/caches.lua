@@ -48,13 +48,15 @@ function M.wanted(run, key, tree, beginning)
   local config = of(run)
   local keep = config and config.keep or {}
   if #keep == 0 then return {} end
-  local exit = scratch_index.git(run, key, run.top, { "ls-tree", "-z", "--name-only", beginning.tree, "--",
+  local exit = scratch_index.git(run, key, run.top,
+    { "ls-tree", "-z", "--name-only", beginning.tree, "--",
     table.unpack(keep) }, { env = { GIT_DIR = tree.raw.path, GIT_LITERAL_PATHSPECS = "1" } })
   local taken, list = {}, {}
   for path in exit.stdout:gmatch "([^%z]+)%z" do taken[path] = true end
   for _, path in ipairs(keep) do
     if taken[path] then
-      run.emit("warning", { step = key, text = ("%s is not kept in the worktree: files in it are tracked, or "
+      run.emit("warning",
+        { step = key, text = ("%s is not kept in the worktree: files in it are tracked, or "
         .. "not ignored"):format(core.text.printable(path, 100)) })
     else
       list[#list + 1] = path
@@ -92,15 +94,17 @@ local function run_setup(run, key, tree, config)
   local temporary = ("%s/trash-%s"):format(tree.path:match "^(.*)/", core.clock.random_hex(6))
   core.file.make_root(temporary)
   local rules = not run.options.unconfined
-    and { writable = writable_of(run, tree, temporary, config), network = config.network == true } or nil
-  local exit = infrastructure_error.run_child { step = key .. "/setup", argv = config.setup, cwd = tree.path,
-    env = run.child_environment { TMPDIR = temporary, GIT_INDEX_FILE = false }, wall_ms = setup_ms, cap = 1 << 20,
-    confine = rules }
+    and { writable = writable_of(run, tree, temporary, config), network = config.network == true }
+      or nil
+  local exit = infrastructure_error.run_child { step = key .. "/setup", argv = config.setup,
+    cwd = tree.path, env = run.child_environment { TMPDIR = temporary, GIT_INDEX_FILE = false },
+    wall_ms = setup_ms, cap = 1 << 20, confine = rules }
   core.file.remove(core.file.root((tree.path:match "^(.*)/")), (temporary:match "[^/]+$"))
   if exit.why == "exited" and exit.code == 0 then return end
   if exit.error then error(exit.error, 0) end
   local said = (exit.stderr ~= "" and exit.stderr or exit.stdout):gsub("%s+$", "")
-  error({ kind = "failed", message = ("%s (%s)"):format(core.text.printable(said:sub(-shown_bytes), shown_bytes),
+  error({ kind = "failed",
+    message = ("%s (%s)"):format(core.text.printable(said:sub(-shown_bytes), shown_bytes),
     exit.why == "exited" and "exit code " .. exit.code or exit.why) }, 0)
 end
 
@@ -112,8 +116,10 @@ end
 function M.prepare(run, key, dir, tree)
   local config, keep = of(run), restore.kept(tree.raw)
   local root = core.file.root(tree.path)
-  if config and config.setup and keep[1] and not restore.is_ready(tree.path, tree.raw, config.setup) then
-    run.emit("log", { step = key, text = "sets the worktree up: " .. table.concat(config.setup, " ") })
+  if config and config.setup and keep[1] and not restore.is_ready(tree.path, tree.raw,
+      config.setup) then
+    run.emit("log",
+      { step = key, text = "sets the worktree up: " .. table.concat(config.setup, " ") })
     restore.drop_kept(tree.path, tree.raw)
     local ok, err = pcall(run_setup, run, key, tree, config)
     -- Remove the files that the set-up wrote outside of the kept folders. Otherwise they would
@@ -125,7 +131,8 @@ function M.prepare(run, key, dir, tree)
       local cancelled = core.task.pending_error()
       if cancelled then error(cancelled, 0) end
       restore.drop_kept(tree.path, tree.raw)
-      run.emit("warning", { step = key, text = "the set-up of the worktree failed, and the agent begins without it: "
+      run.emit("warning",
+        { step = key, text = "the set-up of the worktree failed, and the agent begins without it: "
         .. tostring(type(err) == "table" and err.message or err) })
     end
   end

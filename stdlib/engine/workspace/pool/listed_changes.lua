@@ -13,7 +13,8 @@ local function needs_git(path)
   if path:find "[\\:]" or path:lower():find("git~", 1, true) then return true end
   for name in path:gmatch "%f[^/\0].[^/]*" do
     local is_hidden = name:sub(1, 1) == "."
-    if is_hidden and not plain_git_files[name] and (name:lower():sub(1, 2) == ".g" or name:find "[\128-\255]") then
+    if is_hidden and not plain_git_files[name]
+        and (name:lower():sub(1, 2) == ".g" or name:find "[\128-\255]") then
       return true
     end
   end
@@ -45,7 +46,9 @@ function M.find(tree)
     if kind ~= "d" and is ~= "f" and is ~= "l" then found.gone[#found.gone + 1] = path end
   end
   for path, kind in pairs(after) do
-    if kind == "d" and not before[path] and not filled[path] then found.folders[#found.folders + 1] = path end
+    if kind == "d" and not before[path] and not filled[path] then
+      found.folders[#found.folders + 1] = path
+    end
   end
   for _, name in ipairs { "changed", "gone", "folders" } do table.sort(found[name]) end
   return found

@@ -21,7 +21,8 @@ local moving_name = "tree.moving"
 local lock_files = {}
 for name in ([[package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock Cargo.lock
     poetry.lock uv.lock pdm.lock Pipfile.lock requirements.txt Gemfile.lock composer.lock go.sum mix.lock
-    pubspec.lock packages.lock.json gradle.lockfile Package.resolved flake.lock conan.lock]]):gmatch "%S+" do
+    pubspec.lock packages.lock.json gradle.lockfile Package.resolved flake.lock
+    conan.lock]]):gmatch "%S+" do
   lock_files[name] = true
 end
 
@@ -29,7 +30,8 @@ local function fail(message) error({ kind = "failed", message = message }, 0) en
 
 --- Records the tree object of the files with which a worktree was created.
 local function write_base(lists, beginning)
-  files.write(lists, M.base_name, beginning.tree .. (beginning.has_submodules and " submodules\n" or "\n"))
+  files.write(lists, M.base_name,
+    beginning.tree .. (beginning.has_submodules and " submodules\n" or "\n"))
 end
 
 --- Reports whether a worktree may contain submodules.
@@ -44,7 +46,9 @@ end
 ---@return string[]
 function M.kept(raw)
   local lists, list = core.file.root(raw.path), {}
-  for path in (lists and files.read(lists, kept_name, 1 << 16) or ""):gmatch "[^\n]+" do list[#list + 1] = path end
+  for path in (lists and files.read(lists, kept_name, 1 << 16) or ""):gmatch "[^\n]+" do
+    list[#list + 1] = path
+  end
   return list
 end
 
@@ -60,7 +64,8 @@ local function hash_of(setup) return core.text.sha256(table.concat(setup, "\0"))
 ---@param setup string[]  program and arguments
 function M.is_ready(path, raw, setup)
   local root, lists = core.file.root(path), core.file.root(raw.path)
-  local hash, filled = (lists and files.read(lists, ready_name, 1 << 16) or ""):match "^(%x+)\n(.*)$"
+  local hash, filled = (lists and files.read(lists, ready_name, 1 << 16)
+    or ""):match "^(%x+)\n(.*)$"
   if not root or hash ~= hash_of(setup) then return false end
   for folder in filled:gmatch "[^\n]+" do
     if not is_folder(root, folder) then return false end
@@ -155,7 +160,8 @@ function M.differences(path, raw, name)
   local lists = core.file.root(raw.path)
   name = name or M.list_name
   if not lists or not core.file.stat(lists, name) then return nil, {}, 0 end
-  local found = files.must(core.tree.update(files.must(core.file.root(path)), lists, name, nil, nil, M.kept(raw)))
+  local found = files.must(core.tree.update(files.must(core.file.root(path)), lists, name, nil, nil,
+    M.kept(raw)))
   return found.before, found.after, found.files
 end
 
@@ -165,7 +171,8 @@ local function accept(path, raw, touched, list_name)
   local root, lists = files.must(core.file.root(path)), files.must(core.file.root(raw.path))
   local only, wanted = {}, {}
   for name in pairs(touched) do only[#only + 1] = name end
-  local found = files.must(core.tree.update(root, lists, list_name, new_list_name, only, M.kept(raw)))
+  local found = files.must(core.tree.update(root, lists, list_name, new_list_name, only,
+    M.kept(raw)))
   -- A change of a path may also create or remove its parent folders.
   for _, name in ipairs(only) do
     while name and not wanted[name] do
@@ -180,7 +187,9 @@ local function accept(path, raw, touched, list_name)
   end
   for _, list in ipairs { found.before, found.after } do
     for name, kind in pairs(list) do
-      if not is_expected(name, kind) then fail("a file changed meanwhile: " .. core.text.printable(name, 200)) end
+      if not is_expected(name, kind) then
+        fail("a file changed meanwhile: " .. core.text.printable(name, 200))
+      end
     end
   end
   files.must(core.file.rename(lists, new_list_name, list_name))
@@ -286,14 +295,17 @@ function M.move(run, key, path, raw, beginning, kept)
   local lists, base = files.must(core.file.root(raw.path)), beginning.tree
   local old = (files.read(lists, M.base_name, 200) or ""):match "^%x+"
   if not old then fail "it has no list of its files" end
-  if table.concat(kept, "\n") ~= table.concat(M.kept(raw), "\n") then fail "other folders are kept now" end
+  if table.concat(kept, "\n") ~= table.concat(M.kept(raw), "\n") then
+    fail "other folders are kept now"
+  end
   if old == base then return end
   local env, touched = plumbing.env(raw, path, worktree_seed.index(raw)), {}
-  local exit = git(run, key, path, { "diff-tree", "-r", "-z", "--name-only", "--no-renames", old, base },
-    { env = env, cap = core.process.largest_cap })
+  local exit = git(run, key, path, { "diff-tree", "-r", "-z", "--name-only", "--no-renames",
+    old, base }, { env = env, cap = core.process.largest_cap })
   for name in exit.stdout:gmatch "([^%z]+)%z" do touched[name] = true end
   if kept[1] and spoils_kept(kept, touched) then M.drop_kept(path, raw) end
-  git(run, key, path, { "read-tree", "-m", "-u", "--no-recurse-submodules", old, base }, { env = env })
+  git(run, key, path, { "read-tree", "-m", "-u", "--no-recurse-submodules", old, base },
+    { env = env })
   write_base(lists, beginning)
   if next(touched) then accept(path, raw, touched, moving_name) end
 end

@@ -23,7 +23,9 @@ end
 local function attributes_of(run, facts, user_file)
   local root, common = files.must(core.file.root(run.top)), select(3, host_git.dirs(run.top))
   local paths, texts, tracked = {}, {}, {}
-  for i, folder in ipairs(facts.folders) do paths[i] = folder == "" and name or folder .. "/" .. name end
+  for i, folder in ipairs(facts.folders) do
+    paths[i] = folder == "" and name or folder .. "/" .. name
+  end
   for _, path in ipairs(facts.attributes) do tracked[path] = true end
   local sizes = files.must(core.tree.sizes(root, paths))
   for i, path in ipairs(paths) do
@@ -71,7 +73,8 @@ function M.possible(run, set, facts)
   local text = attributes_of(run, facts, set.user_file)
   if not text then return true, true end
   local filters = text:find "filter" or text:find "ident" or text:find "working%-tree%-encoding"
-  return filters ~= nil, set.line_ends or text:find "text" ~= nil or text:find "eol" ~= nil or text:find "crlf" ~= nil
+  return filters ~= nil,
+    set.line_ends or text:find "text" ~= nil or text:find "eol" ~= nil or text:find "crlf" ~= nil
 end
 
 return M

@@ -5,7 +5,8 @@ local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local M = {}
 
 local list_cap = core.process.largest_cap
-local words = { "--no-optional-locks", "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind",
+local words = { "--no-optional-locks", "status", "--porcelain=v2", "-z", "--branch",
+  "--no-ahead-behind",
   "--untracked-files=all", "--ignore-submodules=dirty", "--no-renames" }
 
 ---@class moonlet.Status
@@ -24,7 +25,8 @@ local words = { "--no-optional-locks", "status", "--porcelain=v2", "-z", "--bran
 ---@param index string  absolute path of the index of tracked files
 ---@return moonlet.Status?
 function M.of(run, key, index)
-  local command = { "-c", "core.ignorecase=" .. tostring(not git.tells_case(run.top)), table.unpack(words) }
+  local command = { "-c", "core.ignorecase=" .. tostring(not git.tells_case(run.top)),
+    table.unpack(words) }
   local exit = scratch_index.git(run, key, run.top, command,
     { env = { GIT_INDEX_FILE = index }, cap = list_cap, may_cut = true, may_fail = true })
   if exit.code ~= 0 or exit.stdout_cut or git.unread(exit.stderr)[1] then return nil end

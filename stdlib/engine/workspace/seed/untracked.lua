@@ -47,7 +47,8 @@ end
 ---@param why string
 function M.tell(run, key, paths, why)
   if #paths == 0 then return end
-  run.emit("warning", { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
+  run.emit("warning",
+    { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
     kept_worktrees.shown(paths), why) })
 end
 
@@ -66,7 +67,8 @@ function M.files(run, key, root, listed, cut)
     breathe()
   end
   if cut or #paths > most_files or bytes > most_bytes then
-    M.tell(run, key, paths, ("there are more than %d files or %d MB of that"):format(most_files, most_bytes >> 20))
+    M.tell(run, key, paths, ("there are more than %d files or %d MB of that"):format(most_files,
+      most_bytes >> 20))
     return {}
   end
   M.tell(run, key, left, ("it cannot be read, or is larger than %d MB"):format(largest >> 20))
