@@ -202,17 +202,23 @@ struct Caller {
   template <bool raises, bool is_host_work>
   static int call(lua_State* L) {
     const auto arguments = read_arguments<Args...>(L);
-    if constexpr (std::is_void_v<R>) {
-      std::apply(fn, arguments);
-      return 0;
-    } else {
-      auto& result = push_box<std::optional<R>>(L);
+    const auto run = [&] {
       if constexpr (is_host_work) {
         const LuaState::HostWork work(L);
-        result.emplace(std::apply(fn, arguments));
+        return std::apply(fn, arguments);
       } else {
-        result.emplace(std::apply(fn, arguments));
+        return std::apply(fn, arguments);
       }
+    };
+    if constexpr (std::is_void_v<R>) {
+      run();
+      return 0;
+    } else if constexpr (std::is_trivially_destructible_v<R>) {
+      R result = run();  // a Lua error may skip its destructor, so it needs no box
+      return push_outcome<raises>(L, result);
+    } else {
+      auto& result = push_box<std::optional<R>>(L);
+      result.emplace(run());
       return push_outcome<raises>(L, *result);
     }
   }
