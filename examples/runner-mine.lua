@@ -72,7 +72,8 @@ return {
       stdin = "prompt",
       env = { MINE_NO_TELEMETRY = "1" },
       env_names = { "MINE_API_KEY" },
-      files = call.schema and { [call.schema_file] = require("moonlet").json.encode(call.schema) } or {},
+      files = call.schema and { [call.schema_file] = require("moonlet").json.encode(call.schema) }
+        or {},
       state_dirs = {},
     }
   end,
@@ -88,7 +89,8 @@ return {
       return { type = "tool", name = name or "tool", detail = detail, status = "ok" }
     elseif word == "tokens" then
       local input, output = rest:match("^(%d+) (%d+)$")
-      return { type = "usage", input_tokens = math.tointeger(input), output_tokens = math.tointeger(output) }
+      return { type = "usage", input_tokens = math.tointeger(input),
+        output_tokens = math.tointeger(output) }
     elseif word == "oops" then
       return { type = "done", status = "failed", message = rest }
     elseif word == "bye" then

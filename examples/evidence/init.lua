@@ -12,7 +12,8 @@ return m.preset {
   run = function(ctx, args)
     local plan = ctx:agent {
       name = "scout",
-      prompt = ('Find the one file to change: %s. As JSON: {"file": "…", "change": "…"}'):format(args.goal),
+      prompt = ('Find the one file to change: %s. As JSON: {"file": "…", "change": "…"}'):format(
+        args.goal),
       schema = s.object { file = s.string { min = 1 }, change = s.string { min = 1 } },
     }.data
     local work = ctx:agent {
@@ -20,7 +21,8 @@ return m.preset {
       prompt = ("In %s: %s. Change nothing else."):format(plan.file, plan.change),
       sandbox = "workspace-write",
     }
-    local proof = ctx:require { command = { "sh", "check.sh" }, repetitions = 2, artifacts = { plan.file } }
+    local proof = ctx:require { command = { "sh", "check.sh" }, repetitions = 2,
+      artifacts = { plan.file } }
     return { file = plan.file, changed = work.files_changed, runs = #proof.runs }
   end,
 }

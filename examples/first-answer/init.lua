@@ -13,7 +13,8 @@ return m.preset {
     local command, index = ctx:any(tools, function(c, tool)
       local text = c:agent {
         name = tool,
-        prompt = ("Write one shell command with %s. It must %s. Answer with it alone."):format(tool, args.goal),
+        prompt = ("Write one shell command with %s. It must %s. Answer with it alone."):format(
+          tool, args.goal),
       }.text:match "^%s*(.-)%s*$"
       c:exec { "sh", "-n", "-c", text, check = true } -- sh -n only parses the command; nothing runs
       return text

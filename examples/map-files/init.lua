@@ -2,7 +2,8 @@
 local m = require "moonlet"
 local s = m.schema
 
-local bugs = s.object { bugs = s.list(s.object { line = s.integer { min = 1 }, claim = s.string { min = 1 } }) }
+local found_bug = s.object { line = s.integer { min = 1 }, claim = s.string { min = 1 } }
+local bugs = s.object { bugs = s.list(found_bug) }
 
 return m.preset {
   name = "map-files",
@@ -14,7 +15,8 @@ return m.preset {
     local answers, lost = ctx:parallel(args.files, function(c, file)
       return c:agent {
         name = file,
-        prompt = ('Read %s and list its bugs, as JSON: {"bugs": [{"line": 1, "claim": "…"}]}'):format(file),
+        prompt = ("Read %s and list its bugs, as JSON: "):format(file)
+          .. '{"bugs": [{"line": 1, "claim": "…"}]}',
         schema = bugs,
       }.data.bugs
     end, { need = 1, limit = 4, key = function(file) return file end })
@@ -22,7 +24,9 @@ return m.preset {
     local all = m.array {}
     for i, file in ipairs(args.files) do
       if not m.is_lost(answers[i]) then
-        for _, bug in ipairs(answers[i]) do all[#all + 1] = { file = file, line = bug.line, claim = bug.claim } end
+        for _, bug in ipairs(answers[i]) do
+          all[#all + 1] = { file = file, line = bug.line, claim = bug.claim }
+        end
       end
     end
     return { bugs = all, lost = lost }

@@ -8,11 +8,14 @@ return m.preset {
   needs = { agents = true, programs = { "git" }, read = { "." }, repository = true },
 
   run = function(ctx, args)
-    local log = ctx:exec { "git", "log", "--format=%s", args.since .. "..HEAD", check = true }.stdout
+    local log = ctx:exec { "git", "log", "--format=%s", args.since .. "..HEAD",
+      check = true }.stdout
     local notes = ctx:agent {
-      name = "notes", prompt = "Write release notes.\n\n" .. m.prompt.fence("the subjects of the commits", log),
+      name = "notes", prompt = "Write release notes.\n\n"
+        .. m.prompt.fence("the subjects of the commits", log),
     }.text
-    local by = ctx:gate { action = "publish the release notes", why = "users read them", show = notes }.by
+    local by = ctx:gate { action = "publish the release notes", why = "users read them",
+      show = notes }.by
     ctx:write("notes.md", notes)
     return { notes = notes, approved_by = by }
   end,

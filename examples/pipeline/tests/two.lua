@@ -3,5 +3,6 @@ return {
   runner = "cassette:tape",
   record = "command:agent",
   expect = { verdict = "ok",
-    result = { sections = { "Run the installer in your home folder.\n", "Start it in the repository.\n" } } },
+    result = { sections = { "Run the installer in your home folder.\n",
+      "Start it in the repository.\n" } } },
 }
