@@ -41,9 +41,13 @@ local stderr_cap = 64 << 10
 ---@field resumes integer?       number of the attempt whose conversation is continued
 ---@field told boolean?          a person has seen which protected paths the attempt changed
 
+local function refuse_change(_, name)
+  error(("an attempt does not change: %s"):format(tostring(name)))
+end
+
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
-  return fields
+  return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
 --- Returns an attempt that starts with the full prompt instead of a repair or a conversation.

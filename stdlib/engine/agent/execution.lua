@@ -22,10 +22,22 @@ local M = {}
 ---@field recorded_key string?  key of the cassette's step that is replayed   (runner/cassette.lua)
 ---@field kept table<integer, true>?  numbers of recorded attempts   (runner/cassette.lua)
 
+local changes = { step = true, lease = true, reading = true, watch = true, ended = true,
+  temporary = true, rates = true, rate_since = true, recorded_key = true, kept = true }
+
+--- Creates the execution of a call. Its step has the key `key` and writes its files into `dir`.
 ---@param asked moonlet.Asked?
 function M.new(resolved, key, dir, asked)
   local own = { resolved = resolved, key = key, dir = dir, asked = asked, step = { key = key } }
-  return setmetatable(own, { __index = resolved })
+  return setmetatable(own, {
+    __index = resolved,
+    __newindex = function(self, name, value)
+      if not changes[name] then
+        error(("no field '%s' of an execution changes"):format(tostring(name)))
+      end
+      rawset(self, name, value)
+    end,
+  })
 end
 
 return M

@@ -42,8 +42,15 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field cassette table?       the cassette, if a cassette answers the call
 ---@field recorded_runner (fun(recorded: table): table)?  returns the runner that parses a recording
 
---- Marks calls that are copies already.
-local copies = setmetatable({}, { __mode = "k" })
+local function refuse_change(_, name)
+  error(("a resolved call does not change: %s"):format(tostring(name)))
+end
+
+local frozen_calls = setmetatable({}, { __mode = "k" })
+
+local function frozen(fields)
+  return setmetatable({}, { __index = fields, __newindex = refuse_change })
+end
 
 local function check_cwd(run, cwd)
   if not cwd then return end
@@ -55,9 +62,10 @@ local function check_cwd(run, cwd)
     "give a folder from the top of the repository, such as \"src\"")
 end
 
---- Copies the argument of ctx:agent, because the script may change its table while other tasks run.
+--- Returns a read-only copy of the argument of ctx:agent, because the script may change its own
+--- table while other tasks run.
 local function copy_of(call)
-  if copies[call] then return call end
+  if frozen_calls[call] then return call end
   local copy = {}
   for name, value in pairs(call) do
     if type(value) == "table" and name ~= "schema" and #value > 0 then
@@ -66,7 +74,8 @@ local function copy_of(call)
     end
     copy[name] = value
   end
-  copies[copy] = true
+  copy = frozen(copy)
+  frozen_calls[copy] = true
   return copy
 end
 
@@ -206,12 +215,16 @@ function M.shown_prompt(job)
 end
 
 function M.with(resolved, fields)
-  return setmetatable(fields, { __index = resolved })
+  return setmetatable({}, { __index = function(_, name)
+    if fields[name] ~= nil then return fields[name] end
+    return resolved[name]
+  end, __newindex = refuse_change })
 end
 
 function M.with_prompt(resolved, prompt)
-  local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call })
-  copies[call] = true
+  local call = setmetatable({ prompt = prompt, edited = true },
+    { __index = resolved.call, __newindex = refuse_change })
+  frozen_calls[call] = true
   return M.with(resolved, { call = call })
 end
 
@@ -285,7 +298,7 @@ function M.of(run, call, routed)
   budget.check_budget(call.prompt_tokens, "ctx:agent: prompt_tokens")
   job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
   if runner.name == "mock" then check_as_real(run, call) end
-  if runner.made then return job end
+  if runner.made then return frozen(job) end
   job.on = runner.name ~= "cassette" and (call.on or run.options.on) or nil
   if job.on then
     remote_steps.check(run, job.on)
@@ -308,7 +321,7 @@ function M.of(run, call, routed)
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32)
     or credential_of(job)
   if not job.cassette then job.login = function() return login_of(job) end end
-  return job
+  return frozen(job)
 end
 
 return M
