@@ -164,6 +164,9 @@ NativeTable::NativeTable(Loop& loop, std::shared_ptr<Wake> wake,
 
 NativeTable::~NativeTable() {
   for (auto& [state, pending] : waiting_) pending->abandon();
+  // An answer that is not delivered yet holds its call, which holds the inbox.
+  const std::lock_guard lock(inbox_->mutex);
+  inbox_->items.clear();
 }
 
 Result<void> NativeTable::provide(NativeFunction function) {
