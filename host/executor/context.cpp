@@ -95,7 +95,8 @@ Result<Plan> read_plan(const std::string& path) {
   if (!dir || name.empty() || !dir->exists(name)) return missing();
   auto file = dir->read_file(name, kPlanCap);
   if (!file) {
-    // Dir refuses a symbolic link that leads out of its folder. The user named it, so resolve it.
+    // Dir refuses a symbolic link that leads out of its folder. Resolve the link, because the user
+    // named it.
     const fs::path target = fs::canonical(full, failed);
     if (failed) return missing();
     if (target == full) return file.error();

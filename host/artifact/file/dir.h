@@ -123,7 +123,8 @@ class Dir {
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:
-  struct Place {  // `name` in the folder `dir`, a descriptor that `held` or the Dir owns
+  // The file `name` in the folder `dir`. Either `held` or the Dir owns the descriptor `dir`.
+  struct Place {
     Fd held;
     int dir;
     std::string name;

@@ -119,7 +119,7 @@ class TreeList::Reader {
   std::string_view rest_;
 };
 
-// Brings a list up to date, folder by folder.
+// Update compares a list with the present tree, and replaces the outdated entries.
 class TreeList::Update {
  public:
   Update(TreeList& list, const Dir& top, const Options& options)

@@ -31,7 +31,8 @@ std::string place_of(int entry_fd) {
   return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
 }
 
-// Returns true if the entry's link leads elsewhere. A folder without access counts as present.
+// Returns true if the run's folder was removed or replaced. A folder that cannot be opened counts
+// as present.
 bool is_removed(int entry_fd, const KeeperRecord& record) {
   struct stat info;
   if (fstatat(entry_fd, kPlaceName, &info, 0) != 0) return errno == ENOENT || errno == ENOTDIR;

@@ -311,8 +311,8 @@ void Worker::receive() {
   if (!host_ || host_phase_ == HostPhase::kListening) return;
   bool open = true, dead = false;
   do {
-    // If the host is dead, read everything that it has sent, so that lose_host() drops all its
-    // starts. Otherwise some of them could already run.
+    // After the host's death, read all of its requests before lose_host() drops those to start a
+    // child. Otherwise some of these children would start.
     dead = hung_up();
     open = host_->fill() == Channel::Read::kOk;
     while (true) {

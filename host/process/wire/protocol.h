@@ -50,8 +50,8 @@ enum class FrameType : std::uint8_t {
   kAdopted,     ///< worker: accepts a host; lists live children, and those whose kExit follows
   kSuperseded,  ///< worker: hangs up on a host, because another host has taken over
   kHoldIdle,    ///< host: pauses (1) or restarts (0) a child's idle limit
-  // Commands send the frames below to a keeper whose child has a terminal. A descriptor proves
-  // their permission, as with kAdopt.
+  // Commands send the frames below to a keeper whose child has a terminal. Like kAdopt, these
+  // frames carry a descriptor that can write keeper.log.
   kType,    ///< types into the terminal; answered by kDone
   kLook,    ///< requests the screen with some lines of history; answered by kText
   kResize,  ///< sets the size to rows << 16 | columns; answered by kDone

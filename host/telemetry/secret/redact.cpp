@@ -164,8 +164,8 @@ std::string Redactor::apply(std::string_view text, std::vector<RedactedPlace>* p
   return out;
 }
 
-// Returns all forms that have this label. A variable may contain two secrets with the same label:
-// its value and a password inside the value. Their forms are numbered consecutively.
+// Returns the spellings of all secrets with this label, such as base64. Two secrets have the same
+// label if a variable's value contains a password: the value and the password.
 std::vector<std::string> Redactor::forms_of_label(std::string_view label) const {
   std::vector<std::string> forms;
   for (std::size_t i = 0; i < labels_.size(); ++i) {

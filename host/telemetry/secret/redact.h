@@ -66,7 +66,7 @@ class Redactor {
   struct Table {
     std::array<std::uint8_t, 65536> shift;
     std::vector<Needle> needles;                      // sorted, longest first
-    std::vector<std::vector<std::uint32_t>> buckets;  // needles whose windows end in the same bytes
+    std::vector<std::vector<std::uint32_t>> buckets;  // needles by the last two bytes of the window
     std::array<std::uint16_t, 65536> bucket_of;       // index into buckets plus 1; 0: none
     std::array<bool, 256> first_byte{};
     std::size_t window = 0;

@@ -17,7 +17,8 @@ local M = {}
 function M.kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 local kind_of = M.kind_of
 
---- Reports whether the run or a scope has spent its budget, not only a single call its limit.
+--- Reports whether the error means that the budget of the run or of a scope is spent. The limit of
+--- a single call does not count.
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error. If only a call has exceeded its limit, the kind becomes

@@ -14,7 +14,7 @@ local top_fields = { runner = "string", runners = "table", routes = "table", pri
   repositories = "table", loop = "string", machines = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string",
   model = "string", file = "string", private = "boolean", state = "list", instructions = "boolean" }
---- The fields of `runners.command`, for every program of `--runner command:`.
+--- Lists the fields of `runners.command`, which apply to each program of `--runner command:PROGRAM`.
 local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number",
   agents = "integer", processes = "integer", parallel = "integer", retries = "integer",

@@ -70,8 +70,8 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- Returns a function from a time in ms to the local minutes east of UTC, by TZ or this machine. An
---- unknown zone counts as UTC.
+--- Returns a function that maps a time in ms to this machine's offset from UTC, in minutes east. The
+--- variable TZ has priority. An unknown zone counts as UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

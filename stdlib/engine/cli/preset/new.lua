@@ -164,7 +164,7 @@ local function files_of(name, pattern)
   local own = from:gsub("-", "_")
   local text = core.script.notes()["patterns/" .. own .. ".lua"]
   if text then
-    -- If init.lua does more than call its pattern, copy the simpler copy.lua instead.
+    -- Some presets have a copy.lua, a simpler form of init.lua that is made to be copied.
     files = { ["init.lua"] = files["copy.lua"] or files["init.lua"] }
     add_pattern(files, name, own, text)
   end

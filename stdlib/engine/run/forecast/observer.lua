@@ -93,8 +93,8 @@ local function hash_of(observer, job, hash, prompt)
   return core.text.sha256(table.concat(parts, "\0"))
 end
 
---- Reserves a part of the budget, and keeps it. In a real run, the agent's usage replaces it, so a
---- later agent may have more budget left.
+--- Reserves an agent's worst-case usage for the rest of the forecast. In a real run the real usage
+--- replaces the reservation, so later agents may have more budget left.
 local function reserve(observer, seen)
   local need = seen.need
   local ok, err = pcall(budget.reserve, seen.budget, need, seen.attempt.state ~= nil)

@@ -84,7 +84,8 @@ function M.set_ready(path, raw, setup)
     hash_of(setup) .. "\n" .. table.concat(filled, "\n"))
 end
 
---- Moves a worktree's kept folders beside the worktrees, where they are deleted later.
+--- Discards the kept folders of a worktree, such as node_modules, because they became useless. Only
+--- renames them; pool.sweep() deletes them later.
 function M.drop_kept(path, raw)
   local parent, name = path:match "^(.*)/([^/]+)$"
   local root, lists = files.must(core.file.root(parent)), files.must(core.file.root(raw.path))
