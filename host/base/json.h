@@ -15,7 +15,7 @@ namespace moonlet {
 
 /// BigIntegers selects how the parser treats integers beyond 64 bits.
 enum class BigIntegers {
-  kRefuse,  ///< parsing fails, because rounding would silently change the value
+  kRefuse,  ///< fails on such an integer instead of rounding it
   kDouble,  ///< rounds to the nearest double
 };
 

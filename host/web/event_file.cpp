@@ -12,8 +12,8 @@ constexpr std::size_t kBlock = 32 * 1024;
 /// moonlet writes only shorter lines. An imported file may have longer ones.
 constexpr std::size_t kLongestLine = std::size_t{16} << 20;
 
-/// In an event's line, the event's number follows the last occurrence of this text. The field
-/// "data" comes earlier, and quotes in later strings are escaped.
+/// The number of an event follows the last `,"number":` in its line. Text of an agent cannot forge
+/// it: the field "data" comes earlier, and quotes in later strings are escaped.
 constexpr std::string_view kNumber = ",\"number\":";
 
 /// Returns the number of the event in the line, or 0 if the line is not an event.

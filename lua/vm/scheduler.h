@@ -118,7 +118,7 @@ class Scheduler {
   /// Called by the event loop when a scope has timed out.
   /// `what` names the scope, and `error` is the error that cancels it.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Returns true if the run was asked to end. The function may be unset.
+  /// Returns true if the run was asked to end. `end_asked` may be unset.
   std::function<bool()> end_asked;
   /// If the run is asked to end, cancels the root scope and returns true.
   bool hear_end();

@@ -95,7 +95,8 @@ class TreeList::Reader {
 
   const char* at() const { return rest_.data(); }
   bool at_end() const { return rest_.empty(); }
-  // Returns the next character: '/' begins a folder, 'e' begins kEnd, a type begins an entry.
+  // Returns the next character, which tells what follows: '/' a folder, 'e' the end of the list,
+  // and another letter an entry of that type.
   char kind() const { return rest_.front(); }
 
   bool word(std::string_view& word) {

@@ -1,4 +1,4 @@
---- Replaces built-in prompt templates by the preset's folder `prompts/`, else by the config's.
+--- Replaces built-in prompt templates by those of the preset (its folder `prompts/`) or of the config.
 --- The preset's hash covers `prompts/`. A config has `prompts = { reviewer = "reviewer.md" }`.
 local record = require "moonlet.record"
 local templates = require "moonlet.prompt.templates"

@@ -149,7 +149,7 @@ local function refused_part(name)
   return refused
 end
 
---- Raises an error for a misspelt task type, so that no typo sends refused work to a sidecar.
+--- Raises an error for a misspelt task type: with a typo, work that sidecars must refuse would run.
 ---@param name string   result of normal()
 ---@param own table     routes of the user's config
 function M.check_name(name, own)

@@ -183,7 +183,8 @@ function M.check_defaults(home, args, given, values)
   end
 end
 
---- Converts a value of --input, whose commands run at the top of the work tree.
+--- Converts the path in a value of --input to one relative to the top of the work tree, where the
+--- commands of such values run.
 function M.input(home, spec)
   if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"

@@ -76,8 +76,8 @@ local function has_host_failed(run)
   return false
 end
 
---- Stops and abandons orphaned steps if the script has finished. Waits for those that still run if
---- a resume may need them, and always for a command that must run at most once.
+--- Stops orphaned steps if the script has finished. If the run parks, waits for them, because a
+--- resume may need them. Always waits for a command that must run at most once.
 ---@param ok boolean  true if the script finished
 local function settle(run, ok, err)
   if not run.journal.resumed then return end

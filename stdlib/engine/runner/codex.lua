@@ -388,7 +388,8 @@ function M.finish(state, exit, answers)
   exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) },
     { __index = exit })
   note_hidden_refusal(state, answers)
-  -- Without --json, the answer is on standard output, and a token count ends standard error.
+  -- Without --json, Codex prints the answer on standard output, and a token count as the last line
+  -- of standard error.
   local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout
       and tail:find("OpenAI Codex v", 1, true)

@@ -77,7 +77,8 @@ function M.is_native(path)
   return core.system.find_program(path) ~= nil and not M.is_script(path)
 end
 
---- Finds a runner's program: for npm's wrapper script, the native one in `places(wrapper)`.
+--- Finds a runner's program. If it is npm's wrapper script, finds the native program, which is in one
+--- of the paths that `places(wrapper)` returns.
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end
@@ -181,7 +182,8 @@ function M.fits(text) return #text <= longest_argument and not text:find("\0", 1
 local proxies = { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
   "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" }
 
---- Returns the variables to pass on: for proxies, of the runner, and granted by the config.
+--- Returns the names of the variables that an agent gets from the user's environment: proxy settings,
+--- those of its runner (`own`), and those that the config grants.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   for _, names in ipairs { proxies, own, granted or {} } do

@@ -5,7 +5,7 @@ local runners = require "moonlet.engine.load.runners"
 
 local M = {}
 
---- Only the lower lines of a screen are searched, because programs ask there.
+--- Limits the search for prompts to this many lines from the bottom of a screen.
 local lower = 30
 
 -- Maps a name to its runner, or to false if no runner with a screen has this name.
