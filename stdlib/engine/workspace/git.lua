@@ -191,7 +191,8 @@ function M.tells_case(top)
   return not (own and other and own.inode == other.inode)
 end
 
-local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
+--- Returns an absolute path unchanged, and a relative path as a path below `base`.
+function M.below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
 --- Opens a work tree's two git folders without running git. In a main work tree they are the same.
 --- The folder `own` has the index; the folder `common` has config, hooks and info.
@@ -206,13 +207,13 @@ function M.dirs(top)
   if info.type == "file" then
     local named = (core.file.read(root, ".git", 8192) or ""):match("^gitdir: ([^\r\n]+)")
     if not named then return nil end
-    path = below(top, named)
+    path = M.below(top, named)
   end
   local own = core.file.root(path)
   if not own then return nil end
   local shared = (core.file.read(own, "commondir", 8192) or ""):match("^[^\r\n]+")
   if not shared then return own, own, path, path end
-  local common = below(path, shared)
+  local common = M.below(path, shared)
   return own, core.file.root(common), common, path
 end
 

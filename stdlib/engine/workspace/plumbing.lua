@@ -33,8 +33,6 @@ local facts_of_run = per_run(function() return {} end)
 ---@field objects string  absolute path of the repository's object folder
 ---@field index string    absolute path of the user's index
 
-local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
-
 --- Returns facts about the repository.
 ---@return moonlet.RepositoryFacts
 function M.facts(run)
@@ -50,7 +48,7 @@ function M.facts(run)
   -- If moonlet runs in a hook of `git commit -a`, GIT_INDEX_FILE names a temporary index.
   local index = core.system.env "GIT_INDEX_FILE"
   facts.objects, facts.index = common .. "/objects",
-    index and below(run.top, index) or own .. "/index"
+    index and host_git.below(run.top, index) or own .. "/index"
   facts.common = common
   return facts
 end
