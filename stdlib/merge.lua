@@ -223,8 +223,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Returns the keys in `index.places` of all items near an item. A key stands for a few lines of a
--- file, so the next and the previous one are included.
+-- Returns the keys under which `index.places` lists the items near an item. A key stands for a few
+-- lines of a file, so includes the keys of the lines before and after.
 local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end

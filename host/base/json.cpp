@@ -297,7 +297,8 @@ void escape_unsafe(std::string_view text, std::string& out) {
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
 /// Returns the length of the first piece of `text`, at most kPiece. The piece ends at a character
-/// boundary, and unlike that of cut_end() not within a truncated sequence, which is one U+FFFD.
+/// boundary. It does not split a truncated UTF-8 sequence, unlike cut_end(), because such a
+/// sequence becomes a single U+FFFD.
 std::size_t piece_size(std::string_view text) {
   if (text.size() <= kPiece) return text.size();
   const auto continues = [&](std::size_t at) {

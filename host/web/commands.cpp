@@ -101,7 +101,7 @@ bool fits(const std::string& text, Kind kind) {
   return false;
 }
 
-/// Returns the commands whose page was closed. They may still run, but nobody reads them.
+/// Returns the commands whose page was closed. They may still run, but nobody reads their output.
 std::vector<std::pair<pid_t, Fd>>& left() {
   static std::vector<std::pair<pid_t, Fd>> list;
   return list;

@@ -21,7 +21,7 @@ namespace moonlet {
 
 using Filter = std::map<std::string, std::string, std::less<>>;
 
-/// A table whose fields with a string are read, and others ignored.
+/// Reads the string fields of a table, and ignores its other fields.
 template <>
 struct Argument<const Filter&> {
   static constexpr int kCount = 1;

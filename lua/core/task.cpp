@@ -7,7 +7,7 @@
 
 namespace moonlet {
 
-/// The scheduler takes no Lua value.
+/// Passes the scheduler of the Lua state, which is not an argument in Lua.
 template <>
 struct Argument<Scheduler&> {
   static constexpr int kCount = 0;

@@ -95,8 +95,8 @@ class TreeList::Reader {
 
   const char* at() const { return rest_.data(); }
   bool at_end() const { return rest_.empty(); }
-  // Returns the next character, which tells what follows: '/' a folder, 'e' the end of the list,
-  // and another letter an entry of that type.
+  // Returns the first character of the next part of the list: '/' of a folder's path, 'e' of the
+  // word "end", or the type of an entry.
   char kind() const { return rest_.front(); }
 
   bool word(std::string_view& word) {
@@ -111,7 +111,8 @@ class TreeList::Reader {
     if (rest_.size() < sizeof item.stat) return false;
     std::memcpy(&item.stat, rest_.data(), sizeof item.stat);
     rest_.remove_prefix(sizeof item.stat);
-    // A power cut can leave zeros in the file of the list. A zero is not a type, so refuse it.
+    // After a power cut, a part of the list's file may read as zeros, so refuse a type that is
+    // zero.
     const bool is_type = item.stat.type != 0 && std::strchr("fdlo", item.stat.type) != nullptr;
     return is_type && word(item.attributes) && word(item.name);
   }
@@ -120,7 +121,7 @@ class TreeList::Reader {
   std::string_view rest_;
 };
 
-// Update compares a list with the present tree, and replaces the outdated entries.
+// Update compares the tree on the disk with a list, and changes the list to match the tree.
 class TreeList::Update {
  public:
   Update(TreeList& list, const Dir& top, const Options& options)
@@ -141,7 +142,8 @@ class TreeList::Update {
       const auto visit = [&](std::size_t i) {
         if (auto done = folder(level[i], below[i]); !done) errors[i] = done.error();
       };
-      // An update of an older list changes other folders of the list too, so it uses one thread.
+      // Use threads only for an empty list. In an older list, a removed folder also removes the
+      // folders below it, which another thread might be reading.
       in_parallel(is_new_ ? kMostThreads : 1, level.size(), visit);
       if (is_stopped()) {
         return Error{ErrorKind::kCancelled, "the list of files was given up", {}, {}};

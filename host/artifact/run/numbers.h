@@ -10,8 +10,8 @@
 
 namespace moonlet {
 
-/// Returns the numbers of the ids in a folder of `.agent`, ascending. Skips ids with another
-/// letter, and entries of another kind. A missing folder has no ids.
+/// Returns the numbers of the ids in a folder of `.agent`, ascending: 7 for "R-007" if the letter
+/// is R. Skips all other entries. Returns an empty list if the folder is missing.
 Result<std::vector<std::uint64_t>> numbers_in(const Dir& agent, std::string_view folder,
                                               char letter, EntryKind kind = EntryKind::kDir);
 

@@ -18,7 +18,8 @@ std::string message_text(const json& item) {
   return joined(said.text, said.refusal);
 }
 
-/// Returns the assistant message at the end, which text and calls share. Adds one if needed.
+/// Returns the last message if it is the assistant's, otherwise adds one. A text and the tool calls
+/// of one turn belong in one message.
 json& assistant(json& messages) {
   if (messages.empty() || messages.back()["role"] != "assistant") {
     messages.push_back({{"role", "assistant"}, {"content", nullptr}});

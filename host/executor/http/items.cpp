@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kLargestCount = 1'000'000'000'000;
 
-/// Returns the member `name`, or null if `object` has none or is no object.
+/// Returns the member `name`; null if `object` is not an object or lacks the member.
 const json* find(const json& object, const char* name) {
   if (!object.is_object()) return nullptr;
   const auto found = object.find(name);

@@ -11,7 +11,8 @@
 
 namespace moonlet {
 
-/// Sets `text` to at most `limit` bytes of a file. Returns false if it cannot be read to there.
+/// Sets `text` to the first `limit` bytes of a file, or to the whole file if it is shorter. Returns
+/// false after a read error.
 inline bool read_proc(const std::string& path, std::string& text, std::size_t limit = 8192) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   char buffer[4096];

@@ -1,5 +1,5 @@
-// Runs helper programs: programs without input that moonlet starts without a keeper. Each leads its
-// own session. Blocking, any thread.
+// Runs helper programs, such as git and the user's hooks, without a keeper. A helper program gets
+// no input and leads a session of its own. The functions block. Any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -28,8 +28,9 @@ struct HelperCall {
 /// Returns the environment of this process, as "NAME=value".
 std::vector<std::string> own_environment();
 
-/// Starts a program and returns its pid. The descriptors `out` and `err` receive its output; -1
-/// drops it. With `die_with_parent`, the system kills the program when the caller dies, if it can.
+/// Starts a program and returns its pid. The program writes its standard output and standard error
+/// to the descriptors `out` and `err`, where -1 means /dev/null. With `die_with_parent`, Linux
+/// kills the program when the caller dies.
 Result<pid_t> start_helper(HelperCall& call, int out, int err, bool die_with_parent = false);
 
 struct QueryAnswer {

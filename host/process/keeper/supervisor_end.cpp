@@ -274,8 +274,8 @@ void Supervisor::drain_for(Step& step, std::int64_t ms) {
   arm(step);
 }
 
-// Asks the step's processes to end. After the end of the main process, `why` only decides the grace
-// period: kExited if what that process left must end now.
+// Asks the step's processes to end. If the main process has ended already, `why` only decides the
+// grace period. kExited means that the remaining processes must end now.
 void Supervisor::begin_end(Step& step, ChildExit::Why why, std::int64_t grace_ms) {
   using Phase = Step::Phase;
   using Why = ChildExit::Why;

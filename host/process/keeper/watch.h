@@ -15,11 +15,12 @@ struct CloseWatch {
 };
 using WatchedHandle = std::unique_ptr<WatchState, CloseWatch>;
 
-/// Borrows its descriptor. Destroy FdWatch before closing the descriptor: libuv must forget the
-/// number before it is reused, and a child between clone and exec may keep the file open.
+/// Borrows its descriptor. Destroy FdWatch before closing the descriptor. Otherwise libuv could
+/// watch another file that gets the same number. Closing is not enough, because a child between
+/// clone and exec may keep the file open.
 class FdWatch {
  public:
-  /// `status` is negative after an error, which also ends the waiting for events.
+  /// A negative `status` is an error. FdWatch then waits for no further events.
   using Ready = std::function<void(int status, int events)>;
   FdWatch() = default;
   /// If libuv cannot watch `fd`, the object is false and errno is set.

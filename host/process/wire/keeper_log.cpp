@@ -235,7 +235,8 @@ int write_lines(int fd, std::string_view lines) {
   return number;
 }
 
-// Ends a write that returned `number`: syncs the log if `durable`.
+// Turns the errno of a write into a Result. If the write succeeded and `durable` is true, first
+// syncs the log.
 Result<void> finish_write(int fd, int number, bool durable) {
   if (number == 0 && durable && sync_data(fd) != 0) number = errno;
   return number == 0 ? Result<void>() : Error::from_errno(number, "write", kKeeperLogName);

@@ -64,7 +64,8 @@ local function cited(lines, line)
   return list, least
 end
 
---- Counts the distinct lines that a chunk contains, and the text `said` too if it is given.
+--- Counts how many of the distinct lines a chunk contains. Also counts the text `said`, if it is
+--- given.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do

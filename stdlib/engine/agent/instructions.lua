@@ -60,7 +60,7 @@ end
 
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Returns the commit id of a revision, or nil, and an error if git fails.
+--- Returns the commit id of a revision; nil if there is none. If git fails, also returns an error.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)

@@ -16,8 +16,8 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Returns the state of an attempt that wrote in place when its host died, after it has ended. A
---- person must approve the repetition of a lost one, whose changes are returned, too.
+--- Waits for the end of an attempt that wrote in place when its host died, and returns its state.
+--- If the attempt was lost, also returns its changes, after a person has approved its repetition.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -30,8 +30,8 @@ local function settle_in_place(run, step, last, state)
   return state, found
 end
 
---- Ends an attempt of an earlier host, because its input has changed. Its cost still counts. A
---- person must approve the repetition of one that was lost while it wrote in place.
+--- Ends an attempt of an earlier host, because its input has changed. Its cost still counts. If it
+--- was lost while it wrote in place, a person must approve a repetition.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key

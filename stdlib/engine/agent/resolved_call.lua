@@ -153,7 +153,8 @@ local function is_confined(job)
   return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
---- Returns the program's path, or nil and an error, which matters only if the program must start.
+--- Returns the program's path, or nil and an error. The caller raises the error only if the program
+--- must start.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)

@@ -123,7 +123,8 @@ function M.ended_text(paths)
     #paths == 1 and "file" or "files", kept_worktrees.shown(paths))
 end
 
---- Returns the changes of a discarded attempt, or only warns about them without an end record.
+--- Returns the changes of a discarded attempt. If the attempt gets no end record, warns about the
+--- changes instead.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end

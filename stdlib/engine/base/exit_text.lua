@@ -20,7 +20,8 @@ local texts = {
     return ("printed nothing for %s and was ended"):format(limit and duration.text(limit)
       or "too long")
   end,
-  -- A step that the user cancelled has another message; here something else ended its keeper.
+  -- This text is only for a step whose keeper was ended by something else. A step that the user
+  -- cancelled has another message.
   cancelled = function() return "was ended with its keeper" end,
   finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,

@@ -83,7 +83,8 @@ function M.quote(text, columns)
   return lines
 end
 
---- Adds a text after its name, wrapped here, so that no part of it looks like another line.
+--- Adds a name and a text. Wraps the text and indents its further lines, so that none of them looks
+--- like a line of its own.
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
@@ -123,7 +124,8 @@ function M.columns(out, rows, cut, right)
   return lines
 end
 
---- Adds a row of two columns, the second one wrapped, below a left cell that is too wide.
+--- Adds a row of two columns. The right text is wrapped, and starts on the next line if the left
+--- one is too wide.
 ---@param indent integer   columns before `left`
 ---@param column integer   column in which `right` starts
 function M.row(lines, page, indent, left, column, right)

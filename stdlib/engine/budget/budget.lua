@@ -217,7 +217,8 @@ function M.check_spent(budget)
   end
 end
 
---- Describes how far usage exceeds limits; with `grown`, only what grew since the last report.
+--- Describes how far the usage exceeds the limits. With `grown`, describes only excesses that have
+--- grown since the last report.
 ---@param root moonlet.Budget
 function M.overshoot(root, grown)
   local lines = {}
@@ -301,8 +302,9 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves the amounts, calls `fn`, and settles with its second result, or after an error with the
---- usage last passed to note(). grow() returns an error if the usage so far exceeds a limit.
+--- Reserves the amounts and calls `fn`. Then replaces the reservation by the real usage, which is
+--- the second result of `fn`, or after an error the usage that was last passed to note(). grow()
+--- returns an error if the usage so far exceeds a limit.
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()

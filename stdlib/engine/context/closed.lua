@@ -83,7 +83,8 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- Returns a copy of a preset's arguments, whose changes do not change the run's record.
+--- Copies a preset's arguments, so that a preset that changes them does not change the run's
+--- record.
 function M.args(args, declared)
   return setmetatable(M.copy(args), metatable_of("args", declared))
 end

@@ -140,8 +140,9 @@ local function escaped(run, name)
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- Returns a name in the form that keys contain: "/" and "#", which separate a key's parts, are
---- escaped, and secrets are replaced, because keys name records, processes and folders.
+--- Returns the form of a name that is used in keys. Escapes "/" and "#", which separate the parts
+--- of a key. Replaces secrets, because keys are visible in records and in names of processes and
+--- folders.
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -159,7 +160,8 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the state that counts a body's next steps: a clean-up's own if it uses the body's ctx.
+--- Returns the table with the counters for the next step's key. A clean-up that uses its body's ctx
+--- has counters of its own.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state

@@ -15,7 +15,8 @@ local kind_of, is_prepared = scope.kind_of, scope.is_prepared
 
 local M = {}
 
---- These errors end the whole fan-out. A spent budget does not: running branches are paid for.
+--- These errors end the whole fan-out. A spent budget does not end it, because the running branches
+--- are already paid for.
 local fatal = { cancelled = true, limit = true }
 
 local any_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration" }
@@ -58,7 +59,8 @@ local function message_of(err)
   return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
 end
 
---- A missing grant is returned itself, because one --allow then helps all branches.
+--- Builds the error of a fan-out in which too few branches succeeded. If a grant is missing,
+--- returns that error unchanged, because one --allow helps all branches.
 local function quorum_error(failed, need, total, first)
   if kind_of(first) == "denied" then return first end
   return {

@@ -1,5 +1,6 @@
---- Runs a body's finalizers (ctx:finally) when the body has ended, which a parked run has not. If a
---- finalizer parks the run, the others run when it continues.
+--- Runs a body's finalizers (ctx:finally) after the body has ended. If the run parks, the body has
+--- not ended, so its finalizers do not run. If a finalizer parks the run, the remaining finalizers
+--- run after the resume.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
 local context = require "moonlet.engine.context.context"
@@ -95,7 +96,7 @@ local put_off
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
   local cleanup = context.cleanup(run)
-  -- Continue a clean-up that parked with its key and its step counters.
+  -- If the clean-up has parked before, continue it with its recorded key and step counters.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
   -- Reopen the ctx of the ended body, because tasks that the clean-up starts may use it, too.

@@ -156,7 +156,8 @@ end
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
---- The grants of presets whose `needs` the user can edit, as their errors suggest.
+--- Contains the grants of presets whose `needs` the user can edit. Errors about these grants
+--- suggest the edit.
 ---@type table<moonlet.Grants, boolean>
 M.are_declared = setmetatable({}, { __mode = "k" })
 

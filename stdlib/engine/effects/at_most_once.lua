@@ -56,8 +56,9 @@ function M.run(run, key, last, hash, call, start)
   end)
 end
 
---- Waits for the end of a command that was edited after an earlier host had started it, and warns.
---- If `asks` is set, a person decides whether the new one runs.
+--- Waits for the end of a command that an earlier host started, if the script now has another
+--- command in its place, and warns. If `asks` is set, a person decides whether the new command
+--- runs.
 ---@param earlier table   begin record of the command
 ---@param argv string[]   present command of the step
 ---@param asks boolean    true if the present command is irreversible, too

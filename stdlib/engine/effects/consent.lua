@@ -97,8 +97,8 @@ function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
 
---- Returns the needs of a preset, or raises an error without consent, which counts only for the
---- text that it was given for. `accepted`: the command line has --allow needs.
+--- Returns the needs of a preset, or raises an error if the user has not consented to them for the
+--- preset's present text. `accepted` is true if the command line has --allow needs.
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
 ---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants

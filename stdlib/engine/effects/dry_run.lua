@@ -5,7 +5,8 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- From the first assumed answer on, only commands that read the repository are executed.
+--- `assumes` becomes true at the first assumed answer. From then on, a dry run executes only
+--- commands that read the repository.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- Lists git subcommands that change nothing if git gets the options that moonlet adds.

@@ -51,8 +51,8 @@ local function prepare(call)
   return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
 
---- Returns the function that starts a child here or on another machine, where `cwd` is absolute and
---- by default an empty folder.
+--- Returns the function that starts a child on this machine or on the machine `options.on`. On
+--- another machine `cwd` is an absolute path, by default that of an empty folder.
 local function starter(run, options)
   if not options.on then return infrastructure_error.run_child end
   local far = { cwd = options.cwd }
@@ -122,7 +122,8 @@ local function result_of(exit, argv, wall_ms)
   }
 end
 
---- Reports whether all output is in memory. That of an adopted process may be only in files.
+--- Reports whether all output of a process is in memory. The output of an adopted process may be
+--- only in its log files.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
@@ -137,8 +138,8 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs an approved command. Its output goes to files for a resumed host, but stays in memory with
---- `clean`, which must redact it first.
+--- Runs an approved command. Its output is written to files, so that a resumed host finds it. With
+--- `clean` the output stays in memory, because `clean` must redact it before it is stored.
 local function run_once(run, key, last, hash, call, clean, start)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"

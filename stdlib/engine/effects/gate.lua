@@ -29,8 +29,8 @@ local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 --- Hashes the fields that a person sees. The person's answer is valid only for this hash.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- Binds an answer to the redacted text that the person saw, which does not depend on secrets in
---- the environment. If the text has a secret, a keyed hash of all of it is added.
+--- Binds an answer to the redacted text that the person saw, so that the binding does not depend on
+--- secrets in the environment. If the text contains a secret, adds a keyed hash of the full text.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = input_hash.hidden_json(run.journal, all)

@@ -47,7 +47,8 @@ local function as_block(name, text)
   return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
 end
 
---- Selects the files that fit. A file's share is its own compressed size, which is never too small.
+--- Selects the files that fit into the page. Counts each file with the size that it has when it is
+--- compressed alone, which is at least its share of the archive.
 local function choose(root, list)
   local chosen, parts, used = { files = {}, left = list.left }, {}, 0
   local function leave(file, why)

@@ -1,6 +1,7 @@
---- Records what finalizers (ctx:finally) did. The Nth time that their body ends, their steps have
---- the key prefix `#finally@N`. A resume reuses them if the body ends in the same way and ran no
---- step after them. Agent calls in them are never paid twice.
+--- Records what finalizers (ctx:finally) did. When their body ends for the Nth time, the keys of
+--- their steps start with `#finally@N`. A resume reuses these steps if the body ends in the same
+--- way, and if no step of the body follows them in the journal. Agent calls in them are never paid
+--- twice.
 local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}
@@ -48,7 +49,8 @@ function M.begin(cleanups, key)
   end
 end
 
--- Lists the records that show that a body continues. A `timeout` starts no step.
+-- Lists the kinds of records that a running body writes. A `timeout` is not among them, because it
+-- starts no step.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 function M.read(endings, item)
@@ -61,7 +63,7 @@ function M.read(endings, item)
     how = item.result }
 end
 
---- Marks recorded ends of failed bodies, and with `all` of all bodies, as outdated.
+--- Marks the recorded ends of failed bodies as outdated. With `all`, marks the ends of all bodies.
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
@@ -70,7 +72,7 @@ end
 
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Returns an agent step's keys in earlier clean-ups of its body, the one that ended last first.
+--- Returns the keys that an agent step had in earlier clean-ups of its body, the latest first.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -105,7 +107,8 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns, once, the clean-ups that are outdated because their body continues with a new step.
+--- Returns the clean-ups that became outdated because their body continues with a new step. Returns
+--- each clean-up only once.
 ---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
   local found = {}
@@ -113,7 +116,8 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Returns the key for a body's finalizers: the recorded one if the body ends as before.
+--- Returns the key prefix for a body's finalizers. If the body ends as before, this is the recorded
+--- prefix.
 function M.key(endings, path, how)
   local last = endings[path]
   if last and not last.over and last.how == how then return last.key end

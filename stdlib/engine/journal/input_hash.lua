@@ -18,13 +18,15 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
---- Encodes an input as JSON, and invalid UTF-8, which the encoder would replace, by its bytes.
+--- Encodes an input as JSON. If the input is not valid UTF-8, encodes its bytes, because the JSON
+--- encoder would replace them.
 local function encode(input)
   local text = core.json.encode_record(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- Returns the text to hash, with a hash of stdin, from which `hide` removes secrets.
+--- Returns the text to hash. It contains a hash of stdin in place of stdin. `hide` removes secrets
+--- from stdin first.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -94,7 +96,8 @@ local function stand_in(journal, told)
   return name
 end
 
---- Returns a name without secrets for keys. A resume finds it by the name's keyed hash.
+--- Returns a name for keys in which secrets are replaced. A resume finds the recorded replacement
+--- by the keyed hash of the full name.
 function M.name(journal, name)
   local names = journal.stand_ins
   local told = names.told[name]

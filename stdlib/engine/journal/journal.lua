@@ -160,7 +160,8 @@ local function spend(journal, key, repair)
   if last then last.spent, last.repairs = true, repair end
 end
 
---- Lists the ends that do not count as a failure: nothing was paid, or keeper.log has the result.
+--- Lists the ends of an attempt that do not count as its failure, because nothing was paid or
+--- keeper.log has the result.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
 --- Reports whether the last attempt itself has failed.
@@ -240,7 +241,8 @@ function M.append(item) put_on_record(core.json.encode_record(item), true) end
 --- Appends a record without waiting for the disk; the next durable record flushes it.
 function M.note(item) core.journal.note(core.json.encode_record(item)) end
 
---- Waits for the replay to reach a cancelled step's end, and normally to cancel it again.
+--- Waits until the replay reaches the end of a cancelled step. Normally the replay cancels the step
+--- again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true,
     what = "the end of a cancelled step" }

@@ -1,6 +1,6 @@
 --- Sums up the usage of earlier hosts. Every started attempt and program counts, even if it is
---- replayed. Budgets count it from the start, but the script sees it grow during the replay as
---- before.
+--- replayed. Budgets count this usage from the start. The script sees the usage grow step by step
+--- during the replay, as in its first execution.
 
 local M = {}
 
@@ -216,7 +216,8 @@ function History:tell(path)
   end
 end
 
---- Returns the recorded usage of an attempt that this host adopts, once.
+--- Returns the recorded usage of an attempt that this host adopts. Later calls for this attempt
+--- return nil.
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

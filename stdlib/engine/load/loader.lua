@@ -101,7 +101,7 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
---- Makes the error that goes with the text of a file, which is nil if there is none.
+--- Makes the error for a missing file.
 local function no_file(file)
   return record.invalid("there is no file " .. core.text.printable(file, 80))
 end
@@ -424,7 +424,7 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- Guesses whether the last statement returns a preset, beside strings and comments.
+--- Guesses from the text whether the last statement returns a preset. Ignores strings and comments.
 local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
   local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"

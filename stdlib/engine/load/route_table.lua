@@ -149,7 +149,8 @@ local function refused_part(name)
   return refused
 end
 
---- Raises an error for a misspelt task type: with a typo, work that sidecars must refuse would run.
+--- Raises an error for a misspelt task type. Otherwise a typo in the name of a refused type would
+--- let its work run.
 ---@param name string   result of normal()
 ---@param own table     routes of the user's config
 function M.check_name(name, own)

@@ -4,7 +4,8 @@ local cassette = require "moonlet.engine.runner.cassette"
 
 local M = {}
 
---- Reports how far the run exceeded its limits, which running agents may do until the end.
+--- Warns how far the run has exceeded its limits. Agents that were running at that time may have
+--- exceeded them.
 function M.overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do

@@ -1,4 +1,5 @@
---- Makes paths of a command line, which are relative to home.from, relative to the work tree's top.
+--- Converts the paths of a command line. They are relative to the folder of the command
+--- (home.from), and become relative to the top of the work tree.
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"

@@ -155,7 +155,8 @@ local function config_record(run)
     limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
---- Lists the fields of run.json in which a resume restores secrets (journal/input_hash.lua).
+--- Lists the fields of run.json that may contain names in place of secrets. A resume puts the
+--- values back (journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
 --- Returns the text of run.json: the run's start values and, after the run has ended, its outcome.

@@ -49,7 +49,8 @@ local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
   local written, folders = {}, {}
-  --- Writes a file of the run; with `later`, it reaches the disk when the run ends.
+  --- Writes a file of the run. With `later`, does not wait for the disk: the end of the run syncs
+  --- the file.
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
@@ -214,7 +215,8 @@ local function add_steps(run)
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Reports whether the user has cancelled the run, from which a clean-up is shielded.
+  --- Reports whether the user has cancelled the run. A clean-up continues nevertheless, because it
+  --- is shielded.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"

@@ -99,7 +99,8 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- Wrap the claim behind a placeholder for the place, because a path with spaces would be split.
+    -- Replace the place by "x" characters while the claim is wrapped. Otherwise a path with spaces
+    -- could be split.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -115,7 +116,8 @@ local function add_finding(lines, out, item)
   end
 end
 
---- Returns the title of findings.md and its text without the findings, which the result has, too.
+--- Returns the title and the text of findings.md. Omits the findings, because they are also in the
+--- result.
 local function beside_findings(text)
   local title, parts, is_list = nil, {}, false
   for line in (text or ""):gmatch "[^\n]*\n?" do

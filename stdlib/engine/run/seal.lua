@@ -66,8 +66,9 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
---- Reports whether a file is unchanged: by size if it was too large for a hash. A file that had a
---- hash must still have one, so that added files cannot use up the limit for hashing.
+--- Reports whether a file is unchanged. Compares only the sizes if the file was too large for a
+--- hash. A file with a recorded hash and no present hash counts as changed; otherwise somebody
+--- could add files until the limit for hashing is reached.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
@@ -98,7 +99,8 @@ local function keep_unread(tree, before, is_ours)
   end
 end
 
---- Lists files that another program changed since a run ended or parked, and keeps that list.
+--- Lists the files that another program has changed since the run ended or parked, including those
+--- that `rec.altered` lists already.
 ---@param is_ours (fun(path: string): boolean)?  true if the run has written the file since
 function M.altered(rec, tree, is_ours)
   local paths, known = core.json.array {}, {}

@@ -50,7 +50,8 @@ function M.took(rec)
   return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-"
 end
 
---- Returns the answers to a question as command-line words: a long option's is its number.
+--- Returns the possible answers to a question as words for a command line. A long answer is
+--- replaced by its number.
 local function option_words(options)
   local words = {}
   for i, option in ipairs(options or {}) do

@@ -130,7 +130,8 @@ function M.error_of(run, err)
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what "
         .. "to do\" }" }
   end
-  -- In a built-in preset, `invalid` is the user's mistake, so its place in the code does not help.
+  -- Omit the place of an `invalid` error in a built-in preset. The user's argument is wrong, not
+  -- the preset's code.
   if run.source.builtin and type(err) == "table" and rawget(err, "kind") == "invalid" then
     rawset(err, "at", nil)
   end

@@ -153,7 +153,8 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Checks run.json against its hash. A killed host may have written only the hash of a newer one.
+--- Checks run.json against the hashes in the journal. A killed host may have recorded the hash of a
+--- new run.json without writing it.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end  -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil

@@ -26,7 +26,8 @@ local function entry_of(root, path)
     executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- Returns changes.json, or nil without changes, and the changed paths that cannot be recorded.
+--- Returns the text of changes.json, or nil if nothing changed, and the changed paths that cannot
+--- be recorded.
 ---@param place moonlet.Workspace
 function M.text_of(place)
   local left_out = {}

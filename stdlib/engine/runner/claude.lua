@@ -203,8 +203,9 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Adds the usage of a message, of which each event repeats it. The output tokens are at least those
--- that the size of the text suggests.
+-- Adds the usage of a message. Claude prints several events for one message, and each has the usage
+-- so far, so only the increase is added. If the reported output tokens are fewer than the size of
+-- the text suggests, estimates them from this size.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local reported = given and usage.claude(given)

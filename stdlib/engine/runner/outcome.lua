@@ -99,7 +99,8 @@ local function last_line(text)
   return last
 end
 
---- Returns the last error message, or else the last line, and the end of standard error.
+--- Returns the last error message on standard error, or its last line if there is none, and the end
+--- of standard error.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")
@@ -126,7 +127,7 @@ local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] 
   [7] = "BUS", [8] = "FPE", [9] = "KILL", [11] = "SEGV", [13] = "PIPE", [14] = "ALRM",
   [15] = "TERM", [24] = "XCPU", [25] = "XFSZ", [31] = "SYS" }
 
---- Any other signal means that the agent crashed.
+--- Maps signals to classes of failures. A signal without an entry means that the agent crashed.
 local signal_classes = { [1] = "interrupted", [2] = "interrupted", [3] = "interrupted",
   [9] = "killed", [14] = "killed", [15] = "killed", [24] = "killed", [25] = "killed" }
 

@@ -27,7 +27,8 @@ local function date_of(days)
   return tonumber(year), tonumber(month), tonumber(dom)
 end
 
---- Converts a local time to ms since 1970. `offset` is in minutes east of UTC, or returns them.
+--- Converts a local time to ms since 1970. `offset` is the offset from UTC in minutes east, or a
+--- function that returns this offset for a time.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
   local first = core.clock.parse(("%04d-%02d-01T00:00:00.000Z"):format(year, month))
   local at = first + (dom - 1) * day + hours * hour + minutes * minute + (seconds or 0) * second

@@ -266,7 +266,8 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- Turns an empty object into a list, and removes optional nulls, where the schema wants that.
+--- Adapts a value to the schema: an empty object becomes an empty list where the schema requires a
+--- list, and optional fields that are null are removed.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)

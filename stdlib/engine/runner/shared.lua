@@ -112,7 +112,8 @@ function M.without_log(runner, state, text)
   return table.concat(lines, "\n")
 end
 
---- Plans links to all entries of `folder` but `names`. Returns nil if there are none of these.
+--- Plans symbolic links to all entries of `folder` except those in `names`. Returns nil if the
+--- folder has none of these names.
 ---@param folder string   absolute
 ---@param place string?   where the folder of links will be created
 ---@return string? place, table<string, string[]>? links  the field `links` of moonlet.RunnerCommand

@@ -153,7 +153,8 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- Closes the string and the brackets of a truncated line of JSON, or returns nil.
+--- Completes a truncated line of JSON by closing its open string and brackets. Returns nil if that
+--- is impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -426,7 +427,8 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Records the start of an answer, in a stream that also reports its end.
+--- Records the start of an answer. Only for streams that report both the start and the end of an
+--- answer.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true

@@ -41,7 +41,8 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- Counts silence from before the last input if only its echo was printed since.
+--- Returns the facts with a longer silence if the program has printed only the echo of the last
+--- input since.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

@@ -1,5 +1,5 @@
---- Limits how often a session's output starts hooks: a few of each kind in a minute at once, and
---- the rest counted in one hook at its end.
+--- Limits how often a session's output starts hooks. In each minute a few events of each kind start
+--- a hook at once. One more hook at the end of the minute reports the number of the others.
 local M = {}
 
 M.per_minute = 6
@@ -29,7 +29,8 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the hooks that report suppressed events when a minute or the watch (`is_end`) ends.
+--- Returns the hooks that report how many events were suppressed. They are due at the end of a
+--- minute, or of the watch (`is_end`).
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)
   local due = {}

@@ -85,7 +85,8 @@ function Session:send(text, options)
   return self
 end
 
---- Returns how many bytes contain `length` bytes of text without escape sequences.
+--- Returns the size of the shortest start of `bytes` that has `length` bytes of text, not counting
+--- escape sequences.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do
@@ -128,7 +129,8 @@ end
 
 local conditions = { prompt = true, quiet = true, marker = true, exit = true }
 
---- Waits for a Lua pattern in the output, or for "prompt", "quiet", "marker" or "exit".
+--- Waits until the output matches a Lua pattern, or until the program prompts ("prompt"), prints
+--- nothing for a while ("quiet"), prints a marker ("marker") or ends ("exit").
 function Session:expect(what, options)
   local own = own_of(self)
   options = options or {}

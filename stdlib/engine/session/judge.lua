@@ -101,7 +101,8 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- Echo off means a password prompt. The terminal must be quiet if its reader is unknown.
+  -- A terminal without echo is probably at a password prompt. If it is unknown whether a process
+  -- reads the terminal, also require silence.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
@@ -144,8 +145,9 @@ local function tool_of(facts, agent, limits)
     and newest or nil
 end
 
---- Judges progress by the output and by `more`: CPU usage `busy` in percent, I/O `moved` in bytes
---- per second, and a changed file `edited`. What was not measured is nil.
+--- Judges progress by the output and by the measurements in `more`: `busy` is the CPU usage in
+--- percent, `moved` the I/O in bytes per second, and `edited` a changed file. A missing measurement
+--- is nil.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms

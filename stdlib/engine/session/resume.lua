@@ -100,7 +100,8 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until screen or transcript show the conversation. Returns the evidence, or false and why.
+--- Waits until the screen or the transcript shows the earlier conversation. Returns the evidence,
+--- or false and the reason.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript

@@ -161,7 +161,8 @@ function M.finish(home, id, grace)
   return M.of(home, id)
 end
 
---- Adds sessions' processes to `children`, and ends those whose keeper was killed (`swept`).
+--- Adds the processes of sessions to `children`. Ends the processes of sessions whose keeper was
+--- killed, and lists them in `swept`.
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
@@ -191,7 +192,8 @@ local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  -- Programs that redraw their screen print no lines that the log shows.
+  -- Look for the marker on the screen. A program that redraws its screen prints no complete lines
+  -- to the log.
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 

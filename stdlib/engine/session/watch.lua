@@ -32,7 +32,8 @@ local function take_over(watch)
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- Reports whether this process may run hooks; one that handles stuck agents has priority.
+--- Reports whether this process may run the session's hooks. A process that handles stuck agents
+--- has priority.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)

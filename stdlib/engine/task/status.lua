@@ -74,7 +74,8 @@ local function ended_state(id, rec)
     "moonlet run replay " .. id)
 end
 
---- Returns the state by one of the packet's runs; nil if it is missing or an unended dry run.
+--- Returns the packet's state according to one of its runs. Returns nil if the run is missing, or
+--- is a dry run that has not ended.
 local function state_of_run(home, root, id)
   local rec = store.look(root, id)
   if not rec then return nil end

@@ -134,7 +134,8 @@ local function send_tree(job, office, nonce)
   end
 end
 
---- Returns a function that replaces local paths in a text by placeholders for those over there.
+--- Returns a function that replaces local paths in a text by placeholders for the paths on the
+--- remote machine.
 local function translator(job, nonce)
   local run, mark = job.run, "@" .. nonce .. "@"
   local home = core.system.env "HOME"

@@ -52,7 +52,8 @@ function M.of_words(words)
     options.refuse("run what?",
       "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
   end
-  -- The other options cannot be parsed before the repository is known.
+  -- Read only --repo here. The repository decides which preset is meant, and the preset declares
+  -- further options.
   return { target = target, words = rest, repo = options.value_in(rest, "repo") }
 end
 

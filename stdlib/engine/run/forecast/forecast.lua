@@ -249,8 +249,8 @@ end
 ---@field steps table[]
 ---@field totals table<string, table>
 
---- Returns the first command of the resume, at which a forecast stops, and how many of the last
---- run's agent calls come after it.
+--- Returns the first command that the resume would run, because the forecast stops there. Also
+--- returns how many agent calls of the last run come after this command.
 local function stop_of(rows, seen, steps)
   for _, row in ipairs(rows) do
     if row.outcome == "runs" then

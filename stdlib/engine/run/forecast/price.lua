@@ -101,7 +101,8 @@ function M.read(home, run, before)
   return costs
 end
 
---- Computes a range that is wider for fewer samples, which may miss the highest cost.
+--- Computes a range of costs. The range is wider for fewer samples, because few samples may not
+--- include the highest cost.
 local function range_of(values, from)
   table.sort(values)
   local factor = 1 + 3 / #values

@@ -72,7 +72,7 @@ local function write_model(run, agent, step, seen)
     files_changed = seen.files })
 end
 
---- Registers the session as a target, and returns the target's name.
+--- Registers the recorded session with the loader as if it were a preset, and returns its name.
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
