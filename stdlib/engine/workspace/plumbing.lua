@@ -14,6 +14,9 @@ local list_cap = core.process.largest_cap
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
 
+--- Number of processes that write the files of a checkout. Git itself uses one by default.
+local checkout_workers = 4
+
 ---@class moonlet.RawGit
 ---@field path string     absolute path of the private git folder
 ---@field objects string  absolute path of the repository's object folder
@@ -61,6 +64,7 @@ local function config_of(run, root)
     ("\tignorecase = %s\n"):format(ignores_case(root)), host_git.kept_settings(run) }
   lines[#lines + 1] = format == "sha1" and "\trepositoryformatversion = 0\n"
     or ("\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = %s\n"):format(format)
+  lines[#lines + 1] = ("[checkout]\n\tworkers = %d\n"):format(checkout_workers)
   return table.concat(lines)
 end
 
