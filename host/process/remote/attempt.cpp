@@ -36,11 +36,12 @@ Error bad_name(const std::string& name) {
           "name a relative path without ..", name};
 }
 
-/// Returns true for a relative path without "." or "..". Does not check for links.
+/// Returns true for a relative path without "." or "..". Does not check for links. A folder's name
+/// may end with a slash.
 bool stays_inside(const std::filesystem::path& name) {
   return !name.empty() && name.is_relative() &&
          std::none_of(name.begin(), name.end(), [](const std::filesystem::path& part) {
-           return part.empty() || part == "." || part == "..";
+           return part == "." || part == "..";
          });
 }
 
