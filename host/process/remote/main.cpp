@@ -35,6 +35,16 @@ std::string read_input() {
   return text;
 }
 
+std::string program;  // the path of this executable
+
+/// Uses the name `called` on a machine that hides /proc.
+std::string own_path(const char* called) {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  if (size > 0) return {path, static_cast<std::size_t>(size)};
+  return realpath(called, path) != nullptr ? path : called;
+}
+
 /// Returns the absolute path of a folder without links, or the given path if the folder is missing.
 std::string real_path(const char* dir) {
   char path[PATH_MAX];
@@ -43,8 +53,12 @@ std::string real_path(const char* dir) {
 
 using Command = Result<void> (*)(const std::string& root, const nlohmann::json& request);
 
+Result<void> start(const std::string& root, const nlohmann::json& request) {
+  return moonlet::remote_start(root, request, program);
+}
+
 constexpr std::pair<std::string_view, Command> kCommands[] = {
-    {"probe", moonlet::remote_probe},     {"start", moonlet::remote_start},
+    {"probe", moonlet::remote_probe},     {"start", start},
     {"prepare", moonlet::remote_prepare}, {"look", moonlet::remote_look},
     {"end", moonlet::remote_end},         {"remove", moonlet::remote_remove}};
 
@@ -64,10 +78,11 @@ int run(int argc, char** argv) {
     return 0;
   }
   signal(SIGPIPE, SIG_IGN);
+  program = own_path(argv[0]);
   if (command == "job" && argc == 4) {
     const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
     const auto index = task != nullptr ? std::strtoul(task, nullptr, 10) : 0;
-    return moonlet::remote_job(real_path(argv[2]), argv[3], index);
+    return moonlet::remote_job(real_path(argv[2]), argv[3], index, program);
   }
   for (const auto& [name, serves] : kCommands) {
     if (command != name || argc != 3) continue;

@@ -19,8 +19,9 @@ nlohmann::json error_of(const Error& error);
 Result<void> remote_probe(const std::string& root, const nlohmann::json& request);
 /// Starts each attempt of `request.attempts` (see spec.h) unless it was claimed before. Returns
 /// when each attempt runs or has failed to start. Prints for each attempt {nonce, state = started |
-/// exists | failed, error?}.
-Result<void> remote_start(const std::string& root, const nlohmann::json& request);
+/// exists | failed, error?}. `program` is the path of this executable.
+Result<void> remote_start(const std::string& root, const nlohmann::json& request,
+                          const std::string& program);
 /// Writes the descriptions of `request.attempts` for a scheduler's jobs, but starts nothing.
 /// Also makes the folder `request.map` below `root`/maps, and prints the paths of two files in it:
 /// {map (a nonce on each line), environment (of the jobs, for sbatch's --export-file)}.
@@ -39,6 +40,7 @@ Result<void> remote_end(const std::string& root, const nlohmann::json& request);
 Result<void> remote_remove(const std::string& root, const nlohmann::json& request);
 /// Runs an attempt inside of a scheduler's job and waits for its end.
 /// Line `index` of the file `map` names the attempt. Returns the exit status of the process.
-int remote_job(const std::string& root, const std::string& map, std::size_t index);
+int remote_job(const std::string& root, const std::string& map, std::size_t index,
+               const std::string& program);
 
 }  // namespace moonlet

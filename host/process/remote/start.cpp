@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <csignal>
 #include <fstream>
 #include <memory>
@@ -43,22 +42,16 @@ struct Starting {
   bool waits() const { return child && !child->done() && child->pid() == 0; }
 };
 
-std::string own_path() {
-  char path[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-  return {path, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-}
-
 /// Starts a claimed attempt. With `outlives_us`, the attempt continues after this process ends.
-Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool outlives_us,
-                    Starting& starting) {
+Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
+                    const std::string& program, bool outlives_us, Starting& starting) {
   auto child = read_remote_spec(attempt, spec);
   if (child && child->argv.empty()) child = Error{ErrorKind::kInvalid, "no program is named"};
   if (!child) return child.error();
   const Fd input(child->stdin_fd);
   child->outlives_host = outlives_us;
   KeeperOptions options;
-  options.program = own_path();
+  options.program = program;
   options.run_dir_fd = attempt.fd();
   options.run_id = attempt.nonce();
   options.publishes = true;
@@ -72,8 +65,8 @@ Result<void> launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool o
 
 /// Claims and starts an attempt, unless another process has claimed it. Publishes a failed start as
 /// the attempt's end, so that no process tries again.
-void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool outlives_us,
-                      Starting& starting) {
+void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec,
+                      const std::string& program, bool outlives_us, Starting& starting) {
   auto first = attempt.claim();
   if (!first) {
     starting.error = first.error();
@@ -83,7 +76,7 @@ void claim_and_launch(Loop& loop, RemoteAttempt& attempt, const json& spec, bool
     starting.state = "exists";
     return;
   }
-  auto launched = launch(loop, attempt, spec, outlives_us, starting);
+  auto launched = launch(loop, attempt, spec, program, outlives_us, starting);
   if (launched) return;
   starting.error = launched.error();
   (void)attempt.publish_not_started(launched.error());
@@ -117,7 +110,8 @@ json line_of(const Starting& starting) {
 
 }  // namespace
 
-Result<void> remote_start(const std::string& root, const json& request) {
+Result<void> remote_start(const std::string& root, const json& request,
+                          const std::string& program) {
   SystemClock clock;
   Loop loop(clock);
   std::vector<Starting> all;
@@ -126,7 +120,7 @@ Result<void> remote_start(const std::string& root, const json& request) {
     starting.nonce = spec.at("nonce").get<std::string>();
     auto attempt = RemoteAttempt::make(root, starting.nonce);
     if (attempt) {
-      claim_and_launch(loop, *attempt, spec, true, starting);
+      claim_and_launch(loop, *attempt, spec, program, true, starting);
     } else {
       starting.error = attempt.error();
     }
@@ -141,7 +135,8 @@ Result<void> remote_start(const std::string& root, const json& request) {
   return {};
 }
 
-int remote_job(const std::string& root, const std::string& map, std::size_t index) {
+int remote_job(const std::string& root, const std::string& map, std::size_t index,
+               const std::string& program) {
   std::ifstream lines(map);
   std::string nonce;
   for (std::size_t i = 0; i <= index; ++i) {
@@ -159,7 +154,7 @@ int remote_job(const std::string& root, const std::string& map, std::size_t inde
   action.sa_handler = [](int) { asked_to_end = 1; };
   sigaction(SIGTERM, &action, nullptr);
   // Only this process sees that the attempt is revoked, so the child must not outlive it.
-  claim_and_launch(loop, *attempt, *spec, false, starting);
+  claim_and_launch(loop, *attempt, *spec, program, false, starting);
   // Remove the description, because it may contain secrets. If this job could not claim the
   // attempt, keep the description for another job.
   if (starting.state != "exists" && attempt->is_claimed()) {
