@@ -63,10 +63,9 @@ end
 --- Also returns the attempt that ran, which is a new one if its workspace had to be replaced.
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
-  local need = metering.reserve(job, attempt.prompt)
   -- Do not check an adopted attempt again: the circuit breaker let it pass when it started.
   if not attempt.state then retry.check(job) end
-  metering.retake(job, attempt.number, hash, own_budget)
+  local need = metering.retake(job, attempt, hash, own_budget)
   local outcome = budget.with(own_budget, need, function(note, grow)
     attempt = job.lease:acquire(attempt)
     job.watch = limits.new(job, attempt.prompt, own_budget, grow)
@@ -322,12 +321,11 @@ local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
   if not attempt.state and job.absent then error(job.absent, 0) end
-  metering.retake(job, attempt.number, hash, own_budget)
+  local need = metering.retake(job, attempt, hash, own_budget)
   local repeated = why_repeated(job, attempt)
   return { job = job, attempt = attempt, why = why or repeated,
-    is_adopted = attempt.state ~= nil and not repeated, budget = own_budget,
-    need = metering.reserve(job, attempt.prompt), most = metering.most(job, attempt.prompt),
-    is_watched = metering.is_watched(job) }
+    is_adopted = attempt.state ~= nil and not repeated, budget = own_budget, need = need,
+    most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
 --- Records what the report of spending needs (engine/task/spending.lua).

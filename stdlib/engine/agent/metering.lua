@@ -110,10 +110,17 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Refunds the recorded usage of an attempt that is repeated, because it is reserved again.
-function M.retake(job, number, hash, own_budget)
-  local amounts = job.run.journal.history:retake(job.key, number, hash)
-  if amounts and own_budget then budget.forget(own_budget, amounts) end
+--- Returns the usage that budgets reserve for an attempt. If an earlier host has recorded usage of
+--- the same attempt, refunds that usage and reserves at least as much again. Otherwise another
+--- attempt could start with the refund before this one ends.
+---@return table<string, number>
+function M.retake(job, attempt, hash, own_budget)
+  local need = M.reserve(job, attempt.prompt)
+  local amounts = job.run.journal.history:retake(job.key, attempt.number, hash)
+  if not amounts then return need end
+  if own_budget then budget.forget(own_budget, amounts) end
+  for kind, amount in pairs(amounts) do need[kind] = math.max(need[kind] or 0, amount) end
+  return need
 end
 
 --- Returns how often a prompt may be sent: once if transient failures cannot be recognised.
