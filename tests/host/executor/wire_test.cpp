@@ -247,6 +247,11 @@ TEST_CASE("executor chat: a stream that ends without a reason is not an answer")
   read_all(failed, {R"({"error":{"message":"overloaded","code":503}})"});
   REQUIRE(failed.failure());
   CHECK(may_retry(*failed.failure()));
+  ChatReader named;
+  named.take("error", R"({"type":"insufficient_quota","message":"the credit is used up"})");
+  REQUIRE(named.failure());
+  CHECK(named.failure()->kind == Failure::Kind::kQuota);
+  CHECK(named.failure()->message == "the model's answer failed: the credit is used up");
 }
 
 TEST_CASE("executor chat: one turn is one message with its calls, and outputs follow") {
