@@ -496,7 +496,7 @@ function ctx:gate(call) end
 function ctx:question(call) end
 
 ---@class moonlet.ReadOptions
----@field cap integer?     most bytes to read (default 1 MB)
+---@field cap integer?     most bytes to read (default 1 MB, at most 256 MB)
 ---@field missing "nil"|nil  "nil": return nil and an error for an unreadable file
 
 --- Reads a file of the repository as text.

@@ -1,5 +1,6 @@
 --- Builds the read-only view of the repository that a preset's `check` function gets.
 local grants = require "moonlet.engine.context.grants"
+local read_cap = require "moonlet.engine.run.read_cap"
 
 ---@return moonlet.Look
 return function(home, given, inputs, reason, prompt_tokens)
@@ -8,7 +9,7 @@ return function(home, given, inputs, reason, prompt_tokens)
     prompt_tokens = prompt_tokens,
     read = function(_, path, look)
       grants.check_read(given, path)
-      return core.file.read(home.root, path, look and look.cap or 1 << 20)
+      return core.file.read(home.root, path, read_cap("look:read", look and look.cap))
     end,
   }
 end
