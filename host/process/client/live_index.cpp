@@ -132,12 +132,21 @@ std::vector<LiveProcess> list_live(const LiveKeeper& keeper) {
   auto processes = list_live(keeper.dir.fd());
   auto children = keeper_live(keeper.dir.fd());
   if (!processes) return {};
-  for (LiveProcess& process : *processes) {
-    for (const ChildRecord& child : children ? *children : std::vector<ChildRecord>()) {
+  for (const ChildRecord& child : children ? *children : std::vector<ChildRecord>()) {
+    bool is_listed = false;
+    for (LiveProcess& process : *processes) {
       if (child.number != process.record.number) continue;
       process.record = child;
       process.main = child.pid == process.info.pid;
+      is_listed = is_listed || process.main;
     }
+    // Without /proc, processes cannot be found by the mark in their environment.
+    LiveProcess main;
+    if (is_listed || child.pid == 0 || !read_process(child.pid, main.info)) continue;
+    main.record = child;
+    main.age_ms = std::max<std::int64_t>(boot_clock_ms() - main.info.born_ms, 0);
+    main.main = true;
+    processes->push_back(std::move(main));
   }
   std::stable_sort(processes->begin(), processes->end(),
                    [](const LiveProcess& a, const LiveProcess& b) { return a.main && !b.main; });
