@@ -79,7 +79,8 @@ input, work inside loops, calls that could be combined, and locks that are held 
 what nobody could measure.]],
   compatibility = [[
 Backward compatibility. What works today and stops working after this? Check callers, formats,
-stored data, flags, defaults, exit codes, messages that other programs read, minimum versions.]],
+stored data, flags, defaults, exit codes, messages that other programs read, and minimum ]]
+    .. "versions.",
 }
 
 --- Returns the short name of a lens, or nil for an unknown lens.

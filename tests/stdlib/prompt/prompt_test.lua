@@ -21,6 +21,8 @@ test("each role has a template, which follows the preamble", function()
     holds(prompts[role], "SCOPE: read-only", role)
   end
   holds(prompts.reviewer, "LENS:\n- Risks and failure modes", "two lenses")
+  holds(m.prompt.reviewer { lens = "compatibility" }, "that other programs read, and minimum versions.",
+    "a lens's text, which is part of the input hash of recorded runs")
   for _, line in ipairs { "OUTPUT:\n- The top findings, ranked", "\n- The evidence: ", "\n- A recommended fix, ",
     "\n- Where it helps: a short rewrite" } do holds(prompts.reviewer, line, "the reviewer's output") end
   holds(prompts.implementer, "SCOPE: Only: src/a.lua.", "the scope")
