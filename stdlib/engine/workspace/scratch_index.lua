@@ -95,7 +95,8 @@ end
 --- Copies an index with its modification time, which git needs to detect changed files.
 ---@return boolean  false if there is no index
 function M.copy(from, to)
-  local folder, name = from:match("^(.*)/([^/]+)$")
+  -- The index can be a link, even to another folder.
+  local folder, name = (core.system.real_path(from) or from):match("^(.*)/([^/]+)$")
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return false end
   local other, copy = to:match("^(.*)/([^/]+)$")
