@@ -37,12 +37,13 @@ std::int64_t in_ns(const timespec& time) {
 }
 
 #ifdef __APPLE__
-std::int64_t mtime_ns(const struct stat& info) { return in_ns(info.st_mtimespec); }
+timespec mtime_of(const struct stat& info) { return info.st_mtimespec; }
 std::int64_t ctime_ns(const struct stat& info) { return in_ns(info.st_ctimespec); }
 #else
-std::int64_t mtime_ns(const struct stat& info) { return in_ns(info.st_mtim); }
+timespec mtime_of(const struct stat& info) { return info.st_mtim; }
 std::int64_t ctime_ns(const struct stat& info) { return in_ns(info.st_ctim); }
 #endif
+std::int64_t mtime_ns(const struct stat& info) { return in_ns(mtime_of(info)); }
 
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
@@ -402,17 +403,18 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
 
 Result<void> Dir::copy_file(std::string_view rel, const Dir& to, std::string_view to_rel) const {
   // Read the time first. If the file changes meanwhile, the copy seems older than its content.
-  const auto info = stat(rel);
-  if (!info) return info.error();
+  // Read it from the open file, because a link to the file has a time of its own.
+  const auto fd = open_read(rel);
+  if (!fd) return fd.error();
+  struct stat info;
+  if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
   const auto read = read_file(rel, std::numeric_limits<std::size_t>::max());
   if (!read) return read.error();
-  const auto wrote = to.write_file(to_rel, read->bytes, Durable::kNo, {}, info->mode);
+  const auto wrote = to.write_file(to_rel, read->bytes, Durable::kNo, {}, info.st_mode);
   if (!wrote) return wrote.error();
   auto where = to.place(to_rel, "write");
   if (!where) return where.error();
-  const timespec mtime{.tv_sec = info->mtime_ns / 1'000'000'000,
-                       .tv_nsec = info->mtime_ns % 1'000'000'000};
-  const timespec times[] = {mtime, mtime};
+  const timespec times[] = {mtime_of(info), mtime_of(info)};
   if (::utimensat(where->dir, where->name.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0) return {};
   return to.failure(errno, "write", to_rel);
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -218,6 +219,29 @@ TEST_CASE("links that stay beneath are followed for reading", "[linux]") {
   spit(scratch / "file", "inside");
   REQUIRE(::symlink("file", (scratch / "link").c_str()) == 0);
   CHECK(dir->read_file("link", 10)->bytes == "inside");
+}
+
+TEST_CASE("a copy has the mode and the time of its file, even before 1970", "[linux]") {
+  Scratch scratch;
+  auto dir = Dir::open(scratch.path());
+  REQUIRE(dir);
+  spit(scratch / "file", "inside");
+  REQUIRE(::chmod((scratch / "file").c_str(), 0640) == 0);
+  REQUIRE(::symlink("file", (scratch / "link").c_str()) == 0);
+  for (const time_t seconds : {1'000'000'000, -1'000'000'000}) {
+    timespec times[2] = {};
+    for (timespec& time : times) {
+      time.tv_sec = seconds;
+      time.tv_nsec = 500'000'000;
+    }
+    REQUIRE(::utimensat(AT_FDCWD, (scratch / "file").c_str(), times, 0) == 0);
+    for (const char* name : {"file", "link"}) {
+      REQUIRE(dir->copy_file(name, *dir, "copy").ok());
+      CHECK(dir->read_file("copy", 10)->bytes == "inside");
+      CHECK(dir->stat("copy")->mtime_ns == dir->stat("file")->mtime_ns);
+      CHECK(dir->stat("copy")->mode == 0640);
+    }
+  }
 }
 
 TEST_CASE("a spooled text is read from its start, and has no name") {
