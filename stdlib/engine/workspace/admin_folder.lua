@@ -31,8 +31,8 @@ end
 --- Reports whether records have git's simplest form in this repository.
 function M.are_plain(run)
   local set = host_git.settings(run)
-  return not (set["core.sharedrepository"] or set["extensions.worktreeconfig"]
-    or set["extensions.refstorage"])
+  return not (set["core.sharedrepository"] or set["core.sparsecheckout"]
+    or set["extensions.worktreeconfig"] or set["extensions.refstorage"])
 end
 
 --- Writes the record that `git worktree add --no-checkout` would write, but without starting git.

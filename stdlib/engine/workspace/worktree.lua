@@ -90,14 +90,11 @@ local function sweep_raw(parent)
 end
 
 --- Writes the files of HEAD into the folder of a new worktree, because a step usually begins with
---- them. Does nothing if git's records must be made before, or if HEAD has files that are not
---- checked out.
+--- them. Does nothing if git's records must be made before.
 ---@return string? tree  tree object of the written files
 local function fill_with_head(run, key, root, parent, name)
   local raw = plumbing.open(run, worktree_places.raw(parent, name))
-  if not admin_folder.are_plain(run) or host_git.settings(run)["core.sparsecheckout"] == "true" then
-    return nil
-  end
+  if not admin_folder.are_plain(run) then return nil end
   files.must(core.file.make_dirs(root, name))
   return worktree_seed.fill_with_head(run, key, parent .. "/" .. name, raw)
 end
