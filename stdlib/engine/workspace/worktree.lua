@@ -213,6 +213,8 @@ function M.open(run, key, dir, keep, path, patch, owner)
   if ok then return tree, true end
   -- A cancellation may have stopped git while it was adding the worktree.
   merge_apply.shielded(M.remove, run, key, tree)
+  -- No agent starts now, beside which the discarded files would be deleted.
+  pcall(M.sweep, run, key, tree)
   error(why, 0)
 end
 
