@@ -4,6 +4,8 @@ local record = require "moonlet.record"
 
 local M = {}
 
+local default_cap, largest_cap = 1 << 20, 256 << 20
+
 ---@class moonlet.Grants
 ---@field all boolean
 ---@field agents boolean
@@ -195,5 +197,16 @@ function M.check_host(grants, name) demand(grants, "host", name, (grants.host or
 function M.check_env(grants, name) demand(grants, "env", name, grants.env[name]) end
 function M.check_read(grants, path) demand(grants, "read", path, covered(grants.read, path)) end
 function M.check_write(grants, path) demand(grants, "write", path, covered(grants.write, path)) end
+
+--- Returns the number of bytes of a file that a script may read at once.
+---@param verb string  names the call in the error
+---@param cap integer?  the script's own limit
+---@return integer
+function M.read_cap(verb, cap)
+  if type(cap) == "number" and (cap < 0 or cap > largest_cap) then
+    record.refuse(("%s: cap is %s bytes"):format(verb, cap), ("give 0 to %d"):format(largest_cap))
+  end
+  return cap or default_cap
+end
 
 return M

@@ -1,6 +1,5 @@
 --- Builds the read-only view of the repository that a preset's `check` function gets.
 local grants = require "moonlet.engine.context.grants"
-local read_cap = require "moonlet.engine.run.read_cap"
 
 ---@return moonlet.Look
 return function(home, given, inputs, reason, prompt_tokens)
@@ -9,7 +8,7 @@ return function(home, given, inputs, reason, prompt_tokens)
     prompt_tokens = prompt_tokens,
     read = function(_, path, look)
       grants.check_read(given, path)
-      return core.file.read(home.root, path, read_cap("look:read", look and look.cap))
+      return core.file.read(home.root, path, grants.read_cap("look:read", look and look.cap))
     end,
   }
 end

@@ -10,7 +10,6 @@ local duration = require "moonlet.duration"
 local journal = require "moonlet.engine.journal.journal"
 local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
-local read_cap = require "moonlet.engine.run.read_cap"
 local verdict = require "moonlet.engine.run.verdict"
 
 local verbs = context.verbs
@@ -245,7 +244,7 @@ function verbs:read(path, options, ...)
   local run = context.of(self).run
   options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
   grants.check_read(run.grants, path)
-  local cap = read_cap("ctx:read", options.cap)
+  local cap = grants.read_cap("ctx:read", options.cap)
   local seen = observe(self, "read", { path = path, cap = cap }, function()
     local text, err, cut = core.file.read(run.home.root, path, cap)
     if not text and run.checking and run.checking.made_up[path] then
