@@ -4,15 +4,23 @@
 import { locateByte } from "./locate.js";
 import { sha256 } from "./sha256.js";
 
-const latin1 = new TextDecoder("latin1");
 const utf8 = new TextDecoder("utf-8");
 const form = new RegExp('^\\{"number":(\\d+),"generation":(\\d+),("rest_durable":true,)?"previous":"([^"]*)",' +
   '"hash":"([0-9a-f]{32})",("body":.*)$', "s");
 const first = "moonlet-journal-2";
 
+/**
+ * Returns a text with one character for each byte, so that it can be cut by characters. A decoder for
+ * "latin1" would not do: browsers decode windows-1252, in which 0x89 has the low byte of "0".
+ */
+function textOfBytes(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}
+
 /** Returns the hashed bytes of a line: all but its own hash. */
 function hashedBytes(parts) {
-  // Latin-1 keeps each byte as one character, so that the text can be cut by characters.
   const text = `{"number":${parts[1]},"generation":${parts[2]},${parts[3] || ""}"previous":"${parts[4]}",${parts[6]}`;
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -56,7 +64,7 @@ export function checkJournal(bytes) {
   while (from < bytes.length) {
     const newline = bytes.indexOf(10, from);
     const to = newline < 0 ? bytes.length : newline;
-    const parts = form.exec(latin1.decode(bytes.subarray(from, to)));
+    const parts = form.exec(textOfBytes(bytes.subarray(from, to)));
     const number = result.records + 1;
     const isWhole = newline >= 0 && parts && Number(parts[1]) === number && parts[4] === previous &&
       hashOf(parts) === parts[5];
@@ -70,7 +78,7 @@ export function checkJournal(bytes) {
     }
     if (!body) {
       const end = bytes.indexOf(10, to + 1);
-      const next = form.exec(latin1.decode(bytes.subarray(to + 1, end < 0 ? bytes.length : end)));
+      const next = form.exec(textOfBytes(bytes.subarray(to + 1, end < 0 ? bytes.length : end)));
       const link = previous;
       result.damage = { line: number, from, to, bytes: bytes.subarray(from, to),
         find: () => findByte(parts, link, next) };

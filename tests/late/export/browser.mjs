@@ -97,6 +97,20 @@ const cases = {
     check(wrong.length === 0, `${wrong.length} of ${changes}: ${wrong.slice(0, 3).join("; ")}`);
   },
 
+  async "a changed byte is found whatever character it stands for"() {
+    const { tar, files, pack } = openRecord(readFileSync(join(work, "plain.html"), "utf8"));
+    const { at, size } = files.get("steps.jsonl");
+    const body = tar.toString("latin1", at, at + size).indexOf('"body":{');
+    for (const [is, becomes] of [["0", 0x89], ["9", 0x8b], ["a", 0x9a], ['"', 0x95]]) {
+      const changed = Buffer.from(tar);
+      changed[tar.indexOf(is, at + body)] = becomes;
+      writeFileSync(join(work, "changed.html"), pack(changed));
+      const page = await openPage("changed.html");
+      check(await page.getAttribute("#integrity", "data-state") === "altered", `${is} became 0x${becomes.toString(16)}`);
+      await page.close();
+    }
+  },
+
   async "the altered byte itself is found and marked"() {
     const { tar, files, pack } = openRecord(readFileSync(join(work, "plain.html"), "utf8"));
     const { at, size } = files.get("steps.jsonl");
