@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <atomic>
 #include <cerrno>
@@ -27,12 +26,6 @@ bool is_executable(const std::string& path) { return access(path.c_str(), X_OK) 
 std::string absolute(const char* path) {
   char resolved[PATH_MAX];
   return realpath(path, resolved) == nullptr ? std::string() : std::string(resolved);
-}
-
-std::string running_program() {
-  char path[PATH_MAX];
-  std::size_t size = sizeof path;
-  return uv_exepath(path, &size) == 0 ? std::string(path, size) : std::string();
 }
 
 /// Returns the path of `moonlet` in the running program's folder or in PATH; "" if it is in

@@ -2,8 +2,10 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 namespace moonlet {
@@ -43,6 +45,12 @@ Error unusable(int number, const std::string& path) {
 }
 
 }  // namespace
+
+std::string running_program() {
+  char path[PATH_MAX];
+  std::size_t size = sizeof path;
+  return uv_exepath(path, &size) == 0 ? std::string(path, size) : std::string();
+}
 
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd) {
   if (name.empty()) return Error{ErrorKind::kInvalid, "the program's name is empty"};

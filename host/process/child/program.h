@@ -12,6 +12,9 @@ namespace moonlet {
 /// Fails if the program is missing, not executable, or a folder.
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
 
+/// Returns the path of this process's executable; "" where the system hides it, as without /proc.
+std::string running_program();
+
 /// Explains a failed exec of `path` to the user.
 Error exec_error(int number, const std::string& path);
 /// Explains to the user why the working directory `path` cannot be entered.

@@ -7,11 +7,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "host/base/fd.h"
 #include "host/base/json.h"
+#include "host/process/child/program.h"
 #include "host/process/keeper/keeper.h"
 #include "host/process/remote/service.h"
 
@@ -35,34 +37,15 @@ std::string read_input() {
   return text;
 }
 
-std::string program;  // the path of this executable
-
-/// Uses the name `called` on a machine that hides /proc.
-std::string own_path(const char* called) {
+/// Returns the absolute path of a file or folder without links, or the given path if it is missing.
+std::string real_path(const char* given) {
   char path[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-  if (size > 0) return {path, static_cast<std::size_t>(size)};
-  return realpath(called, path) != nullptr ? path : called;
+  return realpath(given, path) != nullptr ? path : given;
 }
 
-/// Returns the absolute path of a folder without links, or the given path if the folder is missing.
-std::string real_path(const char* dir) {
-  char path[PATH_MAX];
-  return realpath(dir, path) != nullptr ? path : dir;
-}
+using Command = std::function<Result<void>(const std::string& root, const nlohmann::json& request)>;
 
-using Command = Result<void> (*)(const std::string& root, const nlohmann::json& request);
-
-Result<void> start(const std::string& root, const nlohmann::json& request) {
-  return moonlet::remote_start(root, request, program);
-}
-
-constexpr std::pair<std::string_view, Command> kCommands[] = {
-    {"probe", moonlet::remote_probe},     {"start", start},
-    {"prepare", moonlet::remote_prepare}, {"look", moonlet::remote_look},
-    {"end", moonlet::remote_end},         {"remove", moonlet::remote_remove}};
-
-Result<void> serve(Command command, const std::string& root) {
+Result<void> serve(const Command& command, const std::string& root) {
   std::string input = read_input();
   if (input.empty()) input = "{}";
   auto request = moonlet::parse_json(input, moonlet::kRecordJsonLimits);
@@ -78,13 +61,22 @@ int run(int argc, char** argv) {
     return 0;
   }
   signal(SIGPIPE, SIG_IGN);
-  program = own_path(argv[0]);
+  std::string program = moonlet::running_program();
+  // The host calls the program by its path.
+  if (program.empty()) program = real_path(argv[0]);
   if (command == "job" && argc == 4) {
     const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
     const auto index = task != nullptr ? std::strtoul(task, nullptr, 10) : 0;
     return moonlet::remote_job(real_path(argv[2]), argv[3], index, program);
   }
-  for (const auto& [name, serves] : kCommands) {
+  const auto start = [&](const std::string& root, const nlohmann::json& request) {
+    return moonlet::remote_start(root, request, program);
+  };
+  const std::pair<std::string_view, Command> commands[] = {
+      {"probe", moonlet::remote_probe},     {"start", start},
+      {"prepare", moonlet::remote_prepare}, {"look", moonlet::remote_look},
+      {"end", moonlet::remote_end},         {"remove", moonlet::remote_remove}};
+  for (const auto& [name, serves] : commands) {
     if (command != name || argc != 3) continue;
     auto served = serve(serves, real_path(argv[2]));
     if (!served) std::fprintf(stderr, "moonlet-keeper: %s\n", served.error().message.c_str());
