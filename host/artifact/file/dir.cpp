@@ -221,10 +221,14 @@ Result<Fd> Dir::open_regular(std::string_view rel, std::string_view doing, int f
 }
 
 Result<FileBytes> Dir::read_file(std::string_view rel, std::size_t cap) const {
-  auto fd = open_regular(rel, "read", O_RDONLY);
+  const auto fd = open_read(rel);
   if (!fd) return fd.error();
+  return read_open(*fd, rel, cap);
+}
+
+Result<FileBytes> Dir::read_open(const Fd& fd, std::string_view rel, std::size_t cap) const {
   struct stat info;
-  if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
+  if (::fstat(fd.get(), &info) != 0) return failure(errno, "read", rel);
   FileBytes file;
   const auto expected = static_cast<std::uint64_t>(info.st_size);
   // Read one byte beyond `cap` to detect a longer file. The stat size is not reliable: it is 0 in
@@ -236,7 +240,7 @@ Result<FileBytes> Dir::read_file(std::string_view rel, std::size_t cap) const {
     const auto step = static_cast<std::size_t>(
         std::min({std::max<std::uint64_t>(left, 4096), std::uint64_t{want - had}, kMostAtOnce}));
     file.bytes.resize(had + step);
-    const long got = read_some(fd->get(), file.bytes.data() + had, step);
+    const long got = read_some(fd.get(), file.bytes.data() + had, step);
     if (got < 0) return failure(errno, "read", rel);
     file.bytes.resize(had + static_cast<std::size_t>(got));
     if (got == 0) break;
@@ -402,13 +406,14 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
 }
 
 Result<void> Dir::copy_file(std::string_view rel, const Dir& to, std::string_view to_rel) const {
-  // Read the time first. If the file changes meanwhile, the copy seems older than its content.
-  // Read it from the open file, because a link to the file has a time of its own.
+  // Read the modification time before the content, so that a change in between makes the copy look
+  // older, never newer. Use the open file, because a symbolic link has a modification time of its
+  // own.
   const auto fd = open_read(rel);
   if (!fd) return fd.error();
   struct stat info;
   if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
-  const auto read = read_file(rel, std::numeric_limits<std::size_t>::max());
+  const auto read = read_open(*fd, rel, std::numeric_limits<std::size_t>::max());
   if (!read) return read.error();
   const auto wrote = to.write_file(to_rel, read->bytes, Durable::kNo, {}, info.st_mode);
   if (!wrote) return wrote.error();

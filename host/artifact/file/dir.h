@@ -133,6 +133,7 @@ class Dir {
   Dir(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   Result<std::string> checked(std::string_view rel, std::string_view doing) const;
   Result<Place> place(std::string_view rel, std::string_view doing) const;
+  Result<FileBytes> read_open(const Fd& fd, std::string_view rel, std::size_t cap) const;
   Result<Fd> open_regular(std::string_view rel, std::string_view doing, int flags) const;
   Error failure(int number, std::string_view doing, std::string_view rel) const;
 
