@@ -7,7 +7,8 @@
 
 namespace moonlet {
 
-/// Passes the scheduler of the Lua state, which is not an argument in Lua.
+/// Lets a C++ function for Lua have a parameter Scheduler&. It gets the scheduler of the calling
+/// Lua state. Lua code passes no argument for it.
 template <>
 struct Argument<Scheduler&> {
   static constexpr int kCount = 0;

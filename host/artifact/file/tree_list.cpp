@@ -140,7 +140,7 @@ class TreeList::Update {
       for (const std::string& path : level) list_.folders_[path];
       std::vector<std::optional<Error>> errors(level.size());
       const auto visit = [&](std::size_t i) {
-        // No thread writes the changes of a new list, so this read needs no lock.
+        // This needs no lock: several threads run only for an empty list, which has no changes.
         if (changes_.size() > kMostChanges) return;
         if (auto done = folder(level[i], below[i]); !done) errors[i] = done.error();
       };

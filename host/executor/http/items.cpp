@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::int64_t kLargestCount = 1'000'000'000'000;
 
-/// Returns the member `name`; null if `object` is not an object or lacks the member.
+/// Returns a member of a JSON object. Returns nullptr if `object` is not a JSON object, or has no
+/// such member.
 const json* find(const json& object, const char* name) {
   if (!object.is_object()) return nullptr;
   const auto found = object.find(name);

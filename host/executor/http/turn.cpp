@@ -19,7 +19,8 @@ void TurnReader::take(const std::string& name, const std::string& data) {
   std::string type = text_of(*event, "type");
   if (type.empty()) type = name;
   if (failed(*event)) return;
-  // The type in an event named "error" may be the error's own, such as "invalid_request_error".
+  // Some servers name the event "error" and use `type` for the kind of error, for example
+  // "invalid_request_error".
   if (type == "error" || name == "error") return fail_by(*event);
   take_event(type, *event);
 }

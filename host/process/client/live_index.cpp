@@ -140,7 +140,8 @@ std::vector<LiveProcess> list_live(const LiveKeeper& keeper) {
       process.main = child.pid == process.info.pid;
       is_listed = is_listed || process.main;
     }
-    // Without /proc, processes cannot be found by the mark in their environment.
+    // list_live() finds processes by a mark in their environment, which only Linux can read.
+    // Elsewhere, use the keeper's list of main processes.
     LiveProcess main;
     if (is_listed || child.pid == 0 || !read_process(child.pid, main.info)) continue;
     main.record = child;

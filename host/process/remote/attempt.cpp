@@ -36,8 +36,8 @@ Error bad_name(const std::string& name) {
           "name a relative path without ..", name};
 }
 
-/// Returns true for a relative path without "." or "..". Does not check for links. A folder's name
-/// may end with a slash.
+/// Returns true for a relative path that has no part "." or "..". It may end with a slash. Does not
+/// check whether a part is a symbolic link.
 bool stays_inside(const std::filesystem::path& name) {
   return !name.empty() && name.is_relative() &&
          std::none_of(name.begin(), name.end(), [](const std::filesystem::path& part) {

@@ -62,7 +62,7 @@ int run(int argc, char** argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   std::string program = moonlet::running_program();
-  // The host calls the program by its path.
+  // Without /proc, use the name by which this program was called. moonlet calls it by its path.
   if (program.empty()) program = real_path(argv[0]);
   if (command == "job" && argc == 4) {
     const char* task = std::getenv("SLURM_ARRAY_TASK_ID");

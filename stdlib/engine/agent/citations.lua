@@ -64,8 +64,8 @@ local function cited(lines, line)
   return list, least
 end
 
---- Counts how many of the distinct lines a chunk contains. With `said`, counts only lines that this
---- text contains, too.
+--- Counts how many different lines of `lines` are in the chunk. With `said`, counts a line only if
+--- the text `said` contains it, too.
 local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do

@@ -60,7 +60,8 @@ end
 
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Returns the commit id of a revision; nil if there is none. If git fails, also returns an error.
+--- Converts a git revision such as HEAD~1 to its commit id. Returns nil if there is no such commit,
+--- or nil and an error if git fails.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)

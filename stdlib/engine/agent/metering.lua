@@ -110,9 +110,9 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Returns the usage that budgets reserve for an attempt. If an earlier host has recorded usage of
---- the same attempt, refunds that usage and reserves at least as much again. Otherwise another
---- attempt could start with the refund before this one ends.
+--- Returns the usage that budgets must reserve for an attempt. If an earlier host has already
+--- charged usage for this attempt, removes that charge and reserves at least as much instead.
+--- Otherwise another agent could start with the freed budget.
 ---@return table<string, number>
 function M.retake(job, attempt, hash, own_budget)
   local need = M.reserve(job, attempt.prompt)

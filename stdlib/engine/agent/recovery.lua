@@ -16,8 +16,9 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- Waits for the end of an attempt that wrote in place when its host died, and returns its state.
---- If the attempt was lost, also returns its changes, after a person has approved its repetition.
+--- Waits for an attempt that was changing the user's files directly (`in_place`) when its host died,
+--- and returns its state. If the attempt was lost, first asks a person whether to repeat it, and
+--- also returns its changes.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -31,7 +32,7 @@ local function settle_in_place(run, step, last, state)
 end
 
 --- Ends an attempt of an earlier host, because its input has changed. Its cost still counts. If it
---- was lost while it wrote in place, a person must approve a repetition.
+--- was lost while it was changing the user's files directly, a person must approve a repetition.
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key

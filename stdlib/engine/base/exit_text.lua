@@ -20,8 +20,8 @@ local texts = {
     return ("printed nothing for %s and was ended"):format(limit and duration.text(limit)
       or "too long")
   end,
-  -- This text is only for a step whose keeper was ended by something else. A step that the user
-  -- cancelled has another message.
+  -- Something other than moonlet has ended the keeper. If the user cancels a step, its message is
+  -- made elsewhere.
   cancelled = function() return "was ended with its keeper" end,
   finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,

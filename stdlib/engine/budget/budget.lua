@@ -217,8 +217,8 @@ function M.check_spent(budget)
   end
 end
 
---- Describes how far the usage exceeds the limits. With `grown`, describes only excesses that have
---- grown since the last report.
+--- Returns a line of text for each limit that the usage exceeds. With `grown`, omits limits for
+--- which a line was already reported and whose usage has not increased since.
 ---@param root moonlet.Budget
 function M.overshoot(root, grown)
   local lines = {}
@@ -302,9 +302,10 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves the amounts and calls `fn`. Then replaces the reservation by the real usage, which is
---- the second result of `fn`, or after an error the usage that was last passed to note(). grow()
---- returns an error if the usage so far exceeds a limit.
+--- Reserves the amounts, calls `fn`, and then replaces the reservation by the real usage. This is
+--- the second result of `fn`. If `fn` raises an error, it is the usage that `fn` last passed to its
+--- first argument, note(). While the work runs, `fn` reports its usage so far with its second
+--- argument, grow(), which returns an error if a limit is exceeded.
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()

@@ -140,9 +140,9 @@ local function escaped(run, name)
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- Returns the form of a name that is used in keys. Escapes "/" and "#", which separate the parts
---- of a key. Replaces secrets, because keys are visible in records and in names of processes and
---- folders.
+--- Converts the name of a step to a part of the step's key. Escapes "/" and "#", because they
+--- separate the parts of a key. Replaces secrets, because keys appear in the run's records and in
+--- the names of its folders.
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -160,8 +160,8 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns the table with the counters for the next step's key. A clean-up that uses its body's ctx
---- has counters of its own.
+--- Returns the table whose counters number the next step. Functions given to ctx:finally() number
+--- their steps separately, even if they use the ctx of the body that they clean up.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state

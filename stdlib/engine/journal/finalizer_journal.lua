@@ -63,7 +63,8 @@ function M.read(endings, item)
     how = item.result }
 end
 
---- Marks the recorded ends of failed bodies as outdated. With `all`, marks the ends of all bodies.
+--- Marks recorded ends as outdated, so that finalizers that run now get new keys. Keeps the ends of
+--- functions that succeeded, unless `all` is set.
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
@@ -72,7 +73,8 @@ end
 
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Returns the keys that an agent step had in earlier clean-ups of its body, the latest first.
+--- Returns the keys of the same step in earlier runs of its finalizer, the latest first. They
+--- differ only in the number after `#finally@`.
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -107,8 +109,8 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns the clean-ups that became outdated because their body continues with a new step. Returns
---- each clean-up only once.
+--- Finds finalizer runs that are outdated, because the function that they cleaned up now runs a new
+--- step. Returns each of them only once.
 ---@return string[] keys  prefixes of the keys of the clean-ups' steps
 function M.gone_by(endings, key)
   local found = {}

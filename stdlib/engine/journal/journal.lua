@@ -241,8 +241,9 @@ function M.append(item) put_on_record(core.json.encode_record(item), true) end
 --- Appends a record without waiting for the disk; the next durable record flushes it.
 function M.note(item) core.journal.note(core.json.encode_record(item)) end
 
---- Waits until the replay reaches the end of a cancelled step. Normally the replay cancels the step
---- again.
+--- During the replay of a resumed run, waits until it is the turn of the recorded end of a cancelled
+--- step. Usually the script has cancelled the step again by then. Cancelling cannot end this wait,
+--- but it has a time limit.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true,
     what = "the end of a cancelled step" }

@@ -4,8 +4,8 @@ local cassette = require "moonlet.engine.runner.cassette"
 
 local M = {}
 
---- Warns how far the run has exceeded its limits. Agents that were running at that time may have
---- exceeded them.
+--- Warns if the run has used more than its budget allows, and by how much. This happens when agents
+--- that already run use more than was reserved for them.
 function M.overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do

@@ -67,8 +67,8 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- Returns the exit record of a step. A step of the runner `mock` has none, so makes one from its
---- status.
+--- Returns the exit record of a step. For the runner `mock`, which records none, derives one from
+--- the step's status.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then return { why = "exited", code = model.status == "ok" and 0 or 1 } end

@@ -99,8 +99,8 @@ local function last_line(text)
   return last
 end
 
---- Returns the last error message on standard error, or its last line if there is none, and the end
---- of standard error.
+--- Returns two texts: the last error message that the agent printed to standard error (its last
+--- line, if no line looks like an error message), and the last 64 KB of standard error.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")

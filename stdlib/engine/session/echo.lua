@@ -41,8 +41,8 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- Returns the facts with a longer silence if the program has printed only the echo of the last
---- input since.
+--- If the program has printed nothing but the echo of the last input, adds the silence before that
+--- input to the silence after it. Otherwise returns the facts unchanged.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

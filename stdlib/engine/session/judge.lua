@@ -101,8 +101,8 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- A terminal without echo is probably at a password prompt. If it is unknown whether a process
-  -- reads the terminal, also require silence.
+  -- A terminal with echo off probably shows a password prompt. On systems that cannot tell whether
+  -- a process is reading the terminal (nil), also wait until the output has stopped.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
@@ -145,9 +145,9 @@ local function tool_of(facts, agent, limits)
     and newest or nil
 end
 
---- Judges progress by the output and by the measurements in `more`: `busy` is the CPU usage in
---- percent, `moved` the I/O in bytes per second, and `edited` a changed file. A missing measurement
---- is nil.
+--- Decides whether the agent makes progress, from its output and from the measurements in `more`.
+--- These are `busy` (CPU usage in percent), `moved` (I/O in bytes per second) and `edited` (a file
+--- that has changed). A measurement that the system does not provide is nil.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms

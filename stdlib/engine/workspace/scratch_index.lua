@@ -95,7 +95,7 @@ end
 --- Copies an index with its modification time, which git needs to detect changed files.
 ---@return boolean  false if there is no index
 function M.copy(from, to)
-  -- The index can be a link, even to another folder.
+  -- `.git/index` may be a symbolic link to another folder, which core.tree.copy() would refuse.
   local folder, name = (core.system.real_path(from) or from):match("^(.*)/([^/]+)$")
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return false end

@@ -90,7 +90,7 @@ local function sweep_raw(parent)
 end
 
 --- Writes the files of HEAD into the folder of a new worktree, because a step usually begins with
---- them. Does nothing if git's records must be made before.
+--- them. Does nothing in a repository where git itself must add the worktree first.
 ---@return string? tree  tree object of the written files
 local function fill_with_head(run, key, root, parent, name)
   local raw = plumbing.open(run, worktree_places.raw(parent, name))
@@ -213,7 +213,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   if ok then return tree, true end
   -- A cancellation may have stopped git while it was adding the worktree.
   merge_apply.shielded(M.remove, run, key, tree)
-  -- No agent starts now, beside which the discarded files would be deleted.
+  -- Discarded worktrees are normally deleted while an agent runs, but here none starts.
   pcall(M.sweep, run, key, tree)
   error(why, 0)
 end

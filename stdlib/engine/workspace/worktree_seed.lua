@@ -37,7 +37,7 @@ local function head_of(run, key)
     { "-c", "log.showSignature=false", "log", "-1", "--format=%H %T", "--no-color",
     "HEAD", "--" }, { may_fail = true })
   if head.code == 0 then return head.stdout:match "^(%x+) (%x+)" end
-  -- This fails too, and says why, if git cannot read the repository.
+  -- If git cannot read the repository at all, this raises git's own error.
   git(run, key, run.top, { "rev-parse", "--git-dir" })
   error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
     hint = "commit something first, declare writes = { … }, or set in_place = true" }, 0)

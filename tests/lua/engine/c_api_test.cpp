@@ -49,7 +49,7 @@ struct Program {
     moonlet_function function = MOONLET_FUNCTION_INIT;
     function.flags = flags;
     function.name = name;
-    // The other functions answer in time on a slow machine, too.
+    // Give only blocking functions a time limit. Others could exceed it on a slow machine.
     function.timeout_ms = (flags & MOONLET_BLOCKS) != 0 ? 20 : 0;
     function.call = call;
     function.data = data;

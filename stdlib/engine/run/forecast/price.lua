@@ -101,8 +101,8 @@ function M.read(home, run, before)
   return costs
 end
 
---- Computes a range of costs. The range is wider for fewer samples, because few samples may not
---- include the highest cost.
+--- Estimates the lowest and the highest cost from the costs of earlier steps. With few earlier
+--- steps, widens the range, because an expensive step may not have occurred yet.
 local function range_of(values, from)
   table.sort(values)
   local factor = 1 + 3 / #values
