@@ -63,8 +63,8 @@ function M.read(endings, item)
     how = item.result }
 end
 
---- Marks recorded ends as outdated, so that finalizers that run now get new keys. Keeps the ends of
---- functions that succeeded, unless `all` is set.
+--- Marks the recorded ends of functions as outdated, so that their finalizers get new keys. Without
+--- `all`, does so only for functions that failed, and for the whole script (path "").
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
@@ -118,8 +118,8 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Returns the key prefix for a body's finalizers. If the body ends as before, this is the recorded
---- prefix.
+--- Returns the key prefix for the steps of a function's finalizers. If the function ends in the same
+--- way as recorded (`how`), this is the recorded prefix, so that their results are reused.
 function M.key(endings, path, how)
   local last = endings[path]
   if last and not last.over and last.how == how then return last.key end

@@ -83,8 +83,8 @@ a_killed_keeper_is_a_lost_step() {
   local worker guard
   worker=$(ps -o ppid= -p "$pid" | tr -d ' ')
   guard=$(ps -o ppid= -p "$worker" | tr -d ' ')
-  # A worker that lives for a moment without its guard would record another end. A stopped guard
-  # does not see the worker's end.
+  # Stop the guard first, so that it cannot react when the worker is killed. Kill the worker before the
+  # guard, because a worker that notices the guard's end would record it as a cancellation.
   kill -STOP "$guard"
   kill -9 "$worker" "$guard"
   wait $host && return 1

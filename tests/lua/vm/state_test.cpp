@@ -127,7 +127,8 @@ TEST_CASE("a script that computes too long gets an error first, which it cannot 
                                 "while true do end end) end"),
                                "coroutine.wrap(function() while true do end end)()",
                                "table.sort({ 1, 2, 3 }, function() while true do end end)",
-                               // The longer the text, the more steps its pattern may take.
+                               // A longer text raises the limit on a pattern's steps. Here the
+                               // interrupt must come before that limit.
                                "return ('a'):rep(30000000):find(('a*'):rep(30) .. 'b')"};
   for (const bool asked : {false, true}) {
     for (const char* text : texts) {
